@@ -1,0 +1,22 @@
+/** The only jest settings. `unit`: beside the code, with real servers on free ports; `fleet`: whole fleets. */
+const common = {
+  testEnvironment: 'node',
+  transform: { '\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } } }] },
+  moduleNameMapper: { '^@tps/(contracts|bus|service|worker|testkit)$': '<rootDir>/libs/$1/src/index.ts' },
+  modulePathIgnorePatterns: ['<rootDir>/.*/dist/', '<rootDir>/.tps/'],
+  testTimeout: 30_000,
+};
+
+module.exports = {
+  // Two cores are the smallest machine this must pass on; every worker may hold a nats-server.
+  maxWorkers: 2,
+  projects: [
+    {
+      ...common,
+      displayName: 'unit',
+      rootDir: __dirname,
+      testMatch: ['<rootDir>/{libs,services,deploy}/**/src/**/*.test.ts'],
+    },
+    { ...common, displayName: 'fleet', rootDir: __dirname, testMatch: ['<rootDir>/tests/src/**/*.test.ts'] },
+  ],
+};

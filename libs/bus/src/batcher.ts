@@ -1,0 +1,73 @@
+export interface BatcherOptions<T, R> {
+  /** Sends one batch; must answer with one result per item, in order, or reject for all of them. */
+  send: (items: T[]) => Promise<R[]>;
+  /** Bytes of an item on the wire, for `maxBytes`. */
+  weigh?: (item: T) => number;
+  maxItems?: number;
+  /** Stays below the broker's max_payload (1 MiB) with headers and the largest single signal in mind. */
+  maxBytes?: number;
+  /** Batches under way at once. */
+  concurrency?: number;
+}
+
+/**
+ * Adaptive batching of one hop. With nothing in flight an item leaves at the end of this turn of the event loop;
+ * while a batch is in flight the next gather and leave together when it returns. So cost per item falls as load
+ * grows, and latency at low load does not rise.
+ */
+export class Batcher<T, R> {
+  private queue: { item: T; resolve: (result: R) => void; reject: (error: unknown) => void }[] = [];
+  private inFlight = 0;
+  private scheduled = false;
+  private readonly options: Required<BatcherOptions<T, R>>;
+
+  constructor(options: BatcherOptions<T, R>) {
+    this.options = { weigh: () => 0, maxItems: 256, maxBytes: 512 * 1024, concurrency: 1, ...options };
+  }
+
+  get size(): number {
+    return this.queue.length;
+  }
+
+  push(item: T): Promise<R> {
+    return new Promise((resolve, reject) => {
+      this.queue.push({ item, resolve, reject });
+      this.schedule();
+    });
+  }
+
+  private schedule(): void {
+    if (this.scheduled || this.inFlight >= this.options.concurrency) return;
+    this.scheduled = true;
+    setImmediate(() => {
+      this.scheduled = false;
+      while (this.queue.length > 0 && this.inFlight < this.options.concurrency) void this.sendNext();
+    });
+  }
+
+  private async sendNext(): Promise<void> {
+    const batch = this.take();
+    this.inFlight += 1;
+    try {
+      const results = await this.options.send(batch.map(({ item }) => item));
+      batch.forEach(({ resolve }, i) => resolve(results[i] as R));
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
+    } finally {
+      this.inFlight -= 1;
+      if (this.queue.length > 0) this.schedule();
+    }
+  }
+
+  private take(): typeof this.queue {
+    const { maxItems, maxBytes, weigh } = this.options;
+    let count = 0;
+    let bytes = 0;
+    while (count < this.queue.length && count < maxItems) {
+      bytes += weigh(this.queue[count]!.item);
+      if (count > 0 && bytes > maxBytes) break;
+      count += 1;
+    }
+    return this.queue.splice(0, count);
+  }
+}

@@ -1,0 +1,208 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createInbox, type Msg, nanos, type Subscription } from '@nats-io/transport-node';
+import { AckPolicy, type ConsumerConfig, DeliverPolicy } from '@nats-io/jetstream';
+import type { Bus } from './connect';
+import { parseDelivery } from './delivery';
+import { managerOf } from './streams';
+
+/** One stored message as a projection sees it. Its time is the stream's, so that replicas agree. */
+export interface LogMessage {
+  seq: number;
+  timeMs: number;
+  subject: string;
+  msg: Msg;
+}
+
+export interface FollowOptions {
+  stream: string;
+  /** Called for every message, in order, once. Must not throw: a projection skips what it cannot read, and says so. */
+  onMessage: (message: LogMessage) => void;
+  onError: (error: unknown) => void;
+  /** Read only what was stored from this sequence on. Default: everything the stream has. */
+  fromSeq?: number;
+  /** Read only what was stored in the last so many milliseconds. */
+  sinceMs?: number;
+  /** How long to let messages gather before they are taken together. Default 50. */
+  gatherMs?: number;
+}
+
+const LONG_POLL_MS = 20_000;
+const GATHER_MS = 50;
+/** More in one go may pass what the server lets pend for a client, which it then cuts off. */
+const BATCH = 500;
+const GRACE_MS = 3_000;
+const RETRY_MS = 500;
+
+type FetchEnd = 'full' | 'empty' | 'lost';
+
+/**
+ * Follows a stream as a log. Idle, one long poll for a single message is open and nothing else happens; when it is
+ * answered, the follower waits `gatherMs` and takes all there is, so that its cost is per gathering and not per message.
+ *
+ * The consumer is ephemeral. When it is lost (broker restarted, sequence jumped, poll unanswered) another one is made
+ * that begins behind the last message handled, so nothing is skipped and nothing is handled twice.
+ */
+export class Follower {
+  /** Sequence of the last message handled. */
+  position = 0;
+  private readonly inbox = createInbox();
+  private readonly subscription: Subscription;
+  private fetch: { left: number; end: (how: FetchEnd) => void } | null = null;
+  private fetchNo = 0;
+  private consumer: string | null = null;
+  private consumerSeq = 0;
+  private stopped = false;
+  private wake: AbortController | null = null;
+  private moved: (() => void)[] = [];
+  private readonly done: Promise<void>;
+  private readonly offReconnect: () => void;
+
+  constructor(
+    private readonly bus: Bus,
+    private readonly options: FollowOptions,
+  ) {
+    this.subscription = bus.nc.subscribe(`${this.inbox}.*`, { callback: (_, msg) => this.receive(msg) });
+    this.offReconnect = bus.onReconnect(() => this.lose());
+    this.done = this.run();
+  }
+
+  /** Resolves when everything stored before the call is handled; false when that takes longer than `limitMs`. */
+  async caughtUp(limitMs = 1_000): Promise<boolean> {
+    const until = Date.now() + limitMs;
+    try {
+      const jsm = await managerOf(this.bus);
+      const { state } = await jsm.streams.info(this.options.stream);
+      while (this.position < state.last_seq) {
+        const left = until - Date.now();
+        if (left <= 0 || this.stopped) return false;
+        this.wake?.abort();
+        await Promise.race([
+          new Promise<void>((resolve) => this.moved.push(resolve)),
+          sleep(left, undefined, { ref: false }),
+        ]);
+      }
+      return true;
+    } catch (error) {
+      this.options.onError(error);
+      return false;
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.offReconnect();
+    this.subscription.unsubscribe();
+    this.wake?.abort();
+    this.fetch?.end('empty');
+    await this.done;
+  }
+
+  private async run(): Promise<void> {
+    while (!this.stopped) {
+      try {
+        this.consumer ??= await this.create();
+        const idle = await this.pull(1, { expires: nanos(LONG_POLL_MS) }, LONG_POLL_MS);
+        if (idle !== 'full') continue;
+        await this.gather();
+        while (!this.stopped && (await this.pull(BATCH, { no_wait: true }, 0)) === 'full');
+      } catch (error) {
+        if (this.stopped) return;
+        this.options.onError(error);
+        this.lose();
+        await sleep(RETRY_MS, undefined, { ref: false });
+      }
+    }
+  }
+
+  private async create(): Promise<string> {
+    const jsm = await managerOf(this.bus);
+    const { state } = await jsm.streams.info(this.options.stream);
+    const config: Partial<ConsumerConfig> = {
+      ack_policy: AckPolicy.None,
+      inactive_threshold: nanos(LONG_POLL_MS * 3),
+      mem_storage: true,
+      num_replicas: 1,
+      ...this.start(),
+    };
+    const info = await jsm.consumers.add(this.options.stream, config);
+    this.consumerSeq = 0;
+    // With nothing to come, whatever the stream once held has aged out: that counts as handled.
+    if (info.num_pending === 0) this.advance(Math.max(this.position, state.last_seq));
+    return info.name;
+  }
+
+  private start(): Partial<ConsumerConfig> {
+    const { fromSeq, sinceMs } = this.options;
+    const seq = this.position > 0 ? this.position + 1 : fromSeq;
+    if (seq !== undefined)
+      return { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: Math.max(1, seq) };
+    if (sinceMs === undefined) return { deliver_policy: DeliverPolicy.All };
+    return {
+      deliver_policy: DeliverPolicy.StartTime,
+      opt_start_time: new Date(Date.now() - sinceMs).toISOString(),
+    };
+  }
+
+  private async pull(batch: number, request: object, waitMs: number): Promise<FetchEnd> {
+    const reply = `${this.inbox}.${(this.fetchNo += 1)}`;
+    const limit = new AbortController();
+    const ended = new Promise<FetchEnd>((resolve) => {
+      this.fetch = { left: batch, end: resolve };
+    });
+    const subject = `$JS.API.CONSUMER.MSG.NEXT.${this.options.stream}.${this.consumer}`;
+    this.bus.nc.publish(subject, JSON.stringify({ batch, ...request }), { reply });
+    const tooLate = sleep(waitMs + GRACE_MS, 'lost' as const, { signal: limit.signal, ref: false }).catch(
+      () => 'lost' as const,
+    );
+    const how = await Promise.race([ended, tooLate]);
+    limit.abort();
+    this.fetch = null;
+    if (how === 'lost') this.lose();
+    return how;
+  }
+
+  private async gather(): Promise<void> {
+    this.wake = new AbortController();
+    await sleep(this.options.gatherMs ?? GATHER_MS, undefined, {
+      signal: this.wake.signal,
+      ref: false,
+    }).catch(() => undefined);
+    this.wake = null;
+  }
+
+  private receive(msg: Msg): void {
+    const delivery = parseDelivery(msg.reply ?? '');
+    if (!delivery) {
+      // A status. Only that of the pull under way counts; one of an older consumer is stale.
+      if (msg.subject !== `${this.inbox}.${this.fetchNo}`) return;
+      const gone = msg.headers?.code === 503 || msg.headers?.code === 409;
+      return this.fetch?.end(gone ? 'lost' : 'empty');
+    }
+    if (delivery.consumer !== this.consumer) return;
+    if (delivery.consumerSeq !== this.consumerSeq + 1) return this.fetch?.end('lost');
+    this.consumerSeq = delivery.consumerSeq;
+    this.handle({ seq: delivery.streamSeq, timeMs: delivery.storedAtMs, subject: msg.subject, msg });
+    if (this.fetch && (this.fetch.left -= 1) === 0) this.fetch.end('full');
+  }
+
+  private handle(message: LogMessage): void {
+    try {
+      this.options.onMessage(message);
+    } catch (error) {
+      this.options.onError(error);
+    }
+    this.advance(message.seq);
+  }
+
+  private advance(seq: number): void {
+    this.position = seq;
+    const moved = this.moved;
+    this.moved = [];
+    for (const resolve of moved) resolve();
+  }
+
+  private lose(): void {
+    this.consumer = null;
+    this.fetch?.end('lost');
+  }
+}

@@ -1,0 +1,16 @@
+export { Batcher, type BatcherOptions } from './batcher';
+export { type Bus, BusClosedError, type BusOptions, connectBus } from './connect';
+export { type DeliveryInfo, parseDelivery } from './delivery';
+export { Follower, type FollowOptions, type LogMessage } from './follower';
+export { encodeHeaders, headerValues } from './headers';
+export { isConflict, KvView, type KvValue, openBucket } from './kv';
+export { type PubAck, Publisher, PublishError } from './publisher';
+export {
+  ensureLanes,
+  ensureStream,
+  isApiError,
+  LEASE_MS,
+  managerOf,
+  type StreamName,
+  type StreamSettings,
+} from './streams';

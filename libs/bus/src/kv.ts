@@ -1,0 +1,125 @@
+import { Kvm, type KV, type KvEntry } from '@nats-io/kv';
+import type { Bus } from './connect';
+import { isApiError } from './streams';
+
+const WRONG_LAST_SEQUENCE = 10071;
+
+/** Opens a bucket, creating it if absent. */
+export async function openBucket(bus: Bus, name: string, replicas: number): Promise<KV> {
+  return new Kvm(bus.nc).create(name, { history: 1, replicas });
+}
+
+/** The value was changed by somebody else meanwhile: read it again and decide again. */
+export function isConflict(error: unknown): boolean {
+  return isApiError(error, WRONG_LAST_SEQUENCE);
+}
+
+export interface KvValue<V> {
+  value: V;
+  revision: number;
+}
+
+/** A bucket as a map that follows it: every replica of a service sees what any of them wrote. */
+export class KvView<V> {
+  private readonly entries = new Map<string, KvValue<V>>();
+  private stopWatch: (() => void) | undefined;
+
+  private constructor(
+    readonly bucket: KV,
+    private readonly onChange: (key: string, value: V | undefined) => void,
+    private readonly onError: (error: unknown) => void,
+  ) {}
+
+  /** Resolves when all present values are loaded. */
+  static async open<V>(
+    bus: Bus,
+    name: string,
+    options: {
+      replicas: number;
+      onChange?: (key: string, value: V | undefined) => void;
+      onError: (error: unknown) => void;
+    },
+  ): Promise<KvView<V>> {
+    const bucket = await openBucket(bus, name, options.replicas);
+    const view = new KvView<V>(bucket, options.onChange ?? (() => undefined), options.onError);
+    await view.load();
+    return view;
+  }
+
+  get(key: string): V | undefined {
+    return this.entries.get(key)?.value;
+  }
+
+  entry(key: string): KvValue<V> | undefined {
+    return this.entries.get(key);
+  }
+
+  keys(): string[] {
+    return [...this.entries.keys()];
+  }
+
+  values(): V[] {
+    return [...this.entries.values()].map(({ value }) => value);
+  }
+
+  /**
+   * Compare-and-set: writes only if nobody wrote since `revision` (0: the key must be absent).
+   * @returns the new revision, or null when somebody else was first
+   */
+  async swap(key: string, value: V, revision: number): Promise<number | null> {
+    try {
+      const next = await this.bucket.put(key, JSON.stringify(value), { previousSeq: revision });
+      this.apply(key, value, next);
+      return next;
+    } catch (error) {
+      if (isConflict(error)) return null;
+      throw error;
+    }
+  }
+
+  async put(key: string, value: V): Promise<void> {
+    this.apply(key, value, await this.bucket.put(key, JSON.stringify(value)));
+  }
+
+  close(): void {
+    this.stopWatch?.();
+  }
+
+  private async load(): Promise<void> {
+    const watch = await this.bucket.watch();
+    this.stopWatch = () => watch.stop();
+    const expected = (await this.bucket.status()).values;
+    await new Promise<void>((resolve) => {
+      if (expected === 0) resolve();
+      void (async () => {
+        for await (const entry of watch) {
+          this.take(entry);
+          if (entry.delta === 0) resolve();
+        }
+        resolve();
+      })().catch(this.onError);
+    });
+  }
+
+  private take(entry: KvEntry): void {
+    const known = this.entries.get(entry.key);
+    // The watch repeats values after a reconnect, and our own writes come back through it.
+    if (known && known.revision >= entry.revision) return;
+    if (entry.operation !== 'PUT') {
+      this.entries.delete(entry.key);
+      return this.onChange(entry.key, undefined);
+    }
+    try {
+      this.apply(entry.key, entry.json<V>(), entry.revision);
+    } catch (error) {
+      this.onError(error);
+    }
+  }
+
+  private apply(key: string, value: V, revision: number): void {
+    const known = this.entries.get(key);
+    if (known && known.revision >= revision) return;
+    this.entries.set(key, { value, revision });
+    this.onChange(key, value);
+  }
+}

@@ -1,0 +1,125 @@
+import { nanos } from '@nats-io/transport-node';
+import {
+  AckPolicy,
+  DeliverPolicy,
+  DiscardPolicy,
+  jetstreamManager,
+  JetStreamApiError,
+  type JetStreamManager,
+  RetentionPolicy,
+  StorageType,
+  type StreamConfig,
+} from '@nats-io/jetstream';
+import { laneName, type Names, PRIORITIES } from '@tps/contracts';
+import type { Bus } from './connect';
+
+export type StreamName = keyof Names['streams'];
+
+export interface StreamSettings {
+  /** Copies of every stream and bucket (`TPS_NATS_REPLICAS`). */
+  replicas: number;
+  /** `max_msgs` of KANBAN: the hard limit on what is accepted and unfinished. */
+  kanbanMaxMessages?: number;
+  outcomesMaxAgeMs?: number;
+}
+
+const HOUR_MS = 3_600_000;
+const GIB = 1024 ** 3;
+/** A worker's lease on what it holds: renewed while it lives, redelivered elsewhere when it does not. */
+export const LEASE_MS = 8_000;
+const CONSUMER_EXISTS = [10013, 10148];
+const STREAM_NOT_FOUND = 10059;
+const STREAM_NAME_IN_USE = 10058;
+
+function definition(names: Names, stream: StreamName, settings: StreamSettings): Partial<StreamConfig> {
+  const root = `${names.prefix}tps`;
+  const common = { storage: StorageType.File, num_replicas: settings.replicas, allow_direct: true };
+  switch (stream) {
+    case 'kanban':
+      return {
+        ...common,
+        subjects: [`${root}.kanban.*.*.*`],
+        retention: RetentionPolicy.Workqueue,
+        discard: DiscardPolicy.New,
+        // No max_bytes and no max_age: the broker would delete accepted work.
+        max_msgs: settings.kanbanMaxMessages ?? 1100,
+        duplicate_window: nanos(120_000),
+      };
+    case 'outcomes':
+      return {
+        ...common,
+        subjects: [`${root}.outcomes.>`],
+        retention: RetentionPolicy.Limits,
+        max_age: nanos(settings.outcomesMaxAgeMs ?? 24 * HOUR_MS),
+        max_bytes: 2 * GIB,
+      };
+    case 'dead':
+      return {
+        ...common,
+        subjects: [`${root}.dead.*`],
+        retention: RetentionPolicy.Limits,
+        discard: DiscardPolicy.New,
+        max_age: nanos(30 * 24 * HOUR_MS),
+        max_bytes: GIB,
+      };
+    case 'andon':
+      return {
+        ...common,
+        subjects: [`${root}.andon.*`],
+        retention: RetentionPolicy.Limits,
+        max_age: nanos(90 * 24 * HOUR_MS),
+      };
+  }
+}
+
+/** Manages streams and consumers; does not ask the broker anything by itself. */
+export function managerOf(bus: Bus): Promise<JetStreamManager> {
+  return jetstreamManager(bus.nc, { checkAPI: false });
+}
+
+/**
+ * Creates a stream if absent and raises its message limit where more is asked for. Never shrinks anything: lowering
+ * `max_msgs` below what a stream holds makes the broker delete it.
+ */
+export async function ensureStream(bus: Bus, stream: StreamName, settings: StreamSettings): Promise<void> {
+  const jsm = await managerOf(bus);
+  const name = bus.names.streams[stream];
+  const wanted = definition(bus.names, stream, settings);
+  try {
+    const { config } = await jsm.streams.info(name);
+    if (wanted.max_msgs !== undefined && wanted.max_msgs > config.max_msgs) {
+      await jsm.streams.update(name, { max_msgs: wanted.max_msgs });
+    }
+  } catch (error) {
+    if (!isApiError(error, STREAM_NOT_FOUND)) throw error;
+    // Several replicas may create it at once: the one that comes second is told that it exists.
+    await jsm.streams.add({ name, ...wanted }).catch((raced: unknown) => {
+      if (!isApiError(raced, STREAM_NAME_IN_USE)) throw raced;
+    });
+  }
+}
+
+/** Creates the four lanes of a type. An existing lane is left alone: recreating one would deliver held work again. */
+export async function ensureLanes(bus: Bus, type: string): Promise<void> {
+  const jsm = await managerOf(bus);
+  for (const priority of PRIORITIES) {
+    const config = {
+      durable_name: laneName(type, priority),
+      filter_subject: bus.names.subjects.work(type, priority, '*'),
+      ack_policy: AckPolicy.Explicit,
+      deliver_policy: DeliverPolicy.All,
+      ack_wait: nanos(LEASE_MS),
+      // Attempts are counted from records; the broker's own limit would strand the message.
+      max_deliver: -1,
+      max_ack_pending: -1,
+      max_waiting: 2048,
+    };
+    await jsm.consumers.add(bus.names.streams.kanban, config).catch((error: unknown) => {
+      if (!CONSUMER_EXISTS.some((code) => isApiError(error, code))) throw error;
+    });
+  }
+}
+
+export function isApiError(error: unknown, code: number): boolean {
+  return error instanceof JetStreamApiError && error.code === code;
+}

@@ -1,0 +1,70 @@
+/** Every code an HTTP client can get, its status, and who raises it. The list is closed. */
+export const API_ERRORS = {
+  INVALID_JSON: { status: 400, retryable: false, meaning: 'The body is not JSON.' },
+  INVALID_SIGNAL: {
+    status: 400,
+    retryable: false,
+    meaning: 'The request breaks its schema; every fault is listed.',
+  },
+  UNKNOWN_SIGNAL_TYPE: {
+    status: 400,
+    retryable: false,
+    meaning: 'No worker ever registered this signal type.',
+  },
+  INVALID_REQUEST: {
+    status: 400,
+    retryable: false,
+    meaning: 'A header, path or query parameter is out of range.',
+  },
+  UNAUTHORIZED: { status: 401, retryable: false, meaning: 'The bearer token is missing or wrong.' },
+  FORBIDDEN: { status: 403, retryable: false, meaning: 'The token does not allow this operation.' },
+  NOT_FOUND: { status: 404, retryable: false, meaning: 'There is no such path or signal.' },
+  METHOD_NOT_ALLOWED: { status: 405, retryable: false, meaning: 'The path does not take this method.' },
+  IDEMPOTENCY_CONFLICT: {
+    status: 409,
+    retryable: false,
+    meaning: 'The Idempotency-Key was used with another body.',
+  },
+  ALREADY_STARTED: {
+    status: 409,
+    retryable: false,
+    meaning: 'The signal has started and cannot be cancelled.',
+  },
+  ALREADY_FINISHED: { status: 409, retryable: false, meaning: 'The signal has a final outcome.' },
+  PAYLOAD_TOO_LARGE: { status: 413, retryable: false, meaning: 'The body is larger than 256 KiB.' },
+  UNSUPPORTED_MEDIA_TYPE: {
+    status: 415,
+    retryable: false,
+    meaning: 'The body is compressed or is not JSON.',
+  },
+  KANBAN_FULL: {
+    status: 429,
+    retryable: true,
+    meaning: 'As much is accepted and unfinished as the buffer allows.',
+  },
+  RATE_LIMITED: {
+    status: 429,
+    retryable: true,
+    meaning: 'This client sent more than RATE_LIMIT requests a minute.',
+  },
+  INTERNAL: {
+    status: 500,
+    retryable: true,
+    meaning: 'A fault of the gateway; the log has it under the trace id.',
+  },
+  CIRCUIT_OPEN: { status: 503, retryable: true, meaning: 'The circuit of this type is open after failures.' },
+  LINE_STOPPED: {
+    status: 503,
+    retryable: true,
+    meaning: 'A person, or a repeated defect, stopped this line.',
+  },
+  NO_BROKER: {
+    status: 503,
+    retryable: true,
+    meaning:
+      'Nothing durable could take the signal; `accepted` says whether it may have arrived all the same.',
+  },
+  UNAVAILABLE: { status: 503, retryable: true, meaning: 'The service that would know does not answer.' },
+} as const satisfies Record<string, { status: number; retryable: boolean; meaning: string }>;
+
+export type ApiErrorCode = keyof typeof API_ERRORS;

@@ -1,0 +1,6 @@
+export * from './circuit';
+export * from './errors';
+export * from './fleet';
+export * from './messages';
+export * from './names';
+export * from './signal';

@@ -1,0 +1,119 @@
+import type { Outcome, Signal } from './signal';
+import type { ServiceName } from './fleet';
+
+/** gateway -> jidoka: may signals of this type enter? */
+export interface AdmitRequest {
+  id: string;
+  signal_type: string;
+}
+
+export type AdmitVerdict =
+  { ok: true } | { ok: false; code: 'CIRCUIT_OPEN' | 'LINE_STOPPED'; reason: string; retry_after_ms: number };
+
+/** gateway -> kanban: `accepted` is said truthfully, `unknown` when an append may have arrived. */
+export type EnqueueVerdict =
+  | { ok: true; duplicate?: true }
+  | {
+      ok: false;
+      code: 'KANBAN_FULL' | 'NO_BROKER';
+      reason: string;
+      retry_after_ms: number;
+      accepted: false | 'unknown';
+    };
+
+/** Answer of a batched request when every item is fine: saves the array on the ordinary path. */
+export const ALL_FINE = 1;
+
+/** worker -> jidoka: permission to run one signal of a stopped type. */
+export interface TrialRequest {
+  signal_type: string;
+  worker_id: string;
+}
+export type TrialGrant = { granted: true; epoch: number; deadline: string } | { granted: false };
+
+/** A signal that is accepted and not finished, as kanban finds it. */
+export interface FoundSignal {
+  signal: Signal;
+  stream_seq: number;
+  accepted_at: string;
+  /** `running` when a worker has started it. */
+  running: boolean;
+  worker_id?: string;
+}
+export interface FindRequest {
+  id: string;
+}
+export type FindReply = { found: FoundSignal | null };
+
+export interface CancelRequest {
+  id: string;
+  by?: string;
+}
+export type CancelReply =
+  { cancelled: true; outcome: Outcome } | { cancelled: false; reason: 'not_found' | 'started' };
+
+/** Broadcast to workers: every worker answers, so that silence is not taken for "no". */
+export interface HoldsRequest {
+  id: string;
+}
+export interface HoldsReply {
+  worker_id: string;
+  state: 'none' | 'waiting' | 'started';
+}
+
+export interface LookupRequest {
+  ids: string[];
+  /** Hold the answer until every id has a final outcome, at most this long. */
+  wait_ms?: number;
+}
+/** What the log holds of a signal, oldest first; the first final outcome of each run counts. */
+export interface SignalRecord {
+  id: string;
+  outcomes: Outcome[];
+}
+export interface LookupReply {
+  records: SignalRecord[];
+}
+
+/** Every process says once a second that it lives, whether it is ready, and its vital figures. */
+export interface Beat<V = Record<string, unknown>> {
+  v: number;
+  service: ServiceName;
+  instance: string;
+  started_at: string;
+  at: string;
+  ready: boolean;
+  vitals: V;
+}
+export interface WorkerVitals {
+  slots: number;
+  busy: number;
+  types: string[];
+  /** Signals started since the process began. */
+  started: number;
+}
+export interface KanbanVitals {
+  /** Accepted and unfinished. */
+  queue_depth: number;
+  buffer: number;
+}
+
+/** Arrivals since the announcement before, and what waits, per lane. */
+export interface ArrivalsMessage {
+  v: number;
+  instance: string;
+  interval_ms: number;
+  arrivals: Record<string, number>;
+  waiting: Record<string, number>;
+}
+
+/** heijunka -> workers (KV `tps_schedule`, key `schedule`): the weight of each lane in the smooth sequence. */
+export interface ScheduleRecord {
+  v: number;
+  /** Share of each priority class while it has work: 8:4:2:1. */
+  classes: Record<string, number>;
+  /** Relative demand of each type inside its class. */
+  demand: Record<string, number>;
+  updated_at: string;
+}
+export const SCHEDULE_KEY = 'schedule';

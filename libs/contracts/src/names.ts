@@ -1,0 +1,85 @@
+/**
+ * Every name on the broker, in one place: nobody else types a subject, stream or bucket. A request's subject must not
+ * fall under a stream's (`tps.andon.*`, `tps.outcomes.>`, `tps.dead.*`): the stream would store and answer it.
+ */
+export interface Names {
+  readonly prefix: string;
+  readonly streams: { kanban: string; outcomes: string; dead: string; andon: string };
+  readonly buckets: {
+    circuits: string;
+    stops: string;
+    types: string;
+    schedule: string;
+    cards: string;
+    leases: string;
+  };
+  readonly subjects: {
+    /** Request: `AdmitRequest[]` -> `1` or `AdmitVerdict[]`. */
+    admit: string;
+    /** Request: a worker asks for the one permit to try a stopped type. */
+    trial: string;
+    /** Request: `Signal[]` -> `1` or `EnqueueVerdict[]`. */
+    enqueue: string;
+    /** Request: find an unfinished signal by id. */
+    find: string;
+    /** Request: remove a signal that has not started. */
+    cancel: string;
+    /** Broadcast to all workers with replies: who holds this id, and has it started? */
+    workerHolds: string;
+    /** Broadcast to all workers with replies: refuse this id from now on. */
+    workerRefuse: string;
+    /** Request: records of signals by id, waiting for a final outcome if asked to. */
+    lookup: string;
+    /** Request: the state of a service as its board shows it. */
+    board: (service: string) => string;
+    /** Published every second by every process. */
+    beat: (service: string) => string;
+    /** Published every second by kanban: arrivals per lane. */
+    arrivals: string;
+    outcomeBatch: string;
+    outcomeAttempt: (id: string) => string;
+    /** Subject of one accepted signal in the stream KANBAN. */
+    work: (type: string, priority: number | '*', id: string) => string;
+    dead: (type: string) => string;
+    andon: (line: string) => string;
+    allBeats: string;
+  };
+}
+
+/**
+ * @param prefix put before every name, so that several fleets can share a broker (`TPS_STREAM_PREFIX`)
+ */
+export function namesFor(prefix = ''): Names {
+  const p = (name: string): string => prefix + name;
+  return {
+    prefix,
+    streams: { kanban: p('KANBAN'), outcomes: p('OUTCOMES'), dead: p('DEAD'), andon: p('ANDON') },
+    buckets: {
+      circuits: p('tps_circuits'),
+      stops: p('tps_stops'),
+      types: p('tps_types'),
+      schedule: p('tps_schedule'),
+      cards: p('tps_cards'),
+      leases: p('tps_leases'),
+    },
+    subjects: {
+      admit: p('tps.jidoka.admit'),
+      trial: p('tps.jidoka.trial'),
+      enqueue: p('tps.kanban.enqueue'),
+      find: p('tps.kanban.find'),
+      cancel: p('tps.kanban.cancel'),
+      workerHolds: p('tps.worker.holds'),
+      workerRefuse: p('tps.worker.refuse'),
+      lookup: p('tps.records.lookup'),
+      board: (service) => p(`tps.board.${service}`),
+      beat: (service) => p(`tps.beat.${service}`),
+      allBeats: p('tps.beat.*'),
+      arrivals: p('tps.arrivals'),
+      outcomeBatch: p('tps.outcomes.batch'),
+      outcomeAttempt: (id) => p(`tps.outcomes.attempt.${id}`),
+      work: (type, priority, id) => p(`tps.kanban.${type}.${priority}.${id}`),
+      dead: (type) => p(`tps.dead.${type}`),
+      andon: (line) => p(`tps.andon.${line}`),
+    },
+  };
+}

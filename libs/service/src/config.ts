@@ -1,0 +1,131 @@
+import { type Static, type TProperties, type TSchema, Type } from '@sinclair/typebox';
+import Ajv, { type ErrorObject } from 'ajv';
+
+/** A variable has a value the service cannot start with. One line: the variable, the value, what is allowed. */
+export class ConfigError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'ConfigError';
+  }
+}
+
+const LEVELS = ['error', 'warn', 'info', 'debug'] as const;
+
+/** What every service reads. A service adds its own variables in its `config.ts`. */
+export const commonVariables = {
+  NATS_URL: Type.String({
+    default: 'nats://127.0.0.1:4222',
+    pattern: '^(nats|tls)://[^\\s,]+(,\\s*(nats|tls)://[^\\s,]+)*$',
+    description: 'NATS servers, separated by commas',
+  }),
+  TPS_NATS_REPLICAS: Type.Integer({
+    default: 1,
+    minimum: 1,
+    maximum: 5,
+    description: 'copies of every stream and bucket',
+  }),
+  TPS_STREAM_PREFIX: Type.String({
+    default: '',
+    pattern: '^[A-Za-z0-9_-]{0,32}$',
+    description: 'put before all names on the broker, so that fleets can share one',
+  }),
+  LOG_LEVEL: Type.Union(
+    LEVELS.map((level) => Type.Literal(level)),
+    { default: 'info', description: 'least severe level that is logged; `RUST_LOG` is taken for it' },
+  ),
+  JAEGER_ENDPOINT: Type.String({
+    default: '',
+    pattern: '^(https?://\\S+)?$',
+    description: 'where traces go, OTLP over HTTP; empty: nowhere',
+  }),
+  JAEGER_TAGS: Type.String({
+    default: '',
+    pattern: '^([^=,\\s]+=[^,]*(,[^=,\\s]+=[^,]*)*)?$',
+    description: 'resource attributes of every span, `key=value,key=value`',
+  }),
+  TPS_TRACE_SAMPLE: Type.Number({
+    default: 1,
+    minimum: 0,
+    maximum: 1,
+    description: 'share of signals that are traced',
+  }),
+  APP_NAME: Type.String({
+    default: 'tps-reference-system',
+    description: 'resource attribute `service.namespace`',
+  }),
+  APP_ENVIRONMENT: Type.String({
+    default: 'development',
+    description: 'resource attribute `deployment.environment.name`',
+  }),
+  INSTANCE_ID: Type.String({
+    default: '',
+    description: 'name of this replica; empty: host name and process id',
+  }),
+  METRICS_PORT: Type.Union([Type.Integer({ minimum: 0, maximum: 65535 }), Type.Literal('disabled')], {
+    default: 9090,
+    description: 'Prometheus text and the health probes; `disabled`: none',
+  }),
+};
+
+/** The values of a set of variables; every one has a default, so none is optional. */
+export type ConfigOf<P extends TProperties> = { readonly [K in keyof P]: Static<P[K]> };
+export type CommonConfig = ConfigOf<typeof commonVariables>;
+
+type Env = Record<string, string | undefined>;
+
+/**
+ * Reads a service's variables. An empty value counts as unset, as compose passes unset variables on as empty.
+ * @throws ConfigError
+ */
+export function loadConfig<P extends TProperties>(variables: P, env: Env): ConfigOf<P> & CommonConfig {
+  const properties: Record<string, TSchema> = { ...commonVariables, ...variables };
+  const given: Record<string, unknown> = {};
+  for (const key of Object.keys(properties)) if (env[key]) given[key] = env[key];
+  if (!given.LOG_LEVEL && env.RUST_LOG) given.LOG_LEVEL = levelOf(env.RUST_LOG);
+  const check = new Ajv({ coerceTypes: true, useDefaults: true, strict: false }).compile({
+    type: 'object',
+    properties,
+  });
+  if (!check(given)) throw new ConfigError(explain(check.errors?.[0], env, properties));
+  return Object.freeze(given) as ConfigOf<P> & CommonConfig;
+}
+
+/** `RUST_LOG` may hold directives (`info,tps=debug`): the first bare level counts. */
+function levelOf(rustLog: string): string {
+  const word = rustLog
+    .toLowerCase()
+    .split(',')
+    .map((directive) => directive.trim())
+    .find((directive) => !directive.includes('='));
+  if (word === 'trace') return 'debug';
+  if (word === 'off') return 'error';
+  return word ?? 'info';
+}
+
+function explain(error: ErrorObject | undefined, env: Env, properties: Record<string, TSchema>): string {
+  const key = error?.instancePath.slice(1) ?? '';
+  const variable = key === 'LOG_LEVEL' && !env.LOG_LEVEL ? 'RUST_LOG' : key;
+  return `${variable}=${env[variable] ?? ''} is not allowed: must be ${allowed((properties[key] ?? {}) as Rule)}`;
+}
+
+interface Rule {
+  anyOf?: Rule[];
+  const?: unknown;
+  type?: string;
+  minimum?: number;
+  maximum?: number;
+  pattern?: string;
+}
+
+/** What a variable may be, in words: for the error line and for the table in the README. */
+export function allowed(rule: Rule): string {
+  if (rule.anyOf) return rule.anyOf.map(allowed).join(' or ');
+  if (rule.const !== undefined) return `\`${JSON.stringify(rule.const).replaceAll('"', '')}\``;
+  const kind = rule.type === 'integer' ? 'a whole number' : rule.type === 'number' ? 'a number' : rule.type;
+  if (rule.minimum !== undefined && rule.maximum !== undefined) {
+    return `${kind} from ${rule.minimum} to ${rule.maximum}`;
+  }
+  if (rule.minimum !== undefined) return `${kind}, at least ${rule.minimum}`;
+  if (rule.type === 'boolean') return '`true` or `false`';
+  return rule.pattern ? `text that matches ${rule.pattern}` : 'text';
+}

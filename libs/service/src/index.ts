@@ -1,0 +1,22 @@
+export {
+  allowed,
+  type CommonConfig,
+  commonVariables,
+  ConfigError,
+  type ConfigOf,
+  loadConfig,
+} from './config';
+export { BEAT_MS, FleetView, SILENT_MS, type Station } from './fleet-view';
+export type { Logger } from './logger';
+export { readinessAnswer } from './probes';
+export {
+  type EndpointOptions,
+  EXIT_CONFIG,
+  type RunningService,
+  runService,
+  type ServiceContext,
+  type ServiceDefinition,
+  type ServiceHandle,
+  startService,
+} from './run';
+export { collectorUrl, contextFrom, headersOf, type TraceHeaders } from './tracing';

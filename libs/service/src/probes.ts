@@ -1,0 +1,34 @@
+import { createServer, type Server } from 'node:http';
+import type { Registry } from 'prom-client';
+
+/** Why the service cannot do its work now; empty when it can. */
+export type Readiness = () => string[];
+
+/**
+ * The port for machines: `/metrics` in Prometheus text, `/health/live` (the event loop turns; asks no dependency, or a
+ * broker's outage would restart the fleet) and `/health/ready`.
+ */
+export async function serveProbes(port: number, registry: Registry, readiness: Readiness): Promise<Server> {
+  const server = createServer((request, response) => {
+    const answer = (status: number, body: object): void => {
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    };
+    const path = request.url?.split('?')[0];
+    if (path === '/health/live') return answer(200, { live: true });
+    if (path === '/health/ready') return answer(...readinessAnswer(readiness()));
+    if (path !== '/metrics') return answer(404, { message: 'try /metrics, /health/live, /health/ready' });
+    registry.metrics().then(
+      (text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text),
+      (error: unknown) => answer(500, { message: String(error) }),
+    );
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, resolve);
+  });
+  return server;
+}
+
+export function readinessAnswer(reasons: string[]): [status: number, body: object] {
+  return reasons.length === 0 ? [200, { ready: true }] : [503, { ready: false, reasons }];
+}

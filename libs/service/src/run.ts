@@ -1,0 +1,287 @@
+import type { Server } from 'node:http';
+import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { TProperties } from '@sinclair/typebox';
+import type { Msg } from '@nats-io/transport-node';
+import { type Service, Svcm } from '@nats-io/services';
+import type { Tracer } from '@opentelemetry/api';
+import { type Bus, connectBus } from '@tps/bus';
+import { type ServiceName, telemetryName, WIRE_VERSION } from '@tps/contracts';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { type CommonConfig, ConfigError, type ConfigOf, loadConfig } from './config';
+import { BEAT_MS } from './fleet-view';
+import { createLogger, type Logger } from './logger';
+import { serveProbes } from './probes';
+import { startTracing, type Tracing } from './tracing';
+
+/** Exit code of a service that cannot start with its configuration: starting it again is no use. */
+export const EXIT_CONFIG = 78;
+const EXIT_LOST = 1;
+const STOP_LIMIT_MS = 25_000;
+const FLUSH_LIMIT_MS = 3_000;
+const VERSION = '1.0.0';
+
+export interface EndpointOptions {
+  /** Every process gets every request, instead of one of the replicas. */
+  broadcast?: boolean;
+}
+
+/** What `runService` gives a service to work with. */
+export interface ServiceContext<C = object> {
+  readonly service: ServiceName;
+  readonly instance: string;
+  readonly version: string;
+  readonly config: C & CommonConfig;
+  readonly log: Logger;
+  readonly tracer: Tracer;
+  readonly bus: Bus;
+  readonly registry: Registry;
+  readonly startedAt: Date;
+  /**
+   * Registers a request/reply endpoint with the NATS services framework. The handler's answer is sent as JSON;
+   * what it throws is logged and answered as an error.
+   */
+  endpoint<Req, Res>(
+    name: string,
+    subject: string,
+    handler: (request: Req, msg: Msg) => Res | Promise<Res>,
+    options?: EndpointOptions,
+  ): void;
+  /** Ends the process: the service cannot do its work any more and must be started again. */
+  fail(error: unknown): void;
+}
+
+export interface RunningService {
+  /** Finishes or hands back what is under way. Endpoints take no more requests by then. */
+  stop(): Promise<void>;
+  /** Why the service cannot do its work now; empty when it can. */
+  problems?(): string[];
+  /** Sent with every beat. */
+  vitals?(): Record<string, unknown>;
+  /** Answer to a request for the service's board. */
+  board?(): unknown;
+}
+
+export interface ServiceDefinition<P extends TProperties> {
+  name: ServiceName;
+  /** The service's own variables, beside the common ones. */
+  variables: P;
+  start(context: ServiceContext<ConfigOf<P>>): Promise<RunningService>;
+}
+
+/**
+ * The one way a service lives: configuration, probes, tracing, NATS, its own start, beats; then, on `stop()`: not
+ * ready, no more requests, finish, flush, disconnect. Stopping is safe at any moment and runs every step even when
+ * one fails.
+ */
+export interface ServiceHandle {
+  stop(): Promise<void>;
+}
+
+export async function startService<P extends TProperties>(
+  definition: ServiceDefinition<P>,
+  env: Record<string, string | undefined>,
+  onFail: (error: unknown) => void,
+): Promise<ServiceHandle> {
+  const lifecycle = new Lifecycle(definition, env, onFail);
+  try {
+    await lifecycle.start();
+  } catch (error) {
+    await lifecycle.stop();
+    throw error;
+  }
+  return lifecycle;
+}
+
+class Lifecycle<P extends TProperties> implements ServiceHandle {
+  private readonly config: ConfigOf<P> & CommonConfig;
+  private readonly instance: string;
+  private readonly log: Logger;
+  private readonly tracing: Tracing;
+  private readonly registry = new Registry();
+  private readonly startedAt = new Date();
+  private probes: Server | undefined;
+  private bus: Bus | undefined;
+  private endpoints: Service | undefined;
+  private running: RunningService | undefined;
+  private beat: NodeJS.Timeout | undefined;
+  private stopping: Promise<void> | undefined;
+
+  constructor(
+    private readonly definition: ServiceDefinition<P>,
+    env: Record<string, string | undefined>,
+    private readonly onFail: (error: unknown) => void,
+  ) {
+    this.config = loadConfig(definition.variables, env);
+    this.instance = this.config.INSTANCE_ID || `${hostname()}-${process.pid}`;
+    const name = telemetryName(definition.name);
+    this.log = createLogger(name, this.instance, this.config.LOG_LEVEL);
+    this.tracing = startTracing(name, this.instance, this.config);
+    this.registry.setDefaultLabels({ service: name });
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  async start(): Promise<void> {
+    const port = this.config.METRICS_PORT;
+    if (port !== 'disabled') this.probes = await serveProbes(port, this.registry, () => this.problems());
+    this.bus = await connectBus({
+      url: this.config.NATS_URL,
+      name: `${telemetryName(this.definition.name)} ${this.instance}`,
+      streamPrefix: this.config.TPS_STREAM_PREFIX,
+      onStatus: (status) => this.log.info('nats', { status }),
+      onLost: this.onFail,
+    });
+    this.endpoints = await new Svcm(this.bus.nc).add({
+      name: telemetryName(this.definition.name),
+      version: VERSION,
+      description: `TPS ${this.definition.name}`,
+      metadata: { instance: this.instance },
+    });
+    this.running = await this.definition.start(this.context(this.bus));
+    if (this.running.board) {
+      this.endpoint('board', this.bus.names.subjects.board(this.definition.name), () =>
+        this.running?.board?.(),
+      );
+    }
+    this.beat = setInterval(() => this.sendBeat(), BEAT_MS);
+    this.sendBeat();
+    this.log.info('started', { config: redacted(this.config) });
+  }
+
+  stop(): Promise<void> {
+    return (this.stopping ??= this.stopOnce());
+  }
+
+  private async stopOnce(): Promise<void> {
+    this.log.info('stopping');
+    this.sendBeat();
+    clearInterval(this.beat);
+    await this.step('endpoints', () => this.endpoints?.stop());
+    await this.step('service', () => this.running?.stop());
+    await this.step('tracing', () => this.tracing.shutdown(FLUSH_LIMIT_MS));
+    await this.step('bus', () => this.bus?.close());
+    await this.step('probes', () => this.probes?.close());
+    this.probes?.closeAllConnections();
+    this.log.info('stopped');
+  }
+
+  private async step(name: string, run: () => unknown): Promise<void> {
+    try {
+      await run();
+    } catch (error) {
+      this.log.error('stopping went wrong', { step: name, error });
+    }
+  }
+
+  private problems(): string[] {
+    if (this.stopping) return ['stopping'];
+    if (!this.bus) return ['not connected to NATS yet'];
+    if (!this.running) return ['starting'];
+    if (this.running.problems) return this.running.problems();
+    return this.bus.connected ? [] : ['not connected to NATS'];
+  }
+
+  private sendBeat(): void {
+    if (!this.bus?.connected) return;
+    const beat = {
+      v: WIRE_VERSION,
+      service: this.definition.name,
+      instance: this.instance,
+      started_at: this.startedAt.toISOString(),
+      at: new Date().toISOString(),
+      ready: this.problems().length === 0,
+      vitals: this.running?.vitals?.() ?? {},
+    };
+    this.bus.nc.publish(this.bus.names.subjects.beat(this.definition.name), JSON.stringify(beat));
+  }
+
+  private context(bus: Bus): ServiceContext<ConfigOf<P>> {
+    return {
+      service: this.definition.name,
+      instance: this.instance,
+      version: VERSION,
+      config: this.config,
+      log: this.log,
+      tracer: this.tracing.tracer,
+      bus,
+      registry: this.registry,
+      startedAt: this.startedAt,
+      endpoint: (name, subject, handler, options) => this.endpoint(name, subject, handler, options),
+      fail: this.onFail,
+    };
+  }
+
+  private endpoint<Req, Res>(
+    name: string,
+    subject: string,
+    handler: (request: Req, msg: Msg) => Res | Promise<Res>,
+    options: EndpointOptions = {},
+  ): void {
+    const answer = async (msg: Msg): Promise<void> => {
+      try {
+        const request = (msg.data.length > 0 ? msg.json() : undefined) as Req;
+        msg.respond(JSON.stringify((await handler(request, msg)) ?? null));
+      } catch (error) {
+        this.log.error('request failed', { endpoint: name, error });
+        if (!this.bus?.nc.isClosed()) msg.respond(JSON.stringify({ error: String(error) }));
+      }
+    };
+    // A queue of its own makes every process get the request: the framework has no endpoint without a queue.
+    const queue = options.broadcast ? { queue: `each-${this.instance.replace(/[^\w-]/g, '_')}` } : {};
+    this.endpoints?.addEndpoint(name, {
+      subject,
+      ...queue,
+      handler: (error, msg) => {
+        if (error) this.log.error('endpoint lost', { endpoint: name, error });
+        else void answer(msg as unknown as Msg);
+      },
+    });
+  }
+}
+
+function redacted(config: object): Record<string, unknown> {
+  const secret = /TOKEN|PASSWORD|SECRET/;
+  const hidden = Object.entries(config).map(([key, value]) => {
+    if (secret.test(key) && value) return [key, '***'];
+    return [key, typeof value === 'string' ? value.replace(/\/\/[^@/]*@/, '//***@') : value];
+  });
+  return Object.fromEntries(hidden) as Record<string, unknown>;
+}
+
+/** Runs a service as this process: SIGTERM and SIGINT stop it gracefully, a second one at once. */
+export async function runService<P extends TProperties>(definition: ServiceDefinition<P>): Promise<void> {
+  let handle: ServiceHandle | undefined;
+  let asked = 0;
+  const end = async (code: number): Promise<void> => {
+    asked += 1;
+    if (asked > 1 || !handle) process.exit(code || 1);
+    await Promise.race([handle.stop(), sleep(STOP_LIMIT_MS).then(() => (code ||= 1))]);
+    process.exit(code);
+  };
+  const fail = (error: unknown): void => {
+    report(definition.name, 'cannot go on', error);
+    void end(EXIT_LOST);
+  };
+  process.on('SIGTERM', () => void end(0)).on('SIGINT', () => void end(0));
+  process.on('uncaughtException', fail).on('unhandledRejection', fail);
+  try {
+    handle = await startService(definition, process.env, fail);
+  } catch (error) {
+    if (error instanceof ConfigError)
+      process.stderr.write(`${telemetryName(definition.name)}: ${error.message}\n`);
+    else report(definition.name, 'cannot start', error);
+    process.exit(error instanceof ConfigError ? EXIT_CONFIG : EXIT_LOST);
+  }
+}
+
+function report(service: ServiceName, message: string, error: unknown): void {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const line = {
+    level: 'error',
+    service: telemetryName(service),
+    message,
+    error: text,
+    timestamp: new Date(),
+  };
+  process.stderr.write(`${JSON.stringify(line)}\n`);
+}

@@ -1,0 +1,4 @@
+export { type CollectedSpan, TraceCollector } from './collector';
+export { BinaryMissingError, NatsServer } from './nats-server';
+export { freePort, freePorts } from './ports';
+export { waitFor, WaitTimeoutError } from './wait';

@@ -1,0 +1,88 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, join, resolve } from 'node:path';
+import { freePort } from './ports';
+import { waitFor } from './wait';
+
+export class BinaryMissingError extends Error {
+  constructor(name: string, searched: string[]) {
+    super(`${name} is not in ${searched.join(', ')}; \`make test\` installs it`);
+    this.name = 'BinaryMissingError';
+  }
+}
+
+function findNatsServer(): string {
+  const tools = resolve(__dirname, '../../../.tps/tools/nats-server');
+  const folders = [...(process.env.PATH ?? '').split(delimiter), tools, join(tools, 'usr/sbin'), '/usr/sbin'];
+  const found = folders.map((folder) => join(folder, 'nats-server')).find((path) => existsSync(path));
+  if (!found) throw new BinaryMissingError('nats-server', folders);
+  return found;
+}
+
+/** A real nats-server with JetStream on loopback, with its own store, for one test file. */
+export class NatsServer {
+  private child: ChildProcess | null = null;
+  private log = '';
+
+  private constructor(
+    readonly port: number,
+    private readonly store: string,
+  ) {}
+
+  static async start(): Promise<NatsServer> {
+    const server = new NatsServer(await freePort(), await mkdtemp(join(tmpdir(), 'tps-nats-')));
+    await server.restart();
+    return server;
+  }
+
+  get url(): string {
+    return `nats://127.0.0.1:${this.port}`;
+  }
+
+  get pid(): number | undefined {
+    return this.child?.pid;
+  }
+
+  /** Starts it (again) on the same port with the same store. */
+  async restart(): Promise<void> {
+    await this.kill('SIGTERM');
+    const args = ['-js', '-a', '127.0.0.1', '-p', String(this.port), '-sd', this.store];
+    const child = spawn(findNatsServer(), args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.child = child;
+    child.stderr.on('data', (chunk: Buffer) => (this.log = (this.log + chunk.toString()).slice(-10_000)));
+    await waitFor(`nats-server on port ${this.port}`, () => {
+      if (child.exitCode !== null) throw new Error(`nats-server ended:\n${this.log}`);
+      return this.answers();
+    });
+  }
+
+  /** Ends it and waits until it is gone. */
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const child = this.child;
+    this.child = null;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise((done) => child.once('exit', done));
+    child.kill(signal);
+    await gone;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.child?.kill(signal);
+  }
+
+  async stop(): Promise<void> {
+    await this.kill('SIGKILL');
+    await rm(this.store, { recursive: true, force: true });
+  }
+
+  private answers(): Promise<boolean> {
+    return new Promise((done) => {
+      const socket = connect(this.port, '127.0.0.1');
+      socket.once('data', () => (socket.destroy(), done(true)));
+      socket.once('error', () => done(false));
+    });
+  }
+}

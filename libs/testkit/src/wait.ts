@@ -1,0 +1,35 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export class WaitTimeoutError extends Error {
+  constructor(what: string, limitMs: number, last: unknown) {
+    super(
+      `${what}: not within ${limitMs} ms${last === undefined ? '' : `; last: ${JSON.stringify(last) ?? String(last)}`}`,
+    );
+    this.name = 'WaitTimeoutError';
+  }
+}
+
+/**
+ * Asks until the answer is truthy. The only way a test waits.
+ * @param probe may throw: that counts as "not yet"
+ * @throws WaitTimeoutError with the last answer or error
+ */
+export async function waitFor<T>(
+  what: string,
+  probe: () => T | Promise<T>,
+  { limitMs = 10_000, everyMs = 20 }: { limitMs?: number; everyMs?: number } = {},
+): Promise<NonNullable<T>> {
+  const until = Date.now() + limitMs;
+  let last: unknown;
+  for (;;) {
+    try {
+      const answer = await probe();
+      if (answer) return answer;
+      last = answer;
+    } catch (error) {
+      last = error instanceof Error ? error.message : error;
+    }
+    if (Date.now() > until) throw new WaitTimeoutError(what, limitMs, last);
+    await sleep(everyMs);
+  }
+}

@@ -1,0 +1,47 @@
+import { createHash } from 'node:crypto';
+import type { ErrorClass } from '@tps/contracts';
+
+/** The sender's fault: never retried, never counted against the line. */
+export class RejectedError extends Error {
+  override readonly name = 'RejectedError';
+}
+/** A programming error or a broken promise of the handler: never retried. */
+export class DefectError extends Error {
+  override readonly name = 'DefectError';
+}
+/** A dependency failed: tried again by the type's retry policy. Any error not known otherwise counts as this. */
+export class TransientError extends Error {
+  override readonly name = 'TransientError';
+}
+/** The attempt took longer than the type's time-out. */
+export class AttemptTimeoutError extends TransientError {
+  constructor(limitMs: number) {
+    super(`no result within ${limitMs} ms`);
+  }
+}
+
+/** Errors that a correct program does not throw, whatever its dependencies do. */
+const PROGRAMMING_ERRORS = [TypeError, ReferenceError, RangeError, SyntaxError, EvalError];
+
+export function classify(error: unknown): ErrorClass {
+  if (error instanceof RejectedError) return 'rejected';
+  if (error instanceof DefectError) return 'defect';
+  // fetch() reports an unreachable host as a TypeError with a cause.
+  if (error instanceof TypeError && error.cause !== undefined) return 'transient';
+  if (PROGRAMMING_ERRORS.some((type) => error instanceof type)) return 'defect';
+  if (error instanceof Error && error.name === 'AssertionError') return 'defect';
+  return 'transient';
+}
+
+/**
+ * Equal for errors that have the same cause: name, message with what varies blanked, and the innermost stack frame
+ * outside of dependencies.
+ */
+export function fingerprint(error: unknown): string {
+  const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
+  const blanked = message.replace(/[0-9a-f]{8}-[0-9a-f-]{27}|0x[0-9a-f]+|\d+/gi, '#').slice(0, 200);
+  const frames = (stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
+  const own = frames.find((line) => !/node_modules|node:internal/.test(line)) ?? '';
+  const place = own.replace(/^.*[\\/]/, '').replace(/:\d+\)?$/, '');
+  return createHash('sha256').update(`${name}|${blanked}|${place}`).digest('hex').slice(0, 16);
+}

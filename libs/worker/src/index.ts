@@ -1,0 +1,9 @@
+export { defineSignal, type HandlerContext, type SignalDefinition, type SignalInfo } from './definition';
+export {
+  AttemptTimeoutError,
+  classify,
+  DefectError,
+  fingerprint,
+  RejectedError,
+  TransientError,
+} from './failure';
