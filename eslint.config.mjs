@@ -14,6 +14,7 @@ export default tseslint.config(
       'max-lines-per-function': ['error', { max: 60, skipComments: true }],
       'max-params': ['error', 4],
       '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true }],
       // Handlers and adapters implement async interfaces without always awaiting.
       '@typescript-eslint/require-await': 'off',
       'no-restricted-properties': [

@@ -15,7 +15,7 @@ module.exports = {
       ...common,
       displayName: 'unit',
       rootDir: __dirname,
-      testMatch: ['<rootDir>/{libs,services,deploy}/**/src/**/*.test.ts'],
+      testMatch: ['<rootDir>/{libs,services,deploy,bench}/**/src/**/*.test.ts'],
     },
     { ...common, displayName: 'fleet', rootDir: __dirname, testMatch: ['<rootDir>/tests/src/**/*.test.ts'] },
   ],

@@ -77,6 +77,14 @@ export class KvView<V> {
     }
   }
 
+  /** The value as the bucket has it now, for a writer that was too slow. */
+  async read(key: string): Promise<KvValue<V> | undefined> {
+    const entry = await this.bucket.get(key);
+    if (!entry || entry.operation !== 'PUT') return undefined;
+    this.take(entry);
+    return { value: entry.json<V>(), revision: entry.revision };
+  }
+
   async put(key: string, value: V): Promise<void> {
     this.apply(key, value, await this.bucket.put(key, JSON.stringify(value)));
   }

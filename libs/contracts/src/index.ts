@@ -1,3 +1,4 @@
+export * from './boards';
 export * from './circuit';
 export * from './errors';
 export * from './fleet';

@@ -50,7 +50,8 @@ export interface CancelRequest {
   by?: string;
 }
 export type CancelReply =
-  { cancelled: true; outcome: Outcome } | { cancelled: false; reason: 'not_found' | 'started' };
+  { cancelled: true; outcome: Outcome } | /** `unavailable`: not every worker said that it has not started it; nothing was removed. */
+  { cancelled: false; reason: 'not_found' | 'started' | 'unavailable' };
 
 /** Broadcast to workers: every worker answers, so that silence is not taken for "no". */
 export interface HoldsRequest {
@@ -72,7 +73,28 @@ export interface SignalRecord {
   outcomes: Outcome[];
 }
 export interface LookupReply {
+  /** One per id that the log knows, in the order asked. */
   records: SignalRecord[];
+  /** Ids whose records did not fit into one message beside the others: ask again for these. */
+  left_out?: string[];
+}
+/** At most so many ids in one request, and so long a wait. */
+export const LOOKUP_MAX_IDS = 256;
+export const LOOKUP_MAX_WAIT_MS = 25_000;
+
+export const REPORT_FORMATS = ['json', 'markdown', 'csv'] as const;
+export type ReportFormat = (typeof REPORT_FORMATS)[number];
+/** worker -> kaizen: a production report. */
+export interface ReportRequest {
+  format: ReportFormat;
+  /** Only what was recorded in the last so many milliseconds; by default all that is known. */
+  since_ms?: number;
+}
+export interface ReportReply {
+  format: ReportFormat;
+  /** An object for `json`, text for the others. */
+  content: object | string;
+  generated_at: string;
 }
 
 /** Every process says once a second that it lives, whether it is ready, and its vital figures. */

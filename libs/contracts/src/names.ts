@@ -30,6 +30,8 @@ export interface Names {
     workerRefuse: string;
     /** Request: records of signals by id, waiting for a final outcome if asked to. */
     lookup: string;
+    /** Request: `{format}` -> a production report, made by kaizen. */
+    report: string;
     /** Request: the state of a service as its board shows it. */
     board: (service: string) => string;
     /** Published every second by every process. */
@@ -71,6 +73,7 @@ export function namesFor(prefix = ''): Names {
       workerHolds: p('tps.worker.holds'),
       workerRefuse: p('tps.worker.refuse'),
       lookup: p('tps.records.lookup'),
+      report: p('tps.kaizen.report'),
       board: (service) => p(`tps.board.${service}`),
       beat: (service) => p(`tps.beat.${service}`),
       allBeats: p('tps.beat.*'),

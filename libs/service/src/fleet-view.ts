@@ -21,7 +21,13 @@ export class FleetView {
     private readonly now: () => number = Date.now,
   ) {
     this.subscription = bus.nc.subscribe(bus.names.subjects.allBeats, {
-      callback: (_, msg) => this.hear(msg.json<Beat>()),
+      callback: (_, msg) => {
+        try {
+          this.hear(msg.json<Beat>());
+        } catch {
+          // Not a beat. Thrown in a callback it would end the connection of everyone who listens.
+        }
+      },
     });
   }
 

@@ -7,8 +7,11 @@ export {
   loadConfig,
 } from './config';
 export { BEAT_MS, FleetView, SILENT_MS, type Station } from './fleet-view';
+export { Generations } from './generations';
 export type { Logger } from './logger';
+export { type LoggedOutcome, OutcomesLog, type OutcomesLogOptions, outcomesVariables } from './outcomes-log';
 export { readinessAnswer } from './probes';
+export { RollingWindow, type RollingWindowOptions } from './rolling-window';
 export {
   type EndpointOptions,
   EXIT_CONFIG,

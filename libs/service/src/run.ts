@@ -233,7 +233,7 @@ class Lifecycle<P extends TProperties> implements ServiceHandle {
       ...queue,
       handler: (error, msg) => {
         if (error) this.log.error('endpoint lost', { endpoint: name, error });
-        else void answer(msg as unknown as Msg);
+        else void answer(msg);
       },
     });
   }
@@ -241,11 +241,12 @@ class Lifecycle<P extends TProperties> implements ServiceHandle {
 
 function redacted(config: object): Record<string, unknown> {
   const secret = /TOKEN|PASSWORD|SECRET/;
-  const hidden = Object.entries(config).map(([key, value]) => {
-    if (secret.test(key) && value) return [key, '***'];
-    return [key, typeof value === 'string' ? value.replace(/\/\/[^@/]*@/, '//***@') : value];
-  });
-  return Object.fromEntries(hidden) as Record<string, unknown>;
+  const hidden: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(config) as [string, unknown][]) {
+    if (secret.test(key) && value) hidden[key] = '***';
+    else hidden[key] = typeof value === 'string' ? value.replace(/\/\/[^@/]*@/, '//***@') : value;
+  }
+  return hidden;
 }
 
 /** Runs a service as this process: SIGTERM and SIGINT stop it gracefully, a second one at once. */

@@ -1,4 +1,5 @@
 export { type CollectedSpan, TraceCollector } from './collector';
 export { BinaryMissingError, NatsServer } from './nats-server';
+export { sampleOutcome } from './outcomes';
 export { freePort, freePorts } from './ports';
 export { waitFor, WaitTimeoutError } from './wait';

@@ -2,9 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 export class WaitTimeoutError extends Error {
   constructor(what: string, limitMs: number, last: unknown) {
-    super(
-      `${what}: not within ${limitMs} ms${last === undefined ? '' : `; last: ${JSON.stringify(last) ?? String(last)}`}`,
-    );
+    super(`${what}: not within ${limitMs} ms${last === undefined ? '' : `; last: ${JSON.stringify(last)}`}`);
     this.name = 'WaitTimeoutError';
   }
 }

@@ -58,5 +58,5 @@ export interface SignalDefinition<I extends TSchema = TSchema, O extends TSchema
 export function defineSignal<I extends TSchema, O extends TSchema>(
   definition: SignalDefinition<I, O>,
 ): SignalDefinition {
-  return definition as unknown as SignalDefinition;
+  return definition;
 }

@@ -7,3 +7,4 @@ export {
   RejectedError,
   TransientError,
 } from './failure';
+export { DefinitionError, runWorker, workerService, type WorkerSetup, workerVariables } from './worker';

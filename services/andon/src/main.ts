@@ -1,1 +1,4 @@
-export {};
+import { runService } from '@tps/service';
+import { andon } from './service';
+
+void runService(andon);

@@ -1,1 +1,4 @@
-export {};
+import { runService } from '@tps/service';
+import { gateway } from './service';
+
+void runService(gateway);

@@ -1,1 +1,4 @@
-export {};
+import { runService } from '@tps/service';
+import { heijunka } from './service';
+
+void runService(heijunka);

@@ -1,1 +1,4 @@
-export {};
+import { runService } from '@tps/service';
+import { jidoka } from './service';
+
+void runService(jidoka);

@@ -1,1 +1,4 @@
-export {};
+import { runService } from '@tps/service';
+import { kaizen } from './service';
+
+void runService(kaizen);

@@ -1,1 +1,4 @@
-export {};
+import { runService } from '@tps/service';
+import { kanban } from './service';
+
+void runService(kanban);

@@ -1,1 +1,6 @@
-export {};
+import { runService } from '@tps/service';
+import { workerService } from '@tps/worker';
+import { variables } from './config';
+import { builtinSignals } from './handlers';
+
+void runService(workerService(variables, ({ config, bus }) => builtinSignals({ config, bus })));

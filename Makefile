@@ -1,0 +1,71 @@
+# The front door. Variables on the command line reach the fleet: make up HTTP_PORT=8081
+# TPS_RUNTIME=local|docker chooses where it runs; without it Docker Compose is used where an engine runs.
+
+RUN := ./deploy/local/run.sh
+
+.DEFAULT_GOAL := help
+.PHONY: help up down clean restart health status info metrics logs logs-system logs-nats logs-rabbitmq \
+	profile run-local build test lint format dashboard traces
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: ## start the whole fleet; returns when all of it is healthy
+	@$(RUN) up
+
+down: ## stop it; data stays
+	@$(RUN) down
+
+clean: ## stop it and remove data and logs
+	@$(RUN) clean
+
+restart: ## down, then up: applies changed configuration and code
+	@$(RUN) restart
+
+health: ## is every part up?
+	@$(RUN) health
+
+status: ## health and figures as JSON
+	@$(RUN) status
+
+info: ## version and configuration as JSON
+	@$(RUN) info
+
+metrics: ## figures as JSON
+	@$(RUN) metrics
+
+logs: ## all logs, and what follows (ctrl-C ends)
+	@$(RUN) logs
+
+logs-system: ## logs of the gateway
+	@$(RUN) logs tps-system
+
+logs-nats: ## logs of the message broker
+	@$(RUN) logs nats
+
+logs-rabbitmq: ## logs of the backup broker
+	@$(RUN) logs rabbitmq
+
+profile: ## CPU and memory of each process, live
+	@$(RUN) profile
+
+run-local: ## run the fleet in the foreground; ctrl-C stops it
+	@$(RUN) run-local
+
+build: ## install dependencies and compile (Docker: build the images)
+	@$(RUN) build
+
+test: ## build, lint and every test
+	@$(RUN) pnpm test
+
+lint: ## formatting and lint rules
+	@$(RUN) pnpm lint
+
+format: ## format all files
+	@$(RUN) pnpm format
+
+dashboard: ## where the dashboards are
+	@$(RUN) dashboard
+
+traces: ## where the traces are
+	@$(RUN) traces

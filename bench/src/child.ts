@@ -1,0 +1,41 @@
+import { type ChildProcess, fork, type ForkOptions } from 'node:child_process';
+import { BenchError } from './errors';
+
+/** A process of the bench's own. It ends when the bench does, by the channel between them. */
+export class Child {
+  readonly pid: number;
+  private readonly process: ChildProcess;
+
+  constructor(
+    readonly name: string,
+    file: string,
+    options: { args?: string[]; env?: Record<string, string>; stdio?: ForkOptions['stdio'] } = {},
+  ) {
+    const { args = [], env = {}, stdio = 'inherit' } = options;
+    this.process = fork(file, args, { env: { NODE_ENV: 'production', ...env }, stdio });
+    if (this.process.pid === undefined) throw new BenchError(`${name} did not start.`);
+    this.pid = this.process.pid;
+  }
+
+  get ended(): boolean {
+    return this.process.exitCode !== null || this.process.signalCode !== null;
+  }
+
+  /** The first thing it says. */
+  firstMessage(): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.process.once('message', resolve);
+      this.process.once('exit', (code) => reject(new BenchError(`${this.name} ended with code ${code}.`)));
+    });
+  }
+
+  /** Asks it to end, and makes it end after `limitMs`. */
+  async stop(limitMs = 5_000): Promise<void> {
+    if (this.ended) return;
+    const gone = new Promise((resolve) => this.process.once('exit', resolve));
+    this.process.kill('SIGTERM');
+    const force = setTimeout(() => this.process.kill('SIGKILL'), limitMs);
+    await gone;
+    clearTimeout(force);
+  }
+}

@@ -1,0 +1,87 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Child } from '../child';
+import { bareEnvironment } from '../settings';
+import { type System, untilServing } from '../system';
+import type { Teardown } from '../teardown';
+import { assertWhole, LocalRuntime } from './local-runtime';
+import { freePortBlock } from './port-block';
+
+/** Signals the fleet's worker works on at once: not to be what limits 64 callers. */
+export const SLOTS = 64;
+
+/** The gateway's two, the broker's two, the worker's, and one for each of six services, with some to spare. */
+const PORTS = 14;
+
+export interface Fleet extends System {
+  /** Bytes of traces that were exported so far. */
+  tracedBytes: () => Promise<number>;
+}
+
+/**
+ * Starts a fleet of its own, every signal traced, with the bench's worker in place of the fleet's: the same number of
+ * processes, and a handler that does nothing. Without RabbitMQ, as the floor has no second broker either.
+ * @param request what it must be able to serve
+ */
+export async function startFleet(request: Buffer, teardown: Teardown): Promise<Fleet> {
+  const home = await mkdtemp(join(tmpdir(), 'tps-bench-'));
+  teardown.add(() => rm(home, { recursive: true, force: true }));
+  const sink = new Child('trace sink', join(__dirname, 'trace-sink.js'));
+  teardown.add(() => sink.stop());
+  const sinkUrl = `http://127.0.0.1:${String(await sink.firstMessage())}/v1/traces`;
+
+  const firstPort = await freePortBlock(PORTS);
+  const env = { ...environment(firstPort, sinkUrl), TPS_HOME: home };
+  const runtime = new LocalRuntime(env);
+  teardown.add(() => runtime.command('down'));
+  // It waits for the broker by itself; the fleet may not be ready before it has a worker.
+  const worker = startWorker(env, firstPort);
+  teardown.add(() => worker.stop());
+  await runtime.command('up');
+  await untilServing('fleet', firstPort, request);
+  const processes = [...runtime.processes(), worker];
+  assertWhole(processes);
+  return { name: 'fleet', port: firstPort, processes, tracedBytes: () => tracedBytes(sinkUrl) };
+}
+
+/** Whatever a shell or `.env` would configure otherwise is set here, if only to nothing. */
+function environment(firstPort: number, sinkUrl: string): Record<string, string> {
+  return {
+    ...bareEnvironment(),
+    NODE_ENV: 'production',
+    HTTP_PORT: String(firstPort),
+    METRICS_PORT: String(firstPort + 1),
+    NATS_URL: `nats://127.0.0.1:${firstPort + 2}`,
+    TPS_NATS_MONITOR_PORT: String(firstPort + 3),
+    // firstPort + 4 is the bench's worker
+    TPS_METRICS_BASE_PORT: String(firstPort + 5),
+    TPS_HEIJUNKA_POOL: '0',
+    TPS_RABBITMQ: 'off',
+    RABBITMQ_URL: '',
+    JAEGER_ENDPOINT: sinkUrl,
+    TPS_TRACE_SAMPLE: '1',
+    LOG_LEVEL: 'info',
+    AUTH_TOKEN: '',
+    RATE_LIMIT: '',
+    TPS_KANBAN_BUFFER: '',
+    TPS_CHAOS: '',
+  };
+}
+
+function startWorker(env: Record<string, string>, firstPort: number): Child {
+  return new Child('worker-1', join(__dirname, 'noop-worker.js'), {
+    env: {
+      ...env,
+      INSTANCE_ID: 'worker-1',
+      METRICS_PORT: String(firstPort + 4),
+      TPS_NUM_WORKERS: String(SLOTS),
+    },
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+}
+
+async function tracedBytes(sinkUrl: string): Promise<number> {
+  const response = await fetch(sinkUrl, { signal: AbortSignal.timeout(2_000) });
+  return ((await response.json()) as { bytes: number }).bytes;
+}

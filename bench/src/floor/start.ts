@@ -1,0 +1,49 @@
+import { join } from 'node:path';
+import { AckPolicy, jetstreamManager, RetentionPolicy, StorageType } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
+import { freePort, NatsServer } from '@tps/testkit';
+import { Child } from '../child';
+import { BenchError } from '../errors';
+import { type System, untilServing } from '../system';
+import type { Teardown } from '../teardown';
+import { CONSUMER, STREAM, SUBJECT } from './wire';
+
+/**
+ * Starts the floor: the barest durable pipeline there can be, as three processes. It is what the fleet is held
+ * against on the same machine in the same minutes, since figures of another hour or machine say little.
+ * @param request what it must be able to serve
+ */
+export async function startFloor(request: Buffer, teardown: Teardown): Promise<System> {
+  const nats = await NatsServer.start();
+  teardown.add(() => nats.stop());
+  const broker = await createStream(nats.url);
+  if (nats.pid === undefined) throw new BenchError("The floor's nats-server has ended.");
+
+  const port = await freePort();
+  const worker = new Child('worker', join(__dirname, 'worker.js'), { args: [nats.url] });
+  teardown.add(() => worker.stop());
+  const gateway = new Child('gateway', join(__dirname, 'gateway.js'), { args: [nats.url, String(port)] });
+  teardown.add(() => gateway.stop());
+  await untilServing('floor', port, request);
+  return { name: 'floor', port, broker, processes: [{ name: 'nats', pid: nats.pid }, gateway, worker] };
+}
+
+/** @returns the server's version */
+async function createStream(url: string): Promise<string> {
+  const nc = await connect({ servers: url });
+  const jsm = await jetstreamManager(nc);
+  await jsm.streams.add({
+    name: STREAM,
+    subjects: [SUBJECT],
+    retention: RetentionPolicy.Workqueue,
+    storage: StorageType.File,
+  });
+  await jsm.consumers.add(STREAM, {
+    durable_name: CONSUMER,
+    ack_policy: AckPolicy.Explicit,
+    max_ack_pending: -1,
+  });
+  const version = nc.info?.version ?? 'of an unknown version';
+  await nc.close();
+  return `nats-server ${version}`;
+}

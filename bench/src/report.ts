@@ -1,0 +1,63 @@
+import type { Spread } from './percentiles';
+import type { Figure, Row, Split, Summary } from './summary';
+
+const LABELS: Record<Figure, string> = {
+  throughput: 'signals/s',
+  p50: 'p50 ms',
+  p95: 'p95 ms',
+  p99: 'p99 ms',
+  cpuMs: 'CPU ms per signal',
+  rssMiB: 'RSS MiB',
+  driverCpuMs: '(driver CPU ms)',
+};
+
+/** The result for a person: one block a scenario, then where the CPU went. */
+export function report({ rows, splits, warnings }: Summary): string {
+  const scenarios = [...new Set(rows.map(({ scenario }) => scenario))];
+  const blocks = scenarios.map((scenario) => {
+    const own = rows.filter((row) => row.scenario === scenario);
+    const head = [scenario, 'floor', 'fleet', 'fleet / floor'];
+    const lines = table([head, ...own.map(cells)]);
+    return [...lines, ...splits.filter((split) => split.scenario === scenario).map(splitLine)].join('\n');
+  });
+  const notes = warnings.map((warning) => `! ${warning}`);
+  return [...blocks, ...(notes.length > 0 ? [notes.join('\n')] : [])].join('\n\n');
+}
+
+function cells({ figure, floor, fleet, ratio }: Row): string[] {
+  return [
+    LABELS[figure],
+    withRange(floor),
+    withRange(fleet),
+    figure === 'driverCpuMs' ? '' : withRange(ratio),
+  ];
+}
+
+function splitLine({ system, cpuMs }: Split): string {
+  const byCost = Object.entries(cpuMs).sort(([, a], [, b]) => b - a);
+  return `  CPU ms, ${system}: ${byCost.map(([name, ms]) => `${name} ${ms.toFixed(3)}`).join(', ')}`;
+}
+
+function withRange({ median, min, max }: Spread): string {
+  return min === max ? figure(median) : `${figure(median)} [${figure(min)}-${figure(max)}]`;
+}
+
+/** About three digits: there is no more in it. */
+export function figure(value: number): string {
+  if (Number.isNaN(value)) return '-';
+  const size = Math.abs(value);
+  return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2);
+}
+
+/** The first column to the left, figures to the right. */
+function table(rows: string[][]): string[] {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((cells) => cells[column]!.length)));
+  return rows.map((cells) =>
+    cells
+      .map((cell, i) =>
+        i === 0 ? cell.padEnd(Math.max(32, widths[i]!)) : cell.padStart(Math.max(22, widths[i]!)),
+      )
+      .join(' ')
+      .trimEnd(),
+  );
+}

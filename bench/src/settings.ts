@@ -1,0 +1,31 @@
+/* eslint-disable no-restricted-properties -- libs/service configures services; this is the bench's one place. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { parseEnv } from 'node:util';
+import { BenchError } from './errors';
+
+export const ROOT = resolve(__dirname, '../..');
+export const ENV_FILE = join(ROOT, '.env');
+
+export interface LoadSettings {
+  httpPort: number;
+  /** Empty: the fleet asks for none. */
+  token: string;
+}
+
+/** Where the running fleet is: by the environment, and `.env` as the local runtime reads it. */
+export function loadSettings(): LoadSettings {
+  const file = existsSync(ENV_FILE) ? parseEnv(readFileSync(ENV_FILE, 'utf8')) : {};
+  const env = { ...file, ...process.env };
+  const httpPort = Number(env.HTTP_PORT || 8080);
+  if (!Number.isInteger(httpPort) || httpPort < 1 || httpPort > 65_535) {
+    throw new BenchError(`HTTP_PORT=${env.HTTP_PORT} is not allowed: must be a whole number from 1 to 65535`);
+  }
+  return { httpPort, token: env.AUTH_TOKEN ?? '' };
+}
+
+/** What programs need to start at all; nothing of the shell's that would configure a measured fleet. */
+export function bareEnvironment(): Record<string, string> {
+  const wanted = ['PATH', 'HOME', 'TMPDIR', 'LANG'];
+  return Object.fromEntries(wanted.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
+}

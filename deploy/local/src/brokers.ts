@@ -1,0 +1,226 @@
+import { join } from 'node:path';
+import { LocalRuntimeError } from './errors';
+import { readPort } from './numbers';
+import type { External, Facts, ProcessSpec } from './plan';
+import type { Env, Settings } from './settings';
+
+/** What running, or only using, a broker takes. */
+export interface BrokerPlan {
+  readonly processes: readonly ProcessSpec[];
+  readonly externals: readonly External[];
+  readonly env: Env;
+}
+
+/** Where a broker is, or will be. */
+export interface Target {
+  readonly host: string;
+  readonly port: number;
+  /** The user named it, so one that already answers there is used. */
+  readonly explicit: boolean;
+  readonly local: boolean;
+  readonly url: URL;
+}
+
+const NOTHING: BrokerPlan = { processes: [], externals: [], env: {} };
+const LOOPBACK = '127.0.0.1';
+
+export function natsTarget(env: Env): Target {
+  return targetOf(env, 'NATS_URL', `nats://${LOOPBACK}:4222`);
+}
+
+export function rabbitTarget(env: Env): Target {
+  return targetOf(env, 'RABBITMQ_URL', `amqp://guest:guest@${LOOPBACK}:5672`);
+}
+
+/** TPS_RABBITMQ=off runs none here; a RABBITMQ_URL still reaches the services. */
+export function rabbitIsOff(env: Env): boolean {
+  const value = env['TPS_RABBITMQ'] || 'auto';
+  if (value === 'auto' || value === 'off') return value === 'off';
+  throw new LocalRuntimeError(
+    `TPS_RABBITMQ is "${value}": it must be "auto" (run it where it is installed) or "off".`,
+  );
+}
+
+export function planNats(settings: Settings, facts: Facts): BrokerPlan {
+  const target = natsTarget(settings.env);
+  const isElsewhere = target.explicit && (!target.local || facts.natsAnswers);
+  if (isElsewhere) return external('nats', target);
+  if (facts.natsServer === undefined) {
+    throw new LocalRuntimeError(
+      'There is no nats-server on this machine: install it (Debian: apt-get install nats-server, ' +
+        'macOS: brew install nats-server), or set NATS_URL to one that runs elsewhere.',
+    );
+  }
+  const monitor = readPort(settings.env, 'TPS_NATS_MONITOR_PORT', 8222);
+  const spec = natsSpec(settings, { command: facts.natsServer, port: target.port, monitor });
+  return { processes: [spec], externals: [], env: envFor(target, 'NATS_URL') };
+}
+
+export function planRabbit(settings: Settings, facts: Facts): BrokerPlan {
+  if (rabbitIsOff(settings.env)) return NOTHING;
+  const target = rabbitTarget(settings.env);
+  const isElsewhere = target.explicit && (!target.local || facts.rabbitAnswers);
+  if (isElsewhere) return external('rabbitmq', target);
+  // It is the backup: where it is not installed the fleet runs without.
+  if (facts.rabbitServer === undefined || facts.epmd === undefined) return NOTHING;
+  const ports = rabbitPorts(target.port);
+  return {
+    processes: [
+      epmdSpec(facts.epmd, ports.epmd),
+      rabbitSpec(settings, { command: facts.rabbitServer, target, ports }),
+    ],
+    externals: [],
+    env: envFor(target, 'RABBITMQ_URL'),
+  };
+}
+
+function external(service: 'nats' | 'rabbitmq', { host, port }: Target): BrokerPlan {
+  const say = service === 'nats' ? 'nats' : 'amqp';
+  return { ...NOTHING, externals: [{ service, ready: { kind: 'greeting', host, port, say } }] };
+}
+
+/** What the user wrote stays as it is. */
+function envFor(target: Target, variable: string): Env {
+  return target.explicit ? {} : { [variable]: target.url.href };
+}
+
+function targetOf(env: Env, variable: string, fallback: string): Target {
+  const written = env[variable]?.trim() ?? '';
+  // NATS_URL may list the servers of one cluster.
+  const first = (written || fallback).split(',')[0] ?? fallback;
+  const url = parseUrl(variable, first.includes('://') ? first : `nats://${first}`);
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const port = url.port === '' ? Number(new URL(fallback).port) : Number(url.port);
+  return {
+    host,
+    port,
+    url,
+    explicit: written !== '',
+    local: host === 'localhost' || host.startsWith('127.'),
+  };
+}
+
+function parseUrl(variable: string, text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.hostname) return url;
+  throw new LocalRuntimeError(`${variable} does not hold a URL: it must be like nats://127.0.0.1:4222.`);
+}
+
+function natsSpec(
+  { paths }: Settings,
+  { command, port, monitor }: { command: string; port: number; monitor: number },
+): ProcessSpec {
+  const config = join(paths.run, 'nats.conf');
+  const health = { kind: 'http', url: `http://${LOOPBACK}:${monitor}/healthz` } as const;
+  return {
+    name: 'nats-1',
+    service: 'nats',
+    command,
+    args: ['-c', config],
+    env: {},
+    listens: [
+      { port, variable: 'NATS_URL' },
+      { port: monitor, variable: 'TPS_NATS_MONITOR_PORT' },
+    ],
+    files: [
+      {
+        path: config,
+        text: [
+          'server_name: tps-local',
+          `listen: "${LOOPBACK}:${port}"`,
+          `http: "${LOOPBACK}:${monitor}"`,
+          `jetstream { store_dir: ${JSON.stringify(join(paths.data, 'nats'))} }`,
+          '',
+        ].join('\n'),
+      },
+    ],
+    live: health,
+    ready: health,
+  };
+}
+
+/**
+ * Erlang's name service. Started by us, because the one that RabbitMQ would start by itself is a
+ * daemon that outlives it, and because two fleets side by side must not meet in one.
+ */
+function epmdSpec(command: string, port: number): ProcessSpec {
+  const answers = { kind: 'greeting', host: LOOPBACK, port, say: 'epmd' } as const;
+  return {
+    name: 'epmd-1',
+    service: 'epmd',
+    command,
+    args: ['-port', String(port), '-address', LOOPBACK],
+    env: {},
+    listens: [{ port, variable: 'RABBITMQ_URL' }],
+    files: [],
+    live: answers,
+    ready: answers,
+  };
+}
+
+interface RabbitPorts {
+  readonly amqp: number;
+  readonly dist: number;
+  readonly epmd: number;
+}
+
+/** RabbitMQ's own rule is amqp + 20000 for the distribution port; a high one goes the other way. */
+function rabbitPorts(amqp: number): RabbitPorts {
+  const dist = amqp <= 45_000 ? amqp + 20_000 : amqp - 20_000;
+  return { amqp, dist, epmd: dist + 1 };
+}
+
+function rabbitSpec(
+  { paths }: Settings,
+  { command, target, ports }: { command: string; target: Target; ports: RabbitPorts },
+): ProcessSpec {
+  const data = join(paths.data, 'rabbitmq');
+  const config = join(paths.run, 'rabbitmq.conf');
+  const empty = join(paths.run, 'rabbitmq-env.conf');
+  const plugins = join(data, 'enabled_plugins');
+  const answers = { kind: 'greeting', host: LOOPBACK, port: ports.amqp, say: 'amqp' } as const;
+  return {
+    name: 'rabbitmq-1',
+    service: 'rabbitmq',
+    command,
+    args: [],
+    env: {
+      HOME: data, // for the Erlang cookie
+      ERL_CRASH_DUMP_SECONDS: '0', // none: it would be written to the root of the checkout
+      ERL_EPMD_PORT: String(ports.epmd),
+      RABBITMQ_CONFIG_FILE: config,
+      RABBITMQ_CONF_ENV_FILE: empty,
+      RABBITMQ_DIST_PORT: String(ports.dist),
+      RABBITMQ_ENABLED_PLUGINS_FILE: plugins,
+      RABBITMQ_LOGS: '-',
+      RABBITMQ_LOG_BASE: data,
+      RABBITMQ_MNESIA_BASE: data,
+      RABBITMQ_NODENAME: `tps-${ports.amqp}@localhost`,
+      RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
+      // Makes the start script become the Erlang VM instead of waiting beside it: signals reach the broker.
+      RUNNING_UNDER_SYSTEMD: 'true',
+    },
+    listens: [
+      { port: ports.amqp, variable: 'RABBITMQ_URL' },
+      { port: ports.dist, variable: 'RABBITMQ_URL' },
+    ],
+    files: [
+      { path: config, text: rabbitConfig(target) },
+      { path: empty, text: '' },
+      { path: plugins, text: '[].\n' },
+    ],
+    live: answers,
+    ready: answers,
+  };
+}
+
+function rabbitConfig({ port, url }: Target): string {
+  return [
+    `listeners.tcp.1 = ${LOOPBACK}:${port}`,
+    `default_user = ${decodeURIComponent(url.username) || 'guest'}`,
+    `default_pass = ${decodeURIComponent(url.password) || 'guest'}`,
+    // The supervisor greets it every second and hangs up: not worth a line each.
+    'log.connection.level = none',
+    '',
+  ].join('\n');
+}

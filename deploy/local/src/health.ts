@@ -1,0 +1,54 @@
+import { type ServiceName, SERVICES } from './plan';
+import { probe } from './probe';
+import { type Readiness, askAll } from './readiness';
+import type { Settings } from './settings';
+import { runningState } from './state';
+
+/** Only compose runs these; here they are shown when somebody runs them beside the fleet. */
+const OBSERVERS = {
+  Prometheus: 'http://127.0.0.1:9091/-/ready',
+  Grafana: 'http://127.0.0.1:3000/api/health',
+  Jaeger: 'http://127.0.0.1:16686/',
+} as const;
+
+const UP = '✓ UP';
+const DOWN = '✗ DOWN';
+const ABSENT = '– not running (optional)';
+
+/** Prints a line for each part. Answers whether all that must run is ready. */
+export async function health({ paths }: Settings, print: (line: string) => void): Promise<boolean> {
+  const state = runningState(paths);
+  const parts = state === undefined ? [] : await askAll(state);
+  const isRunning = state !== undefined;
+  const required = (service: string): string => summary(parts, service, isRunning);
+
+  print(`TPS System: ${required('gateway')}`);
+  for (const line of await Promise.all(Object.entries(OBSERVERS).map(observerLine))) print(line);
+  print(`NATS: ${required('nats')}`);
+  print(`RabbitMQ: ${isRunning ? summary(parts, 'rabbitmq', true) : ABSENT}`);
+  for (const service of SERVICES) print(`${service}: ${required(service)}${replicas(parts, service)}`);
+  for (const { name, finding } of parts.filter((candidate) => !candidate.finding.ok)) {
+    print(`  ${name}: ${finding.detail}`);
+  }
+  if (!isRunning) print('The fleet is not running: `make up` starts it.');
+  return isRunning && state.phase === 'running' && parts.every(({ finding }) => finding.ok);
+}
+
+async function observerLine([name, url]: [string, string]): Promise<string> {
+  const { answered } = await probe({ kind: 'http', url });
+  return `${name}: ${answered ? UP : ABSENT}`;
+}
+
+function summary(parts: readonly Readiness[], service: string, isRunning: boolean): string {
+  const mine = parts.filter((part) => part.service === service);
+  if (isRunning && mine.length === 0) return ABSENT;
+  const isUp = mine.length > 0 && mine.every(({ finding }) => finding.ok);
+  return isUp ? UP : DOWN;
+}
+
+function replicas(parts: readonly Readiness[], service: ServiceName): string {
+  const mine = parts.filter((part) => part.service === service);
+  return mine.length === 0
+    ? ''
+    : ` (${mine.filter(({ finding }) => finding.ok).length} of ${mine.length} ready)`;
+}

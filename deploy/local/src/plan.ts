@@ -1,0 +1,168 @@
+import { join } from 'node:path';
+import { planNats, planRabbit } from './brokers';
+import { LocalRuntimeError } from './errors';
+import { readCount, readPort } from './numbers';
+import type { Check } from './probe';
+import type { Env, Settings } from './settings';
+
+/** A port that a process will listen on, and the variable that moves it elsewhere. */
+export interface Listen {
+  readonly port: number;
+  readonly variable: string;
+}
+
+/** Everything needed to run one process. */
+export interface ProcessSpec {
+  /** `kanban-1`: also the name of its log and its pid record. */
+  readonly name: string;
+  readonly service: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  /** On top of the environment that all share. */
+  readonly env: Env;
+  readonly listens: readonly Listen[];
+  /** Written before it starts. */
+  readonly files: readonly { readonly path: string; readonly text: string }[];
+  /** Does it turn? Any answer counts; it is restarted when none comes. */
+  readonly live: Check;
+  /** Can it work? */
+  readonly ready: Check;
+}
+
+/** A broker that runs elsewhere and is only used. */
+export interface External {
+  readonly service: string;
+  readonly ready: Check;
+}
+
+export interface Plan {
+  /** Started first, in this order. */
+  readonly brokers: readonly ProcessSpec[];
+  readonly services: readonly ProcessSpec[];
+  readonly externals: readonly External[];
+  /** What every process gets: the user's environment, and where the brokers are. */
+  readonly env: Env;
+  readonly api: string | undefined;
+  readonly metrics: string | undefined;
+}
+
+/** What the plan has to know about the machine; survey.ts finds it out. */
+export interface Facts {
+  readonly natsServer?: string;
+  readonly rabbitServer?: string;
+  readonly epmd?: string;
+  /** A broker that is not ours answers where the URL points. */
+  readonly natsAnswers: boolean;
+  readonly rabbitAnswers: boolean;
+}
+
+/** In the order of their metrics ports, so that prometheus.yml and this agree: jidoka 9101, kanban 9102, ... */
+export const SERVICES = ['jidoka', 'kanban', 'andon', 'kaizen', 'heijunka', 'worker', 'gateway'] as const;
+export type ServiceName = (typeof SERVICES)[number];
+
+/** The front door closes first; those whom the others report to go last, and the brokers after them. */
+export const STOP_ORDER: readonly string[] = [
+  ...['gateway', 'worker', 'heijunka', 'kaizen', 'andon', 'kanban', 'jidoka'],
+  ...['rabbitmq', 'epmd', 'nats'],
+];
+
+const MAX_REPLICAS = 64;
+
+/** Decides which processes run, where they listen and what they are told. Pure: the machine is in `facts`. */
+export function makePlan(settings: Settings, facts: Facts): Plan {
+  const nats = planNats(settings, facts);
+  const rabbit = planRabbit(settings, facts);
+  const services = planServices(settings);
+  const brokers = [...nats.processes, ...rabbit.processes];
+  assertNoPortTwice([...brokers, ...services]);
+  const gateway = services.find(({ service }) => service === 'gateway');
+  return {
+    brokers,
+    services,
+    externals: [...nats.externals, ...rabbit.externals],
+    env: { ...settings.env, ...nats.env, ...rabbit.env },
+    api: gateway && urlOf(gateway, 'HTTP_PORT'),
+    metrics: gateway && urlOf(gateway, 'METRICS_PORT'),
+  };
+}
+
+function planServices(settings: Settings): ProcessSpec[] {
+  const { env } = settings;
+  const base = readPort(env, 'TPS_METRICS_BASE_PORT', 9101);
+  // First replicas come first: kanban-2 must not move andon-1 to another port.
+  const replicas = SERVICES.flatMap((service) =>
+    Array.from({ length: replicasOf(service, env) }, (_, index) => ({ service, n: index + 1 })),
+  ).sort((a, b) => a.n - b.n);
+
+  let next = base;
+  return replicas.map(({ service, n }) => {
+    const isFirstGateway = service === 'gateway' && n === 1;
+    const metrics = isFirstGateway
+      ? gatewayMetrics(env)
+      : { port: next++, variable: 'TPS_METRICS_BASE_PORT' };
+    return planService(settings, { service, n }, metrics);
+  });
+}
+
+function planService(
+  { paths, env }: Settings,
+  { service, n }: { service: ServiceName; n: number },
+  metrics: Listen | undefined,
+): ProcessSpec {
+  const name = `${service}-${n}`;
+  const http =
+    service === 'gateway'
+      ? { port: readPort(env, 'HTTP_PORT', 8080) + n - 1, variable: 'HTTP_PORT' }
+      : undefined;
+  const listens = [http, metrics].filter((listen) => listen !== undefined);
+  const health = `http://127.0.0.1:${(metrics ?? http)?.port}/health`;
+  return {
+    name,
+    service,
+    command: process.execPath,
+    args: ['--enable-source-maps', join(paths.root, 'services', service, 'dist', 'main.js')],
+    env: {
+      METRICS_PORT: metrics === undefined ? 'disabled' : String(metrics.port),
+      ...(http && { HTTP_PORT: String(http.port) }),
+      INSTANCE_ID: env['INSTANCE_ID'] ? `${env['INSTANCE_ID']}-${name}` : name,
+    },
+    listens,
+    files: [],
+    live: { kind: 'http', url: `${health}/live` },
+    ready: { kind: 'http', url: `${health}/ready` },
+  };
+}
+
+/** 0 leaves a service out, for example to run it under a debugger. */
+export function replicasOf(service: ServiceName, env: Env): number {
+  const variable = service === 'worker' ? 'TPS_HEIJUNKA_POOL' : `TPS_REPLICAS_${service.toUpperCase()}`;
+  return readCount(env, variable, 1, MAX_REPLICAS);
+}
+
+function gatewayMetrics(env: Env): Listen | undefined {
+  if (env['METRICS_PORT'] === 'disabled') return undefined;
+  return { port: readPort(env, 'METRICS_PORT', 9090, 'or "disabled"'), variable: 'METRICS_PORT' };
+}
+
+function urlOf(spec: ProcessSpec, variable: string): string | undefined {
+  const listen = spec.listens.find((candidate) => candidate.variable === variable);
+  return listen && `http://127.0.0.1:${listen.port}`;
+}
+
+function assertNoPortTwice(specs: readonly ProcessSpec[]): void {
+  const seen = new Map<number, { name: string; variable: string }>();
+  for (const { name, listens } of specs) {
+    for (const { port, variable } of listens) {
+      const other = seen.get(port);
+      if (other !== undefined) {
+        const variables = [...new Set([other.variable, variable])].join(' or ');
+        throw new LocalRuntimeError(
+          `${other.name} and ${name} would both listen on port ${port}: set ${variables} to another port.`,
+        );
+      }
+      if (port > 65_535)
+        throw new LocalRuntimeError(`${name} would listen on port ${port}: lower ${variable}.`);
+      seen.set(port, { name, variable });
+    }
+  }
+}

@@ -1,0 +1,22 @@
+import { isFinal, restartDelayMs } from './restart';
+
+describe('restartDelayMs', () => {
+  it('is nothing the first time', () => {
+    expect(restartDelayMs(0, 0.5)).toBe(0);
+  });
+
+  it('grows, varies, and stays below what brings a process back within 5 s', () => {
+    expect([1, 2, 3].map((count) => restartDelayMs(count, 1))).toEqual([500, 1000, 2000]);
+    expect(restartDelayMs(3, 0)).toBe(1000);
+    expect(restartDelayMs(1000, 1)).toBe(4000);
+  });
+});
+
+describe('isFinal', () => {
+  it('is a wrong configuration at the first start, and nothing else', () => {
+    expect(isFinal(78, { wasLive: false, restarts: 0 })).toBe(true);
+    expect(isFinal(78, { wasLive: true, restarts: 0 })).toBe(false);
+    expect(isFinal(78, { wasLive: false, restarts: 1 })).toBe(false);
+    expect(isFinal(1, { wasLive: false, restarts: 0 })).toBe(false);
+  });
+});

@@ -1,0 +1,81 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { isAbsolute, join, resolve } from 'node:path';
+import { parseEnv } from 'node:util';
+import { LocalRuntimeError } from './errors';
+
+export type Env = Readonly<Record<string, string>>;
+
+/** Where the runtime keeps what it writes; everything but `tools` is under TPS_HOME. */
+export interface Paths {
+  readonly root: string;
+  readonly home: string;
+  readonly run: string;
+  readonly data: string;
+  readonly logs: string;
+  readonly tools: string;
+}
+
+export interface Settings {
+  readonly paths: Paths;
+  /** `.env` with the process environment over it, compose host names mapped to loopback. */
+  readonly env: Env;
+  /** Names that `.env` sets; they count as configuration whatever they are called. */
+  readonly fromFile: readonly string[];
+}
+
+const LOOPBACK = '127.0.0.1';
+
+/** Variables whose values name hosts of the compose network. */
+const COMPOSE_URLS = ['NATS_URL', 'RABBITMQ_URL', 'JAEGER_ENDPOINT'];
+
+/** A compose host name where a host can stand: not the `nats` of `nats://`. */
+const COMPOSE_HOST = /(^|\/\/|@|,)(?:nats|rabbitmq|jaeger)(?=[:/,]|$)(?!:\/\/)/g;
+
+/** Reads the environment and `.env`; the environment wins. */
+export function readSettings(environment: NodeJS.ProcessEnv): Settings {
+  const root = absolute('TPS_ROOT', environment['TPS_ROOT']) ?? resolve(__dirname, '../../..');
+  const file = readEnvFile(join(root, '.env'));
+  const env = mapComposeHosts({ ...file, ...defined(environment) });
+  const home = absolute('TPS_HOME', env['TPS_HOME']) ?? join(root, '.tps');
+  return { paths: pathsOf(root, home), env, fromFile: Object.keys(file) };
+}
+
+function pathsOf(root: string, home: string): Paths {
+  return {
+    root,
+    home,
+    run: join(home, 'run'),
+    data: join(home, 'data'),
+    logs: join(home, 'logs'),
+    // Programs fetched by bootstrap.sh belong to the checkout, not to one of several fleets in it.
+    tools: join(root, '.tps', 'tools'),
+  };
+}
+
+/** The same URLs serve compose and this runtime: `nats://nats:4222` is a container there, loopback here. */
+export function mapComposeHosts(env: Env): Env {
+  const mapped: Record<string, string> = { ...env };
+  for (const name of COMPOSE_URLS) {
+    const value = mapped[name];
+    if (value !== undefined) mapped[name] = value.replace(COMPOSE_HOST, `$1${LOOPBACK}`);
+  }
+  return mapped;
+}
+
+function readEnvFile(path: string): Record<string, string> {
+  if (!existsSync(path)) return {};
+  return defined(parseEnv(readFileSync(path, 'utf8')));
+}
+
+function defined(values: NodeJS.Dict<string>): Record<string, string> {
+  const entries = Object.entries(values);
+  return Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== undefined));
+}
+
+function absolute(name: string, value: string | undefined): string | undefined {
+  if (value === undefined || value === '') return undefined;
+  if (!isAbsolute(value)) {
+    throw new LocalRuntimeError(`${name} is "${value}": it must be an absolute path.`);
+  }
+  return value;
+}

@@ -1,0 +1,118 @@
+import { InMemorySpanExporter, SimpleSpanProcessor, BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
+import { type Bus, connectBus, encodeHeaders } from '@tps/bus';
+import type { Outcome } from '@tps/contracts';
+import { NatsServer, sampleOutcome, waitFor } from '@tps/testkit';
+import { Registry } from 'prom-client';
+import { createLogger } from './logger';
+import { type LoggedOutcome, OutcomesLog } from './outcomes-log';
+
+const TRACE = '0af7651916cd43dd8448eb211c80319c';
+const PARENT = 'b7ad6b7169203331';
+const exporter = new InMemorySpanExporter();
+const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
+let nats: NatsServer;
+let bus: Bus;
+
+beforeAll(async () => {
+  nats = await NatsServer.start();
+  bus = await connectBus({ url: nats.url, name: 'test' });
+});
+afterAll(async () => {
+  await bus.close();
+  await nats.stop();
+});
+
+/** A service that follows the log, and what it was told. */
+async function follow(spans = false): Promise<{ log: OutcomesLog; told: LoggedOutcome[]; registry: Registry }> {
+  const told: LoggedOutcome[] = [];
+  const registry = new Registry();
+  const context = {
+    service: 'kaizen',
+    config: { TPS_NATS_REPLICAS: 1, TPS_OUTCOMES_MAX_AGE: 24 },
+    log: createLogger('test', 'test', 'error'),
+    tracer: provider.getTracer('test'),
+    bus,
+    registry,
+  } as unknown as Parameters<typeof OutcomesLog.open>[0];
+  const log = await OutcomesLog.open(context, {
+    onOutcome: (logged) => told.push(logged),
+    ...(spans ? { spanAttributes: ({ run }: Outcome) => ({ run }) } : {}),
+  });
+  return { log, told, registry };
+}
+
+const publish = (items: unknown, traceparents: string[] = []): Promise<unknown> =>
+  bus.publisher.publish(bus.names.subjects.outcomeBatch, JSON.stringify(items), {
+    headers: encodeHeaders(traceparents.map((value) => ['traceparent', value])),
+  });
+
+const places = (told: LoggedOutcome[]): unknown[] =>
+  told.map(({ outcome, seq, index, superseded }) => [outcome.signal_id, outcome.run, seq, index, superseded]);
+
+test('the first final outcome of a run counts; a replay tells the same in the same order', async () => {
+  const live = await follow();
+  await publish([sampleOutcome({ signal_id: 'a' }), sampleOutcome({ signal_id: 'b', status: 'retrying' })]);
+  await publish([sampleOutcome({ signal_id: 'a', status: 'failed' }), sampleOutcome({ signal_id: 'b' })]);
+  await publish([sampleOutcome({ signal_id: 'a', run: 1 })]);
+  expect(await live.log.caughtUp(5_000)).toBe(true);
+  expect(places(live.told)).toEqual([
+    ['a', 0, 1, 0, false],
+    ['b', 0, 1, 1, false],
+    ['a', 0, 2, 0, true],
+    ['b', 0, 2, 1, false],
+    ['a', 1, 3, 0, false],
+  ]);
+  expect(live.told.every((logged) => logged.live)).toBe(true);
+  await live.log.stop();
+
+  const again = await follow();
+  await waitFor('the rebuild', () => again.log.rebuilt);
+  expect(places(again.told)).toEqual(places(live.told));
+  expect(again.told.map(({ timeMs }) => timeMs)).toEqual(live.told.map(({ timeMs }) => timeMs));
+  expect(again.told.some((logged) => logged.live)).toBe(false);
+  expect(again.log.problems()).toEqual([]);
+  await again.log.stop();
+});
+
+test('what cannot be read is counted and skipped', async () => {
+  const { log, told, registry } = await follow();
+  await waitFor('the rebuild', () => log.rebuilt);
+  const before = told.length;
+  await bus.publisher.publish(bus.names.subjects.outcomeBatch, 'not json');
+  await publish({ no: 'array' });
+  await publish([null, { ...sampleOutcome(), v: 99 }, sampleOutcome({ signal_id: 'readable' })]);
+  expect(await log.caughtUp(5_000)).toBe(true);
+  expect(told.slice(before).map(({ outcome, index }) => [outcome.signal_id, index])).toEqual([['readable', 2]]);
+  expect(await registry.metrics()).toContain('tps_outcomes_unreadable_total 4');
+  await log.stop();
+});
+
+test('one span for a live final outcome that counts, child of the worker, where the trace is sampled', async () => {
+  const { log } = await follow(true);
+  await waitFor('the rebuild', () => log.rebuilt);
+  expect(exporter.getFinishedSpans()).toEqual([]);
+  const outcomes = [
+    sampleOutcome({ signal_id: 'first', run: 3, signal_type: 'report', status: 'failed' }),
+    sampleOutcome({ signal_id: 'unsampled' }),
+    sampleOutcome({ signal_id: 'first', run: 3 }),
+    sampleOutcome({ signal_id: 'second', status: 'retrying' }),
+    sampleOutcome({ signal_id: 'second' }),
+    sampleOutcome({ signal_id: 'without parent' }),
+  ];
+  const parents = outcomes.map((_, i) => `00-${TRACE}-${PARENT.slice(0, -1)}${i}-0${i === 1 ? 0 : 1}`).slice(0, 5);
+  await publish(outcomes, parents);
+  expect(await log.caughtUp(5_000)).toBe(true);
+  const spans = exporter.getFinishedSpans();
+  expect(spans.map((span) => span.parentSpanContext?.spanId.at(-1))).toEqual(['0', '4']);
+  expect(spans[0]).toMatchObject({
+    name: 'kaizen.record',
+    attributes: {
+      'tps.signal.id': 'first',
+      'tps.signal.type': 'report',
+      'tps.outcome.status': 'failed',
+      run: 3,
+    },
+  });
+  expect(spans[0]?.spanContext().traceId).toBe(TRACE);
+  await log.stop();
+});

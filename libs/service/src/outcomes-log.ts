@@ -1,0 +1,209 @@
+import { type Attributes, SpanKind, trace, TraceFlags } from '@opentelemetry/api';
+import { Type } from '@sinclair/typebox';
+import { ensureStream, Follower, headerValues, type LogMessage, managerOf } from '@tps/bus';
+import { type Outcome, SIGNAL_TYPE_PATTERN, SPANS, WIRE_VERSION } from '@tps/contracts';
+import { Counter, type Registry } from 'prom-client';
+import type { ConfigOf } from './config';
+import { Generations } from './generations';
+import type { ServiceContext } from './run';
+import { contextFrom } from './tracing';
+
+const HOUR_MS = 3_600_000;
+
+/** For the `config.ts` of everyone who may be first to create the stream OUTCOMES. */
+export const outcomesVariables = {
+  TPS_OUTCOMES_MAX_AGE: Type.Number({
+    default: 24,
+    minimum: 1,
+    description: 'hours that outcomes are kept and can be looked up',
+  }),
+};
+
+/** One outcome and its place in the log. */
+export interface LoggedOutcome {
+  outcome: Outcome;
+  /** Sequence of the stream message, and the place in its array. */
+  seq: number;
+  index: number;
+  /** When the stream stored it. */
+  timeMs: number;
+  /** A final outcome of this run came before: it does not count. */
+  superseded: boolean;
+  /** Stored after this process began to follow; what came before is only rebuilt. */
+  live: boolean;
+}
+
+export interface OutcomesLogOptions {
+  /** Called for every outcome, final or not, in the order of the log. */
+  onOutcome: (logged: LoggedOutcome) => void;
+  /** When given, every live final outcome that counts gets the service's span, with these attributes besides its own. */
+  spanAttributes?: (outcome: Outcome) => Attributes;
+  /** Where to begin, see `FollowOptions`; by default with everything the stream has. */
+  fromSeq?: number;
+  sinceMs?: number;
+}
+
+type LogContext = ServiceContext<ConfigOf<typeof outcomesVariables>>;
+
+/**
+ * Follows OUTCOMES as a log of outcomes. Whatever a service derives from it is a projection: rebuilt at start from the
+ * same messages in the same order, so that restarts lose nothing and replicas agree.
+ *
+ * Of each run the first final outcome in the order of the log counts. What cannot be read is counted, logged and
+ * skipped: a bad message must not stop a projection.
+ */
+export class OutcomesLog {
+  private readonly finals = new Generations<true>();
+  private readonly unreadable: Counter;
+  private readonly follower: Follower;
+
+  private constructor(
+    private readonly context: LogContext,
+    private readonly options: OutcomesLogOptions,
+    /** The last sequence that was there when following began. */
+    private readonly rebuiltAt: number,
+  ) {
+    const { bus, log, registry } = context;
+    const { fromSeq, sinceMs } = options;
+    this.unreadable = unreadableCounter(registry);
+    this.follower = new Follower(bus, {
+      stream: bus.names.streams.outcomes,
+      onMessage: (message) => this.take(message),
+      onError: (error) => log.warn('following the outcomes', { error }),
+      ...(fromSeq === undefined ? {} : { fromSeq }),
+      ...(sinceMs === undefined ? {} : { sinceMs }),
+    });
+  }
+
+  /** Creates the stream if nobody did yet, and begins to follow it; does not wait for the rebuild. */
+  static async open(context: LogContext, options: OutcomesLogOptions): Promise<OutcomesLog> {
+    const { bus, config } = context;
+    await ensureStream(bus, 'outcomes', {
+      replicas: config.TPS_NATS_REPLICAS,
+      outcomesMaxAgeMs: config.TPS_OUTCOMES_MAX_AGE * HOUR_MS,
+    });
+    const { state } = await (await managerOf(bus)).streams.info(bus.names.streams.outcomes);
+    return new OutcomesLog(context, options, state.last_seq);
+  }
+
+  /** Sequence of the last message that is accounted for. */
+  get position(): number {
+    return this.follower.position;
+  }
+
+  /** Everything that was stored when this process began to follow is accounted for. */
+  get rebuilt(): boolean {
+    return this.follower.position >= this.rebuiltAt;
+  }
+
+  /** Why a service that answers from this log cannot do so now, for `RunningService.problems`. */
+  problems(): string[] {
+    const problems = this.context.bus.connected ? [] : ['not connected to NATS'];
+    return this.rebuilt ? problems : [...problems, 'reading the log of outcomes'];
+  }
+
+  /** Resolves when everything stored before the call is accounted for; false when that takes longer than `limitMs`. */
+  caughtUp(limitMs: number): Promise<boolean> {
+    return this.follower.caughtUp(limitMs);
+  }
+
+  stop(): Promise<void> {
+    return this.follower.stop();
+  }
+
+  private take(message: LogMessage): void {
+    const { seq, timeMs } = message;
+    const live = seq > this.rebuiltAt;
+    const counted: LoggedOutcome[] = [];
+    this.parse(message).forEach((outcome, index) => {
+      if (!isOutcome(outcome)) return this.reject(seq, `item ${index} is no outcome`);
+      const logged = { outcome, seq, index, timeMs, superseded: this.isSuperseded(outcome), live };
+      this.options.onOutcome(logged);
+      if (outcome.final && !logged.superseded) counted.push(logged);
+    });
+    if (live && this.options.spanAttributes) this.addSpans(counted, message, this.options.spanAttributes);
+  }
+
+  private parse(message: LogMessage): unknown[] {
+    try {
+      const items = message.msg.json();
+      if (Array.isArray(items)) return items as unknown[];
+      this.reject(message.seq, 'no array');
+    } catch (error) {
+      this.reject(message.seq, String(error));
+    }
+    return [];
+  }
+
+  private reject(seq: number, reason: string): void {
+    this.unreadable.inc();
+    this.context.log.warn('outcome skipped: unreadable', { seq, reason });
+  }
+
+  private isSuperseded({ signal_id, run, final }: Outcome): boolean {
+    if (!final) return false;
+    const key = run === 0 ? signal_id : `${signal_id}/${run}`;
+    if (this.finals.has(key)) return true;
+    this.finals.set(key, true);
+    return false;
+  }
+
+  /** Each lasts from the moment the stream had the outcome until it was taken into account here. */
+  private addSpans(
+    counted: LoggedOutcome[],
+    { msg, timeMs }: LogMessage,
+    own: (outcome: Outcome) => Attributes,
+  ): void {
+    const parents = headerValues(msg.headers, 'traceparent');
+    const states = headerValues(msg.headers, 'tracestate');
+    const startTime = Math.min(timeMs, Date.now());
+    for (const { outcome, index } of counted) {
+      const parent = contextFrom(parents[index], states[index]);
+      // Even a span that is not recorded costs as much as the rest of the work on an outcome.
+      const sampled = (trace.getSpanContext(parent)?.traceFlags ?? 0) & TraceFlags.SAMPLED;
+      if (!sampled) continue;
+      const attributes = { ...describe(outcome), ...own(outcome) };
+      const options = { kind: SpanKind.CONSUMER, startTime, attributes };
+      this.context.tracer.startSpan(SPANS[this.context.service], options, parent).end();
+    }
+  }
+}
+
+function describe(outcome: Outcome): Attributes {
+  return {
+    'messaging.system': 'nats',
+    'tps.signal.id': outcome.signal_id,
+    'tps.signal.type': outcome.signal_type,
+    'tps.outcome.status': outcome.status,
+  };
+}
+
+const UNREADABLE = 'tps_outcomes_unreadable_total';
+
+/** A service may read the log more than once at a time, and a name can be registered only once. */
+function unreadableCounter(registry: Registry): Counter {
+  const known = registry.getSingleMetric(UNREADABLE);
+  if (known instanceof Counter) return known;
+  const help = 'Entries of the log that were skipped, counted whenever they are met';
+  return new Counter({ name: UNREADABLE, help, registers: [registry] });
+}
+
+const TYPE_NAME = new RegExp(SIGNAL_TYPE_PATTERN);
+
+/** What projections rely on (types become subjects and labels); anything else an outcome holds is passed on as it is. */
+function isOutcome(value: unknown): value is Outcome {
+  if (typeof value !== 'object' || value === null) return false;
+  const o = value as Partial<Record<keyof Outcome, unknown>>;
+  return (
+    typeof o.v === 'number' &&
+    o.v <= WIRE_VERSION &&
+    typeof o.signal_id === 'string' &&
+    typeof o.run === 'number' &&
+    typeof o.signal_type === 'string' &&
+    TYPE_NAME.test(o.signal_type) &&
+    typeof o.status === 'string' &&
+    typeof o.final === 'boolean' &&
+    typeof o.wait_ms === 'number' &&
+    typeof o.process_ms === 'number'
+  );
+}

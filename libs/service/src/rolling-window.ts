@@ -1,0 +1,41 @@
+export interface RollingWindowOptions<B> {
+  bucketMs: number;
+  buckets: number;
+  empty: () => B;
+}
+
+/**
+ * The latest stretch of time as a ring of buckets. Times are the caller's, usually the stream's: the same events give
+ * the same figures in every replica and after every restart.
+ */
+export class RollingWindow<B> {
+  private readonly ring: ({ slot: number; bucket: B } | undefined)[];
+
+  constructor(private readonly options: RollingWindowOptions<B>) {
+    this.ring = new Array<{ slot: number; bucket: B } | undefined>(options.buckets);
+  }
+
+  /** The bucket of a moment; undefined when a later round of the ring has taken its place. */
+  at(timeMs: number): B | undefined {
+    const slot = this.slotOf(timeMs);
+    const place = slot % this.options.buckets;
+    const held = this.ring[place];
+    if (held?.slot === slot) return held.bucket;
+    if (held && held.slot > slot) return undefined;
+    const bucket = this.options.empty();
+    this.ring[place] = { slot, bucket };
+    return bucket;
+  }
+
+  /** Buckets that are not over at `nowMs`, in no order. One that lies ahead counts: the broker's clock may be. */
+  within(nowMs: number): B[] {
+    const oldest = this.slotOf(nowMs) - this.options.buckets + 1;
+    const alive: B[] = [];
+    for (const held of this.ring) if (held && held.slot >= oldest) alive.push(held.bucket);
+    return alive;
+  }
+
+  private slotOf(timeMs: number): number {
+    return Math.floor(timeMs / this.options.bucketMs);
+  }
+}

@@ -1,0 +1,118 @@
+import type { Span } from '@opentelemetry/api';
+import { type ErrorClass, MAX_BODY_BYTES, type Signal } from '@tps/contracts';
+import type { ServiceContext } from '@tps/service';
+import type { HandlerContext, SignalDefinition } from './definition';
+import { AttemptTimeoutError, classify, DefectError, fingerprint, RejectedError } from './failure';
+
+/** What one attempt came to. */
+export type AttemptResult =
+  | { ok: true; result: unknown }
+  | { ok: false; errorClass: ErrorClass; message: string; fingerprint: string; stack?: string };
+
+/** The signal's own deadline came while its handler ran. */
+export class DeadlineError extends Error {
+  override readonly name = 'DeadlineError';
+  constructor() {
+    super("the signal's timeout_ms ran out while it was being processed");
+  }
+}
+
+/** The process must end; the signal goes back to its lane and this attempt does not count. */
+export class HandBackError extends Error {
+  override readonly name = 'HandBackError';
+}
+
+export interface CompiledSignal extends SignalDefinition {
+  timeoutMs: number;
+  /** Faults of a result by the output schema, or null. */
+  checkOutput: (result: unknown) => string | null;
+}
+
+const MAX_MESSAGE = 1_000;
+
+/**
+ * Runs a handler once. Ends when the handler ends, when the attempt's or the signal's time is up, or when `abort` is
+ * aborted from outside (then it throws the HandBackError given as the reason). A handler that ignores its AbortSignal
+ * is left behind: its result does not count.
+ *
+ * @param deadlineMs when the signal's own time is up
+ */
+export async function runAttempt(
+  definition: CompiledSignal,
+  input: unknown,
+  context: HandlerContext,
+  limits: { abort: AbortController; deadlineMs: number },
+): Promise<AttemptResult> {
+  const { abort, deadlineMs } = limits;
+  const left = deadlineMs - Date.now();
+  const own = left > definition.timeoutMs;
+  const limitMs = own ? definition.timeoutMs : Math.max(0, left);
+  const timer = setTimeout(
+    () => abort.abort(own ? new AttemptTimeoutError(limitMs) : new DeadlineError()),
+    limitMs,
+  );
+  try {
+    const result = await Promise.race([run(definition, input, context), aborted(abort.signal)]);
+    return { ok: true, result: checked(definition, result) };
+  } catch (error) {
+    if (error instanceof HandBackError) throw error;
+    return failed(error);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+export function handlerContext(
+  { log, registry }: ServiceContext,
+  signal: Signal,
+  { attempt, span, abort }: { attempt: number; span: Span; abort: AbortSignal },
+): HandlerContext {
+  const trace_id = span.spanContext().traceId;
+  const { id, run, signal_type, priority, created_at } = signal;
+  return {
+    signal: { id, run, attempt, signal_type, priority, created_at, trace_id },
+    abort,
+    log: log.child({ signal_id: id, trace_id }),
+    span,
+    metrics: registry,
+  };
+}
+
+async function run(definition: CompiledSignal, input: unknown, context: HandlerContext): Promise<unknown> {
+  return definition.run(input, context);
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const give = (): void => reject(signal.reason as Error);
+    if (signal.aborted) give();
+    else signal.addEventListener('abort', give, { once: true });
+  });
+}
+
+function checked(definition: CompiledSignal, result: unknown): unknown {
+  const faults = definition.checkOutput(result);
+  if (faults) throw new DefectError(`result of ${definition.name} breaks its output schema: ${faults}`);
+  if (result === undefined) return undefined;
+  const text = serialised(result);
+  if (text.length > MAX_BODY_BYTES) {
+    throw new DefectError(`result of ${definition.name} is larger than ${MAX_BODY_BYTES} bytes`);
+  }
+  return result;
+}
+
+function serialised(result: unknown): string {
+  try {
+    return JSON.stringify(result) ?? '';
+  } catch (error) {
+    throw new DefectError(`a result must be JSON: ${String(error)}`);
+  }
+}
+
+function failed(error: unknown): AttemptResult {
+  const errorClass = error instanceof DeadlineError ? 'capacity' : classify(error);
+  const message =
+    (error instanceof Error ? error.message : String(error)).slice(0, MAX_MESSAGE) || 'unnamed error';
+  const stack = error instanceof Error && !(error instanceof RejectedError) ? error.stack : undefined;
+  return { ok: false, errorClass, message, fingerprint: fingerprint(error), ...(stack ? { stack } : {}) };
+}

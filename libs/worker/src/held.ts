@@ -1,0 +1,81 @@
+import type { Msg } from '@nats-io/transport-node';
+import { type DeliveryInfo, headerValues } from '@tps/bus';
+import { parseLane, type Signal } from '@tps/contracts';
+import type { TraceHeaders } from '@tps/service';
+import type { Delivered } from './lanes';
+
+/**
+ * A signal in this worker's hands, from delivery to acknowledgement.
+ *
+ * While it is held its lease is renewed; when this process dies the broker hands it to another worker.
+ */
+export interface Held {
+  readonly signal: Signal;
+  readonly lane: string;
+  readonly msg: Msg;
+  readonly info: DeliveryInfo;
+  readonly trace: TraceHeaders | undefined;
+  /** It may have run before: looked up in the records before it runs. */
+  readonly suspect: boolean;
+  /** Place in the level sequence. */
+  place: number;
+  /** When the sequence chose its lane. */
+  pickedMs: number;
+  /** Aborts the attempt under way. */
+  abort?: AbortController;
+  /** Set when this is the trial of a stopped circuit. */
+  epoch?: number;
+}
+
+/** Says that a message may have been delivered before under another delivery count. */
+export const SUSPECT_HEADER = 'tps-suspect';
+
+const encoder = new TextEncoder();
+const ACK = encoder.encode('+ACK');
+const IN_PROGRESS = encoder.encode('+WPI');
+
+export function traceOf(msg: Msg): TraceHeaders | undefined {
+  const traceparent = headerValues(msg.headers, 'traceparent')[0];
+  if (!traceparent) return undefined;
+  const tracestate = headerValues(msg.headers, 'tracestate')[0];
+  return tracestate ? { traceparent, tracestate } : { traceparent };
+}
+
+/** Removes the message from the stream. Lost while disconnected: then it comes again, as a suspect. */
+export function acknowledge(msg: Msg): void {
+  msg.respond(ACK);
+}
+
+/** Renews the lease. */
+export function renew(msg: Msg): void {
+  msg.respond(IN_PROGRESS);
+}
+
+/** Gives the message back to its lane, not before `delayMs`. */
+export function giveBack(msg: Msg, delayMs: number): void {
+  msg.respond(delayMs > 0 ? `-NAK {"delay":${Math.round(delayMs * 1e6)}}` : '-NAK');
+}
+
+export function isOf({ msg }: Delivered, id: string): boolean {
+  return msg.subject.endsWith(`.${id}`);
+}
+
+/** The signal in a message, or null when no worker could make sense of it. */
+export function readSignal({ msg, lane }: Delivered): Signal | null {
+  try {
+    const signal = msg.json<Signal>();
+    const { type, priority } = parseLane(lane);
+    const sound =
+      signal.signal_type === type &&
+      signal.priority === priority &&
+      msg.subject.endsWith(`.${signal.id}`) &&
+      typeof signal.payload === 'object' &&
+      signal.payload !== null &&
+      signal.timeout_ms > 0 &&
+      Number.isInteger(signal.run) &&
+      !Number.isNaN(Date.parse(signal.created_at));
+    return sound ? signal : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,219 @@
+import type { Bus, KvView } from '@tps/bus';
+import {
+  type CircuitRecord,
+  circuitState,
+  type CircuitState,
+  type Lane,
+  laneName,
+  parseLane,
+  PRIORITIES,
+  type Priority,
+} from '@tps/contracts';
+import { type Delivered, LaneReader, POLL_MS } from './lanes';
+import type { Pace } from './pace';
+import type { LevelSequence } from './sequence';
+
+/** One decision of the level sequence: a signal of this lane comes next. */
+export interface Pick {
+  readonly lane: string;
+  readonly type: string;
+  readonly place: number;
+  readonly pickedMs: number;
+  readonly expectedMs: number;
+  /** Filled when the signal arrives. */
+  delivered: Delivered | null;
+}
+
+export interface IntakeOptions {
+  bus: Bus;
+  types: readonly string[];
+  sequence: LevelSequence;
+  pace: Pace;
+  circuits: KvView<CircuitRecord>;
+  /** False while outcomes cannot be written: then nothing more may be taken. */
+  mayTake: () => boolean;
+  onReady: () => void;
+  /** A signal arrived that this worker cannot take now. */
+  onUnwanted: (delivered: Delivered) => void;
+}
+
+const TICK_MS = 100;
+
+/**
+ * Decides what to take and takes it. Planned pulls follow the level sequence over the lanes known to hold work, as
+ * many as there is room for; picks are handed out strictly in the order of the sequence, whatever order the broker
+ * answers in. Lanes believed empty get a long poll each while a slot is free. A stopped type gets neither; a
+ * half-open one gets only the poll, for the signal that may be its trial.
+ */
+export class Intake {
+  private readonly lanes: readonly (Lane & { name: string })[];
+  private readonly reader: LaneReader;
+  private readonly timer: NodeJS.Timeout;
+  private readonly offReconnect: () => void;
+  private picks: Pick[] = [];
+  private stopped = false;
+  private planned = false;
+
+  constructor(private readonly options: IntakeOptions) {
+    this.lanes = options.types.flatMap((type) =>
+      PRIORITIES.map((priority) => ({ type, priority, name: laneName(type, priority) })),
+    );
+    this.reader = new LaneReader(options.bus, {
+      onMessage: (delivered) => this.receive(delivered),
+      onMissing: (lane, count) => this.forget(lane, count),
+    });
+    for (const { name } of this.lanes) this.reader.add(name);
+    this.offReconnect = options.bus.onReconnect(() => this.reader.reset());
+    this.timer = setInterval(() => this.tick(), TICK_MS);
+    this.plan();
+  }
+
+  /** The next signal in the order of the sequence, if it has arrived. */
+  take(): (Pick & { delivered: Delivered }) | null {
+    const first = this.picks[0];
+    if (!first?.delivered) return null;
+    this.picks.shift();
+    this.options.pace.dequeue(first.expectedMs);
+    return first as Pick & { delivered: Delivered };
+  }
+
+  /** Takes out what has arrived and not started: of a type that stopped, or everything. */
+  withdraw(unwanted: (type: string) => boolean): Delivered[] {
+    const out = this.picks.filter((pick) => pick.delivered && unwanted(pick.type));
+    this.drop(out);
+    return out.map(({ delivered }) => delivered as Delivered);
+  }
+
+  /** Takes out one signal that has not started. */
+  withdrawSignal(match: (delivered: Delivered) => boolean): Delivered | null {
+    const pick = this.picks.find(({ delivered }) => delivered && match(delivered));
+    if (!pick) return null;
+    this.drop([pick]);
+    return pick.delivered;
+  }
+
+  has(match: (delivered: Delivered) => boolean): boolean {
+    return this.picks.some(({ delivered }) => delivered !== null && match(delivered));
+  }
+
+  /** Signals in hand that have not started. */
+  arrived(): Delivered[] {
+    return this.picks.flatMap(({ delivered }) => delivered ?? []);
+  }
+
+  state(type: string): CircuitState {
+    return circuitState(this.options.circuits.get(type), Date.now());
+  }
+
+  /** Plans at the end of this turn of the event loop, once for all that happens in it. */
+  plan(): void {
+    if (this.planned || this.stopped) return;
+    this.planned = true;
+    setImmediate(() => {
+      this.planned = false;
+      this.planNow();
+    });
+  }
+
+  /** Asks for nothing more; resolves when nothing that was asked for can still come. */
+  async stop(waitFor: (probe: () => boolean, limitMs: number) => Promise<void>): Promise<void> {
+    this.stopped = true;
+    clearInterval(this.timer);
+    this.offReconnect();
+    await waitFor(() => this.reader.quiet, POLL_MS + 500);
+  }
+
+  close(): void {
+    this.reader.close();
+  }
+
+  private tick(): void {
+    this.reader.sweep(Date.now());
+    this.plan();
+  }
+
+  private planNow(): void {
+    const { bus, mayTake } = this.options;
+    if (this.stopped || !bus.connected || !mayTake()) return;
+    this.pullPlanned();
+    if (this.options.pace.freeSlots === 0) return;
+    const now = Date.now();
+    for (const lane of this.lanes) {
+      if (this.state(lane.type) !== 'Open') this.reader.listen(lane.name, now);
+    }
+  }
+
+  private pullPlanned(): void {
+    const { sequence, pace } = this.options;
+    const left = new Map<string, number>();
+    const available = this.available(left);
+    const batches = new Map<string, number>();
+    const now = Date.now();
+    while (available.size > 0) {
+      if (!pace.hasRoom()) break;
+      const next = sequence.next(available);
+      if (!next) break;
+      const lane = parseLane(next.lane);
+      const expectedMs = pace.enqueue(lane.type);
+      this.picks.push({ ...next, type: lane.type, pickedMs: now, expectedMs, delivered: null });
+      batches.set(next.lane, (batches.get(next.lane) ?? 0) + 1);
+      const rest = (left.get(next.lane) ?? 0) - 1;
+      left.set(next.lane, rest);
+      if (rest <= 0) exhaust(available, lane);
+    }
+    for (const [lane, batch] of batches) this.reader.pull(lane, batch);
+  }
+
+  /** Types with work to take, by priority; fills `left` with how much each lane holds. */
+  private available(left: Map<string, number>): Map<Priority, string[]> {
+    const available = new Map<Priority, string[]>();
+    if (!this.options.pace.hasRoom()) return available;
+    for (const { name, type, priority } of this.lanes) {
+      const waiting = this.reader.waiting(name);
+      if (waiting === 0 || this.state(type) !== 'Closed') continue;
+      left.set(name, waiting);
+      const types = available.get(priority);
+      if (types) types.push(type);
+      else available.set(priority, [type]);
+    }
+    return available;
+  }
+
+  private receive(delivered: Delivered): void {
+    const { lane } = delivered;
+    const pick = delivered.planned && this.picks.find((open) => open.lane === lane && !open.delivered);
+    if (pick) pick.delivered = delivered;
+    else if (!this.adopt(delivered)) return this.options.onUnwanted(delivered);
+    this.options.onReady();
+  }
+
+  /** Takes what came by a poll, if there is room: it may have been sent to several idle lanes at once. */
+  private adopt(delivered: Delivered): boolean {
+    const { sequence, pace } = this.options;
+    const { type } = parseLane(delivered.lane);
+    if (this.stopped || this.state(type) === 'Open' || !pace.hasRoom()) return false;
+    const place = (sequence.place += 1);
+    const expectedMs = pace.enqueue(type);
+    this.picks.push({ lane: delivered.lane, type, place, pickedMs: Date.now(), expectedMs, delivered });
+    return true;
+  }
+
+  private forget(lane: string, count: number): void {
+    const unfilled = this.picks.filter((pick) => pick.lane === lane && !pick.delivered);
+    this.drop(unfilled.slice(-count));
+    this.options.onReady();
+  }
+
+  private drop(picks: readonly Pick[]): void {
+    if (picks.length === 0) return;
+    const gone = new Set(picks);
+    this.picks = this.picks.filter((pick) => !gone.has(pick));
+    for (const { expectedMs } of picks) this.options.pace.dequeue(expectedMs);
+  }
+}
+
+function exhaust(available: Map<Priority, string[]>, { type, priority }: Lane): void {
+  const rest = (available.get(priority) ?? []).filter((name) => name !== type);
+  if (rest.length > 0) available.set(priority, rest);
+  else available.delete(priority);
+}

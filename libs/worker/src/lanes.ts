@@ -1,0 +1,179 @@
+import { createInbox, type Msg, nanos, type Subscription } from '@nats-io/transport-node';
+import { type Bus, parseDelivery, type DeliveryInfo } from '@tps/bus';
+
+/** A message from a lane, with what the broker says of it. */
+export interface Delivered {
+  lane: string;
+  msg: Msg;
+  info: DeliveryInfo;
+  /** It answers a planned pull; else it came by the long poll of an idle lane. */
+  planned: boolean;
+}
+
+interface Lane {
+  readonly name: string;
+  readonly index: number;
+  /** What the broker said still waits there, less what was asked for since. */
+  known: number;
+  /** Messages asked for by planned pulls and not answered yet. */
+  asked: number;
+  pulls: Map<string, { left: number; sentMs: number }>;
+  /** The open long poll, by its inbox suffix. */
+  poll: string | null;
+  pollSentMs: number;
+  retryAtMs: number;
+}
+
+/** How long a poll on an idle lane stays open; also how long a stop may have to wait for it. */
+export const POLL_MS = 2_000;
+/** A pull that is not answered by then was lost with the connection or with the lane. */
+const ANSWER_LIMIT_MS = 1_500;
+const RETRY_MS = 250;
+
+export interface LaneEvents {
+  onMessage: (delivered: Delivered) => void;
+  /** `count` signals that were asked for will not come. */
+  onMissing: (lane: string, count: number) => void;
+}
+
+/**
+ * Reads lanes by pulls of its own making. Two kinds: planned pulls ask for exactly what the level sequence chose
+ * (`no_wait`, so that nothing is outstanding when a lane must stop), and one long poll for a single message stands
+ * on each idle lane. One inbox subscription lives as long as the reader: taking interest away while a message is on
+ * its way would cost that message a lease.
+ */
+export class LaneReader {
+  private readonly inbox = createInbox();
+  private readonly subscription: Subscription;
+  private readonly lanes = new Map<string, Lane>();
+  private readonly byIndex: Lane[] = [];
+  private pullNo = 0;
+
+  constructor(
+    private readonly bus: Bus,
+    private readonly events: LaneEvents,
+  ) {
+    this.subscription = bus.nc.subscribe(`${this.inbox}.*.*`, { callback: (_, msg) => this.receive(msg) });
+  }
+
+  add(name: string): void {
+    if (this.lanes.has(name)) return;
+    const lane: Lane = {
+      name,
+      index: this.byIndex.length,
+      known: 0,
+      asked: 0,
+      pulls: new Map(),
+      poll: null,
+      pollSentMs: 0,
+      retryAtMs: 0,
+    };
+    this.lanes.set(name, lane);
+    this.byIndex.push(lane);
+  }
+
+  /** How many signals are believed to wait on a lane beyond those asked for. */
+  waiting(name: string): number {
+    return this.lanes.get(name)?.known ?? 0;
+  }
+
+  /** Nothing is asked for and no poll is open. */
+  get quiet(): boolean {
+    return this.byIndex.every((lane) => lane.poll === null && lane.asked === 0);
+  }
+
+  /** Asks a lane for `batch` signals that are believed to be there. */
+  pull(name: string, batch: number): void {
+    const lane = this.lanes.get(name);
+    if (!lane) return;
+    const suffix = this.suffix(lane);
+    lane.known = Math.max(0, lane.known - batch);
+    lane.asked += batch;
+    lane.pulls.set(suffix, { left: batch, sentMs: Date.now() });
+    this.request(lane, suffix, { batch, no_wait: true });
+  }
+
+  /** Keeps one long poll open on an idle lane. */
+  listen(name: string, nowMs: number): void {
+    const lane = this.lanes.get(name);
+    if (!lane || lane.poll !== null || lane.known > 0 || lane.asked > 0 || nowMs < lane.retryAtMs) return;
+    lane.poll = this.suffix(lane);
+    lane.pollSentMs = nowMs;
+    this.request(lane, lane.poll, { batch: 1, expires: nanos(POLL_MS) });
+  }
+
+  /** Gives up what was not answered: asked of a connection or a lane that is gone. */
+  sweep(nowMs: number): void {
+    for (const lane of this.byIndex) {
+      if (lane.poll !== null && nowMs - lane.pollSentMs > POLL_MS + ANSWER_LIMIT_MS) lane.poll = null;
+      for (const [suffix, { sentMs }] of lane.pulls) {
+        if (nowMs - sentMs > ANSWER_LIMIT_MS) this.end(lane, suffix);
+      }
+    }
+  }
+
+  /** After a reconnect nothing that was asked for will come. */
+  reset(): void {
+    for (const lane of this.byIndex) {
+      lane.poll = null;
+      for (const suffix of [...lane.pulls.keys()]) this.end(lane, suffix);
+    }
+  }
+
+  close(): void {
+    this.subscription.unsubscribe();
+  }
+
+  private suffix(lane: Lane): string {
+    this.pullNo += 1;
+    return `${lane.index}.${this.pullNo.toString(36)}`;
+  }
+
+  private request(lane: Lane, suffix: string, body: object): void {
+    const subject = `$JS.API.CONSUMER.MSG.NEXT.${this.bus.names.streams.kanban}.${lane.name}`;
+    this.bus.nc.publish(subject, JSON.stringify(body), { reply: `${this.inbox}.${suffix}` });
+  }
+
+  private receive(msg: Msg): void {
+    const info = parseDelivery(msg.reply ?? '');
+    if (!info) return this.receiveStatus(msg);
+    const lane = this.lanes.get(info.consumer);
+    if (!lane) return;
+    const planned = this.settle(lane);
+    // A lane that others drain too may hold less by now; asking for what is gone is answered at once.
+    lane.known = Math.max(0, info.pending - lane.asked);
+    this.events.onMessage({ lane: lane.name, msg, info, planned });
+  }
+
+  /** A message carries its own subject and not the inbox, so it is counted to the oldest pull, else to the poll. */
+  private settle(lane: Lane): boolean {
+    for (const [suffix, pull] of lane.pulls) {
+      lane.asked -= 1;
+      pull.left -= 1;
+      if (pull.left === 0) lane.pulls.delete(suffix);
+      return true;
+    }
+    lane.poll = null;
+    return false;
+  }
+
+  /** A pull or poll ended without (all of) its messages: 404 nothing there, 408 time is over, 409/503 no such lane. */
+  private receiveStatus(msg: Msg): void {
+    const suffix = msg.subject.slice(this.inbox.length + 1);
+    const lane = this.byIndex[Number(suffix.split('.')[0])];
+    if (!lane) return;
+    const code = msg.headers?.code ?? 0;
+    if (code === 503 || code === 409) lane.retryAtMs = Date.now() + RETRY_MS;
+    if (lane.poll === suffix) lane.poll = null;
+    else if (lane.pulls.has(suffix)) this.end(lane, suffix);
+  }
+
+  private end(lane: Lane, suffix: string): void {
+    const pull = lane.pulls.get(suffix);
+    if (!pull) return;
+    lane.pulls.delete(suffix);
+    lane.asked -= pull.left;
+    lane.known = 0;
+    this.events.onMissing(lane.name, pull.left);
+  }
+}

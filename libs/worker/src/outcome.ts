@@ -1,0 +1,165 @@
+import { type ErrorClass, type Outcome, type OutcomeStatus, WIRE_VERSION } from '@tps/contracts';
+import type { AttemptResult, CompiledSignal } from './attempt';
+import type { Held } from './held';
+
+/** What follows from an attempt. */
+export interface Conclusion {
+  status: OutcomeStatus;
+  final: boolean;
+  success: boolean;
+  /** Attempts used up, this one included where it counts. */
+  attempt: number;
+  message: string;
+  /** Not final: when the signal may be tried again. */
+  retryMs: number;
+  errorClass?: ErrorClass;
+  fingerprint?: string;
+  result?: unknown;
+  stack?: string;
+}
+
+export interface Facts {
+  definition: CompiledSignal;
+  held: Held;
+  attempt: number;
+  deadlineMs: number;
+  /** Null: it did not run, because it was too late or its attempts were used up. */
+  result: AttemptResult | null;
+  nowMs: number;
+  random?: () => number;
+}
+
+const AFTER_FAILED_TRIAL_MS = 3_000;
+
+/** Decides what becomes of a signal after an attempt. Pure: clock and chance are handed in. */
+export function conclude(facts: Facts): Conclusion {
+  const { definition, held, attempt, deadlineMs, result, nowMs } = facts;
+  if (!result) return notRun(facts);
+  if (result.ok) {
+    const message = definition.success ?? `${definition.name} done`;
+    return {
+      status: 'succeeded',
+      final: true,
+      success: true,
+      attempt,
+      message,
+      retryMs: 0,
+      result: result.result,
+    };
+  }
+  const { errorClass, message, fingerprint, stack } = result;
+  const failure = { success: false, message, errorClass, fingerprint, ...(stack ? { stack } : {}) };
+  if (errorClass === 'rejected') return { ...failure, status: 'rejected', final: true, attempt, retryMs: 0 };
+  if (errorClass !== 'transient') return { ...failure, status: 'failed', final: true, attempt, retryMs: 0 };
+  // A failed trial costs the signal nothing; the next trial takes another one first.
+  if (held.epoch !== undefined) {
+    return {
+      ...failure,
+      status: 'retrying',
+      final: false,
+      attempt: attempt - 1,
+      retryMs: AFTER_FAILED_TRIAL_MS,
+    };
+  }
+  const retryMs = backoff(definition, attempt, facts.random ?? Math.random);
+  const again = attempt < (definition.retry?.max_attempts ?? 1) && nowMs + retryMs < deadlineMs;
+  if (!again) return { ...failure, status: 'failed', final: true, attempt, retryMs: 0 };
+  return { ...failure, status: 'retrying', final: false, attempt, retryMs };
+}
+
+function notRun({ definition, attempt, deadlineMs, nowMs }: Facts): Conclusion {
+  const none = { final: true, success: false, retryMs: 0, attempt: attempt - 1 };
+  if (nowMs >= deadlineMs) {
+    return {
+      ...none,
+      status: 'expired',
+      errorClass: 'capacity',
+      message: 'not started within its timeout_ms',
+    };
+  }
+  const limit = definition.retry?.max_attempts ?? 1;
+  const message = `${limit} attempts left no record: the worker died each time`;
+  return {
+    ...none,
+    status: 'failed',
+    errorClass: 'defect',
+    message,
+    fingerprint: `vanished:${definition.name}`,
+  };
+}
+
+/** Doubling from the policy's base, full jitter, capped. */
+function backoff({ retry }: CompiledSignal, attempt: number, random: () => number): number {
+  const { base_ms = 200, cap_ms = 30_000 } = retry ?? {};
+  return random() * Math.min(cap_ms, base_ms * 2 ** (attempt - 1));
+}
+
+export interface Circumstances {
+  held: Held;
+  workerId: string;
+  startedMs: number;
+  processMs: number;
+  traceId: string;
+}
+
+export function outcomeOf(conclusion: Conclusion, circumstances: Circumstances): Outcome {
+  const { held, workerId, startedMs, processMs, traceId } = circumstances;
+  const { status, final, success, attempt, message, errorClass, fingerprint, result } = conclusion;
+  return {
+    ...base(held, workerId),
+    status,
+    final,
+    attempt,
+    success,
+    message,
+    ...(errorClass ? { error_class: errorClass } : {}),
+    ...(fingerprint ? { fingerprint } : {}),
+    ...(result === undefined ? {} : { result }),
+    started_at: new Date(startedMs).toISOString(),
+    finished_at: new Date(startedMs + processMs).toISOString(),
+    // The broker's clock may be ahead of this one.
+    wait_ms: Math.max(0, startedMs - held.info.storedAtMs),
+    process_ms: Math.round(processMs * 1000) / 1000,
+    trace_id: traceId,
+    level: { lane: held.lane, place: held.place, card_wait_ms: Math.max(0, startedMs - held.pickedMs) },
+  };
+}
+
+/** The record of a hand-back: this delivery was no attempt. */
+export function returned(held: Held, workerId: string, attemptsUsed: number): Outcome {
+  const now = new Date().toISOString();
+  return {
+    ...base(held, workerId),
+    status: 'returned',
+    final: false,
+    attempt: attemptsUsed,
+    success: false,
+    message: 'handed back before it ran to its end',
+    started_at: now,
+    finished_at: now,
+    wait_ms: Math.max(0, Date.now() - held.info.storedAtMs),
+    process_ms: 0,
+    trace_id: held.trace?.traceparent.split('-')[1] ?? '',
+  };
+}
+
+type Base = Pick<
+  Outcome,
+  'v' | 'signal_id' | 'run' | 'signal_type' | 'priority' | 'worker_id' | 'enqueued_at'
+> &
+  Partial<Outcome>;
+
+function base({ signal, info, epoch }: Held, workerId: string): Base {
+  return {
+    v: WIRE_VERSION,
+    signal_id: signal.id,
+    run: signal.run,
+    signal_type: signal.signal_type,
+    priority: signal.priority,
+    worker_id: workerId,
+    enqueued_at: new Date(info.storedAtMs).toISOString(),
+    delivery: info.deliveries,
+    ...(epoch === undefined ? {} : { epoch }),
+    ...(signal.request_hash ? { request_hash: signal.request_hash } : {}),
+  };
+}

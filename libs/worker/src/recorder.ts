@@ -1,0 +1,158 @@
+import { randomInt } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Msg, type MsgHdrs, nuid } from '@nats-io/transport-node';
+import { Batcher, type Bus, encodeHeaders } from '@tps/bus';
+import { type Outcome, type Signal, WIRE_VERSION } from '@tps/contracts';
+import type { Logger, TraceHeaders } from '@tps/service';
+
+/** An outcome on its way into the log, with the context of its span. */
+export interface Recorded {
+  outcome: Outcome;
+  trace: TraceHeaders;
+  reply_to?: string;
+}
+
+const RETRY_FIRST_MS = 100;
+const RETRY_CAP_MS = 5_000;
+
+/**
+ * Writes outcomes into the stream OUTCOMES and tells waiting callers. What cannot be appended is kept and tried again
+ * for as long as the process lives: the work itself is never run again for that. An append whose acknowledgement was
+ * lost is sent again under the same message id.
+ */
+export class Recorder {
+  private readonly finals: Batcher<Recorded, void>;
+  private readonly replies = new Map<string, Recorded[]>();
+  private pending = 0;
+  /** Never the same in two lives of a process: the stream would take new outcomes for repeats of old ones. */
+  private readonly life = nuid.next();
+  private batchNo = 0;
+  private closed = false;
+
+  constructor(
+    private readonly bus: Bus,
+    private readonly log: Logger,
+  ) {
+    this.finals = new Batcher({
+      send: (batch) => this.appendBatch(batch),
+      weigh: ({ outcome }) =>
+        outcome.result === undefined ? 500 : 500 + JSON.stringify(outcome.result).length,
+    });
+  }
+
+  /** Outcomes that the log does not have yet. */
+  get backlog(): number {
+    return this.pending;
+  }
+
+  /** Resolves when the log has it. */
+  async final(recorded: Recorded): Promise<void> {
+    this.pending += 1;
+    try {
+      await this.finals.push(recorded);
+    } finally {
+      this.pending -= 1;
+    }
+  }
+
+  /** A failed attempt or a hand-back: one message each, found by the signal's id. */
+  async attempt({ outcome, trace }: Recorded): Promise<void> {
+    this.pending += 1;
+    const id = `${outcome.signal_id}:${outcome.run}:${outcome.delivery}:${outcome.attempt}:${outcome.status}`;
+    try {
+      await this.append(
+        this.bus.names.subjects.outcomeAttempt(outcome.signal_id),
+        [outcome],
+        headers(id, [trace]),
+      );
+    } finally {
+      this.pending -= 1;
+    }
+  }
+
+  /** Keeps a dead letter, payload and all. Must be in the stream before the work message is removed. */
+  async dead(signal: Signal, { outcome, trace }: Recorded): Promise<void> {
+    this.pending += 1;
+    const id = `dead:${signal.id}:${signal.run}`;
+    try {
+      const body = { v: outcome.v, signal, outcome };
+      await this.append(this.bus.names.subjects.dead(signal.signal_type), body, headers(id, [trace]));
+    } finally {
+      this.pending -= 1;
+    }
+  }
+
+  /** Keeps a message that is no signal, as it came. */
+  async invalid(type: string, msg: Msg): Promise<void> {
+    const body = {
+      v: WIRE_VERSION,
+      invalid: true,
+      subject: msg.subject,
+      data: Buffer.from(msg.data).toString('base64'),
+    };
+    await this.append(this.bus.names.subjects.dead(type), body, headers(`dead:${msg.reply}`, []));
+  }
+
+  /** Answers the caller who waits, together with others of this turn that wait at the same gateway. */
+  reply(recorded: Recorded): void {
+    if (!recorded.reply_to) return;
+    const gathered = this.replies.get(recorded.reply_to);
+    if (gathered) return void gathered.push(recorded);
+    this.replies.set(recorded.reply_to, [recorded]);
+    if (this.replies.size === 1) queueMicrotask(() => this.sendReplies());
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+
+  private sendReplies(): void {
+    for (const [subject, batch] of this.replies) {
+      const body = JSON.stringify(batch.map(({ outcome }) => outcome));
+      // A reply is sent at most once: who misses it asks the records.
+      this.bus.nc.publish(subject, body, {
+        headers: headers(
+          undefined,
+          batch.map(({ trace }) => trace),
+        ),
+      });
+    }
+    this.replies.clear();
+  }
+
+  private async appendBatch(batch: Recorded[]): Promise<void[]> {
+    const outcomes = batch.map(({ outcome }) => outcome);
+    const id = `${this.life}:${(this.batchNo += 1)}`;
+    const traces = batch.map(({ trace }) => trace);
+    await this.append(this.bus.names.subjects.outcomeBatch, outcomes, headers(id, traces));
+    return [];
+  }
+
+  private async append(subject: string, body: object, head: MsgHdrs): Promise<void> {
+    const data = JSON.stringify(body);
+    for (let wait = RETRY_FIRST_MS; !this.closed; wait = Math.min(wait * 2, RETRY_CAP_MS)) {
+      try {
+        await this.bus.publisher.publish(subject, data, { headers: head });
+        return;
+      } catch (error) {
+        this.log.warn('outcome not recorded yet', { subject, error });
+        await sleep(wait / 2 + randomInt(wait / 2));
+      }
+    }
+    throw new RecorderClosedError(subject);
+  }
+}
+
+/** The process ended before the log had it; the broker will deliver the signal again. */
+export class RecorderClosedError extends Error {
+  override readonly name = 'RecorderClosedError';
+}
+
+function headers(messageId: string | undefined, traces: readonly TraceHeaders[]): MsgHdrs {
+  const entries: [string, string][] = messageId ? [['Nats-Msg-Id', messageId]] : [];
+  for (const { traceparent } of traces) entries.push(['traceparent', traceparent]);
+  if (traces.some(({ tracestate }) => tracestate)) {
+    for (const { tracestate } of traces) entries.push(['tracestate', tracestate ?? '']);
+  }
+  return encodeHeaders(entries);
+}

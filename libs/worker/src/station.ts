@@ -1,0 +1,300 @@
+import type { Span } from '@opentelemetry/api';
+import { type KvView, LEASE_MS } from '@tps/bus';
+import { type CircuitRecord, heldMs, type HoldsReply, type Outcome, parseLane } from '@tps/contracts';
+import { headersOf, type ServiceContext } from '@tps/service';
+import { type AttemptResult, type CompiledSignal, HandBackError, handlerContext, runAttempt } from './attempt';
+import { acknowledge, giveBack, type Held, isOf, readSignal, renew, SUSPECT_HEADER, traceOf } from './held';
+import { historyOf, RecordsUnavailableError } from './history';
+import { Intake } from './intake';
+import type { Delivered } from './lanes';
+import { conclude, type Conclusion, outcomeOf, returned } from './outcome';
+import { Pace } from './pace';
+import type { Recorded, Recorder } from './recorder';
+import type { LevelSequence } from './sequence';
+import { endSpan, startSpan } from './span';
+import { claimTrial } from './trial';
+
+export interface StationOptions {
+  context: ServiceContext;
+  definitions: ReadonlyMap<string, CompiledSignal>;
+  slots: number;
+  circuits: KvView<CircuitRecord>;
+  sequence: LevelSequence;
+  recorder: Recorder;
+  onAttempt: (type: string, status: string) => void;
+}
+
+const RENEW_MS = LEASE_MS / 3;
+/** A signal that cannot run now comes back after this. */
+const LATER_MS = 1_000;
+/** At the end of a trial that was refused or failed: those that never failed come first. */
+const AFTER_TRIAL_MS = 3_000;
+const MAX_BACKLOG = 512;
+const REFUSED_MS = 60_000;
+const NO_TRACE = { traceparent: '' };
+
+/**
+ * The station: takes signals from the intake into its slots, runs their handlers, records what came of it, and only
+ * then removes them from the queue.
+ *
+ * A slot is free again when the handler has ended; the recording goes on behind it, bounded by `MAX_BACKLOG`.
+ */
+export class Station {
+  readonly intake: Intake;
+  started = 0;
+  private readonly held = new Set<Held>();
+  private readonly running = new Set<Held>();
+  private readonly refused = new Map<string, number>();
+  private readonly pace: Pace;
+  private readonly renewal: NodeJS.Timeout;
+  private stopping = false;
+
+  constructor(private readonly options: StationOptions) {
+    const { context, recorder, circuits, sequence, slots } = options;
+    this.pace = new Pace(slots);
+    this.intake = new Intake({
+      bus: context.bus,
+      types: [...options.definitions.keys()],
+      sequence,
+      pace: this.pace,
+      circuits,
+      mayTake: () => recorder.backlog < MAX_BACKLOG,
+      onReady: () => this.fill(),
+      onUnwanted: (delivered) => this.refuse(delivered, 0),
+    });
+    this.renewal = setInterval(() => this.renewAll(), RENEW_MS);
+  }
+
+  get busy(): number {
+    return this.running.size;
+  }
+
+  /** A type's circuit changed: what waits here of a stopped type goes back. */
+  onCircuit(type: string): void {
+    if (this.intake.state(type) === 'Open') {
+      for (const delivered of this.intake.withdraw((name) => name === type)) this.refuse(delivered, 0);
+    }
+    this.intake.plan();
+  }
+
+  holds(id: string): HoldsReply {
+    const worker_id = this.options.context.instance;
+    for (const held of this.held) if (held.signal.id === id) return { worker_id, state: 'started' };
+    return { worker_id, state: this.intake.has((delivered) => isOf(delivered, id)) ? 'waiting' : 'none' };
+  }
+
+  /** Takes nothing of this id from now on; says whether it was too late. */
+  refuseSignal(id: string): HoldsReply {
+    const answer = this.holds(id);
+    if (answer.state === 'started') return answer;
+    this.refused.set(id, Date.now() + REFUSED_MS);
+    // Its message is about to be deleted; without a lease renewal nothing else happens to it here.
+    this.intake.withdrawSignal((delivered) => isOf(delivered, id));
+    return answer;
+  }
+
+  /** Takes no more, hands back what has not started, and waits for what has. */
+  async stop(
+    waitFor: (probe: () => boolean, limitMs: number) => Promise<void>,
+    graceMs: number,
+  ): Promise<void> {
+    this.stopping = true;
+    const quiet = this.intake.stop(waitFor);
+    const handBack = (): void => {
+      for (const delivered of this.intake.withdraw(() => true)) this.refuse(delivered, 0);
+    };
+    handBack();
+    await quiet;
+    handBack();
+    await waitFor(() => this.running.size === 0, graceMs);
+    for (const held of this.running) held.abort?.abort(new HandBackError('the worker stops'));
+    await waitFor(() => this.held.size === 0 && this.options.recorder.backlog === 0, RENEW_MS);
+    clearInterval(this.renewal);
+    this.intake.close();
+  }
+
+  private fill(): void {
+    while (!this.stopping && this.running.size < this.options.slots) {
+      const pick = this.intake.take();
+      if (!pick) break;
+      const held = this.open(pick.delivered, pick.place, pick.pickedMs);
+      if (held) void this.work(held);
+    }
+    this.intake.plan();
+  }
+
+  /** Reads a delivered message; null when it is none of ours or must not run. */
+  private open(delivered: Delivered, place: number, pickedMs: number): Held | null {
+    const { msg, info, lane } = delivered;
+    const signal = readSignal(delivered);
+    if (!signal) {
+      this.discard(delivered);
+      return null;
+    }
+    if (this.refused.has(signal.id)) return null;
+    const held: Held = {
+      signal,
+      lane,
+      msg,
+      info,
+      trace: traceOf(msg),
+      suspect: msg.headers?.has(SUSPECT_HEADER) ?? false,
+      place,
+      pickedMs,
+    };
+    this.held.add(held);
+    return held;
+  }
+
+  private async work(held: Held): Promise<void> {
+    const expected = this.pace.start(held.signal.signal_type);
+    this.running.add(held);
+    let after: (() => Promise<void>) | undefined;
+    try {
+      after = await this.process(held);
+    } catch (error) {
+      const delay = error instanceof RecordsUnavailableError ? LATER_MS : 0;
+      if (!(error instanceof HandBackError)) {
+        this.options.context.log.warn('handed back', { signal_id: held.signal.id, error });
+      }
+      after = () => this.handBack(held, delay);
+    }
+    this.running.delete(held);
+    this.pace.finish(expected);
+    this.fill();
+    await after().catch((error: unknown) => {
+      // The lease ends and another worker looks it up in the records.
+      this.options.context.log.error('outcome not recorded', { signal_id: held.signal.id, error });
+    });
+    this.held.delete(held);
+  }
+
+  /** @returns what is to be done when the slot is free again */
+  private async process(held: Held): Promise<() => Promise<void>> {
+    const { context, circuits, definitions } = this.options;
+    const { signal, info } = held;
+    const state = this.intake.state(signal.signal_type);
+    if (state !== 'Closed') {
+      const epoch = state === 'HalfOpen' ? await claimTrial(context, signal.signal_type) : null;
+      if (epoch === null) return () => this.handBack(held, AFTER_TRIAL_MS);
+      held.epoch = epoch;
+    }
+    let attempt = 1;
+    if (info.deliveries > 1 || held.suspect) {
+      const history = await historyOf(context.bus, held);
+      if (history.kind === 'finished') return async () => this.dropFinished(held, history.outcome);
+      attempt = history.attempt;
+    }
+    const definition = definitions.get(signal.signal_type) as CompiledSignal;
+    const record = circuits.get(signal.signal_type);
+    const deadlineMs =
+      Date.parse(signal.created_at) + signal.timeout_ms + heldMs(record, info.storedAtMs, Date.now());
+    const started = { atMs: Date.now(), clock: performance.now() };
+    this.started += 1;
+    const span = startSpan(context.tracer, held, attempt);
+    const result = await this.attempt(held, definition, { attempt, deadlineMs, span });
+    const processMs = performance.now() - started.clock;
+    if (result) this.pace.learn(signal.signal_type, processMs);
+    const conclusion = conclude({ definition, held, attempt, deadlineMs, result, nowMs: Date.now() });
+    const trace = headersOf(span);
+    const outcome = outcomeOf(conclusion, {
+      held,
+      workerId: context.instance,
+      startedMs: started.atMs,
+      processMs,
+      traceId: span.spanContext().traceId,
+    });
+    endSpan(span, conclusion);
+    this.options.onAttempt(signal.signal_type, conclusion.status);
+    if (conclusion.stack) {
+      const { message, stack } = conclusion;
+      context.log.warn('attempt failed', {
+        signal_id: signal.id,
+        trace_id: outcome.trace_id,
+        error: message,
+        stack,
+      });
+    }
+    const reply = signal.reply_to ? { reply_to: signal.reply_to } : {};
+    return () => this.record(held, conclusion, { outcome, trace, ...reply });
+  }
+
+  /** @returns null when the signal was too late to start, or out of attempts before this one */
+  private async attempt(
+    held: Held,
+    definition: CompiledSignal,
+    { attempt, deadlineMs, span }: { attempt: number; deadlineMs: number; span: Span },
+  ): Promise<AttemptResult | null> {
+    const { signal } = held;
+    if (Date.now() >= deadlineMs || attempt > (definition.retry?.max_attempts ?? 1)) return null;
+    const abort = new AbortController();
+    held.abort = abort;
+    const context = handlerContext(this.options.context, signal, { attempt, span, abort: abort.signal });
+    try {
+      return await runAttempt(definition, signal.payload, context, { abort, deadlineMs });
+    } catch (error) {
+      span.end();
+      throw error;
+    }
+  }
+
+  private async record(held: Held, conclusion: Conclusion, recorded: Recorded): Promise<void> {
+    const { recorder } = this.options;
+    const { signal, msg } = held;
+    if (!conclusion.final) {
+      await recorder.attempt(recorded);
+      return giveBack(msg, conclusion.retryMs);
+    }
+    if (conclusion.status === 'failed' || conclusion.status === 'expired')
+      await recorder.dead(signal, recorded);
+    await recorder.final(recorded);
+    acknowledge(msg);
+    recorder.reply(recorded);
+  }
+
+  /** The work was done in an earlier delivery whose acknowledgement was lost. */
+  private dropFinished(held: Held, outcome: Outcome): void {
+    acknowledge(held.msg);
+    const trace = held.trace ?? NO_TRACE;
+    if (held.signal.reply_to) this.options.recorder.reply({ outcome, trace, reply_to: held.signal.reply_to });
+  }
+
+  /** Back to the lane, with a record that says this delivery was no attempt. */
+  private async handBack(held: Held, delayMs: number): Promise<void> {
+    const { context, recorder } = this.options;
+    const { bus, instance } = context;
+    let used = 0;
+    if (held.info.deliveries > 1) {
+      const history = await historyOf(bus, held).catch(() => null);
+      // Unknown: without a record this delivery counts as an attempt, which errs on the safe side.
+      if (history?.kind !== 'run') return giveBack(held.msg, delayMs || LATER_MS);
+      used = history.attempt - 1;
+    }
+    const trace = held.trace ?? NO_TRACE;
+    await recorder.attempt({ outcome: returned(held, instance, used), trace });
+    giveBack(held.msg, delayMs);
+  }
+
+  private refuse(delivered: Delivered, delayMs: number): void {
+    const held = this.open(delivered, 0, Date.now());
+    if (!held) return;
+    void this.handBack(held, delayMs)
+      .catch((error: unknown) => this.options.context.log.warn('not handed back', { error }))
+      .finally(() => this.held.delete(held));
+  }
+
+  /** What no worker can read would come back for ever: it is kept as a dead letter and taken out. */
+  private discard({ msg, lane }: Delivered): void {
+    const { context, recorder } = this.options;
+    const { type } = parseLane(lane);
+    context.log.error('unreadable signal', { lane, subject: msg.subject });
+    void recorder.invalid(type, msg).then(() => acknowledge(msg));
+  }
+
+  private renewAll(): void {
+    const now = Date.now();
+    for (const held of this.held) renew(held.msg);
+    for (const { msg } of this.intake.arrived()) renew(msg);
+    for (const [id, until] of this.refused) if (until < now) this.refused.delete(id);
+  }
+}

@@ -1,0 +1,212 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type TProperties, Type } from '@sinclair/typebox';
+import { ensureStream, KvView } from '@tps/bus';
+import {
+  type CircuitRecord,
+  type HoldsReply,
+  type HoldsRequest,
+  type RetryPolicy,
+  type ScheduleRecord,
+  SCHEDULE_KEY,
+  SIGNAL_TYPE_PATTERN,
+  type TypeRecord,
+  WIRE_VERSION,
+} from '@tps/contracts';
+import {
+  type ConfigOf,
+  type RunningService,
+  runService,
+  type ServiceContext,
+  type ServiceDefinition,
+} from '@tps/service';
+import Ajv from 'ajv';
+import { Counter, Gauge } from 'prom-client';
+import type { CompiledSignal } from './attempt';
+import { withChaos } from './chaos';
+import type { SignalDefinition } from './definition';
+import { Recorder } from './recorder';
+import { LevelSequence } from './sequence';
+import { Station } from './station';
+
+export const workerVariables = {
+  TPS_NUM_WORKERS: Type.Integer({
+    default: 4,
+    minimum: 1,
+    maximum: 512,
+    description: 'slots of one worker process: signals it works on at once',
+  }),
+  TPS_MAX_ATTEMPTS: Type.Integer({
+    default: 3,
+    minimum: 1,
+    maximum: 100,
+    description: 'attempts of a signal whose type has no retry policy of its own',
+  }),
+  TPS_CHAOS: Type.Union([Type.Literal('0'), Type.Literal('1')], {
+    default: '0',
+    description: '`1` lets any payload ask for faults with `chaos`, for drills',
+  }),
+};
+type WorkerConfig = ConfigOf<typeof workerVariables>;
+
+export interface WorkerSetup {
+  signals: SignalDefinition[];
+  /** Called after the last handler has ended. */
+  close?: () => Promise<void>;
+}
+
+/** A definition that cannot be served. */
+export class DefinitionError extends Error {
+  override readonly name = 'DefinitionError';
+}
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+const DEFAULT_RETRY = { base_ms: 200, cap_ms: 30_000 };
+const GRACE_MS = 15_000;
+const PROBE_MS = 20;
+
+/** Runs a worker process for these signal types: it joins the fleet that `NATS_URL` names. */
+export function runWorker(signals: SignalDefinition[]): Promise<void> {
+  return runService(workerService({}, () => ({ signals })));
+}
+
+/**
+ * The service definition of a worker process.
+ * @param variables further configuration of its handlers
+ */
+export function workerService<P extends TProperties>(
+  variables: P,
+  setup: (context: ServiceContext<ConfigOf<P> & WorkerConfig>) => WorkerSetup,
+): ServiceDefinition<P & typeof workerVariables> {
+  return {
+    name: 'worker',
+    variables: { ...workerVariables, ...variables },
+    start: (context) => {
+      const typed = context as unknown as ServiceContext<ConfigOf<P> & WorkerConfig>;
+      return start(typed, setup(typed));
+    },
+  };
+}
+
+async function start(context: ServiceContext<WorkerConfig>, setup: WorkerSetup): Promise<RunningService> {
+  const { bus, config, log } = context;
+  const { buckets } = bus.names;
+  const replicas = config.TPS_NATS_REPLICAS;
+  const definitions = new Map(setup.signals.map((signal) => [signal.name, compile(signal, config)]));
+  const onError = (error: unknown): void => void log.error('bucket', { error });
+  await Promise.all([ensureStream(bus, 'outcomes', { replicas }), ensureStream(bus, 'dead', { replicas })]);
+
+  const sequence = new LevelSequence();
+  let onCircuit: (type: string) => void = () => undefined;
+  const circuits = await KvView.open<CircuitRecord>(bus, buckets.circuits, {
+    replicas,
+    onError,
+    onChange: (type) => onCircuit(type),
+  });
+  const schedule = await KvView.open<ScheduleRecord>(bus, buckets.schedule, {
+    replicas,
+    onError,
+    onChange: (key, record) => key === SCHEDULE_KEY && sequence.setDemand(record?.demand ?? {}),
+  });
+  const types = await KvView.open<TypeRecord>(bus, buckets.types, { replicas, onError });
+  for (const definition of definitions.values()) await register(types, definition);
+
+  const recorder = new Recorder(bus, log);
+  const attempts = countAttempts(context);
+  const station = new Station({
+    context,
+    definitions,
+    slots: config.TPS_NUM_WORKERS,
+    circuits,
+    sequence,
+    recorder,
+    onAttempt: (signal_type, status) => attempts.inc({ signal_type, status }),
+  });
+  onCircuit = (type) => station.onCircuit(type);
+  showBusy(context, station);
+  serveEndpoints(context, station);
+  return {
+    vitals: () => ({
+      slots: config.TPS_NUM_WORKERS,
+      busy: station.busy,
+      types: [...definitions.keys()],
+      started: station.started,
+    }),
+    stop: async () => {
+      await station.stop(until, GRACE_MS);
+      recorder.close();
+      for (const view of [circuits, schedule, types]) view.close();
+      await setup.close?.();
+    },
+  };
+}
+
+function serveEndpoints(context: ServiceContext, station: Station): void {
+  const { workerHolds, workerRefuse } = context.bus.names.subjects;
+  const each = { broadcast: true };
+  context.endpoint<HoldsRequest, HoldsReply>('holds', workerHolds, ({ id }) => station.holds(id), each);
+  context.endpoint<HoldsRequest, HoldsReply>(
+    'refuse',
+    workerRefuse,
+    ({ id }) => station.refuseSignal(id),
+    each,
+  );
+}
+
+function showBusy({ registry }: ServiceContext, station: Station): void {
+  new Gauge({
+    name: 'tps_worker_busy_slots',
+    help: 'Slots that work on a signal now',
+    registers: [registry],
+    collect() {
+      this.set(station.busy);
+    },
+  });
+}
+
+function countAttempts({ registry }: ServiceContext): Counter {
+  return new Counter({
+    name: 'tps_worker_attempts_total',
+    help: 'Attempts by what became of them',
+    labelNames: ['signal_type', 'status'],
+    registers: [registry],
+  });
+}
+
+function compile(definition: SignalDefinition, config: WorkerConfig): CompiledSignal {
+  const { name, output, retry, timeoutMs = DEFAULT_TIMEOUT_MS } = definition;
+  if (!new RegExp(SIGNAL_TYPE_PATTERN).test(name)) {
+    throw new DefinitionError(`signal type "${name}" must match ${SIGNAL_TYPE_PATTERN}`);
+  }
+  const ajv = new Ajv({ strict: false });
+  const check = output && ajv.compile(output);
+  return {
+    ...withChaos(definition, config.TPS_CHAOS === '1'),
+    timeoutMs,
+    retry: { max_attempts: config.TPS_MAX_ATTEMPTS, ...DEFAULT_RETRY, ...retry },
+    checkOutput: (result) =>
+      !check || check(result) ? null : ajv.errorsText(check.errors, { dataVar: 'result' }),
+  };
+}
+
+/** Makes the type known to the fleet; kept there when its last worker has gone. */
+async function register(types: KvView<TypeRecord>, definition: CompiledSignal): Promise<void> {
+  const { name, input, output, standardMs, timeoutMs, retry } = definition;
+  const known = types.get(name);
+  const record: TypeRecord = {
+    v: WIRE_VERSION,
+    name,
+    ...(input ? { input_schema: input } : {}),
+    ...(output ? { output_schema: output } : {}),
+    timeout_ms: timeoutMs,
+    ...(standardMs === undefined ? {} : { standard_ms: standardMs }),
+    retry: retry as RetryPolicy,
+    registered_at: known?.registered_at ?? new Date().toISOString(),
+  };
+  if (JSON.stringify(known) !== JSON.stringify(record)) await types.put(name, record);
+}
+
+/** Waits for a condition, at most so long: at a stop what is not done by then is handed back. */
+async function until(probe: () => boolean, limitMs: number): Promise<void> {
+  const end = Date.now() + limitMs;
+  while (!probe() && Date.now() < end) await sleep(PROBE_MS);
+}

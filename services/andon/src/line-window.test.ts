@@ -1,0 +1,36 @@
+import { sampleOutcome } from '@tps/testkit';
+import { LineWindow } from './line-window';
+
+const NOW = Date.parse('2026-01-25T12:00:00Z');
+
+test('figures of the last five minutes, over all buckets', () => {
+  const window = new LineWindow();
+  for (let i = 1; i <= 1_000; i += 1) {
+    const outcome = sampleOutcome({
+      process_ms: i,
+      trace_id: `t${i}`,
+      status: i % 10 ? 'succeeded' : 'failed',
+    });
+    window.add(outcome, NOW - 250_000 + i * 250);
+  }
+  const figures = window.figures(NOW);
+  expect(figures).toMatchObject({ processed: 1_000, failed: 100, error_rate: 10 });
+  expect(figures).toMatchObject({ failure_trace: 't1000', slowest_trace: 't1000' });
+  expect(figures.p99_ms / 990).toBeGreaterThanOrEqual(1);
+  expect(figures.p99_ms / 990).toBeLessThan(1.011);
+});
+
+test('what is over, and what was not processed, is not counted', () => {
+  const window = new LineWindow();
+  window.add(sampleOutcome(), NOW - 310_000);
+  for (const status of ['rejected', 'expired', 'cancelled', 'retrying'] as const) {
+    window.add(sampleOutcome({ status }), NOW);
+  }
+  expect(window.figures(NOW)).toEqual({ processed: 0, failed: 0, error_rate: 0, p99_ms: 0 });
+});
+
+test('the percentile of one signal is its own time', () => {
+  const window = new LineWindow();
+  window.add(sampleOutcome({ process_ms: 123.4 }), NOW);
+  expect(window.figures(NOW).p99_ms).toBe(123.4);
+});

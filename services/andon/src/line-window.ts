@@ -1,0 +1,61 @@
+import type { Outcome } from '@tps/contracts';
+import { RollingWindow } from '@tps/service';
+import { StepCounts } from './step-counts';
+
+/** The last five minutes of a line. */
+export interface LineFigures {
+  processed: number;
+  failed: number;
+  /** Percent. */
+  error_rate: number;
+  p99_ms: number;
+  /** Trace of the latest failure, and of the slowest signal. */
+  failure_trace?: string;
+  slowest_trace?: string;
+}
+
+interface Bucket {
+  processed: number;
+  failed: number;
+  work: StepCounts;
+  failure?: { atMs: number; trace: string };
+  slowest?: { ms: number; trace: string };
+}
+
+const emptyBucket = (): Bucket => ({ processed: 0, failed: 0, work: new StepCounts() });
+
+export class LineWindow {
+  private readonly window = new RollingWindow({ bucketMs: 10_000, buckets: 30, empty: emptyBucket });
+
+  /** Takes only what was processed: how a signal was refused or given up says nothing of the line. */
+  add({ status, process_ms, trace_id }: Outcome, timeMs: number): void {
+    if (status !== 'succeeded' && status !== 'failed') return;
+    const bucket = this.window.at(timeMs);
+    if (!bucket) return;
+    bucket.processed += 1;
+    bucket.work.add(process_ms);
+    if (process_ms >= (bucket.slowest?.ms ?? 0)) bucket.slowest = { ms: process_ms, trace: trace_id };
+    if (status !== 'failed') return;
+    bucket.failed += 1;
+    bucket.failure = { atMs: timeMs, trace: trace_id };
+  }
+
+  figures(nowMs: number): LineFigures {
+    const all = emptyBucket();
+    for (const bucket of this.window.within(nowMs)) {
+      all.processed += bucket.processed;
+      all.failed += bucket.failed;
+      all.work.merge(bucket.work);
+      if ((bucket.slowest?.ms ?? -1) > (all.slowest?.ms ?? -1)) all.slowest = bucket.slowest!;
+      if ((bucket.failure?.atMs ?? -1) > (all.failure?.atMs ?? -1)) all.failure = bucket.failure!;
+    }
+    return {
+      processed: all.processed,
+      failed: all.failed,
+      error_rate: all.processed === 0 ? 0 : Math.round((1e5 * all.failed) / all.processed) / 1e3,
+      p99_ms: Math.min(all.work.percentile(99), all.slowest?.ms ?? 0),
+      ...(all.failure ? { failure_trace: all.failure.trace } : {}),
+      ...(all.slowest ? { slowest_trace: all.slowest.trace } : {}),
+    };
+  }
+}

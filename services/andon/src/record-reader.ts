@@ -1,0 +1,78 @@
+import { type Bus, isApiError, managerOf } from '@tps/bus';
+import type { LookupReply, Outcome, SignalRecord } from '@tps/contracts';
+import type { Position } from './record-index';
+
+const MESSAGE_NOT_FOUND = 10037;
+const READS_AT_ONCE = 16;
+/** Leaves room for the rest of the answer below the broker's limit of 1 MiB. */
+const ANSWER_BYTES = 900 * 1024;
+
+/** Reads records back from the stream, each message once whatever it holds of the signals asked for. */
+export class RecordReader {
+  constructor(private readonly bus: Bus) {}
+
+  async read(wanted: ReadonlyMap<string, Position[]>): Promise<LookupReply> {
+    const bySeq = new Map<number, [id: string, index: number][]>();
+    for (const [id, positions] of wanted) {
+      for (const { seq, index } of positions) {
+        const places = bySeq.get(seq) ?? [];
+        bySeq.set(seq, places);
+        places.push([id, index]);
+      }
+    }
+    const found = new Map<string, Outcome[]>();
+    const seqs = [...bySeq.keys()].sort((a, b) => a - b);
+    for (let from = 0; from < seqs.length; from += READS_AT_ONCE) {
+      const some = seqs.slice(from, from + READS_AT_ONCE);
+      const messages = await Promise.all(some.map((seq) => this.message(seq)));
+      messages.forEach((outcomes, i) => collect(outcomes, bySeq.get(some[i]!)!, found));
+    }
+    const known = [...wanted.keys()].filter((id) => found.has(id));
+    return fitted(known.map((id) => ({ id, outcomes: found.get(id)! })));
+  }
+
+  private async message(seq: number): Promise<Outcome[]> {
+    const jsm = await managerOf(this.bus);
+    const stream = this.bus.names.streams.outcomes;
+    const direct = await jsm.direct.getMessage(stream, { seq });
+    if (direct) return direct.json<Outcome[]>();
+    try {
+      // Any replica answers a direct get, also one that lags: only the leader knows that a message is gone.
+      return (await jsm.streams.getMessage(stream, { seq }))?.json<Outcome[]>() ?? [];
+    } catch (error) {
+      if (isApiError(error, MESSAGE_NOT_FOUND)) return [];
+      throw error;
+    }
+  }
+}
+
+function collect(
+  outcomes: Outcome[],
+  places: [id: string, index: number][],
+  into: Map<string, Outcome[]>,
+): void {
+  for (const [id, index] of places) {
+    const outcome = outcomes[index];
+    if (!outcome) continue;
+    const known = into.get(id);
+    if (known) known.push(outcome);
+    else into.set(id, [outcome]);
+  }
+}
+
+/** As many records as one message takes, at least the first; the ids of the others are named. */
+export function fitted(records: SignalRecord[], limitBytes = ANSWER_BYTES): LookupReply {
+  let bytes = 0;
+  const taken = records.filter((record, i) => {
+    const size = Buffer.byteLength(JSON.stringify(record));
+    if (i > 0 && bytes + size > limitBytes) return false;
+    bytes += size;
+    return true;
+  });
+  if (taken.length === records.length) return { records };
+  const kept = new Set(taken);
+  return {
+    records: taken,
+    left_out: records.filter((record) => !kept.has(record)).map(({ id }) => id),
+  };
+}

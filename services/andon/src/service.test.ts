@@ -1,0 +1,184 @@
+import { type Bus, connectBus, managerOf, openBucket } from '@tps/bus';
+import {
+  type AndonBoard,
+  type AndonEvent,
+  type CircuitRecord,
+  type LookupReply,
+  type LookupRequest,
+  type Outcome,
+  SERVICES,
+  WIRE_VERSION,
+} from '@tps/contracts';
+import { type ServiceHandle, startService } from '@tps/service';
+import { NatsServer, sampleOutcome, waitFor } from '@tps/testkit';
+import { andon } from './service';
+
+// Colours are judged once a second, and stations only when there was time to hear from them.
+jest.setTimeout(30_000);
+
+let nats: NatsServer;
+let bus: Bus;
+const running = new Set<ServiceHandle>();
+
+async function start(instance: string): Promise<ServiceHandle> {
+  const service = await startService(
+    andon,
+    { NATS_URL: nats.url, METRICS_PORT: 'disabled', LOG_LEVEL: 'error', INSTANCE_ID: instance },
+    (error) => console.error(error),
+  );
+  running.add(service);
+  return service;
+}
+async function stop(service: ServiceHandle): Promise<void> {
+  running.delete(service);
+  await service.stop();
+}
+
+const publish = (outcomes: Partial<Outcome>[]): Promise<unknown> =>
+  bus.publisher.publish(bus.names.subjects.outcomeBatch, JSON.stringify(outcomes.map(sampleOutcome)));
+
+async function ask<T>(subject: string, request?: object): Promise<T> {
+  const reply = await bus.nc.request(subject, request ? JSON.stringify(request) : '', { timeout: 10_000 });
+  return reply.json<T>();
+}
+const board = (): Promise<AndonBoard> => ask(bus.names.subjects.board('andon'));
+const lookup = (request: LookupRequest): Promise<LookupReply> => ask(bus.names.subjects.lookup, request);
+const statuses = ({ records }: LookupReply): unknown =>
+  records.map(({ id, outcomes }) => [id, ...outcomes.map(({ status }) => status)]);
+
+async function events(line: string): Promise<AndonEvent[]> {
+  const stream = bus.names.streams.andon;
+  const { state } = await (await managerOf(bus)).streams.info(stream);
+  const found: AndonEvent[] = [];
+  for (let seq = 1; seq <= state.last_seq; seq += 1) {
+    const message = await (await managerOf(bus)).direct.getMessage(stream, { seq });
+    const event = message?.json<AndonEvent>();
+    if (event?.line === line) found.push(event);
+  }
+  return found;
+}
+
+beforeAll(async () => {
+  nats = await NatsServer.start();
+  bus = await connectBus({ url: nats.url, name: 'test' });
+  await start('one');
+});
+afterAll(async () => {
+  await Promise.all([...running].map((service) => service.stop()));
+  await bus.close();
+  await nats.stop();
+});
+
+test('a lookup finds what was just recorded, oldest first', async () => {
+  const attempt = sampleOutcome({ signal_id: 'a', status: 'retrying' });
+  await bus.publisher.publish(bus.names.subjects.outcomeAttempt('a'), JSON.stringify([attempt]));
+  await publish([{ signal_id: 'b' }, { signal_id: 'a' }]);
+  await publish([{ signal_id: 'a', status: 'failed' }]);
+  expect(statuses(await lookup({ ids: ['b', 'nobody', 'a'] }))).toEqual([
+    ['b', 'succeeded'],
+    ['a', 'retrying', 'succeeded', 'failed'],
+  ]);
+  expect(await lookup({ ids: [] })).toEqual({ records: [] });
+});
+
+test('a lookup that waits is answered when the outcome arrives, or at its end', async () => {
+  const waiting = lookup({ ids: ['b', 'late'], wait_ms: 20_000 });
+  await waitFor('the request to be there', async () => statuses(await lookup({ ids: ['b'] })));
+  await publish([{ signal_id: 'late' }]);
+  expect(statuses(await waiting)).toEqual([
+    ['b', 'succeeded'],
+    ['late', 'succeeded'],
+  ]);
+  expect(await lookup({ ids: ['never'], wait_ms: 50 })).toEqual({ records: [] });
+});
+
+test('what cannot be read is skipped, and a wrong request is refused', async () => {
+  const subject = bus.names.subjects.outcomeBatch;
+  await bus.publisher.publish(subject, 'not json');
+  await bus.publisher.publish(subject, JSON.stringify([7, sampleOutcome({ signal_id: 'beside' })]));
+  bus.nc.publish(bus.names.subjects.beat('worker'), 'no beat');
+  expect(statuses(await lookup({ ids: ['beside'] }))).toEqual([['beside', 'succeeded']]);
+  const tooMany = Array.from({ length: 257 }, (_, i) => `${i}`);
+  expect(await lookup({ ids: tooMany })).toHaveProperty('error');
+  expect(await lookup({} as LookupRequest)).toHaveProperty('error');
+});
+
+test('a line turns red, two replicas record it once, and a restart changes nothing', async () => {
+  const second = await start('two');
+  await publish(
+    Array.from({ length: 25 }, () => ({ signal_type: 'bad', status: 'failed' as const, trace_id: 'cause' })),
+  );
+  await publish(Array.from({ length: 25 }, () => ({ signal_type: 'good' })));
+  const seen = await waitFor('a red line', async () => {
+    const now = await board();
+    return now.lines.bad?.colour === 'RED' ? now : undefined;
+  });
+  expect(seen.colour).toBe('RED');
+  expect(seen.lines.bad).toMatchObject({
+    rule: 'error_rate',
+    error_rate: 100,
+    processed_5m: 25,
+    trace_id: 'cause',
+  });
+  expect(seen.lines.good).toMatchObject({ colour: 'GREEN', p99_ms: 50, circuit: 'Closed' });
+  expect(Object.keys(seen.stations)).toEqual([...SERVICES]);
+  const [event, ...more] = await waitFor('the event', async () => {
+    const found = await events('bad');
+    return found.length > 0 ? found : undefined;
+  });
+  expect(event).toMatchObject({
+    v: 1,
+    colour: 'RED',
+    was: 'GREEN',
+    rule: 'error_rate',
+    trace_id: 'cause',
+    by: 'andon',
+  });
+  expect(more).toEqual([]);
+
+  await stop(second);
+  for (const service of [...running]) await stop(service);
+  await start('three');
+  const again = await waitFor('the board', async () => {
+    const now = await board();
+    return now.lines.bad?.processed_5m === 25 ? now : undefined;
+  });
+  expect(again.lines.bad).toMatchObject({ colour: 'RED', since: event?.at });
+  expect(statuses(await lookup({ ids: ['late'] }))).toEqual([['late', 'succeeded']]);
+});
+
+test('a missing station is red and comes back; an open circuit is red until it closes', async () => {
+  const record: CircuitRecord = {
+    v: WIRE_VERSION,
+    signal_type: 'held',
+    state: 'open',
+    epoch: 1,
+    reason: 'five failures in a row',
+    since: '2026-01-25T12:00:00.000Z',
+    until: new Date(Date.now() + 600_000).toISOString(),
+    pause_ms: 30_000,
+    log_seq: 1,
+    stops: [],
+  };
+  const bucket = await openBucket(bus, bus.names.buckets.circuits, 1);
+  await bucket.put('held', JSON.stringify(record));
+  await waitFor('a red line', async () => (await board()).lines.held?.colour === 'RED');
+  expect((await board()).lines.held).toMatchObject({ rule: 'circuit', circuit: 'Open' });
+  await waitFor('a red station', async () => (await board()).stations.kanban.colour === 'RED');
+  await waitFor('a green station', async () => (await board()).stations.andon.colour === 'GREEN');
+  expect((await board()).stations.andon).toEqual({ colour: 'GREEN', up: true, replicas: 1 });
+
+  await bucket.put('held', JSON.stringify({ ...record, state: 'closed' }));
+  await waitFor('a green line', async () => (await board()).lines.held?.colour === 'GREEN');
+  expect(
+    (
+      await waitFor('both events', async () => {
+        const found = await events('held');
+        return found.length === 2 ? found : undefined;
+      })
+    ).map(({ was, colour }) => [was, colour]),
+  ).toEqual([
+    ['GREEN', 'RED'],
+    ['RED', 'GREEN'],
+  ]);
+});

@@ -1,0 +1,99 @@
+import { API_ERRORS, type ApiErrorCode } from '@tps/contracts';
+import { type Operation, operations, type SchemaName } from './operations';
+import * as schemas from './schemas';
+
+const TITLE = 'TPS Reference System';
+
+export interface OpenApiOperation {
+  operationId: string;
+  tags: string[];
+  summary: string;
+  description?: string;
+  parameters?: { name: string; in: string; required: boolean; description: string; schema: object }[];
+  requestBody?: object;
+  responses: Record<string, { description: string; content?: Record<string, object>; headers?: object }>;
+  security?: object[];
+  'x-curl': string[];
+}
+
+export interface OpenApiDocument {
+  openapi: '3.1.0';
+  info: { title: string; version: string; description: string };
+  paths: Record<string, Record<string, OpenApiOperation>>;
+  components: { schemas: Record<string, object>; securitySchemes: object };
+  security?: object[];
+}
+
+export function openApiDocument(version: string, authEnabled: boolean): OpenApiDocument {
+  const paths: OpenApiDocument['paths'] = {};
+  for (const [id, operation] of operations) {
+    (paths[operation.path] ??= {})[operation.method] = describe(id, operation, authEnabled);
+  }
+  const document: OpenApiDocument = {
+    openapi: '3.1.0',
+    info: {
+      title: TITLE,
+      version,
+      description: 'Durable work on the six principles of the Toyota Production System.',
+    },
+    paths,
+    components: {
+      schemas: { ...schemas },
+      securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
+    },
+  };
+  if (authEnabled) document.security = [{}, { token: [] }];
+  // Schemas carry symbols and are shared: what is handed out is plain JSON of its own.
+  return JSON.parse(JSON.stringify(document)) as OpenApiDocument;
+}
+
+function describe(operationId: string, operation: Operation, authEnabled: boolean): OpenApiOperation {
+  const { tag, summary, description, parameters, body, examples } = operation;
+  return {
+    operationId,
+    tags: [tag],
+    summary,
+    ...(description ? { description } : {}),
+    ...(parameters ? { parameters } : {}),
+    ...(body
+      ? { requestBody: { required: true, content: { 'application/json': { schema: ref(body) } } } }
+      : {}),
+    responses: responsesOf(operation, authEnabled),
+    'x-curl': examples,
+  };
+}
+
+function responsesOf(operation: Operation, authEnabled: boolean): OpenApiOperation['responses'] {
+  const responses: OpenApiOperation['responses'] = {};
+  for (const [status, { description, schema, text = [] }] of Object.entries(operation.answers)) {
+    const content: Record<string, object> = {};
+    if (schema) content['application/json'] = { schema: ref(schema) };
+    for (const type of text) content[type] = { schema: { type: 'string' } };
+    responses[status] = { description, content };
+  }
+  const always: ApiErrorCode[] = ['RATE_LIMITED', ...(authEnabled ? (['UNAUTHORIZED'] as const) : [])];
+  for (const code of [...operation.errors, ...always]) addError(responses, code);
+  return responses;
+}
+
+function addError(responses: OpenApiOperation['responses'], code: ApiErrorCode): void {
+  const { status, meaning } = API_ERRORS[code];
+  const line = `\`${code}\`: ${meaning}`;
+  const known = responses[status];
+  if (known) {
+    known.description += `\n${line}`;
+    (known.content ??= {})['application/problem+json'] = { schema: ref('Problem') };
+    return;
+  }
+  responses[status] = {
+    description: line,
+    content: { 'application/problem+json': { schema: ref('Problem') } },
+    ...(status === 429 || status === 503
+      ? { headers: { 'Retry-After': { description: 'Seconds', schema: { type: 'integer' } } } }
+      : {}),
+  };
+}
+
+function ref(name: SchemaName): object {
+  return { $ref: `#/components/schemas/${name}` };
+}

@@ -1,0 +1,192 @@
+import type { TSchema } from '@sinclair/typebox';
+import addFormats from 'ajv-formats';
+import Ajv2020 from 'ajv/dist/2020';
+import { waitFor } from '@tps/testkit';
+import type { OpenApiDocument } from './api/openapi';
+import { Health, Info, Metrics, Status } from './api/schemas';
+import { BOARDS } from './testing/stand-ins';
+import { type Rig, startRig } from './testing/rig';
+
+const ajv = addFormats(new Ajv2020({ strict: false, allErrors: true }));
+
+function expectShape(schema: TSchema, body: unknown): void {
+  ajv.validate(schema, body);
+  expect(ajv.errors ?? []).toEqual([]);
+}
+
+describe('views', () => {
+  let rig: Rig;
+  beforeAll(async () => (rig = await startRig()));
+  afterAll(() => rig.stop());
+  beforeEach(() => rig.fleet.reset());
+
+  const get = (path: string, headers: Record<string, string> = {}) => rig.http.get(path).set(headers);
+
+  test('/health of a whole fleet', async () => {
+    await waitFor('all stations', async () => ((await get('/health')).body as { healthy: boolean }).healthy);
+    const { status, body } = await get('/health');
+    expect(status).toBe(200);
+    expectShape(Health, body);
+    expect(body).toMatchObject({ healthy: true, circuit_state: 'Closed', queue_depth: 7, active_workers: 4 });
+    expect(body).toMatchObject({ error_rate: 0.5, circuits: { execute: { state: 'Closed' } }, reasons: [] });
+  });
+
+  test('/health without a station, and without one that takes work in', async () => {
+    rig.fleet.leave('heijunka');
+    const health = async () =>
+      (await get('/health')).body as { reasons: string[]; stations: Record<string, object> };
+    const missing = async () => (await health()).reasons.includes('heijunka is missing');
+    await waitFor('heijunka to be missed', missing);
+    expect((await get('/health')).status).toBe(200);
+    expect((await health()).stations.heijunka).toEqual({ up: false, replicas: 0 });
+    rig.fleet.leave('kanban');
+    await waitFor('503', async () => (await get('/health')).status === 503);
+    const ready = await get('/health/ready');
+    expect(ready).toMatchObject({ status: 503, body: { ready: false, reasons: ['kanban is missing'] } });
+    expect((await get('/health/live')).status).toBe(200);
+    // By its last beat, then by its last board.
+    expect((await get('/health')).body).toMatchObject({ queue_depth: 7 });
+    rig.fleet.reset();
+    await waitFor('the fleet to be ready', async () => (await get('/health/ready')).status === 200);
+  });
+
+  test('/metrics as JSON, and as text for Prometheus', async () => {
+    for (const accept of ['*/*', 'application/json', 'text/html,application/xhtml+xml,*/*;q=0.8']) {
+      const { status, body } = await get('/metrics', { accept });
+      expect(status).toBe(200);
+      expectShape(Metrics, body);
+      expect(body).toEqual(BOARDS.kaizen);
+    }
+    const prometheus =
+      'application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1';
+    for (const accept of ['text/plain', prometheus]) {
+      const { headers, text } = await get('/metrics', { accept });
+      expect(headers['content-type']).toMatch(/^text\/plain/);
+      expect(text).toMatch(/^tps_signals_processed\{service="tps-system"\} 1000$/m);
+      expect(text).toMatch(/^tps_error_rate\{.*\} 0\.5$/m);
+      expect(text).toMatch(/^tps_queue_depth\{.*\} 7$/m);
+      expect(text).toMatch(/^tps_circuit_state\{.*signal_type="execute".*\} 0$/m);
+      expect(text).toMatch(/^tps_http_request_duration_seconds_count\{.*route="\/metrics".*\} \d+$/m);
+    }
+  });
+
+  test('/info and /status', async () => {
+    const info = await get('/info');
+    expectShape(Info, info.body);
+    expect(info.body).toMatchObject({
+      name: 'TPS Reference System',
+      version: '1.0.0',
+      config: { num_workers: 4, http_port: rig.port, metrics_port: 'disabled' },
+    });
+    const status = await get('/status');
+    expectShape(Status, status.body);
+    expect(status.body).toMatchObject({
+      status: 'running',
+      health: { queue_depth: 7 },
+      metrics: BOARDS.kaizen,
+    });
+  });
+
+  test.each(['jidoka', 'kanban', 'andon', 'kaizen', 'heijunka'] as const)('/%s', async (station) => {
+    expect((await get(`/${station}`)).body).toEqual(BOARDS[station]);
+    rig.fleet.leave(station);
+    const { status, body, headers } = await get(`/${station}`);
+    expect({ status, body: body as object }).toMatchObject({ status: 503, body: { code: 'UNAVAILABLE' } });
+    expect(headers['retry-after']).toBe('1');
+  });
+
+  test('unknown paths, wrong methods, HEAD and OPTIONS', async () => {
+    expect((await get('/nothing')).body).toMatchObject({ status: 404, code: 'NOT_FOUND' });
+    expect((await get('/signal/%zz')).body).toMatchObject({ status: 400, code: 'INVALID_REQUEST' });
+    const wrong = await get('/signal');
+    expect(wrong).toMatchObject({ status: 405, body: { code: 'METHOD_NOT_ALLOWED' } });
+    expect(wrong.headers.allow).toBe('OPTIONS, POST');
+    expect((await rig.http.delete('/health')).headers.allow).toBe('GET, HEAD, OPTIONS');
+    expect(await rig.http.head('/health/live')).toMatchObject({ status: 200, text: undefined });
+    const options = await rig.http.options('/signal/x');
+    expect(options.status).toBe(204);
+    expect(options.headers.allow).toBe('DELETE, GET, HEAD, OPTIONS');
+  });
+
+  test('/openapi.json is sound and in step with the routes', async () => {
+    const document = (await get('/openapi.json')).body as OpenApiDocument;
+    expect(document.openapi).toBe('3.1.0');
+    for (const schema of Object.values(document.components.schemas)) ajv.compile(schema);
+    const text = JSON.stringify(document);
+    for (const [, name] of text.matchAll(/"#\/components\/schemas\/(\w+)"/g)) {
+      expect(Object.keys(document.components.schemas)).toContain(name);
+    }
+    const ids = new Set<string>();
+    for (const [path, methods] of Object.entries(document.paths)) {
+      for (const [method, operation] of Object.entries(methods)) {
+        expect(ids.has(operation.operationId)).toBe(false);
+        ids.add(operation.operationId);
+        expect(operation.responses).not.toEqual({});
+        const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+        const declared = (operation.parameters ?? []).filter(({ in: place }) => place === 'path');
+        expect(declared.map(({ name }) => name)).toEqual(named);
+        const url = path.replace(/\{\w+\}/g, 'x');
+        const { status } = await rig.http[method as 'get'](url);
+        expect([404, 405]).not.toContain(status);
+      }
+    }
+  });
+
+  test('the page documents every operation and carries nothing foreign', async () => {
+    const document = (await get('/openapi.json')).body as OpenApiDocument;
+    const { text, headers } = await get('/');
+    expect(headers['content-type']).toMatch(/^text\/html/);
+    for (const path of Object.keys(document.paths)) expect(text).toContain(path);
+    expect(text).toContain('curl -d');
+    expect(text).not.toMatch(/(src|href)="(https?:)?\/\//);
+    const policy = String(headers['content-security-policy']);
+    expect(policy).toMatch(/script-src 'sha256-/);
+    expect(policy).not.toContain('unsafe');
+  });
+});
+
+describe('access', () => {
+  const body = { signal_type: 'execute', payload: {} };
+
+  test('a token is asked for, on the short way as well', async () => {
+    const rig = await startRig({ AUTH_ENABLED: 'true', AUTH_TOKEN: 'secret' });
+    for (const authorization of ['', 'Bearer', 'Bearer wrong', 'Basic secret']) {
+      for (const refused of [rig.http.post('/signal').send(body), rig.http.get('/info')]) {
+        const { status, headers, body: problem } = await refused.set('authorization', authorization);
+        expect({ status, problem: problem as object }).toMatchObject({
+          status: 401,
+          problem: { code: 'UNAUTHORIZED' },
+        });
+        expect(headers['www-authenticate']).toMatch(/^Bearer/);
+      }
+    }
+    expect((await rig.http.post('/signal').set('authorization', 'Bearer secret').send(body)).status).toBe(
+      202,
+    );
+    for (const open of ['/', '/health', '/openapi.json']) expect((await rig.http.get(open)).status).toBe(200);
+    await rig.stop();
+  });
+
+  test('too many requests are refused, on the short way as well', async () => {
+    const rig = await startRig({ RATE_LIMIT: '3' });
+    const first = await rig.http.post('/signal').send(body);
+    expect(first.status).toBe(202);
+    expect(first.headers.ratelimit).toMatch(/r=2/);
+    expect((await rig.http.get('/info')).status).toBe(200);
+    expect((await rig.http.post('/signal').send(body)).status).toBe(202);
+    for (const refused of [rig.http.post('/signal').send(body), rig.http.get('/info')]) {
+      const { status, headers, body: problem } = await refused;
+      expect({ status, problem: problem as object }).toMatchObject({
+        status: 429,
+        problem: { code: 'RATE_LIMITED' },
+      });
+      expect(Number(headers['retry-after'])).toBeGreaterThan(0);
+    }
+    expect((await rig.http.get('/health')).status).toBe(200);
+    await rig.stop();
+  });
+
+  test('asking for a token without having one is a configuration error', async () => {
+    await expect(startRig({ AUTH_ENABLED: 'true' })).rejects.toThrow(/^AUTH_TOKEN= is not allowed/);
+  });
+});

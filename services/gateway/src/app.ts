@@ -1,0 +1,183 @@
+import type { IncomingMessage } from 'node:http';
+import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import helmet from 'helmet';
+import type { Registry } from 'prom-client';
+import { type Logger, readinessAnswer } from '@tps/service';
+import type { OpenApiDocument } from './api/openapi';
+import { type OperationId, operations } from './api/operations';
+import { apiPage, type Page } from './api/page';
+import type { InfoReport } from './api/schemas';
+import type { Boards } from './fleet/boards';
+import type { RequestDurations } from './fleet/gauges';
+import type { Health } from './fleet/health';
+import { preferences } from './prefer';
+import { ApiError, header, sendJson, sendProblem, traceIdOf } from './problem';
+import type { SignalViews } from './signals/signal-view';
+
+export interface AppParts {
+  log: Logger;
+  registry: Registry;
+  durations: RequestDurations;
+  signals: SignalViews;
+  health: Health;
+  boards: Boards;
+  document: OpenApiDocument;
+  info: () => InfoReport;
+  /** Why this gateway should get no requests. */
+  problems: () => string[];
+}
+
+type Handler = (req: Request, res: Response) => unknown;
+type Handlers = Record<Exclude<OperationId, 'postSignal'>, Handler>;
+
+const BOARD_LIMIT_MS = 1_000;
+
+/** All routes but `POST /signal`, from the table of operations. Needs no server to be used. */
+export function createApp(parts: AppParts): Express {
+  const app = express();
+  app.disable('x-powered-by').disable('etag').enable('case sensitive routing');
+  const page = apiPage(parts.document);
+  app.use(measure(parts.durations), protect(page));
+  const handlers: Partial<Record<OperationId, Handler>> = handlersOf(parts, page);
+  for (const [id, { method, path }] of operations) {
+    const handler = handlers[id];
+    if (handler) app[method](routeOf(path), async (req, res) => void (await handler(req, res)));
+  }
+  for (const [path, allowed] of methodsByPath()) app.all(routeOf(path), otherMethod(allowed));
+  app.use((req) => {
+    throw new ApiError('NOT_FOUND', `There is no ${req.path}; GET / lists what there is.`);
+  });
+  app.use(refuse(parts.log));
+  return app;
+}
+
+function handlersOf(parts: AppParts, page: Page): Handlers {
+  const { signals, health, boards } = parts;
+  const board =
+    (service: 'jidoka' | 'kanban' | 'andon' | 'kaizen' | 'heijunka'): Handler =>
+    async (_req, res) =>
+      sendJson(res, 200, await boards.ask(service, BOARD_LIMIT_MS));
+  return {
+    getSignal: async (req, res) => {
+      const { waitMs } = preferences(req);
+      const view = await signals.show(idOf(req), waitMs, (left) => res.once('close', left));
+      if (waitMs > 0) res.setHeader('preference-applied', `wait=${waitMs / 1000}`);
+      sendJson(res, 200, view);
+    },
+    cancelSignal: async (req, res) => sendJson(res, 200, await signals.cancel(idOf(req))),
+    health: async (_req, res) => {
+      const { status, body } = await health.report();
+      sendJson(res, status, body);
+    },
+    live: (_req, res) => sendJson(res, 200, { live: true }),
+    ready: (_req, res) => sendJson(res, ...readinessAnswer(parts.problems())),
+    metrics: async (req, res) => {
+      if (!prefersText(req)) return sendJson(res, 200, await metricsOf(boards));
+      res.type(parts.registry.contentType).send(await parts.registry.metrics());
+    },
+    info: (_req, res) => sendJson(res, 200, parts.info()),
+    status: async (_req, res) => {
+      const [{ body }, metrics] = await Promise.all([health.report(), metricsOf(boards).catch(() => null)]);
+      sendJson(res, 200, { status: 'running', health: body, metrics });
+    },
+    jidoka: board('jidoka'),
+    kanban: board('kanban'),
+    andon: board('andon'),
+    kaizen: board('kaizen'),
+    heijunka: board('heijunka'),
+    openapi: (_req, res) => sendJson(res, 200, parts.document),
+    page: (_req, res) => res.type('html').send(page.html),
+  };
+}
+
+/** What kaizen counted last, even while it is away: its figures only grow old. */
+async function metricsOf(boards: Boards): Promise<object> {
+  const kaizen = await boards.latest('kaizen', BOARD_LIMIT_MS);
+  if (!kaizen) throw new ApiError('UNAVAILABLE', 'kaizen does not answer.');
+  return kaizen.board;
+}
+
+/** Prometheus names text before anything; curl and browsers take whatever comes and get JSON. */
+function prefersText(req: IncomingMessage): boolean {
+  let text = 0;
+  let json = 0;
+  for (const entry of (header(req, 'accept') ?? '').toLowerCase().split(',')) {
+    const [type = '', ...parameters] = entry.split(';').map((part) => part.trim());
+    const quality = Number(parameters.find((parameter) => parameter.startsWith('q='))?.slice(2) ?? 1);
+    if (/^(text\/plain|text\/\*|application\/openmetrics-text)$/.test(type)) text = Math.max(text, quality);
+    if (/^(application\/json|application\/\*|\*\/\*)$/.test(type)) json = Math.max(json, quality);
+  }
+  return text > json;
+}
+
+function idOf(req: Request): string {
+  return String(req.params.id);
+}
+
+function routeOf(path: string): string {
+  return path.replace(/\{(\w+)\}/g, ':$1');
+}
+
+function methodsByPath(): Map<string, string[]> {
+  const methods = new Map<string, string[]>();
+  for (const [, { path, method }] of operations) {
+    const allowed = methods.get(path) ?? ['OPTIONS'];
+    methods.set(path, [...allowed, ...(method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()])]);
+  }
+  return methods;
+}
+
+function otherMethod(allowed: string[]): Handler {
+  const allow = allowed.sort().join(', ');
+  return (req, res) => {
+    if (req.method === 'OPTIONS') return res.status(204).setHeader('allow', allow).end();
+    const message = `${req.path} takes ${allow}`;
+    throw new ApiError('METHOD_NOT_ALLOWED', message, { headers: { allow } });
+  };
+}
+
+/** Only the page's own style and script run, and it talks to nobody but this gateway. */
+function protect(page: Page): ReturnType<typeof helmet> {
+  return helmet({
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'none'"],
+        styleSrc: [page.styleSource],
+        scriptSrc: [page.scriptSource],
+        connectSrc: ["'self'"],
+        baseUri: ["'none'"],
+        formAction: ["'self'"],
+        frameAncestors: ["'none'"],
+      },
+    },
+    // Where TLS ends, is not known here.
+    strictTransportSecurity: false,
+  });
+}
+
+function measure(durations: RequestDurations) {
+  return (req: Request, res: Response, next: NextFunction): void => {
+    const began = performance.now();
+    res.once('finish', () => {
+      const route = req.route as { path: string } | undefined;
+      durations.observe(req.method, route?.path ?? 'none', res.statusCode, performance.now() - began);
+    });
+    next();
+  };
+}
+
+/** Express tells error handlers by their four parameters. */
+function refuse(log: Logger) {
+  return (error: unknown, req: Request, res: Response, next: NextFunction): void => {
+    if (res.headersSent) return next(error);
+    const traceId = traceIdOf(req);
+    if (error instanceof ApiError) return sendProblem(req, res, error, traceId);
+    // A path that cannot be decoded.
+    if (error instanceof URIError || (error as { status?: number }).status === 400) {
+      return sendProblem(req, res, new ApiError('INVALID_REQUEST', 'The path is malformed.'), traceId);
+    }
+    log.error('request failed', { error, trace_id: traceId, path: req.path });
+    sendProblem(req, res, new ApiError('INTERNAL', 'The gateway failed; the log has the reason.'), traceId);
+  };
+}

@@ -1,0 +1,40 @@
+import { Type } from '@sinclair/typebox';
+import { type CommonConfig, ConfigError, type ConfigOf } from '@tps/service';
+
+export const gatewayVariables = {
+  HTTP_PORT: Type.Integer({
+    default: 8080,
+    minimum: 0,
+    maximum: 65_535,
+    description: 'the HTTP API; 0: any free port',
+  }),
+  AUTH_ENABLED: Type.Boolean({ default: false, description: 'ask every client for `AUTH_TOKEN`' }),
+  AUTH_TOKEN: Type.String({ default: '', description: 'what clients send as `Authorization: Bearer ...`' }),
+  RATE_LIMIT: Type.Integer({
+    default: 0,
+    minimum: 0,
+    maximum: 1_000_000_000,
+    description: 'requests per minute and client at one gateway; 0: no limit',
+  }),
+  TRUSTED_PROXIES: Type.Integer({
+    default: 0,
+    minimum: 0,
+    maximum: 10,
+    description: 'reverse proxies in front, whose `X-Forwarded-For` entries tell clients apart',
+  }),
+  // What other services run by, and `GET /info` shows.
+  TPS_NUM_WORKERS: Type.Integer({ default: 4, minimum: 1, description: 'slots of one worker process' }),
+  TPS_HEIJUNKA_POOL: Type.Integer({ default: 1, minimum: 1, description: 'worker processes' }),
+  TPS_KANBAN_BUFFER: Type.Integer({ default: 1000, minimum: 1, description: 'accepted and unfinished' }),
+  TPS_CB_THRESHOLD: Type.Integer({ default: 5, minimum: 1, description: 'failures that open a circuit' }),
+  TPS_CB_TIMEOUT: Type.Integer({ default: 30, minimum: 1, description: 'seconds until the first trial' }),
+};
+
+export type GatewayConfig = ConfigOf<typeof gatewayVariables> & CommonConfig;
+
+/** @throws ConfigError for values that are fine each but not together */
+export function checkConfig(config: GatewayConfig): void {
+  if (config.AUTH_ENABLED && !config.AUTH_TOKEN) {
+    throw new ConfigError('AUTH_TOKEN= is not allowed: must be a token while AUTH_ENABLED is `true`');
+  }
+}

@@ -1,0 +1,77 @@
+import type { CircuitState } from '@tps/contracts';
+import { Gauge, Histogram, type Registry } from 'prom-client';
+import type { Boards } from './boards';
+import type { Health } from './health';
+
+const CIRCUIT_VALUE: Record<CircuitState, number> = { Closed: 0, Open: 1, HalfOpen: 2 };
+/** A scrape asks once, however many metrics want the answer. */
+const BOARD_AGE_MS = 500;
+const BOARD_LIMIT_MS = 500;
+
+/** What is true of the whole fleet, told by the gateway alone: summed over services it would be wrong. */
+export function registerFleetGauges(registry: Registry, health: Health, boards: Boards): void {
+  const registers = [registry];
+  const kaizen = () => boards.latest('kaizen', BOARD_LIMIT_MS, BOARD_AGE_MS);
+  new Gauge({
+    name: 'tps_signals_processed',
+    help: 'Signals that succeeded or failed, fleet-wide',
+    registers,
+    async collect() {
+      this.set((await kaizen())?.board.total_processed ?? 0);
+    },
+  });
+  new Gauge({
+    name: 'tps_error_rate',
+    help: 'Failed signals in percent of processed ones, over 5 minutes, fleet-wide',
+    registers,
+    async collect() {
+      this.set((await kaizen())?.board.error_rate_5m ?? 0);
+    },
+  });
+  new Gauge({
+    name: 'tps_queue_depth',
+    help: 'Signals accepted and unfinished, fleet-wide',
+    registers,
+    async collect() {
+      this.set(await health.queueDepth());
+    },
+  });
+  new Gauge({
+    name: 'tps_circuit_state',
+    help: 'Circuit of a signal type: 0 closed, 1 open, 2 half-open',
+    labelNames: ['signal_type'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [signal_type, { state }] of Object.entries(health.circuits())) {
+        this.set({ signal_type }, CIRCUIT_VALUE[state]);
+      }
+    },
+  });
+}
+
+/** How long requests take, in seconds. The few label sets there are, are looked up once each. */
+export class RequestDurations {
+  private readonly histogram: Histogram<'method' | 'route' | 'status'>;
+  private readonly children = new Map<string, { observe: (seconds: number) => void }>();
+
+  constructor(registry: Registry) {
+    this.histogram = new Histogram({
+      name: 'tps_http_request_duration_seconds',
+      help: 'Time from a request to its answer',
+      labelNames: ['method', 'route', 'status'],
+      buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+      registers: [registry],
+    });
+  }
+
+  observe(method: string, route: string, status: number, ms: number): void {
+    const key = `${method} ${route} ${status}`;
+    let child = this.children.get(key);
+    if (!child) {
+      child = this.histogram.labels({ method, route, status: String(status) });
+      this.children.set(key, child);
+    }
+    child.observe(ms / 1000);
+  }
+}

@@ -1,0 +1,113 @@
+import type { Bus, KvView } from '@tps/bus';
+import {
+  type CircuitRecord,
+  circuitState,
+  type CircuitState,
+  type KanbanVitals,
+  type WorkerVitals,
+  worstState,
+} from '@tps/contracts';
+import type { FleetView, Station } from '@tps/service';
+import type { HealthReport } from '../api/schemas';
+import type { SignalTypes } from '../signals/signal-types';
+import type { Boards } from './boards';
+
+const BOARD_LIMIT_MS = 500;
+/** kaizen counts the last five minutes: a second makes no difference. */
+const ERROR_RATE_AGE_MS = 1_000;
+const MAX_ERROR_PERCENT = 50;
+
+export interface HealthParts {
+  bus: Bus;
+  fleet: FleetView;
+  boards: Boards;
+  types: SignalTypes;
+  circuits: KvView<CircuitRecord>;
+}
+
+/** The state of the fleet as a whole, by what is heard of it here. */
+export class Health {
+  constructor(private readonly parts: HealthParts) {}
+
+  /** @returns 503 as status only when no work of any type can be accepted */
+  async report(): Promise<{ status: 200 | 503; body: HealthReport }> {
+    const [queue_depth, error_rate] = await Promise.all([this.queueDepth(), this.errorRate()]);
+    const circuits = this.circuits();
+    const stations = this.stations();
+    const states = Object.values(circuits).map(({ state }) => state);
+    const reasons = [
+      ...(this.parts.bus.connected ? [] : ['not connected to NATS']),
+      ...missing(stations).map((service) => `${service} is missing`),
+      ...open(circuits).map((type) => `the circuit of ${type} is open`),
+      ...(error_rate > MAX_ERROR_PERCENT ? [`the error rate is above ${MAX_ERROR_PERCENT} %`] : []),
+    ];
+    const allOpen = states.length > 0 && states.every((state) => state === 'Open');
+    const accepts = this.parts.bus.connected && stations.kanban.up && !allOpen;
+    const body = {
+      healthy: reasons.length === 0,
+      circuit_state: worstState(states),
+      queue_depth,
+      active_workers: this.activeWorkers(),
+      error_rate,
+      timestamp: new Date().toISOString(),
+      reasons,
+      circuits,
+      stations,
+    };
+    return { status: accepts ? 200 : 503, body };
+  }
+
+  /** Why this gateway should get no requests; empty when it should. */
+  problems(): string[] {
+    if (!this.parts.bus.connected) return ['not connected to NATS'];
+    const kanban = this.parts.fleet.stations().kanban.up;
+    return [
+      ...(kanban ? [] : ['kanban is missing']),
+      ...(this.parts.types.known().length > 0 ? [] : ['no signal type is known yet']),
+    ];
+  }
+
+  circuits(): Record<string, { state: CircuitState; reason?: string; since?: string }> {
+    const { types, circuits } = this.parts;
+    const now = Date.now();
+    const names = [...new Set([...types.known(), ...circuits.keys()])].sort();
+    return Object.fromEntries(
+      names.map((type) => {
+        const record = circuits.get(type);
+        const state = circuitState(record, now);
+        return [type, record ? { state, reason: record.reason, since: record.since } : { state }];
+      }),
+    );
+  }
+
+  async queueDepth(): Promise<number> {
+    const live = await this.parts.boards.latest('kanban', BOARD_LIMIT_MS);
+    if (live?.fresh) return live.board.queue_depth;
+    const beats = this.parts.fleet.of<KanbanVitals>('kanban').map(({ vitals }) => vitals.queue_depth);
+    return beats.length > 0 ? Math.max(...beats) : (live?.board.queue_depth ?? 0);
+  }
+
+  private async errorRate(): Promise<number> {
+    const kaizen = await this.parts.boards.latest('kaizen', BOARD_LIMIT_MS, ERROR_RATE_AGE_MS);
+    return kaizen?.board.error_rate_5m ?? 0;
+  }
+
+  private activeWorkers(): number {
+    const ready = this.parts.fleet.of<WorkerVitals>('worker').filter((beat) => beat.ready);
+    return ready.reduce((sum, { vitals }) => sum + vitals.slots, 0);
+  }
+
+  /** Who answers is there, whatever its own readiness says. */
+  private stations(): Record<string, Station> & Record<'kanban', Station> {
+    const stations = this.parts.fleet.stations();
+    return { ...stations, gateway: { up: true, replicas: Math.max(1, stations.gateway.replicas) } };
+  }
+}
+
+function missing(stations: Record<string, Station>): string[] {
+  return Object.keys(stations).filter((service) => !stations[service]?.up);
+}
+
+function open(circuits: Record<string, { state: CircuitState }>): string[] {
+  return Object.keys(circuits).filter((type) => circuits[type]?.state === 'Open');
+}

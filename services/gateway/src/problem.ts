@@ -1,0 +1,98 @@
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { trace } from '@opentelemetry/api';
+import { API_ERRORS, type ApiErrorCode } from '@tps/contracts';
+import { contextFrom } from '@tps/service';
+
+export interface ApiErrorDetails {
+  /** Members of the problem body beside the standard ones. */
+  members?: Record<string, unknown>;
+  /** For codes that are worth another try. Default: a second. */
+  retryAfterMs?: number;
+  headers?: Record<string, string>;
+}
+
+/** What a client is told when its request is not done. Anything else that is thrown becomes `INTERNAL`. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  constructor(
+    readonly code: ApiErrorCode,
+    message: string,
+    readonly details: ApiErrorDetails = {},
+  ) {
+    super(message);
+  }
+  get status(): number {
+    return API_ERRORS[this.code].status;
+  }
+}
+
+const DEFAULT_RETRY_MS = 1_000;
+/** How long a client that still sends may go on, so that it gets to read why it should not. */
+const LINGER_MS = 1_000;
+
+/** Answers with a problem (RFC 9457). A response that is gone or under way is left alone. */
+export function sendProblem(
+  req: IncomingMessage,
+  res: ServerResponse,
+  error: ApiError,
+  traceId: string,
+): void {
+  if (res.headersSent || res.destroyed) return;
+  const { status, meaning, retryable } = API_ERRORS[error.code];
+  for (const [name, value] of Object.entries(error.details.headers ?? {})) res.setHeader(name, value);
+  // The rate limiter has set its own by now.
+  if (retryable && status !== 500 && !res.hasHeader('retry-after')) {
+    const waitMs = error.details.retryAfterMs ?? DEFAULT_RETRY_MS;
+    res.setHeader('retry-after', Math.max(1, Math.ceil(waitMs / 1000)));
+  }
+  const body = JSON.stringify({
+    type: `/#${error.code}`,
+    title: meaning,
+    status,
+    success: false,
+    code: error.code,
+    message: error.message,
+    trace_id: traceId,
+    ...error.details.members,
+  });
+  res.setHeader('content-type', 'application/problem+json');
+  res.setHeader('content-length', Buffer.byteLength(body));
+  res.setHeader('x-content-type-options', 'nosniff');
+  res.statusCode = status;
+  if (error.code === 'PAYLOAD_TOO_LARGE' && !req.complete) endUnread(req, res, body);
+  else res.end(body);
+}
+
+/**
+ * Closing at once would reset the connection while the client still writes, and the answer would be lost on it: what
+ * it sends is thrown away for a moment, then the connection ends.
+ */
+function endUnread(req: IncomingMessage, res: ServerResponse, body: string): void {
+  res.setHeader('connection', 'close');
+  res.write(body);
+  const timer = setTimeout(() => req.destroy(), LINGER_MS);
+  req.once('close', () => clearTimeout(timer)).once('end', () => res.end());
+  req.resume();
+}
+
+export function sendJson(res: ServerResponse, status: number, value: unknown): void {
+  if (res.headersSent || res.destroyed) return;
+  const body = JSON.stringify(value);
+  res.setHeader('content-type', 'application/json; charset=utf-8');
+  res.setHeader('content-length', Buffer.byteLength(body));
+  res.setHeader('x-content-type-options', 'nosniff');
+  res.statusCode = status;
+  res.end(body);
+}
+
+/** The caller's trace, or one that exists only to find the request in the log. */
+export function traceIdOf(req: IncomingMessage): string {
+  const given = trace.getSpanContext(contextFrom(header(req, 'traceparent')));
+  return given?.traceId ?? randomBytes(16).toString('hex');
+}
+
+export function header(req: IncomingMessage, name: string): string | undefined {
+  const value = req.headers[name];
+  return Array.isArray(value) ? value.join(', ') : value;
+}

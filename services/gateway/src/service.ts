@@ -1,0 +1,118 @@
+import { type Bus, KvView } from '@tps/bus';
+import type { CircuitRecord } from '@tps/contracts';
+import {
+  type ConfigOf,
+  FleetView,
+  type Logger,
+  type RunningService,
+  type ServiceContext,
+  type ServiceDefinition,
+} from '@tps/service';
+import { Access } from './access';
+import { openApiDocument } from './api/openapi';
+import type { InfoReport } from './api/schemas';
+import { createApp } from './app';
+import { checkConfig, gatewayVariables } from './config';
+import { Boards } from './fleet/boards';
+import { registerFleetGauges, RequestDurations } from './fleet/gauges';
+import { Health } from './fleet/health';
+import { createFront, listen, shut } from './front';
+import { Intake } from './signals/intake';
+import { PostSignal } from './signals/post-signal';
+import { Records } from './signals/records';
+import { SignalTypes } from './signals/signal-types';
+import { SignalViews } from './signals/signal-view';
+import { Submissions } from './signals/submissions';
+import { Waiters } from './signals/waiters';
+
+type Context = ServiceContext<ConfigOf<typeof gatewayVariables>>;
+
+/** How long callers may go on waiting for their outcome when the gateway has to stop. */
+const STOP_LIMIT_MS = 10_000;
+
+/** The front door: the HTTP API, before everything else. */
+export const gateway: ServiceDefinition<typeof gatewayVariables> = {
+  name: 'gateway',
+  variables: gatewayVariables,
+  start,
+};
+
+async function start(context: Context): Promise<RunningService> {
+  const { bus, config, log, registry } = context;
+  checkConfig(config);
+  const circuits = await followCircuits(bus, config.TPS_NATS_REPLICAS, log);
+  const types = await SignalTypes.open(bus, config.TPS_NATS_REPLICAS, log);
+  const records = new Records(bus);
+  const waiters = new Waiters(bus, records, log);
+  const intake = new Intake(bus, circuits, log);
+  const fleet = new FleetView(bus);
+  const boards = new Boards(bus);
+  const health = new Health({ bus, fleet, boards, types, circuits });
+  const durations = new RequestDurations(registry);
+  registerFleetGauges(registry, health, boards);
+
+  let stopping = false;
+  const problems = (): string[] => (stopping ? ['stopping'] : health.problems());
+  const app = createApp({
+    log,
+    registry,
+    durations,
+    health,
+    boards,
+    problems,
+    signals: new SignalViews(records, waiters, circuits),
+    document: openApiDocument(context.version, config.AUTH_ENABLED),
+    info: () => infoOf(context, types),
+  });
+  const submissions = new Submissions(intake, records, waiters);
+  const { replyTo } = waiters;
+  const postSignal = new PostSignal({
+    tracer: context.tracer,
+    log,
+    types,
+    circuits,
+    submissions,
+    durations,
+    replyTo,
+  });
+  const server = await listen(createFront(new Access(config), postSignal.handle, app), config.HTTP_PORT);
+
+  return {
+    problems,
+    vitals: () => ({ waiting: waiters.size }),
+    stop: async () => {
+      stopping = true;
+      await shut(server, STOP_LIMIT_MS, () => waiters.close());
+      waiters.close();
+      intake.close();
+      for (const part of [types, circuits, fleet]) part.close();
+    },
+  };
+}
+
+function followCircuits(bus: Bus, replicas: number, log: Logger): Promise<KvView<CircuitRecord>> {
+  const onError = (error: unknown): void => void log.error('following the circuits failed', { error });
+  return KvView.open<CircuitRecord>(bus, bus.names.buckets.circuits, { replicas, onError });
+}
+
+function infoOf({ config, version, instance, startedAt }: Context, types: SignalTypes): InfoReport {
+  return {
+    name: 'TPS Reference System',
+    version,
+    uptime_secs: Math.floor((Date.now() - startedAt.getTime()) / 1000),
+    instance,
+    environment: config.APP_ENVIRONMENT,
+    signal_types: types.known(),
+    config: {
+      num_workers: config.TPS_NUM_WORKERS,
+      worker_processes: config.TPS_HEIJUNKA_POOL,
+      http_port: config.HTTP_PORT,
+      metrics_port: config.METRICS_PORT,
+      kanban_buffer: config.TPS_KANBAN_BUFFER,
+      cb_threshold: config.TPS_CB_THRESHOLD,
+      cb_timeout_secs: config.TPS_CB_TIMEOUT,
+      rate_limit: config.RATE_LIMIT,
+      auth_enabled: config.AUTH_ENABLED,
+    },
+  };
+}

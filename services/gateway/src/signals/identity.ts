@@ -1,0 +1,36 @@
+import { createHash } from 'node:crypto';
+import { v5 as uuidv5, v7 as uuidv7 } from 'uuid';
+import { ApiError } from '../problem';
+import type { SignalInput } from './validate';
+
+/** Ids made of keys are unlike those of any other system that does the same. */
+const NAMESPACE = '5b0d4c1e-7a52-4c0e-9d0b-6f1a2c9c7d10';
+const KEY = /^[A-Za-z0-9_-]{1,64}$/;
+/** There is one token, so all who may send are one client: a key means the same through whichever address it comes. */
+const CLIENT = 'tps';
+
+export interface Identity {
+  id: string;
+  /** Present with a key: tells a repeat from another request under the same key. */
+  request_hash?: string;
+}
+
+/** @throws ApiError INVALID_REQUEST for a malformed key */
+export function identify(key: string | undefined, input: SignalInput): Identity {
+  if (key === undefined) return { id: uuidv7() };
+  if (!KEY.test(key)) throw new ApiError('INVALID_REQUEST', `Idempotency-Key must match ${KEY.source}`);
+  const { signal_type, payload, priority } = input;
+  const request = canonical({ signal_type, payload, priority });
+  return {
+    id: uuidv5(`${CLIENT}/${key}`, NAMESPACE),
+    request_hash: createHash('sha256').update(request).digest('hex'),
+  };
+}
+
+/** JSON with keys in one order: a client may build the same body differently the second time. */
+function canonical(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${entries.map(([key, entry]) => `${JSON.stringify(key)}:${canonical(entry)}`).join(',')}}`;
+}

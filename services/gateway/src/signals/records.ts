@@ -1,0 +1,71 @@
+import type { Bus } from '@tps/bus';
+import {
+  type CancelReply,
+  type CancelRequest,
+  type FindReply,
+  type FindRequest,
+  type FoundSignal,
+  LOOKUP_MAX_IDS,
+  type LookupReply,
+  type LookupRequest,
+  type Outcome,
+} from '@tps/contracts';
+import { askService } from '../ask';
+
+const ASK_LIMIT_MS = 2_000;
+/** kanban asks all workers before it removes anything. */
+const CANCEL_LIMIT_MS = 5_000;
+
+/** What is known of one signal: andon has what happened, kanban what is still to happen. */
+export interface Known {
+  /** Everything recorded, oldest first. */
+  outcomes: Outcome[];
+  found: FoundSignal | null;
+}
+
+/** Questions about signals. Silence of who would know is `UNAVAILABLE`, never taken for "no". */
+export class Records {
+  constructor(private readonly bus: Bus) {}
+
+  /** @param waitMs hold the answer until every id has a final outcome, at most this long */
+  async lookup(ids: string[], waitMs = 0): Promise<Map<string, Outcome[]>> {
+    const byId = new Map<string, Outcome[]>();
+    let open = ids;
+    while (open.length > 0) {
+      const request: LookupRequest = { ids: open.slice(0, LOOKUP_MAX_IDS) };
+      if (waitMs > 0) request.wait_ms = waitMs;
+      const limit = ASK_LIMIT_MS + waitMs;
+      const reply = await this.ask<LookupReply>('andon', this.bus.names.subjects.lookup, request, limit);
+      for (const { id, outcomes } of reply.records) byId.set(id, outcomes);
+      const again = reply.records.length > 0 ? (reply.left_out ?? []) : [];
+      open = [...open.slice(LOOKUP_MAX_IDS), ...again];
+    }
+    return byId;
+  }
+
+  async of(id: string): Promise<Known> {
+    const [byId, { found }] = await Promise.all([this.lookup([id]), this.find(id)]);
+    return { outcomes: byId.get(id) ?? [], found };
+  }
+
+  cancel(id: string): Promise<CancelReply> {
+    const request: CancelRequest = { id };
+    return this.ask('kanban', this.bus.names.subjects.cancel, request, CANCEL_LIMIT_MS);
+  }
+
+  private find(id: string): Promise<FindReply> {
+    const request: FindRequest = { id };
+    return this.ask('kanban', this.bus.names.subjects.find, request, ASK_LIMIT_MS);
+  }
+
+  private ask<R>(who: string, subject: string, request: object, limitMs: number): Promise<R> {
+    return askService<R>(this.bus, who, { subject, request, limitMs });
+  }
+}
+
+/** What counts of a signal: the first final outcome of its latest run, if that run is `fromRun` or later. */
+export function finalOutcome(outcomes: Outcome[], fromRun = 0): Outcome | undefined {
+  const finals = outcomes.filter((outcome) => outcome.final && outcome.run >= fromRun);
+  const latest = finals.reduce((run, outcome) => Math.max(run, outcome.run), fromRun);
+  return finals.find((outcome) => outcome.run === latest);
+}

@@ -1,0 +1,143 @@
+import type { EventEmitter } from 'node:events';
+import type { Outcome, Signal } from '@tps/contracts';
+import type { TraceHeaders } from '@tps/service';
+import { ApiError } from '../problem';
+import type { Intake } from './intake';
+import { finalOutcome, type Known, type Records } from './records';
+import type { Waiter, Waiters } from './waiters';
+
+/** One request to have a signal done. */
+export interface Submission {
+  signal: Signal;
+  trace: TraceHeaders;
+  traceId: string;
+  /** False: the caller only wants to know that it is accepted. */
+  wait: boolean;
+  /** Emits `close` when the caller has left. */
+  caller: Pick<EventEmitter, 'once'>;
+}
+
+/** `open`: accepted, and no outcome yet that the caller would or could wait for. */
+export type Answer =
+  | { kind: 'finished'; outcome: Outcome }
+  | { kind: 'open'; signal: Pick<Signal, 'id' | 'signal_type'>; traceId: string };
+
+/** What a signal was found to be when it was handed in. */
+type Accepted =
+  | { finished: Outcome }
+  /** `told`: its outcome is sent to this gateway. */
+  | { finished?: undefined; told: boolean; run: number };
+
+/** A signal with an `Idempotency-Key` that is being handed in here: repeats join it instead of asking around. */
+interface Flight {
+  hash: string | undefined;
+  traceId: string;
+  accepted: Promise<Accepted>;
+}
+
+/** The deadline itself brings about an outcome (expired, aborted), which should still reach the caller. */
+const GRACE_MS = 100;
+
+/** Hands signals in and waits for their outcomes. The same key means the same signal, wherever it is by now. */
+export class Submissions {
+  private readonly flights = new Map<string, Flight>();
+
+  constructor(
+    private readonly intake: Intake,
+    private readonly records: Records,
+    private readonly waiters: Waiters,
+  ) {}
+
+  /** @throws ApiError when the signal is not accepted */
+  async submit(submission: Submission): Promise<Answer> {
+    const { signal, wait, caller } = submission;
+    // Before anything is sent: the outcome may be faster than the answer that the signal is accepted.
+    const deadline = Date.parse(signal.created_at) + signal.timeout_ms + GRACE_MS;
+    const waiter = wait ? this.waiters.open(signal.id, deadline) : null;
+    try {
+      if (waiter) caller.once('close', () => waiter.end(null));
+      return await this.follow(submission, waiter);
+    } finally {
+      waiter?.end(null);
+    }
+  }
+
+  private async follow(submission: Submission, waiter: Waiter | null): Promise<Answer> {
+    const { signal } = submission;
+    const flight = this.join(submission) ?? this.launch(submission, waiter);
+    const accepted = await (waiter ? Promise.race([flight.accepted, overtaking(waiter)]) : flight.accepted);
+    if (accepted.finished) return this.finished(signal, accepted.finished);
+    if (waiter) {
+      waiter.fromRun = accepted.run;
+      if (!accepted.told) this.waiters.follow(waiter);
+      const outcome = await waiter.outcome;
+      if (outcome) return this.finished(signal, outcome);
+    }
+    return { kind: 'open', signal, traceId: flight.traceId };
+  }
+
+  private finished(signal: Signal, outcome: Outcome): Answer {
+    assertSame(signal.request_hash, outcome.request_hash);
+    return { kind: 'finished', outcome };
+  }
+
+  private join({ signal }: Submission): Flight | undefined {
+    const flight = this.flights.get(signal.id);
+    if (flight) assertSame(signal.request_hash, flight.hash);
+    return flight;
+  }
+
+  private launch(submission: Submission, waiter: Waiter | null): Flight {
+    const { id, request_hash: hash } = submission.signal;
+    const accepted = this.accept(submission);
+    // Whoever is answered by an overtaking outcome does not look at this any more.
+    accepted.catch(() => undefined);
+    const flight = { hash, traceId: submission.traceId, accepted };
+    if (hash !== undefined) {
+      this.flights.set(id, flight);
+      void Promise.allSettled([accepted, waiter?.outcome]).then(() => this.flights.delete(id));
+    }
+    return flight;
+  }
+
+  private async accept(submission: Submission): Promise<Accepted> {
+    const { signal, trace } = submission;
+    if (signal.request_hash !== undefined) {
+      const known = await this.recall(signal);
+      if (known) return known;
+    }
+    await this.intake.admit(signal, trace);
+    const { duplicate } = await this.intake.enqueue(signal, trace);
+    if (!duplicate) return { told: signal.reply_to !== undefined, run: signal.run };
+    // Accepted before, and so recently that the records did not have it yet.
+    return (await this.recall(signal)) ?? { told: false, run: signal.run };
+  }
+
+  private async recall(signal: Signal): Promise<Accepted | null> {
+    const known = await this.records.of(signal.id);
+    assertSame(signal.request_hash, known.found?.signal.request_hash);
+    assertSame(signal.request_hash, known.outcomes.at(-1)?.request_hash);
+    return acceptedAs(known);
+  }
+}
+
+function acceptedAs({ outcomes, found }: Known): Accepted | null {
+  const run = Math.max(found?.signal.run ?? 0, ...outcomes.map((outcome) => outcome.run));
+  const finished = finalOutcome(outcomes, run);
+  if (finished) return { finished };
+  return found || outcomes.length > 0 ? { told: false, run } : null;
+}
+
+/** Proves by its outcome that the signal was accepted. A waiter that ends without one proves nothing. */
+function overtaking(waiter: Waiter): Promise<Accepted> {
+  return new Promise((resolve) => {
+    void waiter.outcome.then((finished) => {
+      if (finished) resolve({ finished });
+    });
+  });
+}
+
+function assertSame(hash: string | undefined, other: string | undefined): void {
+  if (hash === undefined || other === undefined || hash === other) return;
+  throw new ApiError('IDEMPOTENCY_CONFLICT', 'This Idempotency-Key came with another body before.');
+}

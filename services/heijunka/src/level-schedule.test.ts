@@ -1,0 +1,39 @@
+import type { TypeDemand } from './demand';
+import { isWorthWriting, scheduleOf, weightsOf } from './level-schedule';
+
+const demand = (rates: Record<string, number>): Record<string, TypeDemand> =>
+  Object.fromEntries(
+    Object.entries(rates).map(([type, per_s]) => [type, { arrivals_per_s: per_s, backlog: 0, per_s }]),
+  );
+
+test('300 of A, 100 of B and 100 of C weigh 3:1:1, one on average', () => {
+  const weights = weightsOf(demand({ a: 300, b: 100, c: 100 }), []);
+  expect(weights).toEqual({ a: 1.8, b: 0.6, c: 0.6 });
+});
+
+test('a known type without demand is still taken now and then', () => {
+  expect(weightsOf(demand({ a: 10 }), ['a', 'idle'])).toEqual({ a: 2, idle: 0.05 });
+});
+
+test('without any demand all types are equal', () => {
+  expect(weightsOf({}, ['b', 'a'])).toEqual({ a: 1, b: 1 });
+});
+
+test.each<[what: string, after: Record<string, number>, worth: boolean]>([
+  ['a tenth', { a: 1.1, b: 0.9 }, false],
+  ['more than a tenth', { a: 1.12, b: 0.9 }, true],
+  ['another type', { a: 1, b: 1, c: 1 }, true],
+  ['a type less', { a: 1 }, true],
+  ['nothing', { a: 1, b: 1 }, false],
+])('written when the weights change: %s', (_, after, worth) =>
+  expect(isWorthWriting({ a: 1, b: 1 }, after)).toBe(worth),
+);
+
+test('the schedule names the classes 8:4:2:1', () => {
+  expect(scheduleOf({ a: 1 }, 0)).toEqual({
+    v: 1,
+    classes: { 1: 8, 2: 4, 3: 2, 4: 1 },
+    demand: { a: 1 },
+    updated_at: '1970-01-01T00:00:00.000Z',
+  });
+});

@@ -1,0 +1,130 @@
+import { type Bus, connectBus, openBucket } from '@tps/bus';
+import {
+  type ArrivalsMessage,
+  type HeijunkaBoard,
+  type Outcome,
+  SCHEDULE_KEY,
+  type ScheduleRecord,
+} from '@tps/contracts';
+import { type ServiceHandle, startService } from '@tps/service';
+import { NatsServer, sampleOutcome, waitFor } from '@tps/testkit';
+import { heijunka, levelAttributes } from './service';
+
+jest.setTimeout(30_000);
+
+let nats: NatsServer;
+let bus: Bus;
+const running = new Set<ServiceHandle>();
+
+async function start(instance: string): Promise<ServiceHandle> {
+  const service = await startService(
+    heijunka,
+    { NATS_URL: nats.url, METRICS_PORT: 'disabled', LOG_LEVEL: 'error', INSTANCE_ID: instance },
+    (error) => console.error(error),
+  );
+  running.add(service);
+  return service;
+}
+async function stop(service: ServiceHandle): Promise<void> {
+  running.delete(service);
+  await service.stop();
+}
+
+const publish = (outcomes: Partial<Outcome>[]): Promise<unknown> =>
+  bus.publisher.publish(bus.names.subjects.outcomeBatch, JSON.stringify(outcomes.map(sampleOutcome)));
+
+function announce(arrivals: Record<string, number>, waiting: Record<string, number> = {}): void {
+  const message: ArrivalsMessage = { v: 1, instance: 'kanban-1', interval_ms: 1_000, arrivals, waiting };
+  bus.nc.publish(bus.names.subjects.arrivals, JSON.stringify(message));
+}
+
+async function board(): Promise<HeijunkaBoard> {
+  const reply = await bus.nc.request(bus.names.subjects.board('heijunka'), '', { timeout: 5_000 });
+  return reply.json<HeijunkaBoard>();
+}
+
+async function schedule(): Promise<ScheduleRecord & { revision: number }> {
+  const entry = await (await openBucket(bus, bus.names.buckets.schedule, 1)).get(SCHEDULE_KEY);
+  return { ...entry!.json<ScheduleRecord>(), revision: entry!.revision };
+}
+
+beforeAll(async () => {
+  nats = await NatsServer.start();
+  bus = await connectBus({ url: nats.url, name: 'test' });
+  await start('one');
+});
+afterAll(async () => {
+  await Promise.all([...running].map((service) => service.stop()));
+  await bus.close();
+  await nats.stop();
+});
+
+test('workers find a schedule from the start', async () => {
+  expect(await schedule()).toMatchObject({ v: 1, classes: { 1: 8, 2: 4, 3: 2, 4: 1 }, demand: {} });
+});
+
+test('demand by type becomes the schedule; what cannot be read is skipped', async () => {
+  bus.nc.publish(bus.names.subjects.arrivals, 'not json');
+  bus.nc.publish(bus.names.subjects.arrivals, '{"arrivals":7}');
+  announce({ a_1: 100, a_3: 200, b_3: 100, c_4: 100 }, { a_3: 60 });
+  const written = await waitFor('the schedule', async () => {
+    const now = await schedule();
+    return 'a' in now.demand ? now : undefined;
+  });
+  expect(written.demand.a! / written.demand.b!).toBeCloseTo(3, 1);
+  expect(written.demand.b).toBe(written.demand.c);
+  const { demand, takt_ms, schedule: shown } = await board();
+  expect(shown?.demand).toEqual(written.demand);
+  expect(demand.a).toMatchObject({ backlog: 60 });
+  expect(takt_ms.a).toBeGreaterThan(0);
+  expect(takt_ms.b! / takt_ms.a!).toBeCloseTo(3, 1);
+});
+
+test('capacity is measured from beats and outcomes; a superseded outcome is not counted', async () => {
+  const beat = { v: 1, service: 'worker', instance: 'w1', started_at: '', at: '', ready: true };
+  const vitals = { slots: 4, busy: 2, types: ['a'], started: 9 };
+  bus.nc.publish(bus.names.subjects.beat('worker'), JSON.stringify({ ...beat, vitals }));
+  await publish([
+    { signal_id: 'x', signal_type: 'a', process_ms: 100 },
+    { signal_id: 'y', signal_type: 'a', process_ms: 50 },
+  ]);
+  await publish([{ signal_id: 'x', signal_type: 'a', process_ms: 9_000 }]);
+  await bus.publisher.publish(bus.names.subjects.outcomeBatch, 'not json');
+  const now = await board();
+  expect(now.cycle_ms).toEqual({ a: 75 });
+  expect(now.utilisation).toBe(0.5);
+  expect(now.workers_needed).toBeGreaterThan(0);
+  expect(now.distribution).toEqual({ w1: { slots: 4, busy: 2, started: 9, share: 1 } });
+});
+
+test('a restart rebuilds the cycle times and keeps the schedule; a second replica agrees and does not write', async () => {
+  const before = await schedule();
+  for (const service of [...running]) await stop(service);
+  await start('two');
+  await waitFor('the rebuild', async () => (await board()).cycle_ms.a === 75);
+  expect(await schedule()).toEqual(before);
+
+  await start('three');
+  // Both hear the same; only the older one may write, so one announcement is at most one write.
+  announce({ b_3: 500 });
+  const after = await waitFor('another schedule', async () => {
+    const now = await schedule();
+    return now.revision > before.revision ? now : undefined;
+  });
+  expect(after.revision).toBe(before.revision + 1);
+  for (let i = 0; i < 6; i += 1) {
+    const { cycle_ms, schedule: shown } = await board();
+    expect(cycle_ms).toEqual({ a: 75 });
+    expect(shown?.classes).toEqual(after.classes);
+  }
+});
+
+test('the span says how the schedule came to the signal', () => {
+  const level = { lane: 'a/3', place: 17, card_wait_ms: 0.4 };
+  expect(levelAttributes(sampleOutcome({ level }))).toEqual({
+    'tps.lane': 'a/3',
+    'tps.level.place': 17,
+    'tps.card.wait_ms': 0.4,
+  });
+  expect(levelAttributes(sampleOutcome())).toEqual({});
+});

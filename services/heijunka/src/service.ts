@@ -1,0 +1,126 @@
+import { KvView } from '@tps/bus';
+import {
+  type HeijunkaBoard,
+  type Outcome,
+  type ScheduleRecord,
+  type TypeRecord,
+  WIRE_VERSION,
+  type WorkerVitals,
+} from '@tps/contracts';
+import {
+  FleetView,
+  OutcomesLog,
+  type RunningService,
+  type ServiceContext,
+  type ServiceDefinition,
+} from '@tps/service';
+import { capacityOf, round } from './capacity';
+import { type HeijunkaConfig, heijunkaVariables } from './config';
+import { CYCLE_WINDOW_MS, CycleTimes } from './cycle-times';
+import { demandAt, type DemandState, hear, isArrivals, type TypeDemand } from './demand';
+import { weightsOf } from './level-schedule';
+import { Scheduler } from './scheduler';
+
+const UPDATE_MS = 1_000;
+const CATCH_UP_MS = 500;
+
+/** Level volume and mix: the schedule by which workers take signals, and what demand asks of the fleet. */
+export const heijunka: ServiceDefinition<typeof heijunkaVariables> = {
+  name: 'heijunka',
+  variables: heijunkaVariables,
+  start,
+};
+
+async function start(context: ServiceContext<HeijunkaConfig>): Promise<RunningService> {
+  const { bus, config, log, instance } = context;
+  const onError = (error: unknown): void => void log.warn('levelling', { error });
+  const kv = { replicas: config.TPS_NATS_REPLICAS, onError };
+  const fleet = new FleetView(bus);
+  const types = await KvView.open<TypeRecord>(bus, bus.names.buckets.types, kv);
+  const schedules = await KvView.open<ScheduleRecord>(bus, bus.names.buckets.schedule, kv);
+  const scheduler = new Scheduler(schedules, fleet, instance);
+  await scheduler.begin(Date.now());
+  const demand = followArrivals(context);
+  const cycles = new CycleTimes();
+  const outcomes = await OutcomesLog.open(context, {
+    sinceMs: CYCLE_WINDOW_MS,
+    spanAttributes: levelAttributes,
+    onOutcome: (logged) => cycles.take(logged),
+  });
+  const updater = setInterval(() => {
+    // Before anything was heard the schedule of the process before is the better guess.
+    if (!demand.known()) return;
+    const nowMs = Date.now();
+    scheduler.update(weightsOf(demand.at(nowMs), types.keys()), nowMs).catch(onError);
+  }, UPDATE_MS);
+  const facts = (nowMs: number) => ({
+    demand: demand.at(nowMs),
+    cycleMs: cycles.means(nowMs),
+    workers: fleet.of<WorkerVitals>('worker'),
+  });
+  return {
+    problems: () => outcomes.problems(),
+    vitals: () => {
+      const { utilisation, workers_needed } = capacityOf(facts(Date.now()));
+      return { utilisation, workers_needed };
+    },
+    board: async (): Promise<HeijunkaBoard> => {
+      await outcomes.caughtUp(CATCH_UP_MS);
+      const now = facts(Date.now());
+      return {
+        v: WIRE_VERSION,
+        schedule: scheduler.current,
+        demand: demandBoard(now.demand, types.keys()),
+        cycle_ms: now.cycleMs,
+        ...capacityOf(now),
+      };
+    },
+    stop: async () => {
+      clearInterval(updater);
+      demand.stop();
+      for (const view of [fleet, types, schedules]) view.close();
+      await outcomes.stop();
+    },
+  };
+}
+
+interface FollowedDemand {
+  known(): boolean;
+  at(nowMs: number): Record<string, TypeDemand>;
+  stop(): void;
+}
+
+/** Keeps the demand model up to date with what kanban announces. */
+function followArrivals({ bus, log }: ServiceContext): FollowedDemand {
+  let state: DemandState | undefined;
+  const subscription = bus.nc.subscribe(bus.names.subjects.arrivals, {
+    callback: (_, msg) => {
+      try {
+        const message = msg.json();
+        if (isArrivals(message)) state = hear(state, message, Date.now());
+        else log.warn('arrivals skipped: unreadable');
+      } catch (error) {
+        log.warn('arrivals skipped: unreadable', { error });
+      }
+    },
+  });
+  return {
+    known: () => state !== undefined,
+    at: (nowMs) => demandAt(state, nowMs),
+    stop: () => subscription.unsubscribe(),
+  };
+}
+
+function demandBoard(demand: Record<string, TypeDemand>, types: string[]): HeijunkaBoard['demand'] {
+  const entries = Object.entries(weightsOf(demand, types)).map(([type, weight]) => {
+    const { arrivals_per_s = 0, backlog = 0 } = demand[type] ?? {};
+    return [type, { arrivals_per_s: round(arrivals_per_s), backlog, weight }] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+/** How the level schedule came to the signal, as the worker noted it. */
+export function levelAttributes({ level }: Outcome): Record<string, string | number> {
+  if (!level) return {};
+  return { 'tps.lane': level.lane, 'tps.level.place': level.place, 'tps.card.wait_ms': level.card_wait_ms };
+}

@@ -1,0 +1,131 @@
+import { type CircuitRecord, circuitState, type Outcome, WIRE_VERSION } from '@tps/contracts';
+
+export interface CircuitSettings {
+  threshold: number;
+  pauseMs: number;
+}
+
+/** What an outcome says about the line it came from. */
+export type Verdict = 'good' | 'bad' | 'neutral';
+
+const MAX_PAUSES = 8;
+const MAX_STOPS = 50;
+/** What a trial may take beyond its type's own time-out. */
+const TRIAL_GRACE_MS = 10_000;
+/** A new signal that was let in to be tried must reach a worker within this. */
+const ADMITTED_MS = 10_000;
+
+/** Capacity and the sender's faults never count against the line. */
+export function verdictOf({ status, error_class }: Outcome): Verdict {
+  if (status === 'succeeded') return 'good';
+  if (status !== 'failed' && status !== 'retrying') return 'neutral';
+  return error_class === 'transient' || error_class === 'defect' ? 'bad' : 'neutral';
+}
+
+export function closedCircuit(type: string, now: Date): CircuitRecord {
+  return {
+    v: WIRE_VERSION,
+    signal_type: type,
+    state: 'closed',
+    epoch: 0,
+    reason: 'never stopped',
+    since: now.toISOString(),
+    pause_ms: 0,
+    log_seq: 0,
+    stops: [],
+  };
+}
+
+/** A line of the log as the circuit sees it. */
+export interface Step {
+  outcome: Outcome;
+  seq: number;
+  at: Date;
+  /** Failed attempts in a row, this one included. */
+  failures: number;
+}
+
+/**
+ * The circuit after an outcome, or null when it stays as it is. Pure: the same record, outcome and time give the same
+ * answer on every replica.
+ */
+export function afterOutcome(record: CircuitRecord, step: Step, settings: CircuitSettings): CircuitRecord | null {
+  const { outcome, seq, failures } = step;
+  if (seq <= record.log_seq) return null;
+  const verdict = verdictOf(outcome);
+  if (record.state === 'closed') {
+    if (verdict !== 'bad' || failures < settings.threshold) return null;
+    const reason = `${failures} failed attempts in a row, last: ${outcome.message}`;
+    return opened(record, step, { reason, pauseMs: settings.pauseMs });
+  }
+  // Stragglers of the time before the stop decide nothing: only the trial does.
+  if (outcome.epoch === undefined || outcome.epoch !== record.epoch) return null;
+  if (verdict === 'neutral') return { ...withoutTrial(record), log_seq: seq };
+  if (verdict === 'good') return closed(record, step);
+  const pauseMs = Math.min(record.pause_ms * 2, settings.pauseMs * MAX_PAUSES);
+  return opened(record, step, { reason: `the trial failed: ${outcome.message}`, pauseMs });
+}
+
+/** Lets one worker run one signal, or null when another trial is under way or the line is not half-open. */
+export function grantTrial(
+  record: CircuitRecord,
+  { workerId, timeoutMs, now }: { workerId: string; timeoutMs: number; now: Date },
+): CircuitRecord | null {
+  if (circuitState(record, now.getTime()) !== 'HalfOpen' || (record.trial?.worker_id && trialRuns(record, now))) {
+    return null;
+  }
+  const deadline = new Date(now.getTime() + timeoutMs + TRIAL_GRACE_MS).toISOString();
+  return { ...record, epoch: record.epoch + 1, trial: { worker_id: workerId, deadline } };
+}
+
+/** Lets one new signal in, so that a half-open line with an empty queue has something to try. */
+export function admitForTrial(record: CircuitRecord, id: string, now: Date): CircuitRecord | null {
+  if (circuitState(record, now.getTime()) !== 'HalfOpen' || trialRuns(record, now)) return null;
+  const deadline = new Date(now.getTime() + ADMITTED_MS).toISOString();
+  return { ...record, trial: { admitted: id, deadline } };
+}
+
+function trialRuns({ trial }: CircuitRecord, now: Date): boolean {
+  return trial !== undefined && Date.parse(trial.deadline) > now.getTime();
+}
+
+function opened(
+  record: CircuitRecord,
+  { outcome, seq, at }: Step,
+  { reason, pauseMs }: { reason: string; pauseMs: number },
+): CircuitRecord {
+  const stopped = record.state === 'open';
+  const stops: CircuitRecord['stops'] = stopped ? record.stops : [...record.stops, [at.toISOString()]];
+  return {
+    ...withoutTrial(record),
+    state: 'open',
+    epoch: record.epoch + 1,
+    reason,
+    since: stopped ? record.since : at.toISOString(),
+    until: new Date(at.getTime() + pauseMs).toISOString(),
+    pause_ms: pauseMs,
+    trace_id: outcome.trace_id,
+    log_seq: seq,
+    stops: stops.slice(-MAX_STOPS),
+  };
+}
+
+function closed(record: CircuitRecord, { outcome, seq, at }: Step): CircuitRecord {
+  const { until, ...rest } = withoutTrial(record);
+  return {
+    ...rest,
+    state: 'closed',
+    epoch: record.epoch + 1,
+    reason: 'the trial succeeded',
+    since: at.toISOString(),
+    pause_ms: 0,
+    trace_id: outcome.trace_id,
+    log_seq: seq,
+    stops: record.stops.map(([from, to]) => [from, to ?? at.toISOString()]),
+  };
+}
+
+function withoutTrial(record: CircuitRecord): CircuitRecord {
+  const { trial, ...rest } = record;
+  return rest;
+}

@@ -1,0 +1,44 @@
+import type { LoggedOutcome } from '@tps/service';
+import { Counter, Histogram, type Registry } from 'prom-client';
+
+const BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5, 10, 30];
+
+/**
+ * What Prometheus sees. Only live outcomes are counted: a rebuild at start would look to it like a burst of work. For
+ * the same reason add these up over types, not over replicas: each of them sees every outcome.
+ */
+export class Metrics {
+  private readonly signals: Counter<'signal_type' | 'status'>;
+  private readonly work: Histogram<'signal_type'>;
+  private readonly wait: Histogram<'signal_type'>;
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    this.signals = new Counter({
+      name: 'tps_signals_total',
+      help: 'Final outcomes by type and status',
+      labelNames: ['signal_type', 'status'],
+      registers,
+    });
+    const durations = { labelNames: ['signal_type'] as const, buckets: BUCKETS_S, registers };
+    this.work = new Histogram({
+      name: 'tps_signal_work_seconds',
+      help: 'Work of signals that succeeded or failed',
+      ...durations,
+    });
+    this.wait = new Histogram({
+      name: 'tps_signal_wait_seconds',
+      help: 'From acceptance to the start of the last attempt',
+      ...durations,
+    });
+  }
+
+  count({ outcome, live, superseded }: LoggedOutcome): void {
+    if (!live || superseded || !outcome.final) return;
+    const { signal_type, status, process_ms, wait_ms } = outcome;
+    this.signals.inc({ signal_type, status });
+    if (status !== 'succeeded' && status !== 'failed') return;
+    this.work.observe({ signal_type }, process_ms / 1_000);
+    this.wait.observe({ signal_type }, wait_ms / 1_000);
+  }
+}

@@ -1,0 +1,86 @@
+import { type Bus, connectBus } from '@tps/bus';
+import type { KaizenBoard, Outcome, ReportReply, ReportRequest } from '@tps/contracts';
+import { type ServiceHandle, startService } from '@tps/service';
+import { NatsServer, sampleOutcome } from '@tps/testkit';
+import { kaizen } from './service';
+
+let nats: NatsServer;
+let bus: Bus;
+let service: ServiceHandle | undefined;
+
+const start = (instance: string): Promise<ServiceHandle> =>
+  startService(
+    kaizen,
+    { NATS_URL: nats.url, METRICS_PORT: 'disabled', LOG_LEVEL: 'error', INSTANCE_ID: instance },
+    (error) => console.error(error),
+  );
+
+const publish = (outcomes: Partial<Outcome>[]): Promise<unknown> =>
+  bus.publisher.publish(bus.names.subjects.outcomeBatch, JSON.stringify(outcomes.map(sampleOutcome)));
+
+async function ask<T>(subject: string, request?: object): Promise<T> {
+  const reply = await bus.nc.request(subject, request ? JSON.stringify(request) : '', { timeout: 5_000 });
+  return reply.json<T>();
+}
+const board = (): Promise<KaizenBoard> => ask(bus.names.subjects.board('kaizen'));
+const report = (request: ReportRequest): Promise<ReportReply> => ask(bus.names.subjects.report, request);
+
+beforeAll(async () => {
+  nats = await NatsServer.start();
+  bus = await connectBus({ url: nats.url, name: 'test' });
+});
+afterAll(async () => {
+  await service?.stop();
+  await bus.close();
+  await nats.stop();
+});
+
+test('what was just recorded is on the board, and a second outcome of a run is superseded', async () => {
+  service = await start('one');
+  await publish([{ signal_id: 'a' }, { signal_id: 'b', status: 'failed' }]);
+  expect(await board()).toMatchObject({ total_processed: 2, error_count: 1, error_rate: 50, position: 1 });
+  await publish([
+    { signal_id: 'a', status: 'failed' },
+    { signal_id: 'b', run: 1 },
+  ]);
+  expect(await board()).toMatchObject({ total_processed: 3, error_count: 1, superseded: 1 });
+});
+
+test('what cannot be read is skipped', async () => {
+  const subject = bus.names.subjects.outcomeBatch;
+  await bus.publisher.publish(subject, 'not json');
+  await bus.publisher.publish(subject, '{"signal_id":"a"}');
+  await bus.publisher.publish(subject, JSON.stringify([null, { v: 1 }, sampleOutcome()]));
+  expect(await board()).toMatchObject({ total_processed: 4 });
+});
+
+test('a restart and a second replica give the same figures', async () => {
+  await bus.publisher.publish(
+    bus.names.subjects.outcomeAttempt('c'),
+    JSON.stringify([sampleOutcome({ signal_id: 'c', status: 'retrying' })]),
+  );
+  await publish(Array.from({ length: 100 }, (_, i) => ({ process_ms: i, signal_type: `type-${i % 3}` })));
+  const before = await board();
+  expect(before).toMatchObject({ total_processed: 104, retried: 1 });
+  await service?.stop();
+  service = await start('two');
+  expect(await board()).toEqual(before);
+  const replica = await start('three');
+  // Which of the two answers is the broker's choice.
+  for (let i = 0; i < 6; i += 1) expect(await board()).toEqual(before);
+  await replica.stop();
+});
+
+test('reports of everything and of a stretch of time', async () => {
+  const all = await report({ format: 'json' });
+  expect(all.content).toMatchObject({ total: { produced: 103, failed: 1 } });
+  expect((await report({ format: 'json', since_ms: 60_000 })).content).toMatchObject({
+    total: { produced: 103 },
+  });
+  expect((await report({ format: 'csv' })).content).toMatch(/^signal_type,/);
+  expect((await report({ format: 'markdown' })).content).toMatch(/^# Production report/);
+  const wrong = { format: 'pdf' } as unknown as ReportRequest;
+  expect(await report(wrong)).toEqual({
+    error: 'ReportRequestError: format must be one of json, markdown, csv',
+  });
+});

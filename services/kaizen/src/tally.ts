@@ -1,0 +1,131 @@
+import { type KaizenBoard, type Outcome, WIRE_VERSION } from '@tps/contracts';
+import { type LoggedOutcome, RollingWindow } from '@tps/service';
+import { Durations, percent } from './durations';
+
+const WINDOW = { bucketMs: 10_000, buckets: 30 };
+/** Types beyond this are counted together: a histogram each is the largest thing kaizen holds. */
+const MAX_TYPES = 256;
+/** No type can be called so: a type's name begins with a letter. */
+export const OTHER_TYPES = '_other';
+
+/** What kaizen knows of one type, or of all together. */
+export class TypeTally {
+  succeeded = 0;
+  failed = 0;
+  /** Succeeded at the first attempt. */
+  firstPass = 0;
+  rejected = 0;
+  expired = 0;
+  cancelled = 0;
+  retried = 0;
+  readonly work = new Durations();
+  readonly wait = new Durations();
+
+  get processed(): number {
+    return this.succeeded + this.failed;
+  }
+
+  add(outcome: Outcome): void {
+    switch (outcome.status) {
+      case 'succeeded':
+        this.succeeded += 1;
+        if (outcome.attempt === 1) this.firstPass += 1;
+        return this.addDurations(outcome);
+      case 'failed':
+        this.failed += 1;
+        return this.addDurations(outcome);
+      case 'retrying':
+        this.retried += 1;
+        return;
+      case 'rejected':
+      case 'expired':
+      case 'cancelled':
+        this[outcome.status] += 1;
+        return;
+      case 'returned':
+    }
+  }
+
+  counts() {
+    const { rejected, expired, cancelled, retried } = this;
+    return {
+      total_processed: this.processed,
+      success_count: this.succeeded,
+      error_count: this.failed,
+      error_rate: percent(this.failed, this.processed),
+      rejected,
+      expired,
+      cancelled,
+      retried,
+    };
+  }
+
+  private addDurations({ process_ms, wait_ms }: Outcome): void {
+    this.work.add(process_ms);
+    this.wait.add(wait_ms);
+  }
+}
+
+/** All that kaizen counts: a projection of the log and of nothing else, so every replica has the same. */
+export class Tally {
+  readonly total = new TypeTally();
+  readonly types = new Map<string, TypeTally>();
+  superseded = 0;
+  sinceMs: number | undefined;
+  private readonly recent = new RollingWindow({ ...WINDOW, empty: () => ({ processed: 0, failed: 0 }) });
+
+  add({ outcome, superseded, timeMs }: LoggedOutcome): void {
+    this.sinceMs ??= timeMs;
+    if (superseded) {
+      this.superseded += 1;
+      return;
+    }
+    this.total.add(outcome);
+    this.typeOf(outcome.signal_type).add(outcome);
+    if (outcome.status !== 'succeeded' && outcome.status !== 'failed') return;
+    const bucket = this.recent.at(timeMs);
+    if (!bucket) return;
+    bucket.processed += 1;
+    if (outcome.status === 'failed') bucket.failed += 1;
+  }
+
+  /** Percent of the last five minutes. */
+  recentErrorRate(nowMs: number): number {
+    let processed = 0;
+    let failed = 0;
+    for (const bucket of this.recent.within(nowMs)) {
+      processed += bucket.processed;
+      failed += bucket.failed;
+    }
+    return percent(failed, processed);
+  }
+
+  board(position: number, nowMs: number): KaizenBoard {
+    const { avg_ms, p95_ms, p99_ms } = this.total.work.figures();
+    const types = [...this.types].map(([name, type]) => {
+      const figures = { work: type.work.figures(), wait: type.wait.figures() };
+      return [name, { ...type.counts(), ...figures }] as const;
+    });
+    return {
+      v: WIRE_VERSION,
+      ...this.total.counts(),
+      avg_duration_ms: avg_ms,
+      p95_duration_ms: p95_ms,
+      p99_duration_ms: p99_ms,
+      error_rate_5m: this.recentErrorRate(nowMs),
+      superseded: this.superseded,
+      types: Object.fromEntries(types),
+      since: this.sinceMs === undefined ? null : new Date(this.sinceMs).toISOString(),
+      position,
+    };
+  }
+
+  private typeOf(name: string): TypeTally {
+    const known = this.types.get(name);
+    if (known) return known;
+    const key = this.types.size < MAX_TYPES ? name : OTHER_TYPES;
+    const tally = this.types.get(key) ?? new TypeTally();
+    this.types.set(key, tally);
+    return tally;
+  }
+}

@@ -1,0 +1,114 @@
+import { type Span, SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import type { Msg } from '@nats-io/transport-node';
+import { encodeHeaders, headerValues, PublishError } from '@tps/bus';
+import { ALL_FINE, type EnqueueVerdict, laneName, type Signal, SPANS, WIRE_VERSION } from '@tps/contracts';
+import { contextFrom, headersOf, type ServiceContext } from '@tps/service';
+import { refusal } from './admission';
+import type { KanbanConfig } from './config';
+import type { Queue } from './queue';
+
+/** A stream that takes longer than this has an unknown outcome for the caller. */
+const APPEND_LIMIT_MS = 1_500;
+const RETRY_AFTER_MS = 1_000;
+
+export interface Accepted {
+  signal: Signal;
+  seq: number;
+}
+
+/**
+ * Appends signals to the queue. The answer is given only after the stream's acknowledgement of each: from then on the
+ * signal is accepted.
+ */
+export class Enqueue {
+  /** Signals appended since the last announcement, by lane. */
+  arrivals: Record<string, number> = {};
+
+  constructor(
+    private readonly context: ServiceContext<KanbanConfig>,
+    private readonly queue: Queue,
+    private readonly knownTypes: () => number,
+    private readonly onAccepted: (accepted: Accepted) => void,
+  ) {}
+
+  async handle(signals: Signal[], msg: Msg): Promise<typeof ALL_FINE | EnqueueVerdict[]> {
+    const parents = headerValues(msg.headers, 'traceparent');
+    const states = headerValues(msg.headers, 'tracestate');
+    const verdicts = await Promise.all(
+      signals.map(async (signal, i) => {
+        const span = this.startSpan(signal, parents[i], states[i]);
+        const verdict = await this.enqueue(signal, span);
+        if (!verdict.ok) span.setStatus({ code: SpanStatusCode.ERROR, message: verdict.reason });
+        span.end();
+        return verdict;
+      }),
+    );
+    return verdicts.every((verdict) => verdict.ok && !verdict.duplicate) ? ALL_FINE : verdicts;
+  }
+
+  private async enqueue(signal: Signal, span: Span): Promise<EnqueueVerdict> {
+    const full = this.full(signal) && (await this.fullAfterALook(signal));
+    if (full) return refused('KANBAN_FULL', full, false);
+    const { signal_type, priority, id, run } = signal;
+    const { names, publisher } = this.context.bus;
+    const { traceparent, tracestate } = headersOf(span);
+    const entries: [string, string][] = [
+      ['Nats-Msg-Id', `${id}:${run}`],
+      ['traceparent', traceparent],
+    ];
+    if (tracestate) entries.push(['tracestate', tracestate]);
+    this.queue.add(signal_type);
+    try {
+      const subject = names.subjects.work(signal_type, priority, id);
+      const data = JSON.stringify({ ...signal, v: WIRE_VERSION });
+      const options = { headers: encodeHeaders(entries), timeoutMs: APPEND_LIMIT_MS };
+      const ack = await publisher.publish(subject, data, options);
+      if (ack.duplicate) return { ok: true, duplicate: true };
+      const lane = laneName(signal_type, priority);
+      this.arrivals[lane] = (this.arrivals[lane] ?? 0) + 1;
+      this.onAccepted({ signal, seq: ack.seq });
+      return { ok: true };
+    } catch (error) {
+      if (!(error instanceof PublishError)) throw error;
+      if (error.full) return refused('KANBAN_FULL', 'the queue is at its limit', false);
+      this.context.log.warn('append refused', { signal_id: id, error });
+      return refused('NO_BROKER', error.message, error.accepted);
+    }
+  }
+
+  private full({ priority, signal_type }: Signal): string | null {
+    return refusal(priority, {
+      depth: this.queue.depth,
+      depthOfType: this.queue.depthOf(signal_type),
+      knownTypes: this.knownTypes(),
+      buffer: this.context.config.TPS_KANBAN_BUFFER,
+    });
+  }
+
+  private async fullAfterALook(signal: Signal): Promise<string | null> {
+    await this.queue.refresh();
+    return this.full(signal);
+  }
+
+  private startSpan(signal: Signal, traceparent: string | undefined, tracestate: string | undefined): Span {
+    const attributes = {
+      'messaging.system': 'nats',
+      'messaging.operation.name': 'publish',
+      'messaging.operation.type': 'send',
+      'messaging.destination.name': laneName(signal.signal_type, signal.priority),
+      'messaging.message.id': signal.id,
+      'tps.signal.id': signal.id,
+      'tps.signal.type': signal.signal_type,
+    };
+    const parent = contextFrom(traceparent, tracestate);
+    return this.context.tracer.startSpan(SPANS.kanban, { kind: SpanKind.PRODUCER, attributes }, parent);
+  }
+}
+
+function refused(
+  code: 'KANBAN_FULL' | 'NO_BROKER',
+  reason: string,
+  accepted: false | 'unknown',
+): EnqueueVerdict & { ok: false } {
+  return { ok: false, code, reason, retry_after_ms: RETRY_AFTER_MS, accepted };
+}

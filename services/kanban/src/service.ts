@@ -1,0 +1,142 @@
+import { ensureLanes, ensureStream, KvView } from '@tps/bus';
+import {
+  type ArrivalsMessage,
+  type CancelReply,
+  type CancelRequest,
+  type CircuitRecord,
+  type FindReply,
+  type FindRequest,
+  type KanbanBoard,
+  type TypeRecord,
+  WIRE_VERSION,
+} from '@tps/contracts';
+import { FleetView, type RunningService, type ServiceContext, type ServiceDefinition } from '@tps/service';
+import { Gauge } from 'prom-client';
+import { hardLimit } from './admission';
+import { type KanbanConfig, variables } from './config';
+import { Deadlines } from './deadlines';
+import { Enqueue } from './enqueue';
+import { Queue } from './queue';
+import { Withdrawal } from './withdrawal';
+
+const TICK_MS = 1_000;
+const MAX_EXPIRED_PER_TICK = 100;
+
+/** Pull, and limit what is unfinished: owns the durable queue and decides whether there is room. */
+export const kanban: ServiceDefinition<typeof variables> = { name: 'kanban', variables, start };
+
+async function start(context: ServiceContext<KanbanConfig>): Promise<RunningService> {
+  const { bus, config, log } = context;
+  const { buckets, subjects } = bus.names;
+  const replicas = config.TPS_NATS_REPLICAS;
+  const buffer = config.TPS_KANBAN_BUFFER;
+  const onError = (error: unknown): void => void log.error('bucket', { error });
+
+  await ensureStream(bus, 'kanban', { replicas, kanbanMaxMessages: hardLimit(buffer) });
+  await ensureStream(bus, 'outcomes', { replicas, outcomesMaxAgeMs: config.TPS_OUTCOMES_MAX_AGE * 3_600_000 });
+  await ensureStream(bus, 'dead', { replicas });
+  const types = await KvView.open<TypeRecord>(bus, buckets.types, {
+    replicas,
+    onError,
+    onChange: (type) => void ensureLanes(bus, type).catch(onError),
+  });
+  const circuits = await KvView.open<CircuitRecord>(bus, buckets.circuits, { replicas, onError });
+
+  const queue = new Queue(bus);
+  const fleet = new FleetView(bus);
+  const withdrawal = new Withdrawal(context, fleet);
+  const deadlines = new Deadlines(bus, (type) => circuits.get(type));
+  await Promise.all([queue.refresh(), deadlines.load()]);
+  const enqueue = new Enqueue(
+    context,
+    queue,
+    () => types.keys().length,
+    ({ signal, seq }) => deadlines.add(signal, seq, Date.now()),
+  );
+
+  context.endpoint('enqueue', subjects.enqueue, enqueue.handle.bind(enqueue));
+  context.endpoint<FindRequest, FindReply>('find', subjects.find, ({ id }) => withdrawal.find(id));
+  context.endpoint<CancelRequest, CancelReply>('cancel', subjects.cancel, ({ id, by }) => withdrawal.cancel(id, by));
+  exposeMetrics(context, queue);
+
+  const tick = async (): Promise<void> => {
+    if (!bus.connected) return;
+    announce(context, enqueue, queue);
+    await queue.refreshIfBusy();
+    await expire(deadlines, queue, withdrawal);
+    // Behind one message that stays for long, finished ones gather here: read afresh what is left.
+    if (deadlines.size > 2 * hardLimit(buffer)) await deadlines.load();
+  };
+  const stopTicking = everySecond(tick, (error) => log.warn('housekeeping failed', { error }));
+  return {
+    vitals: () => ({ queue_depth: queue.depth, buffer }),
+    board: async (): Promise<KanbanBoard> => {
+      await queue.refresh();
+      const { depth, lanes, stranded } = queue;
+      return { v: WIRE_VERSION, queue_depth: depth, buffer, lanes, stranded };
+    },
+    stop: async () => {
+      await stopTicking();
+      for (const view of [fleet, types, circuits]) view.close();
+    },
+  };
+}
+
+async function expire(deadlines: Deadlines, queue: Queue, withdrawal: Withdrawal): Promise<void> {
+  deadlines.prune(queue.firstSeq);
+  for (const seq of deadlines.overdue(Date.now()).slice(0, MAX_EXPIRED_PER_TICK)) {
+    if (await withdrawal.expire(seq)) deadlines.remove(seq);
+  }
+}
+
+/** Says what arrived on each lane and what waits there: demand is measured from arrivals, not from completions. */
+function announce({ bus, instance }: ServiceContext, enqueue: Enqueue, queue: Queue): void {
+  const waiting = queue.waiting();
+  const { arrivals } = enqueue;
+  if (Object.keys(arrivals).length === 0 && Object.keys(waiting).length === 0 && queue.depth === 0) {
+    if (!announcedWork.delete(enqueue)) return;
+  } else announcedWork.add(enqueue);
+  enqueue.arrivals = {};
+  const message: ArrivalsMessage = { v: WIRE_VERSION, instance, interval_ms: TICK_MS, arrivals, waiting };
+  bus.nc.publish(bus.names.subjects.arrivals, JSON.stringify(message));
+}
+
+/** Who announced work has to announce once more that it is gone; then silence costs nothing. */
+const announcedWork = new WeakSet<Enqueue>();
+
+function everySecond(task: () => Promise<void>, onError: (error: unknown) => void): () => Promise<void> {
+  let running: Promise<void> | null = null;
+  const timer = setInterval(() => {
+    running ??= task()
+      .catch(onError)
+      .finally(() => (running = null));
+  }, TICK_MS);
+  return async () => {
+    clearInterval(timer);
+    await running;
+  };
+}
+
+function exposeMetrics({ registry }: ServiceContext, queue: Queue): void {
+  new Gauge({
+    name: 'tps_kanban_lane_signals',
+    help: 'Signals per lane, waiting or in progress',
+    labelNames: ['signal_type', 'priority', 'state'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const { type, priority, waiting, in_progress } of Object.values(queue.lanes)) {
+        this.set({ signal_type: type, priority, state: 'waiting' }, waiting);
+        this.set({ signal_type: type, priority, state: 'in_progress' }, in_progress);
+      }
+    },
+  });
+  new Gauge({
+    name: 'tps_kanban_stranded_signals',
+    help: 'Signals in the stream that no lane counts; must be 0',
+    registers: [registry],
+    collect() {
+      this.set(queue.stranded);
+    },
+  });
+}

@@ -1,0 +1,181 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { StoredMsg } from '@nats-io/jetstream';
+import { encodeHeaders, headerValues, managerOf } from '@tps/bus';
+import {
+  type CancelReply,
+  type FindReply,
+  type FoundSignal,
+  type HoldsReply,
+  type Outcome,
+  type Signal,
+  WIRE_VERSION,
+} from '@tps/contracts';
+import type { FleetView, ServiceContext } from '@tps/service';
+
+const ANSWER_LIMIT_MS = 300;
+const RETRY_MS = 500;
+
+interface Waiting {
+  signal: Signal;
+  seq: number;
+  storedAt: string;
+  traceparent: string | undefined;
+}
+
+/** Finds signals that are accepted and unfinished, and takes out those that have not started. */
+export class Withdrawal {
+  constructor(
+    private readonly context: ServiceContext,
+    private readonly fleet: FleetView,
+  ) {}
+
+  async find(id: string): Promise<FindReply> {
+    const waiting = await this.get(id);
+    if (!waiting) return { found: null };
+    const { workerHolds } = this.context.bus.names.subjects;
+    const { answers } = await this.askWorkers(workerHolds, id);
+    const holder = answers.find(({ state }) => state === 'started');
+    const found: FoundSignal = {
+      signal: waiting.signal,
+      stream_seq: waiting.seq,
+      accepted_at: waiting.storedAt,
+      running: holder !== undefined,
+      ...(holder ? { worker_id: holder.worker_id } : {}),
+    };
+    return { found };
+  }
+
+  async cancel(id: string, by?: string): Promise<CancelReply> {
+    const waiting = await this.get(id);
+    if (!waiting) return { cancelled: false, reason: 'not_found' };
+    const message = by ? `cancelled by ${by}` : 'cancelled';
+    const outcome = this.outcomeOf(waiting, { status: 'cancelled', message });
+    const removed = await this.remove(waiting, outcome);
+    return removed === 'removed' ? { cancelled: true, outcome } : { cancelled: false, reason: removed };
+  }
+
+  /** For a signal whose time is up while nobody takes it. */
+  async expire(seq: number): Promise<boolean> {
+    const waiting = await this.getBySeq(seq);
+    if (!waiting) return true;
+    const outcome = this.outcomeOf(waiting, {
+      status: 'expired',
+      message: 'not started within its timeout_ms',
+      error_class: 'capacity',
+    });
+    const dead = { v: WIRE_VERSION, signal: waiting.signal, outcome };
+    const subject = this.context.bus.names.subjects.dead(waiting.signal.signal_type);
+    const removed = await this.remove(waiting, outcome, () =>
+      this.append(subject, dead, `dead:${outcome.signal_id}:${outcome.run}`, waiting.traceparent),
+    );
+    return removed === 'removed' || removed === 'not_found';
+  }
+
+  /**
+   * Workers are told first, so that none starts it meanwhile; then the message is deleted by its sequence (purging
+   * its subject would strand the rest of the lane on older brokers); then the outcome is recorded.
+   */
+  private async remove(
+    waiting: Waiting,
+    outcome: Outcome,
+    before?: () => Promise<void>,
+  ): Promise<'removed' | 'not_found' | 'started' | 'unavailable'> {
+    const { bus } = this.context;
+    const { answers, complete } = await this.askWorkers(bus.names.subjects.workerRefuse, waiting.signal.id);
+    if (answers.some(({ state }) => state === 'started')) return 'started';
+    if (!complete) return 'unavailable';
+    await before?.();
+    const jsm = await managerOf(bus);
+    const deleted = await jsm.streams.deleteMessage(bus.names.streams.kanban, waiting.seq, false).catch(() => false);
+    if (!deleted) return 'not_found';
+    const { signal, traceparent } = waiting;
+    const id = `withdrawn:${signal.id}:${signal.run}`;
+    await this.append(bus.names.subjects.outcomeBatch, [outcome], id, traceparent);
+    if (signal.reply_to) bus.nc.publish(signal.reply_to, JSON.stringify([outcome]));
+    return 'removed';
+  }
+
+  private async askWorkers(subject: string, id: string): Promise<{ answers: HoldsReply[]; complete: boolean }> {
+    const workers = this.fleet.of('worker').length;
+    const answers: HoldsReply[] = [];
+    if (workers === 0) return { answers, complete: true };
+    const replies = await this.context.bus.nc.requestMany(subject, JSON.stringify({ id }), {
+      strategy: 'count',
+      maxMessages: workers,
+      maxWait: ANSWER_LIMIT_MS,
+    });
+    for await (const reply of replies) {
+      if (reply.data.length > 0) answers.push(reply.json<HoldsReply>());
+    }
+    return { answers, complete: answers.length >= workers };
+  }
+
+  private async get(id: string): Promise<Waiting | null> {
+    const jsm = await managerOf(this.context.bus);
+    const { streams, prefix } = this.context.bus.names;
+    const message = await jsm.streams.getMessage(streams.kanban, {
+      last_by_subj: `${prefix}tps.kanban.*.*.${id}`,
+    });
+    return message && waitingOf(message);
+  }
+
+  private async getBySeq(seq: number): Promise<Waiting | null> {
+    const jsm = await managerOf(this.context.bus);
+    const message = await jsm.streams.getMessage(this.context.bus.names.streams.kanban, { seq });
+    return message && waitingOf(message);
+  }
+
+  private outcomeOf(
+    { signal, storedAt, traceparent }: Waiting,
+    what: Pick<Outcome, 'status' | 'message'> & Partial<Outcome>,
+  ): Outcome {
+    const now = new Date().toISOString();
+    return {
+      v: WIRE_VERSION,
+      signal_id: signal.id,
+      run: signal.run,
+      signal_type: signal.signal_type,
+      priority: signal.priority,
+      final: true,
+      attempt: 0,
+      success: false,
+      worker_id: this.context.instance,
+      enqueued_at: storedAt,
+      started_at: now,
+      finished_at: now,
+      wait_ms: Math.max(0, Date.parse(now) - Date.parse(storedAt)),
+      process_ms: 0,
+      trace_id: traceparent?.split('-')[1] ?? '',
+      ...(signal.request_hash ? { request_hash: signal.request_hash } : {}),
+      ...what,
+    };
+  }
+
+  /** The message is out of the queue: what became of it must get into the log, however long that takes. */
+  private async append(subject: string, body: object, id: string, traceparent = ''): Promise<void> {
+    const headers = encodeHeaders([
+      ['Nats-Msg-Id', id],
+      ['traceparent', traceparent],
+    ]);
+    for (;;) {
+      try {
+        await this.context.bus.publisher.publish(subject, JSON.stringify(body), { headers });
+        return;
+      } catch (error) {
+        if (this.context.bus.nc.isClosed()) throw error;
+        this.context.log.warn('outcome not recorded yet', { subject, error });
+        await sleep(RETRY_MS / 2 + Math.random() * RETRY_MS);
+      }
+    }
+  }
+}
+
+function waitingOf(message: StoredMsg): Waiting | null {
+  try {
+    const traceparent = headerValues(message.header, 'traceparent')[0];
+    const storedAt = message.time.toISOString();
+    return { signal: message.json<Signal>(), seq: message.seq, storedAt, traceparent };
+  } catch {
+    return null;
+  }
+}

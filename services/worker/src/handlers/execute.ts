@@ -1,0 +1,37 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Type } from '@sinclair/typebox';
+import { defineSignal, type HandlerContext, RejectedError, type SignalDefinition } from '@tps/worker';
+
+/** A named piece of work; what it returns and throws counts as the handler's. */
+export type Task = (payload: Record<string, unknown>, context: HandlerContext) => Promise<unknown>;
+
+const DEMO_MS = 50;
+const DEFAULT_TASK = 'demo';
+
+/** Stands for 50 ms of work. */
+export const demoTask: Task = async (_payload, { abort }) => {
+  await sleep(DEMO_MS, undefined, { signal: abort });
+  return { task: 'demo' };
+};
+
+/** Runs the task that `payload.task` names; a payload that names none runs `demo`. */
+export function executeSignal(tasks: ReadonlyMap<string, Task>): SignalDefinition {
+  return defineSignal({
+    name: 'execute',
+    input: Type.Object({
+      task: Type.Optional(Type.String({ description: `one of ${[...tasks.keys()].join(', ')}` })),
+    }),
+    output: Type.Unknown(),
+    timeoutMs: 30_000,
+    standardMs: 60,
+    success: 'Execution successful',
+    run: (payload, context) => {
+      const name = payload.task ?? DEFAULT_TASK;
+      const task = tasks.get(name);
+      if (task) return task(payload, context);
+      throw new RejectedError(
+        `payload.task ${JSON.stringify(name)} is none of ${[...tasks.keys()].join(', ')}`,
+      );
+    },
+  });
+}

@@ -1,0 +1,73 @@
+import type * as WorkerThreads from 'node:worker_threads';
+import type * as AjvModule from 'ajv';
+import type * as Ajv2020Module from 'ajv/dist/2020';
+import type * as FormatsModule from 'ajv-formats';
+
+/** One check: both as JSON text, which crosses to the thread faster than the objects. */
+export interface SchemaCheck {
+  schema: string;
+  data: string;
+}
+
+/** `faults` are the first few; `unusable` says why the schema could not be applied. */
+export type SchemaAnswer = { faults: AjvModule.ErrorObject[]; count: number } | { unusable: string };
+
+/**
+ * Checks one message after the other in a thread; says `ready` first.
+ *
+ * The thread evaluates this function's *source*: a thread loads plain JavaScript files only, and there is none when
+ * jest runs the TypeScript. So nothing outside of it may be used here except types, and modules by the paths that
+ * the owner resolved.
+ */
+export function schemaThread(load: (module: string) => unknown): void {
+  const thread = load('node:worker_threads') as typeof WorkerThreads;
+  const paths = thread.workerData as Record<'ajv' | 'ajv2020' | 'formats', string>;
+  const { Ajv } = load(paths.ajv) as typeof AjvModule;
+  const { Ajv2020 } = load(paths.ajv2020) as typeof Ajv2020Module;
+  const addFormats = (load(paths.formats) as typeof FormatsModule).default;
+
+  const FAULTS_SHOWN = 5;
+  const SCHEMAS_KEPT = 32;
+  const DRAFT_07 = 'http://json-schema.org/draft-07/schema';
+  // The judge of a dialect checks schemas against it and keeps nothing of them.
+  const dialects = new Map([
+    [DRAFT_07, { Dialect: Ajv, judge: new Ajv() }],
+    ['https://json-schema.org/draft/2020-12/schema', { Dialect: Ajv2020, judge: new Ajv2020() }],
+  ]);
+  // Senders use the same few schemas over and over, and compiling one costs milliseconds.
+  const compiled = new Map<string, AjvModule.ValidateFunction>();
+
+  function compile(text: string): AjvModule.ValidateFunction {
+    const schema = JSON.parse(text) as AjvModule.AnySchemaObject | boolean;
+    const named: unknown = typeof schema === 'object' ? schema.$schema : undefined;
+    const dialect = typeof named === 'string' ? named.replace(/#$/, '') : DRAFT_07;
+    const known = dialects.get(dialect);
+    if (!known) throw new Error(`$schema ${dialect} is neither draft-07 nor draft 2020-12`);
+    const { Dialect, judge } = known;
+    if (!judge.validateSchema(schema)) throw new Error(judge.errorsText(judge.errors, { dataVar: 'schema' }));
+    // Each has an instance of its own, as ajv keeps every `$id` it has seen; `strict` refuses what the standard allows.
+    const lenient = { strict: false, allErrors: true, meta: false, validateSchema: false } as const;
+    const ajv = new Dialect({ ...lenient, logger: false });
+    addFormats(ajv);
+    const check = ajv.compile(schema);
+    // It would answer with a promise, which is truthy.
+    if ('$async' in check) throw new Error('$async is not supported');
+    if (compiled.size >= SCHEMAS_KEPT) compiled.clear();
+    compiled.set(text, check);
+    return check;
+  }
+
+  function answer({ schema, data }: SchemaCheck): SchemaAnswer {
+    try {
+      const check = compiled.get(schema) ?? compile(schema);
+      const errors = check(JSON.parse(data)) ? [] : (check.errors ?? []);
+      return { faults: errors.slice(0, FAULTS_SHOWN), count: errors.length };
+    } catch (error) {
+      return { unusable: (error as Error).message };
+    }
+  }
+
+  const owner = thread.parentPort;
+  owner?.on('message', (check: SchemaCheck) => owner.postMessage(answer(check)));
+  owner?.postMessage('ready');
+}
