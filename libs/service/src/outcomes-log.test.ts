@@ -1,4 +1,8 @@
-import { InMemorySpanExporter, SimpleSpanProcessor, BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
+import {
+  InMemorySpanExporter,
+  SimpleSpanProcessor,
+  BasicTracerProvider,
+} from '@opentelemetry/sdk-trace-base';
 import { type Bus, connectBus, encodeHeaders } from '@tps/bus';
 import type { Outcome } from '@tps/contracts';
 import { NatsServer, sampleOutcome, waitFor } from '@tps/testkit';
@@ -23,7 +27,9 @@ afterAll(async () => {
 });
 
 /** A service that follows the log, and what it was told. */
-async function follow(spans = false): Promise<{ log: OutcomesLog; told: LoggedOutcome[]; registry: Registry }> {
+async function follow(
+  spans = false,
+): Promise<{ log: OutcomesLog; told: LoggedOutcome[]; registry: Registry }> {
   const told: LoggedOutcome[] = [];
   const registry = new Registry();
   const context = {
@@ -82,7 +88,9 @@ test('what cannot be read is counted and skipped', async () => {
   await publish({ no: 'array' });
   await publish([null, { ...sampleOutcome(), v: 99 }, sampleOutcome({ signal_id: 'readable' })]);
   expect(await log.caughtUp(5_000)).toBe(true);
-  expect(told.slice(before).map(({ outcome, index }) => [outcome.signal_id, index])).toEqual([['readable', 2]]);
+  expect(told.slice(before).map(({ outcome, index }) => [outcome.signal_id, index])).toEqual([
+    ['readable', 2],
+  ]);
   expect(await registry.metrics()).toContain('tps_outcomes_unreadable_total 4');
   await log.stop();
 });
@@ -99,7 +107,9 @@ test('one span for a live final outcome that counts, child of the worker, where 
     sampleOutcome({ signal_id: 'second' }),
     sampleOutcome({ signal_id: 'without parent' }),
   ];
-  const parents = outcomes.map((_, i) => `00-${TRACE}-${PARENT.slice(0, -1)}${i}-0${i === 1 ? 0 : 1}`).slice(0, 5);
+  const parents = outcomes
+    .map((_, i) => `00-${TRACE}-${PARENT.slice(0, -1)}${i}-0${i === 1 ? 0 : 1}`)
+    .slice(0, 5);
   await publish(outcomes, parents);
   expect(await log.caughtUp(5_000)).toBe(true);
   const spans = exporter.getFinishedSpans();

@@ -39,9 +39,7 @@ test('flow efficiency is work over work and waiting', () => {
 });
 
 test('markdown: one row a type and the total, all of the same width', () => {
-  const lines = String(render(reportOf(MIXED), 'markdown'))
-    .trimEnd()
-    .split('\n');
+  const lines = (render(reportOf(MIXED), 'markdown') as string).trimEnd().split('\n');
   const table = lines.filter((line) => line.startsWith('|'));
   expect(lines[0]).toBe('# Production report');
   expect(table).toHaveLength(2 + 4 + 1);
@@ -51,7 +49,7 @@ test('markdown: one row a type and the total, all of the same width', () => {
 });
 
 test('csv: a header, one row a type and the total', () => {
-  const rows = String(render(reportOf(MIXED), 'csv')).split('\r\n');
+  const rows = (render(reportOf(MIXED), 'csv') as string).split('\r\n');
   expect(rows[0]).toMatch(/^signal_type,produced,failed,yield_percent,first_pass_yield_percent,/);
   expect(rows[1]).toMatch(/^bad,1,1,50,50,/);
   expect(rows).toHaveLength(1 + 4 + 1 + 1);
