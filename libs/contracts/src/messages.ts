@@ -50,8 +50,11 @@ export interface CancelRequest {
   by?: string;
 }
 export type CancelReply =
-  { cancelled: true; outcome: Outcome } | /** `unavailable`: not every worker said that it has not started it; nothing was removed. */
-  { cancelled: false; reason: 'not_found' | 'started' | 'unavailable' };
+  | {
+      cancelled: true;
+      outcome: Outcome;
+    } /** `unavailable`: not every worker said that it has not started it; nothing was removed. */
+  | { cancelled: false; reason: 'not_found' | 'started' | 'unavailable' };
 
 /** Broadcast to workers: every worker answers, so that silence is not taken for "no". */
 export interface HoldsRequest {

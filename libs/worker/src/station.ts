@@ -2,7 +2,13 @@ import type { Span } from '@opentelemetry/api';
 import { type KvView, LEASE_MS } from '@tps/bus';
 import { type CircuitRecord, heldMs, type HoldsReply, type Outcome, parseLane } from '@tps/contracts';
 import { headersOf, type ServiceContext } from '@tps/service';
-import { type AttemptResult, type CompiledSignal, HandBackError, handlerContext, runAttempt } from './attempt';
+import {
+  type AttemptResult,
+  type CompiledSignal,
+  HandBackError,
+  handlerContext,
+  runAttempt,
+} from './attempt';
 import { acknowledge, giveBack, type Held, isOf, readSignal, renew, SUSPECT_HEADER, traceOf } from './held';
 import { historyOf, RecordsUnavailableError } from './history';
 import { Intake } from './intake';

@@ -49,7 +49,11 @@ export interface Step {
  * The circuit after an outcome, or null when it stays as it is. Pure: the same record, outcome and time give the same
  * answer on every replica.
  */
-export function afterOutcome(record: CircuitRecord, step: Step, settings: CircuitSettings): CircuitRecord | null {
+export function afterOutcome(
+  record: CircuitRecord,
+  step: Step,
+  settings: CircuitSettings,
+): CircuitRecord | null {
   const { outcome, seq, failures } = step;
   if (seq <= record.log_seq) return null;
   const verdict = verdictOf(outcome);
@@ -71,7 +75,10 @@ export function grantTrial(
   record: CircuitRecord,
   { workerId, timeoutMs, now }: { workerId: string; timeoutMs: number; now: Date },
 ): CircuitRecord | null {
-  if (circuitState(record, now.getTime()) !== 'HalfOpen' || (record.trial?.worker_id && trialRuns(record, now))) {
+  if (
+    circuitState(record, now.getTime()) !== 'HalfOpen' ||
+    (record.trial?.worker_id && trialRuns(record, now))
+  ) {
     return null;
   }
   const deadline = new Date(now.getTime() + timeoutMs + TRIAL_GRACE_MS).toISOString();

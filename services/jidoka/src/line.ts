@@ -47,7 +47,12 @@ export class Lines {
       if (admitted) return { ok: true };
     }
     const left = record.until ? Date.parse(record.until) - Date.now() : 0;
-    return { ok: false, code: 'CIRCUIT_OPEN', reason: record.reason, retry_after_ms: Math.max(left, SOON_MS) };
+    return {
+      ok: false,
+      code: 'CIRCUIT_OPEN',
+      reason: record.reason,
+      retry_after_ms: Math.max(left, SOON_MS),
+    };
   }
 
   async trial({ signal_type, worker_id }: TrialRequest): Promise<TrialGrant> {

@@ -42,7 +42,8 @@ async function start(context: ServiceContext<JidokaConfig>): Promise<RunningServ
   );
   const outcomes = await OutcomesLog.open(context, {
     sinceMs: REBUILD_MS,
-    onOutcome: (logged) => void lines.onOutcome(logged).catch((error: unknown) => log.error('circuit', { error })),
+    onOutcome: (logged) =>
+      void lines.onOutcome(logged).catch((error: unknown) => log.error('circuit', { error })),
   });
 
   context.endpoint<AdmitRequest[], typeof ALL_FINE | AdmitVerdict[]>(
@@ -74,7 +75,11 @@ async function start(context: ServiceContext<JidokaConfig>): Promise<RunningServ
   };
 }
 
-function startSpan({ tracer }: ServiceContext, request: AdmitRequest, parent: ReturnType<typeof contextFrom>): Span {
+function startSpan(
+  { tracer }: ServiceContext,
+  request: AdmitRequest,
+  parent: ReturnType<typeof contextFrom>,
+): Span {
   const attributes = { 'tps.signal.id': request.id, 'tps.signal.type': request.signal_type };
   return tracer.startSpan(SPANS.jidoka, { kind: SpanKind.SERVER, attributes }, parent);
 }

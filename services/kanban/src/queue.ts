@@ -67,7 +67,12 @@ export class Queue {
     let booked = 0;
     for await (const { name, num_pending, num_ack_pending } of jsm.consumers.list(stream)) {
       const { type, priority } = parseLane(name);
-      lanes[laneName(type, priority)] = { type, priority, waiting: num_pending, in_progress: num_ack_pending };
+      lanes[laneName(type, priority)] = {
+        type,
+        priority,
+        waiting: num_pending,
+        in_progress: num_ack_pending,
+      };
       booked += num_pending + num_ack_pending;
     }
     const { state } = await jsm.streams.info(stream);

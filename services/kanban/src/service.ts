@@ -33,7 +33,10 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
   const onError = (error: unknown): void => void log.error('bucket', { error });
 
   await ensureStream(bus, 'kanban', { replicas, kanbanMaxMessages: hardLimit(buffer) });
-  await ensureStream(bus, 'outcomes', { replicas, outcomesMaxAgeMs: config.TPS_OUTCOMES_MAX_AGE * 3_600_000 });
+  await ensureStream(bus, 'outcomes', {
+    replicas,
+    outcomesMaxAgeMs: config.TPS_OUTCOMES_MAX_AGE * 3_600_000,
+  });
   await ensureStream(bus, 'dead', { replicas });
   const types = await KvView.open<TypeRecord>(bus, buckets.types, {
     replicas,
@@ -56,7 +59,9 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
 
   context.endpoint('enqueue', subjects.enqueue, enqueue.handle.bind(enqueue));
   context.endpoint<FindRequest, FindReply>('find', subjects.find, ({ id }) => withdrawal.find(id));
-  context.endpoint<CancelRequest, CancelReply>('cancel', subjects.cancel, ({ id, by }) => withdrawal.cancel(id, by));
+  context.endpoint<CancelRequest, CancelReply>('cancel', subjects.cancel, ({ id, by }) =>
+    withdrawal.cancel(id, by),
+  );
   exposeMetrics(context, queue);
 
   const tick = async (): Promise<void> => {

@@ -86,7 +86,9 @@ export class Withdrawal {
     if (!complete) return 'unavailable';
     await before?.();
     const jsm = await managerOf(bus);
-    const deleted = await jsm.streams.deleteMessage(bus.names.streams.kanban, waiting.seq, false).catch(() => false);
+    const deleted = await jsm.streams
+      .deleteMessage(bus.names.streams.kanban, waiting.seq, false)
+      .catch(() => false);
     if (!deleted) return 'not_found';
     const { signal, traceparent } = waiting;
     const id = `withdrawn:${signal.id}:${signal.run}`;
@@ -95,7 +97,10 @@ export class Withdrawal {
     return 'removed';
   }
 
-  private async askWorkers(subject: string, id: string): Promise<{ answers: HoldsReply[]; complete: boolean }> {
+  private async askWorkers(
+    subject: string,
+    id: string,
+  ): Promise<{ answers: HoldsReply[]; complete: boolean }> {
     const workers = this.fleet.of('worker').length;
     const answers: HoldsReply[] = [];
     if (workers === 0) return { answers, complete: true };

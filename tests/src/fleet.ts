@@ -1,0 +1,162 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { freePorts, waitFor } from '@tps/testkit';
+
+const CLI = resolve(__dirname, '../../deploy/local/dist/cli.js');
+const SERVICES = 8;
+
+export interface Answer<T = Record<string, unknown>> {
+  status: number;
+  headers: Headers;
+  body: T;
+}
+
+export interface SignalAnswer {
+  success: boolean | null;
+  status: string;
+  signal_id: string;
+  message: string;
+  trace_id: string;
+  duration_ms: number;
+  result?: unknown;
+  code?: string;
+}
+
+interface State {
+  parts: { name: string; pid: number | null; ready?: boolean }[];
+}
+
+/** A whole fleet from built code, started by the local runtime as a user would, on ports and with data of its own. */
+export class Fleet {
+  private constructor(
+    readonly home: string,
+    readonly url: string,
+    private readonly env: NodeJS.ProcessEnv,
+  ) {}
+
+  static async start(variables: Record<string, string> = {}): Promise<Fleet> {
+    const home = await mkdtemp(join(tmpdir(), 'tps-fleet-'));
+    const [nats, monitor, http, metrics] = await freePorts(4);
+    const base = await portBlock();
+    const env = {
+      ...process.env,
+      TPS_HOME: home,
+      NATS_URL: `nats://127.0.0.1:${nats}`,
+      TPS_NATS_MONITOR_PORT: String(monitor),
+      HTTP_PORT: String(http),
+      METRICS_PORT: String(metrics),
+      TPS_METRICS_BASE_PORT: String(base),
+      TPS_RABBITMQ: 'off',
+      TPS_CHAOS: '1',
+      ...variables,
+    };
+    const fleet = new Fleet(home, `http://127.0.0.1:${http}`, env);
+    await fleet.run('up');
+    return fleet;
+  }
+
+  async stop(): Promise<void> {
+    await this.run('down');
+    await rm(this.home, { recursive: true, force: true });
+  }
+
+  /** Runs a command of the local runtime; fails with what it printed. */
+  run(command: string): Promise<string> {
+    return new Promise((done, reject) => {
+      const child = spawn(process.execPath, [CLI, command], {
+        env: this.env,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      let output = '';
+      child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+      child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+      child.on('error', reject);
+      child.on('exit', (code) =>
+        code === 0 ? done(output) : reject(new Error(`${command} ended with ${code}:\n${output}`)),
+      );
+    });
+  }
+
+  /** Process id of a part, such as `worker-1`. */
+  async pid(name: string): Promise<number> {
+    const state = JSON.parse(await readFile(join(this.home, 'run/state.json'), 'utf8')) as State;
+    const pid = state.parts.find((part) => part.name === name)?.pid;
+    if (!pid) throw new Error(`${name} does not run: ${JSON.stringify(state)}`);
+    return pid;
+  }
+
+  /** Ends a part by SIGKILL; the local runtime starts it again. */
+  async kill(name: string): Promise<void> {
+    process.kill(await this.pid(name), 'SIGKILL');
+  }
+
+  async get<T = Record<string, unknown>>(
+    path: string,
+    headers: Record<string, string> = {},
+  ): Promise<Answer<T>> {
+    return answerOf<T>(await fetch(this.url + path, { headers, signal: AbortSignal.timeout(15_000) }));
+  }
+
+  async remove<T = Record<string, unknown>>(path: string): Promise<Answer<T>> {
+    return answerOf<T>(
+      await fetch(this.url + path, { method: 'DELETE', signal: AbortSignal.timeout(15_000) }),
+    );
+  }
+
+  async post(
+    signal_type: string,
+    payload: object,
+    options: { headers?: Record<string, string>; priority?: number; timeout_ms?: number } = {},
+  ): Promise<Answer<SignalAnswer>> {
+    const { headers = {}, ...rest } = options;
+    const response = await fetch(`${this.url}/signal`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify({ signal_type, payload, ...rest }),
+      signal: AbortSignal.timeout(60_000),
+    });
+    return answerOf<SignalAnswer>(response);
+  }
+
+  /** Accepts a signal without waiting for it. */
+  async send(signal_type: string, payload: object, headers: Record<string, string> = {}): Promise<string> {
+    const answer = await this.post(signal_type, payload, {
+      headers: { prefer: 'respond-async', ...headers },
+    });
+    if (answer.status !== 202)
+      throw new Error(`not accepted: ${answer.status} ${JSON.stringify(answer.body)}`);
+    return answer.body.signal_id;
+  }
+
+  async healthy(limitMs = 20_000): Promise<void> {
+    await waitFor('the fleet to be healthy', async () => (await this.get('/health')).body.healthy === true, {
+      limitMs,
+    });
+  }
+}
+
+/** Consecutive ports for the services' probes. */
+async function portBlock(): Promise<number> {
+  return waitFor('a block of free ports', async () => {
+    const [first] = await freePorts(1);
+    const wanted = Array.from({ length: SERVICES * 2 }, (_, i) => first! + i);
+    const { createServer } = await import('node:net');
+    for (const port of wanted) {
+      const free = await new Promise<boolean>((done) => {
+        const server = createServer();
+        server.once('error', () => done(false));
+        server.listen(port, '127.0.0.1', () => server.close(() => done(true)));
+      });
+      if (!free) return null;
+    }
+    return first;
+  });
+}
+
+async function answerOf<T>(response: Response): Promise<Answer<T>> {
+  const text = await response.text();
+  const json = /json/.test(response.headers.get('content-type') ?? '');
+  return { status: response.status, headers: response.headers, body: (json ? JSON.parse(text) : text) as T };
+}
