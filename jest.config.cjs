@@ -4,12 +4,12 @@ const common = {
   transform: { '\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } } }] },
   moduleNameMapper: { '^@tps/(contracts|bus|service|worker|testkit)$': '<rootDir>/libs/$1/src/index.ts' },
   modulePathIgnorePatterns: ['<rootDir>/.*/dist/', '<rootDir>/.tps/'],
-  testTimeout: 30_000,
 };
 
 module.exports = {
   // Two cores are the smallest machine this must pass on; every worker may hold a nats-server.
   maxWorkers: 2,
+  testTimeout: 30_000,
   projects: [
     {
       ...common,

@@ -100,6 +100,7 @@ describe('the line', () => {
   });
 
   test('figures count each signal once and keep the sender out of the error rate', async () => {
+    await waitFor('the line to be idle', async () => (await fleet.get('/health')).body.queue_depth === 0);
     const { body: before } = await fleet.get<Record<string, number>>('/metrics');
     await fleet.post('validate', { data: 1 });
     await fleet.post('validate', {});

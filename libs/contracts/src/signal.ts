@@ -133,3 +133,6 @@ export interface TypeRecord {
   retry: RetryPolicy;
   registered_at: string;
 }
+
+/** Header of a work message that may have run before: it is looked up in the records before it runs. */
+export const SUSPECT_HEADER = 'tps-suspect';

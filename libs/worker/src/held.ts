@@ -1,6 +1,6 @@
 import type { Msg } from '@nats-io/transport-node';
 import { type DeliveryInfo, headerValues } from '@tps/bus';
-import { parseLane, type Signal } from '@tps/contracts';
+import { type CircuitRecord, heldMs, parseLane, type Signal } from '@tps/contracts';
 import type { TraceHeaders } from '@tps/service';
 import type { Delivered } from './lanes';
 
@@ -27,9 +27,6 @@ export interface Held {
   epoch?: number;
 }
 
-/** Says that a message may have been delivered before under another delivery count. */
-export const SUSPECT_HEADER = 'tps-suspect';
-
 const encoder = new TextEncoder();
 const ACK = encoder.encode('+ACK');
 const IN_PROGRESS = encoder.encode('+WPI');
@@ -39,6 +36,11 @@ export function traceOf(msg: Msg): TraceHeaders | undefined {
   if (!traceparent) return undefined;
   const tracestate = headerValues(msg.headers, 'tracestate')[0];
   return tracestate ? { traceparent, tracestate } : { traceparent };
+}
+
+/** When the signal's own time is up; it stands still while its line is stopped. */
+export function deadlineOf({ signal, info }: Held, circuit: CircuitRecord | undefined): number {
+  return Date.parse(signal.created_at) + signal.timeout_ms + heldMs(circuit, info.storedAtMs, Date.now());
 }
 
 /** Removes the message from the stream. Lost while disconnected: then it comes again, as a suspect. */

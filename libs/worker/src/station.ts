@@ -1,6 +1,6 @@
 import type { Span } from '@opentelemetry/api';
 import { type KvView, LEASE_MS } from '@tps/bus';
-import { type CircuitRecord, heldMs, type HoldsReply, type Outcome, parseLane } from '@tps/contracts';
+import { type CircuitRecord, type HoldsReply, type Outcome, parseLane, SUSPECT_HEADER } from '@tps/contracts';
 import { headersOf, type ServiceContext } from '@tps/service';
 import {
   type AttemptResult,
@@ -9,13 +9,14 @@ import {
   handlerContext,
   runAttempt,
 } from './attempt';
-import { acknowledge, giveBack, type Held, isOf, readSignal, renew, SUSPECT_HEADER, traceOf } from './held';
+import { acknowledge, deadlineOf, giveBack, type Held, isOf, readSignal, renew, traceOf } from './held';
 import { historyOf, RecordsUnavailableError } from './history';
 import { Intake } from './intake';
 import type { Delivered } from './lanes';
 import { conclude, type Conclusion, outcomeOf, returned } from './outcome';
 import { Pace } from './pace';
 import type { Recorded, Recorder } from './recorder';
+import { Refusals } from './refusals';
 import type { LevelSequence } from './sequence';
 import { endSpan, startSpan } from './span';
 import { claimTrial } from './trial';
@@ -36,7 +37,6 @@ const LATER_MS = 1_000;
 /** At the end of a trial that was refused or failed: those that never failed come first. */
 const AFTER_TRIAL_MS = 3_000;
 const MAX_BACKLOG = 512;
-const REFUSED_MS = 60_000;
 const NO_TRACE = { traceparent: '' };
 
 /**
@@ -50,7 +50,7 @@ export class Station {
   started = 0;
   private readonly held = new Set<Held>();
   private readonly running = new Set<Held>();
-  private readonly refused = new Map<string, number>();
+  private readonly refused = new Refusals();
   private readonly pace: Pace;
   private readonly renewal: NodeJS.Timeout;
   private stopping = false;
@@ -93,7 +93,7 @@ export class Station {
   refuseSignal(id: string): HoldsReply {
     const answer = this.holds(id);
     if (answer.state === 'started') return answer;
-    this.refused.set(id, Date.now() + REFUSED_MS);
+    this.refused.add(id);
     // Its message is about to be deleted; without a lease renewal nothing else happens to it here.
     this.intake.withdrawSignal((delivered) => isOf(delivered, id));
     return answer;
@@ -192,9 +192,7 @@ export class Station {
       attempt = history.attempt;
     }
     const definition = definitions.get(signal.signal_type) as CompiledSignal;
-    const record = circuits.get(signal.signal_type);
-    const deadlineMs =
-      Date.parse(signal.created_at) + signal.timeout_ms + heldMs(record, info.storedAtMs, Date.now());
+    const deadlineMs = deadlineOf(held, circuits.get(signal.signal_type));
     const started = { atMs: Date.now(), clock: performance.now() };
     this.started += 1;
     const span = startSpan(context.tracer, held, attempt);
@@ -298,9 +296,8 @@ export class Station {
   }
 
   private renewAll(): void {
-    const now = Date.now();
     for (const held of this.held) renew(held.msg);
     for (const { msg } of this.intake.arrived()) renew(msg);
-    for (const [id, until] of this.refused) if (until < now) this.refused.delete(id);
+    this.refused.sweep();
   }
 }

@@ -14,6 +14,8 @@ export class Queue {
   /** Messages that no lane counts: work that no pull would ever get. */
   stranded = 0;
   firstSeq = 0;
+  /** Per lane: every message up to this sequence was acknowledged. */
+  ackFloors = new Map<string, number>();
   private messages = 0;
   private added = 0;
   private readonly addedOfType = new Map<string, number>();
@@ -64,8 +66,10 @@ export class Queue {
     const jsm = await managerOf(this.bus);
     const stream = this.bus.names.streams.kanban;
     const lanes: Record<string, LaneStatus> = {};
+    const ackFloors = new Map<string, number>();
     let booked = 0;
-    for await (const { name, num_pending, num_ack_pending } of jsm.consumers.list(stream)) {
+    for await (const { name, num_pending, num_ack_pending, ack_floor } of jsm.consumers.list(stream)) {
+      ackFloors.set(name, ack_floor.stream_seq);
       const { type, priority } = parseLane(name);
       lanes[laneName(type, priority)] = {
         type,
@@ -77,6 +81,7 @@ export class Queue {
     }
     const { state } = await jsm.streams.info(stream);
     this.lanes = lanes;
+    this.ackFloors = ackFloors;
     this.messages = state.messages;
     this.firstSeq = state.first_seq;
     this.stranded = this.added === addedBefore ? Math.max(0, state.messages - booked) : this.stranded;

@@ -17,6 +17,7 @@ import { type KanbanConfig, variables } from './config';
 import { Deadlines } from './deadlines';
 import { Enqueue } from './enqueue';
 import { Queue } from './queue';
+import { Rescue } from './rescue';
 import { Withdrawal } from './withdrawal';
 
 const TICK_MS = 1_000;
@@ -50,6 +51,7 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
   const withdrawal = new Withdrawal(context, fleet);
   const deadlines = new Deadlines(bus, (type) => circuits.get(type));
   await Promise.all([queue.refresh(), deadlines.load()]);
+  const rescue = new Rescue(context, queue);
   const enqueue = new Enqueue(
     context,
     queue,
@@ -69,22 +71,25 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
     announce(context, enqueue, queue);
     await queue.refreshIfBusy();
     await expire(deadlines, queue, withdrawal);
+    await rescue.tick();
     // Behind one message that stays for long, finished ones gather here: read afresh what is left.
     if (deadlines.size > 2 * hardLimit(buffer)) await deadlines.load();
   };
   const stopTicking = everySecond(tick, (error) => log.warn('housekeeping failed', { error }));
   return {
     vitals: () => ({ queue_depth: queue.depth, buffer }),
-    board: async (): Promise<KanbanBoard> => {
-      await queue.refresh();
-      const { depth, lanes, stranded } = queue;
-      return { v: WIRE_VERSION, queue_depth: depth, buffer, lanes, stranded };
-    },
+    board: () => board(queue, buffer),
     stop: async () => {
       await stopTicking();
       for (const view of [fleet, types, circuits]) view.close();
     },
   };
+}
+
+async function board(queue: Queue, buffer: number): Promise<KanbanBoard> {
+  await queue.refresh();
+  const { depth, lanes, stranded } = queue;
+  return { v: WIRE_VERSION, queue_depth: depth, buffer, lanes, stranded };
 }
 
 async function expire(deadlines: Deadlines, queue: Queue, withdrawal: Withdrawal): Promise<void> {

@@ -1,0 +1,92 @@
+import type { StoredMsg } from '@nats-io/jetstream';
+import { encodeHeaders, headerValues, managerOf } from '@tps/bus';
+import { laneName, type LookupReply, type LookupRequest, type Signal, SUSPECT_HEADER } from '@tps/contracts';
+import type { ServiceContext } from '@tps/service';
+import type { Queue } from './queue';
+
+const LOOKUP_LIMIT_MS = 2_000;
+const AT_ONCE = 100;
+/** So many readings in a row must say so: between two requests the books may differ by what is under way. */
+const SURE_AFTER = 3;
+
+interface Stranded {
+  signal: Signal;
+  message: StoredMsg;
+}
+
+/**
+ * A broker that is killed may come back with messages in the stream that their lane has acknowledged already: the
+ * lane's books were saved, the removal was not. No pull ever gets them, and they take up the buffer. Those with a
+ * final outcome are removed; should one have none, it is queued again as a suspect before it is removed.
+ */
+export class Rescue {
+  rescued = 0;
+  private seen = 0;
+
+  constructor(
+    private readonly context: ServiceContext,
+    private readonly queue: Queue,
+  ) {}
+
+  async tick(): Promise<void> {
+    this.seen = this.queue.stranded > 0 ? this.seen + 1 : 0;
+    if (this.seen < SURE_AFTER) return;
+    this.seen = 0;
+    const stranded = await this.find();
+    if (stranded.length === 0) return;
+    const finished = await this.finished(stranded.map(({ signal }) => signal));
+    this.context.log.warn('messages without a lane', { count: stranded.length, finished: finished.size });
+    for (const { signal, message } of stranded) {
+      if (!finished.has(`${signal.id}:${signal.run}`)) await this.queueAgain(message);
+      const jsm = await managerOf(this.context.bus);
+      await jsm.streams.deleteMessage(this.context.bus.names.streams.kanban, message.seq, false);
+      this.rescued += 1;
+    }
+  }
+
+  /** Messages at or below the acknowledged floor of their lane, the oldest first. */
+  private async find(): Promise<Stranded[]> {
+    const { bus } = this.context;
+    const jsm = await managerOf(bus);
+    const highest = Math.max(0, ...this.queue.ackFloors.values());
+    const found: Stranded[] = [];
+    let seq = this.queue.firstSeq;
+    while (seq <= highest && found.length < AT_ONCE) {
+      const query = { seq, next_by_subj: '>' };
+      const message = await jsm.direct.getMessage(bus.names.streams.kanban, query).catch(() => null);
+      if (!message) break;
+      seq = message.seq + 1;
+      const signal = message.json<Signal>();
+      const floor = this.queue.ackFloors.get(laneName(signal.signal_type, signal.priority)) ?? 0;
+      if (message.seq <= floor) found.push({ signal, message });
+    }
+    return found;
+  }
+
+  /** @throws when the records do not answer: then nothing is touched */
+  private async finished(signals: Signal[]): Promise<Set<string>> {
+    const { nc, names } = this.context.bus;
+    const request: LookupRequest = { ids: [...new Set(signals.map(({ id }) => id))] };
+    const reply = await nc.request(names.subjects.lookup, JSON.stringify(request), {
+      timeout: LOOKUP_LIMIT_MS,
+    });
+    const { records, left_out } = reply.json<LookupReply>();
+    if (left_out?.length) this.context.log.info('records left out of one answer', { count: left_out.length });
+    const finals = records.flatMap(({ outcomes }) => outcomes.filter((outcome) => outcome.final));
+    return new Set(finals.map(({ signal_id, run }) => `${signal_id}:${run}`));
+  }
+
+  private async queueAgain(message: StoredMsg): Promise<void> {
+    const entries: [string, string][] = [
+      ['Nats-Msg-Id', `rescue:${message.seq}:${message.time.getTime()}`],
+      [SUSPECT_HEADER, '1'],
+    ];
+    for (const name of ['traceparent', 'tracestate']) {
+      const value = headerValues(message.header, name)[0];
+      if (value) entries.push([name, value]);
+    }
+    await this.context.bus.publisher.publish(message.subject, message.data, {
+      headers: encodeHeaders(entries),
+    });
+  }
+}
