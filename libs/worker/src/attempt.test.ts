@@ -1,0 +1,105 @@
+import { type TSchema, Type } from '@sinclair/typebox';
+import { type CompiledSignal, HandBackError, runAttempt, type AttemptResult } from './attempt';
+import type { HandlerContext } from './definition';
+import { DefectError, RejectedError } from './failure';
+
+const HOUR_MS = 3_600_000;
+
+function compiled(run: CompiledSignal['run'], given: Partial<CompiledSignal> = {}): CompiledSignal {
+  const output: TSchema = Type.Unknown();
+  return { name: 'demo', output, timeoutMs: 1_000, checkOutput: () => null, run, ...given };
+}
+const forever = (): Promise<never> => new Promise(() => undefined);
+
+function attempt(
+  definition: CompiledSignal,
+  { abort = new AbortController(), leftMs = HOUR_MS } = {},
+): Promise<AttemptResult> {
+  const context = { abort: abort.signal } as unknown as HandlerContext;
+  return runAttempt(definition, { n: 1 }, context, { abort, deadlineMs: Date.now() + leftMs });
+}
+
+it('gives the input to the handler and its result back, whether it is asynchronous or not', async () => {
+  expect(await attempt(compiled((input) => input))).toEqual({ ok: true, result: { n: 1 } });
+  expect(await attempt(compiled(async () => undefined))).toEqual({ ok: true, result: undefined });
+});
+
+it.each([
+  ['a plain error', new Error('down'), 'transient'],
+  ['something that is no error', 'boom', 'transient'],
+  ['a programming error', new TypeError('x is not a function'), 'defect'],
+  [
+    'an unreachable host of fetch()',
+    new TypeError('fetch failed', { cause: new Error('ECONNREFUSED') }),
+    'transient',
+  ],
+  ['a DefectError', new DefectError('broken'), 'defect'],
+  ['a RejectedError', new RejectedError('no such task'), 'rejected'],
+])('classifies %s', async (_, thrown, errorClass) => {
+  const result = await attempt(
+    compiled(() => {
+      throw thrown;
+    }),
+  );
+  expect(result).toMatchObject({ ok: false, errorClass });
+});
+
+it('ends an attempt that takes longer than its type may, as transient, and aborts the handler', async () => {
+  const abort = new AbortController();
+  const result = await attempt(compiled(forever, { timeoutMs: 20 }), { abort });
+  expect(result).toMatchObject({ ok: false, errorClass: 'transient', message: 'no result within 20 ms' });
+  expect(abort.signal.aborted).toBe(true);
+});
+
+it('ends an attempt at the deadline of its signal, as capacity', async () => {
+  expect(await attempt(compiled(forever), { leftMs: 20 })).toMatchObject({
+    ok: false,
+    errorClass: 'capacity',
+  });
+});
+
+it('throws when it is to be handed back', async () => {
+  const abort = new AbortController();
+  const running = attempt(compiled(forever), { abort });
+  abort.abort(new HandBackError('the worker stops'));
+  await expect(running).rejects.toThrow(HandBackError);
+});
+
+it('takes a result outside of the schema, one too large and one that is no JSON for defects', async () => {
+  const circular: Record<string, unknown> = {};
+  circular.self = circular;
+  const faulty = [
+    compiled(() => 1, { checkOutput: () => 'result must be string' }),
+    compiled(() => 'x'.repeat(300 * 1024)),
+    compiled(() => circular),
+  ];
+  for (const definition of faulty) {
+    expect(await attempt(definition)).toMatchObject({ ok: false, errorClass: 'defect' });
+  }
+});
+
+it('cuts a long message and never leaves it empty', async () => {
+  const failing = (message: string): Promise<AttemptResult> =>
+    attempt(
+      compiled(() => {
+        throw new Error(message);
+      }),
+    );
+  expect(await failing('x'.repeat(5_000))).toMatchObject({ message: 'x'.repeat(1_000) });
+  expect(await failing('')).toMatchObject({ message: 'unnamed error' });
+});
+
+it('gives errors of one cause one fingerprint, whatever varies in their message', async () => {
+  const failing = (message: string): Error => new Error(message);
+  const prints: string[] = [];
+  for (const message of ['order 17 at 0xff', 'order 4711 at 0x1', 'customer 17']) {
+    const result = await attempt(
+      compiled(() => {
+        throw failing(message);
+      }),
+    );
+    if (!result.ok) prints.push(result.fingerprint);
+  }
+  expect(prints[0]).toBe(prints[1]);
+  expect(prints[0]).not.toBe(prints[2]);
+});
