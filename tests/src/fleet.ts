@@ -33,7 +33,8 @@ export class Fleet {
   private constructor(
     readonly home: string,
     readonly url: string,
-    private readonly env: NodeJS.ProcessEnv,
+    /** For commands that are to reach this fleet and no other. */
+    readonly environment: NodeJS.ProcessEnv,
   ) {}
 
   static async start(variables: Record<string, string> = {}): Promise<Fleet> {
@@ -66,7 +67,7 @@ export class Fleet {
   run(command: string): Promise<string> {
     return new Promise((done, reject) => {
       const child = spawn(process.execPath, [CLI, command], {
-        env: this.env,
+        env: this.environment,
         stdio: ['ignore', 'pipe', 'pipe'],
       });
       let output = '';

@@ -80,14 +80,27 @@ type Env = Record<string, string | undefined>;
 export function loadConfig<P extends TProperties>(variables: P, env: Env): ConfigOf<P> & CommonConfig {
   const properties: Record<string, TSchema> = { ...commonVariables, ...variables };
   const given: Record<string, unknown> = {};
-  for (const key of Object.keys(properties)) if (env[key]) given[key] = env[key];
-  if (!given.LOG_LEVEL && env.RUST_LOG) given.LOG_LEVEL = levelOf(env.RUST_LOG);
+  for (const key of Object.keys(properties)) {
+    const name = nameOf(key, env);
+    if (env[name]) given[key] = name === 'RUST_LOG' ? levelOf(env[name]) : env[name];
+  }
   const check = new Ajv({ coerceTypes: true, useDefaults: true, strict: false }).compile({
     type: 'object',
     properties,
   });
   if (!check(given)) throw new ConfigError(explain(check.errors?.[0], env, properties));
   return Object.freeze(given) as ConfigOf<P> & CommonConfig;
+}
+
+/** Other names that the original guide has for a variable; its own name wins. */
+const ALIASES: Readonly<Record<string, string>> = {
+  LOG_LEVEL: 'RUST_LOG',
+  TPS_KANBAN_BUFFER: 'KANBAN_BUFFER',
+};
+
+function nameOf(key: string, env: Env): string {
+  const alias = ALIASES[key];
+  return alias && !env[key] && env[alias] ? alias : key;
 }
 
 /** `RUST_LOG` may hold directives (`info,tps=debug`): the first bare level counts. */
@@ -104,7 +117,7 @@ function levelOf(rustLog: string): string {
 
 function explain(error: ErrorObject | undefined, env: Env, properties: Record<string, TSchema>): string {
   const key = error?.instancePath.slice(1) ?? '';
-  const variable = key === 'LOG_LEVEL' && !env.LOG_LEVEL ? 'RUST_LOG' : key;
+  const variable = nameOf(key, env);
   return `${variable}=${env[variable] ?? ''} is not allowed: must be ${allowed((properties[key] ?? {}) as Rule)}`;
 }
 

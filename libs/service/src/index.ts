@@ -6,6 +6,7 @@ export {
   type ConfigOf,
   loadConfig,
 } from './config';
+export { fleetVariables } from './fleet-variables';
 export { BEAT_MS, FleetView, SILENT_MS, type Station } from './fleet-view';
 export { Generations } from './generations';
 export type { Logger } from './logger';

@@ -14,6 +14,7 @@ import {
 } from '@tps/contracts';
 import {
   type ConfigOf,
+  fleetVariables,
   type RunningService,
   runService,
   type ServiceContext,
@@ -29,12 +30,7 @@ import { LevelSequence } from './sequence';
 import { Station } from './station';
 
 export const workerVariables = {
-  TPS_NUM_WORKERS: Type.Integer({
-    default: 4,
-    minimum: 1,
-    maximum: 512,
-    description: 'slots of one worker process: signals it works on at once',
-  }),
+  TPS_NUM_WORKERS: fleetVariables.TPS_NUM_WORKERS,
   TPS_MAX_ATTEMPTS: Type.Integer({
     default: 3,
     minimum: 1,

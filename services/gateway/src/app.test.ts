@@ -152,7 +152,7 @@ describe('access', () => {
     const rig = await startRig({ AUTH_ENABLED: 'true', AUTH_TOKEN: 'secret' });
     for (const authorization of ['', 'Bearer', 'Bearer wrong', 'Basic secret']) {
       for (const refused of [rig.http.post('/signal').send(body), rig.http.get('/info')]) {
-        const { status, headers, body: problem } = await refused.set('authorization', authorization);
+        const { status, headers, body: problem } = await refused.set({ authorization });
         expect({ status, problem: problem as object }).toMatchObject({
           status: 401,
           problem: { code: 'UNAUTHORIZED' },
@@ -160,7 +160,7 @@ describe('access', () => {
         expect(headers['www-authenticate']).toMatch(/^Bearer/);
       }
     }
-    expect((await rig.http.post('/signal').set('authorization', 'Bearer secret').send(body)).status).toBe(
+    expect((await rig.http.post('/signal').set({ authorization: 'Bearer secret' }).send(body)).status).toBe(
       202,
     );
     for (const open of ['/', '/health', '/openapi.json']) expect((await rig.http.get(open)).status).toBe(200);

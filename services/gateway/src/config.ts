@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox';
-import { type CommonConfig, ConfigError, type ConfigOf } from '@tps/service';
+import { type CommonConfig, ConfigError, type ConfigOf, fleetVariables } from '@tps/service';
 
 export const gatewayVariables = {
   HTTP_PORT: Type.Integer({
@@ -22,12 +22,8 @@ export const gatewayVariables = {
     maximum: 10,
     description: 'reverse proxies in front, whose `X-Forwarded-For` entries tell clients apart',
   }),
-  // What other services run by, and `GET /info` shows.
-  TPS_NUM_WORKERS: Type.Integer({ default: 4, minimum: 1, description: 'slots of one worker process' }),
-  TPS_HEIJUNKA_POOL: Type.Integer({ default: 1, minimum: 1, description: 'worker processes' }),
-  TPS_KANBAN_BUFFER: Type.Integer({ default: 1000, minimum: 1, description: 'accepted and unfinished' }),
-  TPS_CB_THRESHOLD: Type.Integer({ default: 5, minimum: 1, description: 'failures that open a circuit' }),
-  TPS_CB_TIMEOUT: Type.Integer({ default: 30, minimum: 1, description: 'seconds until the first trial' }),
+  // Shown by `/info`; others act on them.
+  ...fleetVariables,
 };
 
 export type GatewayConfig = ConfigOf<typeof gatewayVariables> & CommonConfig;

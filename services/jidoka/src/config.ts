@@ -1,19 +1,6 @@
-import { Type } from '@sinclair/typebox';
-import { type ConfigOf, outcomesVariables } from '@tps/service';
+import { type ConfigOf, fleetVariables, outcomesVariables } from '@tps/service';
 
-export const variables = {
-  ...outcomesVariables,
-  TPS_CB_THRESHOLD: Type.Integer({
-    default: 5,
-    minimum: 1,
-    maximum: 1000,
-    description: 'consecutive failed attempts that open the circuit of a signal type',
-  }),
-  TPS_CB_TIMEOUT: Type.Number({
-    default: 30,
-    minimum: 0.1,
-    maximum: 86_400,
-    description: 'seconds before an open circuit lets a trial through; doubles up to 8 times this',
-  }),
-};
+const { TPS_CB_THRESHOLD, TPS_CB_TIMEOUT } = fleetVariables;
+
+export const variables = { ...outcomesVariables, TPS_CB_THRESHOLD, TPS_CB_TIMEOUT };
 export type JidokaConfig = ConfigOf<typeof variables>;

@@ -1,13 +1,6 @@
-import { Type } from '@sinclair/typebox';
-import { type ConfigOf, outcomesVariables } from '@tps/service';
+import { type ConfigOf, fleetVariables, outcomesVariables } from '@tps/service';
 
-export const variables = {
-  ...outcomesVariables,
-  TPS_KANBAN_BUFFER: Type.Integer({
-    default: 1000,
-    minimum: 1,
-    maximum: 1_000_000,
-    description: 'signals that may be accepted and unfinished',
-  }),
-};
+const { TPS_KANBAN_BUFFER } = fleetVariables;
+
+export const variables = { ...outcomesVariables, TPS_KANBAN_BUFFER };
 export type KanbanConfig = ConfigOf<typeof variables>;

@@ -12,7 +12,7 @@ describe('/signal/:id', () => {
 
   async function queued(): Promise<string> {
     rig.fleet.behaviour = { ...rig.fleet.behaviour, work: () => null };
-    const { body } = await rig.http.post('/signal').set('prefer', 'respond-async').send(BODY);
+    const { body } = await rig.http.post('/signal').set({ prefer: 'respond-async' }).send(BODY);
     return (body as { signal_id: string }).signal_id;
   }
 
@@ -47,14 +47,14 @@ describe('/signal/:id', () => {
   test('waits when asked to', async () => {
     const id = await queued();
     setTimeout(() => rig.fleet.finish(rig.fleet.signals[0]!.signal), 200);
-    const { body, headers } = await rig.http.get(`/signal/${id}`).set('prefer', 'wait=5');
+    const { body, headers } = await rig.http.get(`/signal/${id}`).set({ prefer: 'wait=5' });
     expect(body).toMatchObject({ status: 'succeeded' });
     expect(headers['preference-applied']).toBe('wait=5');
   });
 
   test('waits no longer than asked', async () => {
     const id = await queued();
-    expect((await rig.http.get(`/signal/${id}`).set('prefer', 'wait=1')).body).toMatchObject({
+    expect((await rig.http.get(`/signal/${id}`).set({ prefer: 'wait=1' })).body).toMatchObject({
       status: 'queued',
     });
   });

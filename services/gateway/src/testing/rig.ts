@@ -1,25 +1,75 @@
+import type { Attributes, Span, SpanStatus, Tracer } from '@opentelemetry/api';
 import { startService } from '@tps/service';
 import { freePort, NatsServer, waitFor } from '@tps/testkit';
 import supertest from 'supertest';
 import { gateway } from '../service';
 import { StandIns } from './stand-ins';
 
-/** Starting a broker and a gateway can take longer than jest's five seconds when the machine is busy. */
-jest.setTimeout(30_000);
-
 /** A real gateway on a real broker, with stand-ins for the other services. */
 export interface Rig {
   nats: NatsServer;
   fleet: StandIns;
   port: number;
-  http: ReturnType<typeof supertest>;
+  /** Every span the gateway started; they record when `JAEGER_ENDPOINT` is set. */
+  spans: RecordedSpan[];
+  http: Http;
   stopGateway: () => Promise<void>;
   stop: () => Promise<void>;
+}
+
+export interface Reply {
+  status: number;
+  headers: Record<string, string>;
+  body: Record<string, unknown>;
+  text: string;
+}
+export interface Ask extends PromiseLike<Reply> {
+  set(headers: Record<string, string>): Ask;
+  send(body: string | object): Ask;
+}
+/** What tests use of supertest, without its `any`. */
+export type Http = Record<'get' | 'post' | 'delete' | 'head' | 'options', (path: string) => Ask>;
+
+/** A span of the SDK as it can be read. Exporting is what whole fleets test: jest cannot load the exporter. */
+export interface RecordedSpan extends Span {
+  name: string;
+  ended: boolean;
+  parentSpanContext?: { spanId: string };
+  attributes: Attributes;
+  status: SpanStatus;
 }
 
 export async function startRig(env: Record<string, string> = {}): Promise<Rig> {
   const nats = await NatsServer.start();
   const fleet = await StandIns.start(nats.url);
+  const leave = async (): Promise<void> => {
+    await fleet.stop();
+    await nats.stop();
+  };
+  try {
+    await registerTypes(fleet);
+    const port = await freePort();
+    const spans: RecordedSpan[] = [];
+    const settings = {
+      NATS_URL: nats.url,
+      HTTP_PORT: `${port}`,
+      METRICS_PORT: 'disabled',
+      LOG_LEVEL: 'error',
+    };
+    const handle = await startService(recording(spans), { ...settings, ...env }, (error) => {
+      throw error;
+    });
+    const http = supertest(`http://127.0.0.1:${port}`) as unknown as Http;
+    await waitFor('the gateway to be ready', async () => (await http.get('/health/ready')).status === 200);
+    const stopGateway = (): Promise<void> => handle.stop();
+    return { nats, fleet, port, spans, http, stopGateway, stop: () => stopGateway().then(leave) };
+  } catch (error) {
+    await leave();
+    throw error;
+  }
+}
+
+async function registerTypes(fleet: StandIns): Promise<void> {
   await fleet.register('execute');
   await fleet.register('strict', {
     type: 'object',
@@ -28,28 +78,18 @@ export async function startRig(env: Record<string, string> = {}): Promise<Rig> {
     additionalProperties: false,
   });
   await fleet.register('broken', { $ref: 'https://example.com/nowhere.json' });
-  const port = await freePort();
-  const settings = {
-    NATS_URL: nats.url,
-    HTTP_PORT: String(port),
-    METRICS_PORT: 'disabled',
-    LOG_LEVEL: 'error',
-  };
-  const handle = await startService(gateway, { ...settings, ...env }, (error) => {
-    throw error;
-  });
-  const http = supertest(`http://127.0.0.1:${port}`);
-  await waitFor('the gateway to be ready', async () => (await http.get('/health/ready')).status === 200);
+}
+
+function recording(spans: RecordedSpan[]): typeof gateway {
   return {
-    nats,
-    fleet,
-    port,
-    http,
-    stopGateway: () => handle.stop(),
-    stop: async () => {
-      await handle.stop();
-      await fleet.stop();
-      await nats.stop();
+    ...gateway,
+    start: (context) => {
+      const startSpan: Tracer['startSpan'] = (...given) => {
+        const span = context.tracer.startSpan(...given);
+        spans.push(span as RecordedSpan);
+        return span;
+      };
+      return gateway.start({ ...context, tracer: { ...context.tracer, startSpan } });
     },
   };
 }

@@ -1,0 +1,225 @@
+import { type TSchema, Type } from '@sinclair/typebox';
+import { createInbox, nanos } from '@nats-io/transport-node';
+import { AckPolicy } from '@nats-io/jetstream';
+import { managerOf } from '@tps/bus';
+import { type HoldsReply, laneName, type Outcome, type TypeRecord } from '@tps/contracts';
+import { waitFor } from '@tps/testkit';
+import { defineSignal, type SignalDefinition } from './definition';
+import { RejectedError } from './failure';
+import { Rig } from './rig.fixture';
+
+jest.setTimeout(30_000);
+
+let rig: Rig;
+beforeAll(async () => {
+  rig = await Rig.start();
+  rig.serveRecords();
+});
+afterAll(() => rig.close());
+
+const gates = new Map<string, () => void>();
+/** Releases the handlers that wait for this name. */
+const open = (name: string): void => gates.get(name)?.();
+
+function signal(
+  name: string,
+  run: SignalDefinition['run'],
+  given: Partial<SignalDefinition> = {},
+): SignalDefinition {
+  const retry = { max_attempts: 3, base_ms: 10, cap_ms: 20 };
+  const schema: TSchema = Type.Unknown();
+  return defineSignal({ name, input: schema, output: schema, retry, run, ...given });
+}
+/** A handler that runs until its gate is opened. */
+function gated(name: string): SignalDefinition['run'] {
+  const gate = new Promise<void>((resolve) => gates.set(name, resolve));
+  return async (input) => {
+    if ((input as { wait?: boolean }).wait) await gate;
+    return 'done';
+  };
+}
+const finished = (id: string): Promise<unknown> =>
+  waitFor(`the end of ${id}`, () => rig.outcomes.find(({ signal_id, final }) => signal_id === id && final));
+const drained = (type: string): Promise<unknown> =>
+  waitFor('an empty queue', async () => (await rig.queued(type)) === 0);
+
+test('a signal is run, recorded, taken out of the queue and answered', async () => {
+  await rig.worker('plain', [signal('plain', (input) => ({ got: input }), { success: 'Plain done' })]);
+  const inbox = createInbox();
+  const answers: Outcome[] = [];
+  rig.bus.nc.subscribe(inbox, { callback: (_, msg) => answers.push(...msg.json<Outcome[]>()) });
+  const id = await rig.enqueue('plain', { payload: { n: 1 }, reply_to: inbox });
+  const answer = await waitFor('the answer', () => answers[0]);
+  // The log has it before the caller does.
+  await waitFor('the log', () => rig.told(id).length === 1);
+  expect(rig.of('plain')).toEqual([answer]);
+  expect(answer).toMatchObject({
+    signal_id: id,
+    status: 'succeeded',
+    attempt: 1,
+    delivery: 1,
+    worker_id: 'plain',
+  });
+  expect(answer).toMatchObject({
+    result: { got: { n: 1 } },
+    message: 'Plain done',
+    level: { lane: 'plain_3' },
+  });
+  await drained('plain');
+});
+
+test('the fleet knows the type, its limits and its retries', async () => {
+  const definition = signal('known', () => 1, { timeoutMs: 500, standardMs: 50 });
+  await rig.worker('known', [definition]);
+  const entry = await (await import('@tps/bus')).openBucket(rig.bus, rig.bus.names.buckets.types, 1);
+  const record = (await entry.get('known'))?.json<TypeRecord>();
+  expect(record).toMatchObject({ timeout_ms: 500, standard_ms: 50, retry: { max_attempts: 3, base_ms: 10 } });
+});
+
+test('a transient failure is tried again, each attempt is recorded, and the last one leaves a dead letter', async () => {
+  const failing = (): never => {
+    throw new Error('dependency is down');
+  };
+  const twice = signal('twice', (_, { signal: { attempt } }) => (attempt < 3 ? failing() : 'third time'));
+  await rig.worker('retry', [signal('always', failing), twice]);
+  const [lost, won] = await Promise.all([
+    rig.enqueue('always', { payload: { keep: 'me' } }),
+    rig.enqueue('twice'),
+  ]);
+  await Promise.all([finished(lost), finished(won)]);
+  expect(rig.told(lost)).toEqual([
+    ['retrying', 1],
+    ['retrying', 2],
+    ['failed', 3],
+  ]);
+  expect(rig.told(won)).toEqual([
+    ['retrying', 1],
+    ['retrying', 2],
+    ['succeeded', 3],
+  ]);
+  const dead = await rig.lastDead('always');
+  expect(dead).toMatchObject({ signal: { id: lost, payload: { keep: 'me' } } });
+  expect(dead).toMatchObject({ outcome: { status: 'failed', error_class: 'transient' } });
+  await drained('always');
+});
+
+test('a defect and a rejection end a signal at once; only the defect leaves a dead letter', async () => {
+  await rig.worker('faults', [
+    signal('defect', () => (undefined as unknown as { x: { y: 1 } }).x.y),
+    signal('liar', () => 7, { output: Type.String() }),
+    signal('refusing', () => {
+      throw new RejectedError('no such task');
+    }),
+  ]);
+  const ids = await Promise.all(['defect', 'liar', 'refusing'].map((type) => rig.enqueue(type)));
+  await Promise.all(ids.map(finished));
+  expect(ids.map((id) => rig.told(id))).toEqual([[['failed', 1]], [['failed', 1]], [['rejected', 1]]]);
+  expect(rig.of('liar')[0]).toMatchObject({
+    error_class: 'defect',
+    message: expect.stringContaining('output schema') as string,
+  });
+  expect(await rig.lastDead('defect')).toMatchObject({ outcome: { error_class: 'defect' } });
+  expect(await rig.lastDead('refusing')).toBeUndefined();
+});
+
+test('what was not started in time expires unrun; what runs too long for its sender is capacity', async () => {
+  let runs = 0;
+  const never = async (): Promise<never> => {
+    runs += 1;
+    return new Promise(() => undefined);
+  };
+  await rig.worker('late', [signal('late', never)]);
+  const late = await rig.enqueue('late', {
+    created_at: new Date(Date.now() - 5_000).toISOString(),
+    timeout_ms: 1_000,
+  });
+  await finished(late);
+  expect([runs, rig.told(late)]).toEqual([0, [['expired', 0]]]);
+  expect(await rig.lastDead('late')).toMatchObject({
+    outcome: { status: 'expired', error_class: 'capacity' },
+  });
+  const slow = await rig.enqueue('late', { timeout_ms: 100 });
+  await finished(slow);
+  expect(rig.of('late')[1]).toMatchObject({ status: 'failed', error_class: 'capacity', attempt: 1 });
+});
+
+test('a message that is no signal is kept as a dead letter and holds nobody up', async () => {
+  await rig.worker('sane', [signal('sane', () => 1)]);
+  await rig.bus.publisher.publish(rig.bus.names.subjects.work('sane', 3, 'odd'), 'not json');
+  const id = await rig.enqueue('sane');
+  await finished(id);
+  await drained('sane');
+  const dead = await rig.lastDead('sane');
+  expect(dead).toMatchObject({ invalid: true });
+  expect(Buffer.from(dead?.data ?? '', 'base64').toString()).toBe('not json');
+});
+
+test("a killed worker's signal comes back, and the delivery that vanished was an attempt", async () => {
+  const jsm = await managerOf(rig.bus);
+  const stream = rig.bus.names.streams.kanban;
+  // A lane with a short lease: what is delivered and never answered for comes back soon.
+  const lane = {
+    durable_name: laneName('orphan', 3),
+    filter_subject: rig.bus.names.subjects.work('orphan', 3, '*'),
+  };
+  await jsm.consumers.add(stream, {
+    ...lane,
+    ack_policy: AckPolicy.Explicit,
+    ack_wait: nanos(1_000),
+    max_deliver: -1,
+  });
+  const id = await rig.enqueue('orphan');
+  // The dead worker: it took the signal and is never heard of again.
+  const next = `$JS.API.CONSUMER.MSG.NEXT.${stream}.${laneName('orphan', 3)}`;
+  expect((await rig.bus.nc.request(next, '{"batch":1}')).subject).toContain(id);
+
+  await rig.worker('heir', [signal('orphan', (_, { signal: { attempt } }) => attempt)]);
+  await finished(id);
+  expect(rig.told(id)).toEqual([['succeeded', 2]]);
+  expect(rig.of('orphan')[0]).toMatchObject({ result: 2, delivery: 2 });
+});
+
+test('a signal whose acknowledgement was lost is not run again', async () => {
+  let runs = 0;
+  await rig.worker('again', [signal('again', () => (runs += 1))]);
+  const id = await rig.enqueue('again');
+  await finished(id);
+  await drained('again');
+  // The same signal once more, from somebody who does not know: a suspect.
+  const { encodeHeaders } = await import('@tps/bus');
+  const body = { v: 1, id, run: 0, signal_type: 'again', priority: 3, payload: {}, timeout_ms: 60_000 };
+  await rig.bus.publisher.publish(
+    rig.bus.names.subjects.work('again', 3, id),
+    JSON.stringify({ ...body, created_at: new Date().toISOString() }),
+    { headers: encodeHeaders([['tps-suspect', '1']]) },
+  );
+  await drained('again');
+  expect([runs, rig.told(id)]).toEqual([1, [['succeeded', 1]]]);
+});
+
+test('a stop finishes what runs and hands back the rest, at no attempt cost', async () => {
+  const type = signal('stopped', gated('stopped'));
+  const first = await rig.worker('first', [type], { TPS_NUM_WORKERS: '1' });
+  // Work that is known to be fast is fetched ahead, so that some of it waits in hand behind the slow one.
+  for (const id of await Promise.all(Array.from({ length: 20 }, () => rig.enqueue('stopped'))))
+    await finished(id);
+  const slow = await rig.enqueue('stopped', { payload: { wait: true } });
+  await waitFor('the slow one to start', async () => {
+    const holds = await rig.bus.nc.request(rig.bus.names.subjects.workerHolds, JSON.stringify({ id: slow }));
+    return holds.json<HoldsReply>().state === 'started';
+  });
+  const waiting = await Promise.all(Array.from({ length: 5 }, () => rig.enqueue('stopped')));
+  const stopping = rig.stop(first);
+  const returns = (): Outcome[] => rig.of('stopped').filter(({ status }) => status === 'returned');
+  open('stopped');
+  await stopping;
+  await finished(slow);
+  expect(rig.told(slow)).toEqual([['succeeded', 1]]);
+  expect(await rig.queued('stopped')).toBe(5);
+  expect(returns().every(({ attempt, final }) => attempt === 0 && !final)).toBe(true);
+
+  await rig.worker('second', [type]);
+  await Promise.all(waiting.map(finished));
+  for (const id of waiting) expect(rig.told(id).at(-1)).toEqual(['succeeded', 1]);
+  await drained('stopped');
+});

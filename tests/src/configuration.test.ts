@@ -1,0 +1,60 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+
+const ROOT = resolve(__dirname, '../..');
+const SERVICES = ['gateway', 'jidoka', 'kanban', 'worker', 'andon', 'kaizen', 'heijunka'];
+const EXIT_CONFIG = 78;
+
+/** Is a wrong value one clear line, for every service, and do the profiles of the guide load as written? */
+describe('configuration', () => {
+  test.each(SERVICES)('%s ends with one line that names variable, value and what is allowed', (service) => {
+    const { status, stderr, stdout } = spawnSync(process.execPath, [`services/${service}/dist/main.js`], {
+      cwd: ROOT,
+      env: { PATH: process.env.PATH, TPS_NATS_REPLICAS: 'many' },
+      encoding: 'utf8',
+      timeout: 20_000,
+    });
+    expect({ status, stdout }).toEqual({ status: EXIT_CONFIG, stdout: '' });
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+    expect(stderr).toMatch(/TPS_NATS_REPLICAS=many is not allowed: must be a whole number from 1 to 5/);
+  });
+
+  test.each([
+    ['gateway', 'HTTP_PORT', '70000'],
+    ['gateway', 'RATE_LIMIT', '-1'],
+    ['jidoka', 'TPS_CB_THRESHOLD', '0'],
+    ['jidoka', 'TPS_CB_TIMEOUT', 'soon'],
+    ['kanban', 'TPS_KANBAN_BUFFER', '1.5'],
+    ['worker', 'TPS_NUM_WORKERS', '0'],
+    ['worker', 'TPS_CHAOS', 'yes'],
+    ['worker', 'TPS_HTTP_ALLOWLIST', '*'],
+    ['kaizen', 'TPS_OUTCOMES_MAX_AGE', '0'],
+    ['andon', 'JAEGER_ENDPOINT', 'jaeger:4318'],
+    ['heijunka', 'TPS_TRACE_SAMPLE', '2'],
+    ['heijunka', 'RUST_LOG', 'loud'],
+    ['kanban', 'METRICS_PORT', 'off'],
+    ['kanban', 'NATS_URL', 'nats'],
+  ])('%s refuses %s=%s', (service, variable, value) => {
+    const { status, stderr } = spawnSync(process.execPath, [`services/${service}/dist/main.js`], {
+      cwd: ROOT,
+      env: { PATH: process.env.PATH, [variable]: value },
+      encoding: 'utf8',
+      timeout: 20_000,
+    });
+    expect({ status, stderr }).toEqual({
+      status: EXIT_CONFIG,
+      stderr: expect.stringContaining(`${variable}=${value} is not allowed: must be `) as string,
+    });
+  });
+
+  test.each(['dev', 'staging', 'prod'])('.env.%s can be exported as the guide says', (profile) => {
+    const lines = readFileSync(resolve(ROOT, `.env.${profile}`), 'utf8')
+      .trim()
+      .split('\n');
+    expect(lines.filter((line) => !/^[A-Z_]+=\S*$/.test(line))).toEqual([]);
+    const script = `export $(cat .env.${profile} | xargs) && echo "$TPS_NUM_WORKERS $TPS_KANBAN_BUFFER $RUST_LOG"`;
+    const { stdout } = spawnSync('sh', ['-c', script], { cwd: ROOT, encoding: 'utf8' });
+    expect(stdout).toMatch(/^\d+ \d+ (debug|info|warn)\n$/);
+  });
+});
