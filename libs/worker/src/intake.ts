@@ -37,6 +37,9 @@ export interface IntakeOptions {
   onUnwanted: (delivered: Delivered) => void;
 }
 
+/** Resolves when the probe says so, or when the limit is over. */
+export type Wait = (probe: () => boolean, limitMs: number) => Promise<void>;
+
 const TICK_MS = 100;
 
 /**
@@ -116,7 +119,7 @@ export class Intake {
   }
 
   /** Asks for nothing more; resolves when nothing that was asked for can still come. */
-  async stop(waitFor: (probe: () => boolean, limitMs: number) => Promise<void>): Promise<void> {
+  async stop(waitFor: Wait): Promise<void> {
     this.stopped = true;
     clearInterval(this.timer);
     this.offReconnect();

@@ -11,7 +11,7 @@ import {
 } from './attempt';
 import { acknowledge, deadlineOf, giveBack, type Held, isOf, readSignal, renew, traceOf } from './held';
 import { historyOf, RecordsUnavailableError } from './history';
-import { Intake } from './intake';
+import { Intake, type Wait } from './intake';
 import type { Delivered } from './lanes';
 import { conclude, type Conclusion, outcomeOf, returned } from './outcome';
 import { Pace } from './pace';
@@ -100,10 +100,7 @@ export class Station {
   }
 
   /** Takes no more, hands back what has not started, and waits for what has. */
-  async stop(
-    waitFor: (probe: () => boolean, limitMs: number) => Promise<void>,
-    graceMs: number,
-  ): Promise<void> {
+  async stop(waitFor: Wait, graceMs: number): Promise<void> {
     this.stopping = true;
     const quiet = this.intake.stop(waitFor);
     const handBack = (): void => {
@@ -249,8 +246,8 @@ export class Station {
       await recorder.attempt(recorded);
       return giveBack(msg, conclusion.retryMs);
     }
-    if (conclusion.status === 'failed' || conclusion.status === 'expired')
-      await recorder.dead(signal, recorded);
+    const { status } = conclusion;
+    if (status === 'failed' || status === 'expired') await recorder.dead(signal, recorded);
     await recorder.final(recorded);
     acknowledge(msg);
     recorder.reply(recorded);
@@ -259,23 +256,22 @@ export class Station {
   /** The work was done in an earlier delivery whose acknowledgement was lost. */
   private dropFinished(held: Held, outcome: Outcome): void {
     acknowledge(held.msg);
-    const trace = held.trace ?? NO_TRACE;
-    if (held.signal.reply_to) this.options.recorder.reply({ outcome, trace, reply_to: held.signal.reply_to });
+    const { reply_to } = held.signal;
+    if (reply_to) this.options.recorder.reply({ outcome, trace: held.trace ?? NO_TRACE, reply_to });
   }
 
   /** Back to the lane, with a record that says this delivery was no attempt. */
   private async handBack(held: Held, delayMs: number): Promise<void> {
     const { context, recorder } = this.options;
-    const { bus, instance } = context;
     let used = 0;
     if (held.info.deliveries > 1) {
-      const history = await historyOf(bus, held).catch(() => null);
+      const history = await historyOf(context.bus, held).catch(() => null);
       // Unknown: without a record this delivery counts as an attempt, which errs on the safe side.
       if (history?.kind !== 'run') return giveBack(held.msg, delayMs || LATER_MS);
       used = history.attempt - 1;
     }
-    const trace = held.trace ?? NO_TRACE;
-    await recorder.attempt({ outcome: returned(held, instance, used), trace });
+    const outcome = returned(held, context.instance, used);
+    await recorder.attempt({ outcome, trace: held.trace ?? NO_TRACE });
     giveBack(held.msg, delayMs);
   }
 
@@ -290,9 +286,9 @@ export class Station {
   /** What no worker can read would come back for ever: it is kept as a dead letter and taken out. */
   private discard({ msg, lane }: Delivered): void {
     const { context, recorder } = this.options;
-    const { type } = parseLane(lane);
     context.log.error('unreadable signal', { lane, subject: msg.subject });
-    void recorder.invalid(type, msg).then(() => acknowledge(msg));
+    const kept = recorder.invalid(parseLane(lane).type, msg);
+    void kept.then(() => acknowledge(msg)).catch((error: unknown) => context.log.warn('not kept', { error }));
   }
 
   private renewAll(): void {

@@ -109,8 +109,13 @@ export class Withdrawal {
       maxMessages: workers,
       maxWait: ANSWER_LIMIT_MS,
     });
-    for await (const reply of replies) {
-      if (reply.data.length > 0) answers.push(reply.json<HoldsReply>());
+    try {
+      for await (const reply of replies) {
+        if (reply.data.length > 0) answers.push(reply.json<HoldsReply>());
+      }
+    } catch (error) {
+      // Nobody listens: the workers that were there a moment ago have gone, or their answers are on no way.
+      if (!(error instanceof NoRespondersError)) throw error;
     }
     return { answers, complete: answers.length >= workers };
   }

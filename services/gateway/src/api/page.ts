@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { API_ERRORS } from '@tps/contracts';
 import type { OpenApiDocument, OpenApiOperation } from './openapi';
+import { SCRIPT, STYLE } from './page-assets';
 
 export interface Page {
   html: string;
@@ -9,90 +10,98 @@ export interface Page {
   scriptSource: string;
 }
 
-const STYLE = `
-:root{color-scheme:light dark;--ink:#1d1d1f;--soft:#5b5b63;--ground:#fff;--card:#f5f5f7;--line:#d9d9de;--red:#b3001b;--blue:#0050b3}
-@media(prefers-color-scheme:dark){:root{--ink:#ececf0;--soft:#a5a5ae;--ground:#141416;--card:#1f1f23;--line:#35353b;--red:#ff6b7a;--blue:#79b8ff}}
-*{box-sizing:border-box}
-body{margin:0 auto;max-width:56rem;padding:1rem;font:16px/1.55 system-ui,sans-serif;color:var(--ink);background:var(--ground)}
-h1{font-size:1.6rem;margin:.5rem 0}h2{font-size:1.2rem;margin:2rem 0 .5rem;border-bottom:1px solid var(--line)}
-nav{display:flex;flex-wrap:wrap;gap:.25rem 1rem}a{color:var(--blue)}
-section{background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:.75rem 1rem;margin:.75rem 0}
-h3{font:600 1rem/1.4 ui-monospace,monospace;margin:0;overflow-wrap:anywhere}h3 b{color:var(--red);text-transform:uppercase}
-p{margin:.35rem 0}dl{display:grid;grid-template-columns:minmax(6rem,auto) 1fr;gap:.2rem .75rem;margin:.5rem 0;font-size:.9rem}
-dt{font-family:ui-monospace,monospace;overflow-wrap:anywhere}dd{margin:0;color:var(--soft);overflow-wrap:anywhere}
-.curl{display:flex;gap:.5rem;align-items:flex-start;margin:.4rem 0}
-pre{flex:1;min-width:0;margin:0;padding:.5rem .6rem;background:var(--ground);border:1px solid var(--line);border-radius:.35rem;white-space:pre-wrap;overflow-wrap:anywhere;font-size:.85rem}
-button{font:inherit;font-size:.85rem;padding:.4rem .7rem;border:1px solid var(--line);border-radius:.35rem;background:var(--ground);color:var(--ink);cursor:pointer}
-button:focus-visible,a:focus-visible{outline:2px solid var(--blue);outline-offset:2px}
-@media(max-width:36rem){dl{grid-template-columns:1fr}dd{margin-bottom:.3rem}.curl{flex-direction:column}pre{width:100%}}
-`;
+interface Endpoint {
+  path: string;
+  method: string;
+  operation: OpenApiOperation;
+}
 
-/** The lines name the host the page came from; without a script they still can be copied by hand. */
-const SCRIPT = `
-for (const code of document.querySelectorAll('code')) code.textContent = code.textContent.replace('http://localhost:8080', location.origin);
-document.addEventListener('click', async ({ target }) => {
-  if (!target.matches('button.copy')) return;
-  const code = target.parentElement.querySelector('code');
-  try { await navigator.clipboard.writeText(code.textContent); target.textContent = 'Copied'; }
-  catch { getSelection().selectAllChildren(code); target.textContent = 'Selected'; }
-  setTimeout(() => { target.textContent = 'Copy'; }, 1500);
-});
-`;
+const SERVICES = {
+  gateway: 'the front door: this API, and what may enter',
+  jidoka: 'stop at the defect: one circuit per signal type, which stops its line where work goes wrong',
+  kanban: 'pull, and limit work in progress: the durable queue and its cards',
+  worker: 'the station: handlers that do the work',
+  andon: 'make it visible: the colour of every line, and calls for help',
+  kaizen: 'improve from facts: counts, percentiles, suggestions',
+  heijunka: 'level volume and mix: who pulls what, in which order',
+};
 
-/** The API as one page, made from its OpenAPI document. */
+/** The fleet and its API as one page, made from the OpenAPI document; the script shows live state and sends forms. */
 export function apiPage(document: OpenApiDocument): Page {
   const all = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
   );
   const tags = [...new Set(all.map(({ operation }) => operation.tags[0] ?? ''))];
   const groups = tags.map((tag) => {
-    const sections = all.filter(({ operation }) => operation.tags[0] === tag);
-    return `<h2 id="${escape(tag)}">${escape(tag)}</h2>${sections.map(section).join('')}`;
+    const endpoints = all.filter(({ operation }) => operation.tags[0] === tag);
+    return `<h2 id="${escape(tag)}">${escape(tag)}</h2>${endpoints.map(endpointHtml).join('')}`;
   });
   const errors = Object.entries(API_ERRORS).map(
     ([code, { status, meaning }]) => `<dt id="${code}">${status} ${code}</dt><dd>${escape(meaning)}</dd>`,
   );
+  const services = Object.entries(SERVICES).map(([name, does]) => `<dt>${name}</dt><dd>${does}</dd>`);
   const { title, version, description } = document.info;
+  const token = document.security
+    ? '<label for="token">Token <small>sent along as a bearer token; not stored</small></label><input id="token" type="password" autocomplete="off">'
+    : '';
   const html = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-<title>${escape(title)}</title><style>${STYLE}</style></head><body>
-<header><h1>${escape(title)} <small>${escape(version)}</small></h1><p>${escape(description)}</p></header>
-<nav>${[...tags, 'Errors'].map((tag) => `<a href="#${tag}">${tag}</a>`).join('')}</nav>
+<title>${escape(title)}</title><link rel="icon" href="data:,"><style>${STYLE}</style></head><body>
+<header><h1>${escape(title)} <small>${escape(version)}</small></h1>
+<p>${escape(description)} You post <em>signals</em>, units of work; the fleet admits, queues, levels, processes and
+reports them, and stops a line by itself where work goes wrong. Every accepted signal ends in exactly one recorded outcome.</p>
+<div id="state" role="status">The live state is shown with scripts enabled; see <a href="/health">/health</a>.</div>
+<nav aria-label="Sections">${['Services', ...tags, 'Errors'].map((tag) => `<a href="#${tag}">${tag}</a>`).join('')}<a href="/openapi.json">OpenAPI</a></nav>${token}</header>
 <main>${groups.join('')}
-<h2 id="Errors">Errors</h2><p>Every error is <code>application/problem+json</code> (RFC 9457) with one of these codes.</p>
+<h2 id="Services">Services</h2><dl>${services.join('')}</dl>
+<h2 id="Errors">Errors</h2><p>Every error is <code>application/problem+json</code> (RFC 9457); its <code>type</code> leads to one of these codes.</p>
 <dl>${errors.join('')}</dl></main><script>${SCRIPT}</script></body></html>`;
   return { html, styleSource: source(STYLE), scriptSource: source(SCRIPT) };
 }
 
-function section({
-  path,
-  method,
-  operation,
-}: {
-  path: string;
-  method: string;
-  operation: OpenApiOperation;
-}): string {
-  const parameters = (operation.parameters ?? []).map(
-    ({ name, in: place, description }) =>
-      `<dt>${escape(name)} <small>${place}</small></dt><dd>${marked(description)}</dd>`,
+function endpointHtml(endpoint: Endpoint): string {
+  const { path, method, operation } = endpoint;
+  const { operationId, summary, description, responses } = operation;
+  const answers = Object.entries(responses).map(
+    ([status, { description: meaning }]) =>
+      `<dt>${status}</dt><dd>${marked(meaning).replaceAll('\n', '<br>')}</dd>`,
   );
-  const responses = Object.entries(operation.responses).map(
-    ([status, response]) =>
-      `<dt>${status}</dt><dd>${marked(response.description).replaceAll('\n', '<br>')}</dd>`,
-  );
-  const url = `http://localhost:8080${path.replace('{id}', '018f4f6e-0000-7000-8000-000000000000')}`;
-  const curls = operation['x-curl'].map((options) => {
-    const line = ['curl', options, url].filter(Boolean).join(' ');
-    return `<div class="curl"><pre><code>${escape(line)}</code></pre><button type="button" class="copy">Copy</button></div>`;
-  });
-  return `<section id="${operation.operationId}"><h3><b>${method}</b> ${escape(path)}</h3>
-<p>${marked(operation.summary)}</p>${operation.description ? `<p>${marked(operation.description)}</p>` : ''}
-${curls.join('')}${fieldsOf(operation)}<dl>${parameters.join('')}</dl><dl>${responses.join('')}</dl></section>`;
+  return `<details id="${operationId}"${operationId === 'postSignal' ? ' open' : ''}>
+<summary><b>${method}</b> ${escape(path)} <span>${marked(summary)}</span></summary>
+${description ? `<p>${marked(description)}</p>` : ''}${formHtml(endpoint)}
+<h3>With curl</h3>${operation['x-curl'].map((options) => curlHtml(options, path)).join('')}
+<h3>Answers</h3><dl>${answers.join('')}</dl></details>`;
 }
 
-function fieldsOf({ requestBody }: OpenApiOperation): string {
-  return requestBody ? '<p>Body: JSON, see <a href="/openapi.json">the schema</a>.</p>' : '';
+/** Buttons do nothing without the script, which shows them. */
+function formHtml({ path, method, operation }: Endpoint): string {
+  const { operationId: id, requestBody, parameters = [] } = operation;
+  const fields = parameters.map(({ name, in: place, required, description }) => {
+    const field = `${id}-${name}`;
+    const label = `<label for="${field}">${escape(name)} <small>${place}; ${marked(description)}</small></label>`;
+    return `${label}<input id="${field}" name="${escape(name)}" data-in="${place}" autocomplete="off"${required ? ' required' : ''}>`;
+  });
+  const example = operation['x-curl'].map(bodyOf).find(Boolean) ?? '{}';
+  const body = requestBody
+    ? `<label for="${id}-body">Body <small>JSON; <a href="/openapi.json">schema</a></small></label><textarea id="${id}-body" data-in="body" spellcheck="false">${escape(JSON.stringify(JSON.parse(example), null, 2))}</textarea>`
+    : '';
+  return `<form data-method="${method}" data-path="${escape(path)}">${body}${fields.join('')}
+<button type="submit" hidden>Send</button><div class="answer" aria-live="polite"></div></form>`;
+}
+
+function curlHtml(options: string, path: string): string {
+  const url = `http://localhost:8080${path.replace('{id}', '018f4f6e-0000-7000-8000-000000000000')}`;
+  const line = ['curl', options, url].filter(Boolean).join(' ');
+  const body = bodyOf(options);
+  const fill = body
+    ? `<button type="button" class="fill" data-body="${escape(body)}" hidden>Fill in</button>`
+    : '';
+  return `<div class="curl"><pre><code>${escape(line)}</code></pre><button type="button" class="copy" hidden>Copy</button>${fill}</div>`;
+}
+
+/** The JSON that a curl line sends. */
+function bodyOf(options: string): string | undefined {
+  return /-d '(.*)'/.exec(options)?.[1];
 }
 
 function source(text: string): string {

@@ -109,7 +109,7 @@ export const SignalView = Type.Object(
 
 export const Problem = Type.Object(
   {
-    type: Type.String(),
+    type: Type.String({ format: 'uri-reference', description: 'Where the code is explained: `/#CODE`' }),
     title: Type.String(),
     status: Type.Integer(),
     success: Type.Literal(false),

@@ -127,7 +127,7 @@ describe('POST /signal', () => {
   test('a key without records to ask is refused', async () => {
     rig.fleet.leave('andon');
     const { status, body, headers } = await post(BODY, { 'idempotency-key': 'blind' });
-    expect({ status, body: body as object }).toMatchObject({ status: 503, body: { code: 'UNAVAILABLE' } });
+    expect({ status, body: body }).toMatchObject({ status: 503, body: { code: 'UNAVAILABLE' } });
     expect(headers['retry-after']).toBe('1');
     expect(rig.fleet.signals).toHaveLength(0);
   });
@@ -197,7 +197,7 @@ describe('POST /signal', () => {
     for (let i = 0; i < 5; i += 1) expect((await post()).status).toBe(202);
     await withOpenCircuit('execute', async () => {
       const { status, body } = await post();
-      expect({ status, body: body as object }).toMatchObject({ status: 503, body: { code: 'CIRCUIT_OPEN' } });
+      expect({ status, body: body }).toMatchObject({ status: 503, body: { code: 'CIRCUIT_OPEN' } });
     });
     rig.fleet.arrive('jidoka');
     rig.fleet.admitted.length = 0;

@@ -77,7 +77,7 @@ describe('/signal/:id', () => {
       outcome: rig.fleet.finish(signal, { status: 'cancelled', success: false }),
     });
     const { status, body } = await rig.http.delete(`/signal/${id}`);
-    expect({ status, body: body as object }).toMatchObject({
+    expect({ status, body: body }).toMatchObject({
       status: 200,
       body: { status: 'cancelled', signal_id: id },
     });
