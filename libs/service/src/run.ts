@@ -143,6 +143,8 @@ class Lifecycle<P extends TProperties> implements ServiceHandle {
         this.running?.board?.(),
       );
     }
+    // Only when the broker knows the endpoints is the service there for others.
+    await this.bus.nc.flush();
     this.beat = setInterval(() => this.sendBeat(), BEAT_MS);
     this.sendBeat();
     this.log.info('started', { config: redacted(this.config) });

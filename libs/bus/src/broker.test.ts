@@ -1,0 +1,177 @@
+import { NatsServer, waitFor } from '@tps/testkit';
+import { type Bus, connectBus } from './connect';
+import { Follower } from './follower';
+import { encodeHeaders } from './headers';
+import { KvView } from './kv';
+import { PublishError } from './publisher';
+import { ensureLanes, ensureStream, managerOf } from './streams';
+
+const settings = { replicas: 1, kanbanMaxMessages: 3 };
+const onError = (): void => undefined;
+
+/** The bus over a real broker, which is killed and brought back. */
+describe('bus', () => {
+  let server: NatsServer;
+  let bus: Bus;
+  beforeEach(async () => {
+    server = await NatsServer.start();
+    bus = await connectBus({ url: server.url, name: 'test' });
+  });
+  afterEach(async () => {
+    await bus.close();
+    await server.stop();
+  });
+  const restart = async (): Promise<void> => {
+    await server.kill();
+    await waitFor('the connection to be noticed as lost', () => !bus.connected);
+    await server.restart();
+    await waitFor('the connection to be back', () => bus.connected);
+  };
+  const append = (n: number): Promise<unknown> =>
+    bus.publisher.publish(bus.names.subjects.outcomeBatch, JSON.stringify(n));
+
+  describe('publisher', () => {
+    test('resolves with the place in the stream; a repeat of the id is told as duplicate', async () => {
+      await ensureStream(bus, 'outcomes', settings);
+      const publish = (): Promise<object> =>
+        bus.publisher.publish('tps.outcomes.batch', '1', {
+          headers: encodeHeaders([['Nats-Msg-Id', 'one']]),
+        });
+      expect(await publish()).toMatchObject({ stream: 'OUTCOMES', seq: 1 });
+      expect(await publish()).toMatchObject({ seq: 1, duplicate: true });
+    });
+
+    test('a full stream is back pressure and surely not accepted', async () => {
+      await ensureStream(bus, 'kanban', settings);
+      for (const id of ['1', '2', '3']) await bus.publisher.publish(`tps.kanban.a.1.${id}`, '{}');
+      const error = await bus.publisher.publish('tps.kanban.a.1.4', '{}').catch((e: unknown) => e);
+      expect(error).toBeInstanceOf(PublishError);
+      expect(error).toMatchObject({ full: true, accepted: false });
+    });
+
+    test('a subject that no stream takes is surely not accepted', async () => {
+      const error = await bus.publisher.publish('nobody.home', '{}').catch((e: unknown) => e);
+      expect(error).toMatchObject({ full: false, accepted: false });
+    });
+
+    test('a broker that hangs leaves the outcome unknown, one that is gone refuses at once', async () => {
+      await ensureStream(bus, 'outcomes', settings);
+      server.signal('SIGSTOP');
+      const error = await bus.publisher
+        .publish('tps.outcomes.batch', '1', { timeoutMs: 300 })
+        .catch((e: unknown) => e);
+      server.signal('SIGCONT');
+      expect(error).toMatchObject({ accepted: 'unknown' });
+      await server.kill();
+      await waitFor('the connection to be noticed as lost', () => !bus.connected);
+      await expect(append(2)).rejects.toMatchObject({ accepted: false });
+    });
+  });
+
+  describe('follower', () => {
+    test('hands over everything once, in order, over a killed broker', async () => {
+      await ensureStream(bus, 'outcomes', settings);
+      for (let n = 1; n <= 700; n += 1) void append(n);
+      const seen: number[] = [];
+      const onMessage = ({ msg }: { msg: { json<T>(): T } }): void => void seen.push(msg.json<number>());
+      const follower = new Follower(bus, { stream: 'OUTCOMES', onMessage, onError });
+      await waitFor('what was there', () => seen.length === 700);
+      await restart();
+      await append(701);
+      await waitFor('what came after', () => seen.length === 701);
+      expect(seen).toEqual(Array.from({ length: 701 }, (_, i) => i + 1));
+      await follower.stop();
+    });
+
+    test('caughtUp resolves when everything stored before is handled, also on an empty stream', async () => {
+      await ensureStream(bus, 'outcomes', settings);
+      let seen = 0;
+      const onMessage = (): void => void (seen += 1);
+      const follower = new Follower(bus, { stream: 'OUTCOMES', onMessage, onError, gatherMs: 10_000 });
+      expect(await follower.caughtUp()).toBe(true);
+      await Promise.all([append(1), append(2), append(3)]);
+      expect(await follower.caughtUp()).toBe(true);
+      expect(seen).toBe(3);
+      await follower.stop();
+    });
+
+    test('a message that its reader cannot take is reported and passed', async () => {
+      await ensureStream(bus, 'outcomes', settings);
+      await append(1);
+      const errors: unknown[] = [];
+      const follower = new Follower(bus, {
+        stream: 'OUTCOMES',
+        onMessage: () => {
+          throw new TypeError('unreadable');
+        },
+        onError: (error) => errors.push(error),
+      });
+      await waitFor('the report', () => errors.length === 1);
+      expect(follower.position).toBe(1);
+      await follower.stop();
+    });
+  });
+
+  describe('streams', () => {
+    test('a limit is raised and never lowered: nothing that waits is deleted', async () => {
+      await ensureStream(bus, 'kanban', { replicas: 1, kanbanMaxMessages: 5 });
+      for (const id of ['1', '2', '3', '4']) await bus.publisher.publish(`tps.kanban.a.1.${id}`, '{}');
+      await ensureStream(bus, 'kanban', { replicas: 1, kanbanMaxMessages: 2 });
+      const jsm = await managerOf(bus);
+      expect(await jsm.streams.info('KANBAN')).toMatchObject({
+        config: { max_msgs: 5 },
+        state: { messages: 4 },
+      });
+      await ensureStream(bus, 'kanban', { replicas: 1, kanbanMaxMessages: 9 });
+      expect((await jsm.streams.info('KANBAN')).config.max_msgs).toBe(9);
+    });
+
+    test('replicas that create at once do not trip over each other', async () => {
+      await Promise.all([1, 2, 3].map(() => ensureStream(bus, 'kanban', settings)));
+      await Promise.all([1, 2, 3].map(() => ensureLanes(bus, 'a')));
+      const names: string[] = [];
+      for await (const { name } of (await managerOf(bus)).consumers.list('KANBAN')) names.push(name);
+      expect(names.sort()).toEqual(['a_1', 'a_2', 'a_3', 'a_4']);
+    });
+
+    test('a prefix separates fleets on one broker', async () => {
+      const other = await connectBus({ url: server.url, name: 'other', streamPrefix: 'blue_' });
+      await Promise.all([ensureStream(bus, 'kanban', settings), ensureStream(other, 'kanban', settings)]);
+      await other.publisher.publish(other.names.subjects.work('a', 1, 'x'), '{}');
+      const jsm = await managerOf(bus);
+      expect((await jsm.streams.info('KANBAN')).state.messages).toBe(0);
+      expect((await jsm.streams.info('blue_KANBAN')).state.messages).toBe(1);
+      await other.close();
+    });
+  });
+
+  describe('KvView', () => {
+    test('follows what others write, and only the first of two writers wins', async () => {
+      const [one, two] = await Promise.all(
+        [1, 2].map(() => KvView.open<{ n: number }>(bus, 'tps_circuits', { replicas: 1, onError })),
+      );
+      expect(await one!.swap('a', { n: 1 }, 0)).toBeGreaterThan(0);
+      await waitFor('the other to see it', () => two!.get('a')?.n === 1);
+      const { revision } = two!.entry('a')!;
+      expect(await two!.swap('a', { n: 2 }, revision)).toBeGreaterThan(revision);
+      expect(await one!.swap('a', { n: 3 }, revision)).toBeNull();
+      expect((await one!.read('a'))?.value).toEqual({ n: 2 });
+      one!.close();
+      two!.close();
+    });
+
+    test('begins with what is there, and goes on after a killed broker', async () => {
+      const first = await KvView.open<number>(bus, 'tps_types', { replicas: 1, onError });
+      await first.put('a', 1);
+      const changes: [string, number | undefined][] = [];
+      const onChange = (key: string, value: number | undefined): void => void changes.push([key, value]);
+      const second = await KvView.open<number>(bus, 'tps_types', { replicas: 1, onError, onChange });
+      expect([second.get('a'), second.keys(), second.values()]).toEqual([1, ['a'], [1]]);
+      await restart();
+      await waitFor('a write', () => first.put('b', 2).then(() => true));
+      await waitFor('the change', () => changes.some(([key]) => key === 'b'), { limitMs: 20_000 });
+      first.close();
+      second.close();
+    });
+  });
+});
