@@ -5,7 +5,8 @@ RUN := ./deploy/local/run.sh
 
 .DEFAULT_GOAL := help
 .PHONY: help up down clean restart health status info metrics logs logs-system logs-nats logs-rabbitmq \
-	profile run-local build test lint format dashboard traces
+	profile run-local build test lint format dashboard traces \
+	bench load spike stress flame
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,3 +70,18 @@ dashboard: ## where the dashboards are
 
 traces: ## where the traces are
 	@$(RUN) traces
+
+bench: ## the fleet beside the barest pipeline of its kind, under 4 minutes (QUICK=1: under one)
+	@$(RUN) bench bench $(if $(QUICK),--quick)
+
+load: ## 100 signals/s for 60 s to the running fleet, and a verdict
+	@$(RUN) bench load load
+
+spike: ## 1000 signals/s for 10 s, and a verdict
+	@$(RUN) bench load spike
+
+stress: ## 500 signals/s for 30 s, and a verdict
+	@$(RUN) bench load stress
+
+flame: ## CPU profile of a running service: SERVICE=gateway (LOAD=1: under full load; DURATION=10)
+	@$(RUN) bench flame $(or $(SERVICE),gateway) $(if $(DURATION),--seconds $(DURATION)) $(if $(LOAD),--load)

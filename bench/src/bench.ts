@@ -49,16 +49,26 @@ function readArguments(): Arguments | null {
   return { plan: { ...base, rounds, limitMs }, json: values.json };
 }
 
+interface Rounds {
+  samples: Sample[];
+  /** Signals that were only to warm up, by system. */
+  warmUps: Record<string, number>;
+}
+
 /** Round by round, and within a round scenario by scenario: first the one, then the other. */
-async function runRounds(systems: readonly System[], plan: BenchPlan, startedMs: number): Promise<Sample[]> {
+async function runRounds(systems: readonly System[], plan: BenchPlan, startedMs: number): Promise<Rounds> {
   const samples: Sample[] = [];
+  const warmUps: Record<string, number> = {};
   for (let round = 1; round <= plan.rounds; round += 1) {
     const roundMs = performance.now();
     for (const scenario of plan.scenarios) {
       for (const system of systems) {
         say(`round ${round}/${plan.rounds}: ${scenario.name}: ${system.name}`);
         const warmUpMs = round === 1 ? plan.firstWarmUpMs : plan.warmUpMs;
-        if (scenario.loop === 'closed') await warmUp(system, warmUpMs, CONNECTIONS, REQUEST);
+        if (scenario.loop === 'closed') {
+          const sent = await warmUp(system, warmUpMs, CONNECTIONS, REQUEST);
+          warmUps[system.name] = (warmUps[system.name] ?? 0) + sent;
+        }
         samples.push(await measure(system, scenario, round, REQUEST));
       }
     }
@@ -68,7 +78,7 @@ async function runRounds(systems: readonly System[], plan: BenchPlan, startedMs:
       break;
     }
   }
-  return samples;
+  return { samples, warmUps };
 }
 
 async function run({ plan, json }: Arguments, teardown: Teardown): Promise<void> {
@@ -79,27 +89,28 @@ async function run({ plan, json }: Arguments, teardown: Teardown): Promise<void>
   const fleet = await startFleet(REQUEST, teardown);
 
   const machine = describeMachine(floor, busy);
-  const samples = await runRounds([floor, fleet], plan, startedMs);
-  const signals = samples.filter(({ system }) => system === 'fleet').reduce((sum, { ok }) => sum + ok, 0);
+  const { samples, warmUps } = await runRounds([floor, fleet], plan, startedMs);
+  const measured = samples.filter(({ system }) => system === fleet.name);
+  const signals = measured.reduce((sum, { ok }) => sum + ok, warmUps[fleet.name] ?? 0);
   const traced = await bytesPerSignal(fleet, signals);
   say('idle');
   await sleep(QUIET_MS);
   const idle = await measureIdle(fleet, plan.idleMs);
   const summary = summarise(samples);
+  const rounds = Math.max(...samples.map(({ round }) => round));
   process.stdout.write(
-    `\n${machine}\nno-op handler, ${SLOTS} slots, median [min-max] of ${new Set(samples.map((s) => s.round)).size} rounds\n\n` +
+    `\n${machine}\nno-op handler, ${SLOTS} slots, median [min-max] of ${rounds} rounds\n\n` +
       `${report(summary)}\n\n` +
       `Idle, fleet: ${figure(idle.total)} % of one core (${splitText(idle.split)})\n` +
       `Traces, fleet: ${traced}\n`,
   );
-  if (json)
-    writeFileSync(
-      json,
-      `${JSON.stringify({ at: new Date(), machine, plan, summary, idle, samples }, null, 2)}\n`,
-    );
+  if (json) {
+    const all = { at: new Date(), machine, plan, summary, idle, samples };
+    writeFileSync(json, `${JSON.stringify(all, null, 2)}\n`);
+  }
 }
 
-/** Warm-ups were traced too, so this is a little high. Its use is to show that there were traces. */
+/** Shows that there were traces at all. */
 async function bytesPerSignal(fleet: Fleet, signals: number): Promise<string> {
   const bytes = await fleet.tracedBytes();
   return bytes === 0

@@ -67,13 +67,15 @@ export async function measure(
   };
 }
 
+/** @returns how many signals it took */
 export async function warmUp(
   { port }: System,
   durationMs: number,
   connections: number,
   bytes: Buffer,
-): Promise<void> {
-  await closedLoop({ port, request: () => bytes }, { connections, durationMs });
+): Promise<number> {
+  const { sent } = await closedLoop({ port, request: () => bytes }, { connections, durationMs });
+  return sent;
 }
 
 /** CPU of a system that has nothing to do, in percent of one core. */

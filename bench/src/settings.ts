@@ -24,6 +24,11 @@ export function loadSettings(): LoadSettings {
   return { httpPort, token: env.AUTH_TOKEN ?? '' };
 }
 
+/** Where the local runtime keeps what it writes. */
+export function runtimeHome(): string {
+  return process.env.TPS_HOME || join(ROOT, '.tps');
+}
+
 /** What programs need to start at all; nothing of the shell's that would configure a measured fleet. */
 export function bareEnvironment(): Record<string, string> {
   const wanted = ['PATH', 'HOME', 'TMPDIR', 'LANG'];

@@ -107,6 +107,13 @@ pnpm)
   "$HERE/bootstrap.sh"
   cd "$ROOT" && exec pnpm --silent "$@"
   ;;
+# bench/dist/<program>.js, whichever runtime the fleet is in: it only needs its port.
+bench)
+  program=$2
+  shift 2
+  [ -f "$ROOT/bench/dist/$program.js" ] || "$HERE/bootstrap.sh"
+  exec node --enable-source-maps --experimental-websocket "$ROOT/bench/dist/$program.js" "$@"
+  ;;
 '') die "usage: $0 <command>" ;;
 *)
   chosen=$(runtime)

@@ -20,8 +20,9 @@ export interface Fleet extends System {
 }
 
 /**
- * Starts a fleet of its own, every signal traced, with the bench's worker in place of the fleet's: the same number of
- * processes, and a handler that does nothing. Without RabbitMQ, as the floor has no second broker either.
+ * Starts a fleet of its own, every signal traced, and beside it the bench's worker, with a handler that does nothing:
+ * one process more than the fleet needs, as every user with handlers of their own has it. Without RabbitMQ, as the
+ * floor has no second broker either.
  * @param request what it must be able to serve
  */
 export async function startFleet(request: Buffer, teardown: Teardown): Promise<Fleet> {
@@ -35,7 +36,7 @@ export async function startFleet(request: Buffer, teardown: Teardown): Promise<F
   const env = { ...environment(firstPort, sinkUrl), TPS_HOME: home };
   const runtime = new LocalRuntime(env);
   teardown.add(() => runtime.command('down'));
-  // It waits for the broker by itself; the fleet may not be ready before it has a worker.
+  // It waits for the broker by itself.
   const worker = startWorker(env, firstPort);
   teardown.add(() => worker.stop());
   await runtime.command('up');
@@ -56,7 +57,7 @@ function environment(firstPort: number, sinkUrl: string): Record<string, string>
     TPS_NATS_MONITOR_PORT: String(firstPort + 3),
     // firstPort + 4 is the bench's worker
     TPS_METRICS_BASE_PORT: String(firstPort + 5),
-    TPS_HEIJUNKA_POOL: '0',
+    TPS_HEIJUNKA_POOL: '1',
     TPS_RABBITMQ: 'off',
     RABBITMQ_URL: '',
     JAEGER_ENDPOINT: sinkUrl,
@@ -70,10 +71,10 @@ function environment(firstPort: number, sinkUrl: string): Record<string, string>
 }
 
 function startWorker(env: Record<string, string>, firstPort: number): Child {
-  return new Child('worker-1', join(__dirname, 'noop-worker.js'), {
+  return new Child('bench-worker', join(__dirname, 'noop-worker.js'), {
     env: {
       ...env,
-      INSTANCE_ID: 'worker-1',
+      INSTANCE_ID: 'bench-worker',
       METRICS_PORT: String(firstPort + 4),
       TPS_NUM_WORKERS: String(SLOTS),
     },

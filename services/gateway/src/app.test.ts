@@ -1,6 +1,7 @@
 import type { TSchema } from '@sinclair/typebox';
 import addFormats from 'ajv-formats';
 import Ajv2020 from 'ajv/dist/2020';
+import { API_ERRORS } from '@tps/contracts';
 import { waitFor } from '@tps/testkit';
 import type { OpenApiDocument } from './api/openapi';
 import { Health, Info, Metrics, Status } from './api/schemas';
@@ -136,7 +137,15 @@ describe('views', () => {
     const document = (await get('/openapi.json')).body as unknown as OpenApiDocument;
     const { text, headers } = await get('/');
     expect(headers['content-type']).toMatch(/^text\/html/);
-    for (const path of Object.keys(document.paths)) expect(text).toContain(path);
+    for (const [path, methods] of Object.entries(document.paths)) {
+      for (const method of Object.keys(methods)) {
+        expect(text).toContain(`<form data-method="${method}" data-path="${path}">`);
+      }
+    }
+    for (const code of Object.keys(API_ERRORS)) expect(text).toContain(`<dt id="${code}">`);
+    const ids = [...text.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const [, id] of text.matchAll(/ (?:for|href)="#?([\w-]+)"/g)) expect(ids).toContain(id);
     expect(text).toContain('curl -d');
     expect(text).not.toMatch(/(src|href)="(https?:)?\/\//);
     const policy = String(headers['content-security-policy']);

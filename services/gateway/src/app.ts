@@ -110,8 +110,9 @@ function prefersText(req: IncomingMessage): boolean {
   return text > json;
 }
 
+/** Ids are written in lower case here; UUIDs mean the same in capitals. */
 function idOf(req: Request): string {
-  return String(req.params.id);
+  return String(req.params.id).toLowerCase();
 }
 
 function routeOf(path: string): string {
@@ -146,6 +147,8 @@ function protect(page: Page): ReturnType<typeof helmet> {
         styleSrc: [page.styleSource],
         scriptSrc: [page.scriptSource],
         connectSrc: ["'self'"],
+        // The page's empty icon.
+        imgSrc: ['data:'],
         baseUri: ["'none'"],
         formAction: ["'self'"],
         frameAncestors: ["'none'"],

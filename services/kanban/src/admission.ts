@@ -11,14 +11,15 @@ export interface Fill {
   buffer: number;
 }
 
-const CRITICAL_SHARE = 1.1;
-const LOW_SHARE = 0.8;
+/** In tenths: 100 x 1.1 is a little more than 110. */
+const CRITICAL_TENTHS = 11;
+const LOW_TENTHS = 8;
 /** From here on a type that holds more than its fair share gives way to the others. */
 const TIGHT = 0.8;
 
 /** What the stream itself must be able to hold: the share of priority 1. */
 export function hardLimit(buffer: number): number {
-  return Math.ceil(buffer * CRITICAL_SHARE);
+  return Math.ceil((buffer * CRITICAL_TENTHS) / 10);
 }
 
 /** @returns why one more signal may not enter, or null when it may */
@@ -35,5 +36,5 @@ export function refusal(priority: Priority, fill: Fill): string | null {
 
 function limitOf(priority: Priority, buffer: number): number {
   if (priority === 1) return hardLimit(buffer);
-  return priority === 4 ? Math.max(1, Math.floor(buffer * LOW_SHARE)) : buffer;
+  return priority === 4 ? Math.max(1, Math.floor((buffer * LOW_TENTHS) / 10)) : buffer;
 }

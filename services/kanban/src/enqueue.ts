@@ -47,7 +47,12 @@ export class Enqueue {
   }
 
   private async enqueue(signal: Signal, span: Span): Promise<EnqueueVerdict> {
-    const full = this.full(signal) && (await this.fullAfterALook(signal));
+    let full = this.full(signal);
+    if (full) {
+      await this.queue.refresh();
+      full = this.full(signal);
+    }
+    // From the last look to the counting nothing may be awaited: others would find the same place free.
     if (full) return refused('KANBAN_FULL', full, false);
     const { signal_type, priority, id, run } = signal;
     const { names, publisher } = this.context.bus;
@@ -83,11 +88,6 @@ export class Enqueue {
       knownTypes: this.knownTypes(),
       buffer: this.context.config.TPS_KANBAN_BUFFER,
     });
-  }
-
-  private async fullAfterALook(signal: Signal): Promise<string | null> {
-    await this.queue.refresh();
-    return this.full(signal);
   }
 
   private startSpan(signal: Signal, traceparent: string | undefined, tracestate: string | undefined): Span {

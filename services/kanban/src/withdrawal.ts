@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StoredMsg } from '@nats-io/jetstream';
+import { NoRespondersError } from '@nats-io/transport-node';
 import { encodeHeaders, headerValues, managerOf } from '@tps/bus';
 import {
   type CancelReply,
@@ -114,7 +115,7 @@ export class Withdrawal {
         if (reply.data.length > 0) answers.push(reply.json<HoldsReply>());
       }
     } catch (error) {
-      // Nobody listens: the workers that were there a moment ago have gone, or their answers are on no way.
+      // Nobody listens: the workers that beat a moment ago are away, and nothing is known of what they hold.
       if (!(error instanceof NoRespondersError)) throw error;
     }
     return { answers, complete: answers.length >= workers };

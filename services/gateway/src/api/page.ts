@@ -37,7 +37,7 @@ export function apiPage(document: OpenApiDocument): Page {
     return `<h2 id="${escape(tag)}">${escape(tag)}</h2>${endpoints.map(endpointHtml).join('')}`;
   });
   const errors = Object.entries(API_ERRORS).map(
-    ([code, { status, meaning }]) => `<dt id="${code}">${status} ${code}</dt><dd>${escape(meaning)}</dd>`,
+    ([code, { status, meaning }]) => `<dt id="${code}">${status} ${code}</dt><dd>${marked(meaning)}</dd>`,
   );
   const services = Object.entries(SERVICES).map(([name, does]) => `<dt>${name}</dt><dd>${does}</dd>`);
   const { title, version, description } = document.info;
@@ -49,9 +49,9 @@ export function apiPage(document: OpenApiDocument): Page {
 <title>${escape(title)}</title><link rel="icon" href="data:,"><style>${STYLE}</style></head><body>
 <header><h1>${escape(title)} <small>${escape(version)}</small></h1>
 <p>${escape(description)} You post <em>signals</em>, units of work; the fleet admits, queues, levels, processes and
-reports them, and stops a line by itself where work goes wrong. Every accepted signal ends in exactly one recorded outcome.</p>
+reports them, and stops a line by itself where work goes wrong. Every accepted signal ends in exactly one recorded outcome.</p></header>
 <div id="state" role="status">The live state is shown with scripts enabled; see <a href="/health">/health</a>.</div>
-<nav aria-label="Sections">${['Services', ...tags, 'Errors'].map((tag) => `<a href="#${tag}">${tag}</a>`).join('')}<a href="/openapi.json">OpenAPI</a></nav>${token}</header>
+<nav aria-label="Sections">${['Services', ...tags, 'Errors'].map((tag) => `<a href="#${tag}">${tag}</a>`).join('')}<a href="/openapi.json">OpenAPI</a></nav>${token}
 <main>${groups.join('')}
 <h2 id="Services">Services</h2><dl>${services.join('')}</dl>
 <h2 id="Errors">Errors</h2><p>Every error is <code>application/problem+json</code> (RFC 9457); its <code>type</code> leads to one of these codes.</p>

@@ -123,7 +123,9 @@ export const Problem = Type.Object(
     ),
     known_types: Type.Optional(Type.Array(Type.String(), { description: 'UNKNOWN_SIGNAL_TYPE' })),
     accepted: Type.Optional(
-      Type.Union([Type.Literal(false), Type.Literal('unknown')], { description: 'NO_BROKER' }),
+      Type.Union([Type.Literal(false), Type.Literal('unknown')], {
+        description: 'NO_BROKER, and UNAVAILABLE with a key',
+      }),
     ),
   },
   { additionalProperties: true, description: 'RFC 9457' },

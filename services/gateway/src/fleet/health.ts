@@ -16,6 +16,7 @@ const BOARD_LIMIT_MS = 500;
 /** kaizen counts the last five minutes: a second makes no difference. */
 const ERROR_RATE_AGE_MS = 1_000;
 const MAX_ERROR_PERCENT = 50;
+const NO_TYPE = 'no signal type is known yet';
 
 export interface HealthParts {
   bus: Bus;
@@ -35,14 +36,16 @@ export class Health {
     const circuits = this.circuits();
     const stations = this.stations();
     const states = Object.values(circuits).map(({ state }) => state);
+    const { bus, types } = this.parts;
     const reasons = [
-      ...(this.parts.bus.connected ? [] : ['not connected to NATS']),
+      ...(bus.connected ? [] : ['not connected to NATS']),
+      ...(types.known().length > 0 ? [] : [NO_TYPE]),
       ...missing(stations).map((service) => `${service} is missing`),
       ...open(circuits).map((type) => `the circuit of ${type} is open`),
       ...(error_rate > MAX_ERROR_PERCENT ? [`the error rate is above ${MAX_ERROR_PERCENT} %`] : []),
     ];
-    const allOpen = states.length > 0 && states.every((state) => state === 'Open');
-    const accepts = this.parts.bus.connected && stations.kanban.up && !allOpen;
+    const takesAny = types.known().some((type) => circuits[type]?.state !== 'Open');
+    const accepts = bus.connected && stations.kanban.up && takesAny;
     const body = {
       healthy: reasons.length === 0,
       circuit_state: worstState(states),
@@ -63,7 +66,7 @@ export class Health {
     const kanban = this.parts.fleet.stations().kanban.up;
     return [
       ...(kanban ? [] : ['kanban is missing']),
-      ...(this.parts.types.known().length > 0 ? [] : ['no signal type is known yet']),
+      ...(this.parts.types.known().length > 0 ? [] : [NO_TYPE]),
     ];
   }
 

@@ -10,6 +10,13 @@ export interface HopItem {
   trace: TraceHeaders;
 }
 
+export interface HopTarget {
+  name: string;
+  subject: string;
+  /** How long one request may take. What gathers meanwhile leaves after it: a caller waits for two at most. */
+  limitMs: number;
+}
+
 /** The other side gave no verdict. `arrived` is `false` when it surely did not get the item. */
 export class HopError extends Error {
   override readonly name = 'HopError';
@@ -21,9 +28,8 @@ export class HopError extends Error {
   }
 }
 
-const REQUEST_LIMIT_MS = 2_000;
-/** The request ends by itself; this only makes sure that a trial of the breaker always settles. */
-const BACKSTOP_MS = 3_000;
+/** A request ends by itself; this much later the breaker settles its trial in any case. */
+const BACKSTOP_MS = 1_000;
 /** Name, colon, spaces and line ends of the headers of one item. */
 const HEADER_BYTES = 100;
 
@@ -35,13 +41,13 @@ export class Hop<V> {
   /** @param fine the verdict on every item of a batch that is answered with `ALL_FINE` */
   constructor(
     private readonly bus: Bus,
-    private readonly target: { name: string; subject: string },
+    private readonly target: HopTarget,
     private readonly fine: V,
     log: Logger,
   ) {
     this.breaker = new CircuitBreaker((items: HopItem[]) => this.request(items), {
       name: target.name,
-      timeout: BACKSTOP_MS,
+      timeout: target.limitMs + BACKSTOP_MS,
       errorThresholdPercentage: 50,
       volumeThreshold: 3,
       rollingCountTimeout: 5_000,
@@ -77,7 +83,8 @@ export class Hop<V> {
   private async request(items: HopItem[]): Promise<V[]> {
     const body = `[${items.map(({ json }) => json).join(',')}]`;
     const headers = traceHeaders(items);
-    const msg = await this.bus.nc.request(this.target.subject, body, { timeout: REQUEST_LIMIT_MS, headers });
+    const { subject, limitMs } = this.target;
+    const msg = await this.bus.nc.request(subject, body, { timeout: limitMs, headers });
     const reply: unknown = msg.json();
     if (reply === ALL_FINE) return items.map(() => this.fine);
     if (Array.isArray(reply) && reply.length === items.length) return reply as V[];

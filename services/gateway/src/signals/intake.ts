@@ -15,6 +15,10 @@ import { Hop, HopError } from './hop';
 /** A batch with one signal of this size is still below the broker's message limit. */
 const MAX_SIGNAL_BYTES = 2 * MAX_BODY_BYTES;
 const BROKER_RETRY_MS = 2_000;
+/** Not long: without an answer the last known circuits decide, and nothing is lost. */
+const ADMIT_LIMIT_MS = 500;
+/** Longer: giving up leaves unknown whether the signal was accepted. */
+const ENQUEUE_LIMIT_MS = 2_000;
 
 /** The two questions a signal passes before it is accepted: does its line run, and is there room? */
 export class Intake {
@@ -27,8 +31,10 @@ export class Intake {
     log: Logger,
   ) {
     const { admit, enqueue } = bus.names.subjects;
-    this.jidoka = new Hop<AdmitVerdict>(bus, { name: 'jidoka', subject: admit }, { ok: true }, log);
-    this.kanban = new Hop<EnqueueVerdict>(bus, { name: 'kanban', subject: enqueue }, { ok: true }, log);
+    const jidoka = { name: 'jidoka', subject: admit, limitMs: ADMIT_LIMIT_MS };
+    const kanban = { name: 'kanban', subject: enqueue, limitMs: ENQUEUE_LIMIT_MS };
+    this.jidoka = new Hop<AdmitVerdict>(bus, jidoka, { ok: true }, log);
+    this.kanban = new Hop<EnqueueVerdict>(bus, kanban, { ok: true }, log);
   }
 
   /** @throws ApiError when the line of the signal's type is stopped */

@@ -127,7 +127,10 @@ describe('POST /signal', () => {
   test('a key without records to ask is refused', async () => {
     rig.fleet.leave('andon');
     const { status, body, headers } = await post(BODY, { 'idempotency-key': 'blind' });
-    expect({ status, body: body }).toMatchObject({ status: 503, body: { code: 'UNAVAILABLE' } });
+    expect({ status, body: body }).toMatchObject({
+      status: 503,
+      body: { code: 'UNAVAILABLE', accepted: 'unknown' },
+    });
     expect(headers['retry-after']).toBe('1');
     expect(rig.fleet.signals).toHaveLength(0);
   });

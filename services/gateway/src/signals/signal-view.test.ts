@@ -44,6 +44,12 @@ describe('/signal/:id', () => {
     expect(events).toEqual(['accepted', 'started', 'attempt_failed', 'started', 'finished']);
   });
 
+  test('knows an id in capitals', async () => {
+    const id = await queued();
+    rig.fleet.finish(rig.fleet.signals[0]!.signal);
+    expect((await rig.http.get(`/signal/${id.toUpperCase()}`)).body).toMatchObject({ signal_id: id });
+  });
+
   test('waits when asked to', async () => {
     const id = await queued();
     setTimeout(() => rig.fleet.finish(rig.fleet.signals[0]!.signal), 200);

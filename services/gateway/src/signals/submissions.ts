@@ -114,7 +114,9 @@ export class Submissions {
   }
 
   private async recall(signal: Signal): Promise<Accepted | null> {
-    const known = await this.records.of(signal.id);
+    const known = await this.records.of(signal.id).catch((error: unknown) => {
+      throw unsure(error, signal.id);
+    });
     assertSame(signal.request_hash, known.found?.signal.request_hash);
     assertSame(signal.request_hash, known.outcomes.at(-1)?.request_hash);
     return acceptedAs(known);
@@ -135,6 +137,12 @@ function overtaking(waiter: Waiter): Promise<Accepted> {
       if (finished) resolve({ finished });
     });
   });
+}
+
+/** A request before this one may have been accepted under the same key: only who could not be asked knows. */
+function unsure(error: unknown, signal_id: string): unknown {
+  if (!(error instanceof ApiError) || error.code !== 'UNAVAILABLE') return error;
+  return new ApiError(error.code, error.message, { members: { accepted: 'unknown', signal_id } });
 }
 
 function assertSame(hash: string | undefined, other: string | undefined): void {

@@ -1,0 +1,126 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { closedLoop } from './closed-loop';
+import { type CpuProfile, type Share, summariseProfile } from './cpu-profile';
+import { BenchError } from './errors';
+import { Inspector } from './inspector';
+import { postRequest } from './request';
+import { CONNECTIONS } from './scenarios';
+import { loadSettings, runtimeHome } from './settings';
+
+const USAGE = `Usage: node --experimental-websocket bench/dist/flame.js <service> [--seconds 10] [--load] [--pid n]
+
+Takes a CPU profile of a running service of the local runtime: gateway, worker, kanban-1, ...
+  --load  sends as many signals as the fleet takes, meanwhile
+  --pid   of that process, whatever it is; <service> is only the profile's name
+`;
+const WARM_UP_MS = 3_000;
+const SHOWN = { functions: 20, modules: 8 };
+
+interface Arguments {
+  name: string;
+  seconds: number;
+  load: boolean;
+  pid: number | undefined;
+}
+
+function readArguments(): Arguments | null {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      seconds: { type: 'string', default: '10' },
+      load: { type: 'boolean', default: false },
+      pid: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  const [name] = positionals;
+  if (values.help || name === undefined) return null;
+  const seconds = Number(values.seconds);
+  if (!Number.isInteger(seconds) || seconds < 1 || seconds > 60) {
+    throw new BenchError(`--seconds ${values.seconds} is not allowed: must be a whole number from 1 to 60`);
+  }
+  return { name, seconds, load: values.load, pid: values.pid === undefined ? undefined : Number(values.pid) };
+}
+
+/** The first replica of a service, or the one that is named. */
+function findProcess(wanted: string): { name: string; pid: number } {
+  const file = join(runtimeHome(), 'run', 'state.json');
+  if (!existsSync(file)) throw new BenchError('No fleet of the local runtime runs: start it with `make up`.');
+  const { parts } = JSON.parse(readFileSync(file, 'utf8')) as {
+    parts: { name: string; service: string; pid?: number }[];
+  };
+  const service = wanted === 'system' || wanted === 'tps-system' ? 'gateway' : wanted;
+  const nodes = parts.filter((part) => part.service !== 'nats' && part.service !== 'rabbitmq');
+  const found = nodes.find((part) => part.name === service || part.service === service);
+  if (found?.pid === undefined) {
+    throw new BenchError(`"${wanted}" does not run; these do: ${nodes.map(({ name }) => name).join(', ')}.`);
+  }
+  return { name: found.name, pid: found.pid };
+}
+
+function drive(durationMs: number): Promise<unknown> {
+  const { httpPort, token } = loadSettings();
+  const bytes = postRequest('/signal', { signal_type: 'validate', payload: { data: [1, 2, 3] } }, token);
+  return closedLoop({ port: httpPort, request: () => bytes }, { connections: CONNECTIONS, durationMs });
+}
+
+async function record({ name, pid, seconds, load }: Arguments & { pid: number }): Promise<CpuProfile> {
+  if (load) await drive(WARM_UP_MS);
+  const inspector = await Inspector.open(pid);
+  try {
+    say(`${name} (process ${pid}): ${seconds} s`);
+    return await inspector.cpuProfile(async () => {
+      if (load) await drive(seconds * 1_000);
+      else await sleep(seconds * 1_000);
+    });
+  } finally {
+    await inspector.close();
+  }
+}
+
+async function run(given: Arguments): Promise<void> {
+  const { name, pid } =
+    given.pid === undefined ? findProcess(given.name) : { name: given.name, pid: given.pid };
+  const profile = await record({ ...given, name, pid });
+  const folder = join(runtimeHome(), 'profiles');
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, `${name}.cpuprofile`);
+  writeFileSync(file, JSON.stringify(profile));
+  const { busyPercent, functions, modules } = summariseProfile(profile);
+  say(`\nbusy ${busyPercent.toFixed(1)} % of the time; of that, by module (own time):`);
+  list(modules.slice(0, SHOWN.modules));
+  say('\nby function (own time):');
+  list(functions.slice(0, SHOWN.functions));
+  say(`\n${file} (opens in Chrome's DevTools, Performance, and in speedscope.app)`);
+}
+
+function list(shares: readonly Share[]): void {
+  for (const { name, percent } of shares) say(`${percent.toFixed(1).padStart(6)} %  ${name}`);
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+async function main(): Promise<number> {
+  const given = readArguments();
+  if (!given) {
+    process.stderr.write(USAGE);
+    return 1;
+  }
+  await run(given);
+  return 0;
+}
+
+main().then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    const text =
+      error instanceof BenchError ? error.message : error instanceof Error ? error.stack : String(error);
+    process.stderr.write(`${text}\n`);
+    process.exit(1);
+  },
+);
