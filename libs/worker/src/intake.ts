@@ -142,8 +142,17 @@ export class Intake {
     if (this.options.pace.freeSlots === 0) return;
     const now = Date.now();
     for (const lane of this.lanes) {
-      if (this.state(lane.type) !== 'Open') this.reader.listen(lane.name, now);
+      const state = this.state(lane.type);
+      // Nothing is planned for a half-open type, so its backlog is reached by the poll alone; while a trial runs,
+      // whatever else came would only go back.
+      if (state === 'HalfOpen' && this.trialRuns(lane.type, now)) continue;
+      if (state !== 'Open') this.reader.listen(lane.name, now, state === 'HalfOpen');
     }
+  }
+
+  private trialRuns(type: string, nowMs: number): boolean {
+    const trial = this.options.circuits.get(type)?.trial;
+    return trial?.worker_id !== undefined && Date.parse(trial.deadline) > nowMs;
   }
 
   private pullPlanned(): void {

@@ -93,10 +93,11 @@ export class LaneReader {
     this.request(lane, suffix, { batch, no_wait: true });
   }
 
-  /** Keeps one long poll open on an idle lane. */
-  listen(name: string, nowMs: number): void {
+  /** Keeps one long poll open on an idle lane; `known`: also where work is known to wait, one at a time. */
+  listen(name: string, nowMs: number, known = false): void {
     const lane = this.lanes.get(name);
-    if (!lane || lane.poll !== null || lane.known > 0 || lane.asked > 0 || nowMs < lane.retryAtMs) return;
+    if (!lane || lane.poll !== null || lane.asked > 0 || nowMs < lane.retryAtMs) return;
+    if (lane.known > 0 && !known) return;
     lane.poll = this.suffix(lane);
     lane.pollSentMs = nowMs;
     this.request(lane, lane.poll, { batch: 1, expires: nanos(POLL_MS) });

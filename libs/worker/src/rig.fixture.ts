@@ -53,6 +53,8 @@ export class Rig {
     signals: SignalDefinition[],
     env: Record<string, string> = {},
   ): Promise<ServiceHandle> {
+    // Kanban does this when it hears of a type.
+    for (const signal of signals) await ensureLanes(this.bus, signal.name);
     const fixed = {
       NATS_URL: this.nats.url,
       METRICS_PORT: 'disabled',
@@ -64,7 +66,6 @@ export class Rig {
       { ...fixed, ...env },
       (error) => console.error(error),
     );
-    for (const signal of signals) await ensureLanes(this.bus, signal.name);
     this.workers.add(service);
     return service;
   }

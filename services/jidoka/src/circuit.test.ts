@@ -1,0 +1,96 @@
+import type { CircuitRecord, Outcome } from '@tps/contracts';
+import { sampleOutcome } from '@tps/testkit';
+import { admitForTrial, afterOutcome, closedCircuit, grantTrial, verdictOf } from './circuit';
+
+const T0 = Date.parse('2026-01-25T12:00:00.000Z');
+const settings = { threshold: 3, pauseMs: 1_000 };
+const at = (ms: number): Date => new Date(T0 + ms);
+const bad: Partial<Outcome> = { status: 'retrying', error_class: 'transient' };
+
+function after(
+  record: CircuitRecord,
+  given: Partial<Outcome>,
+  { seq = 10, ms = 0, failures = 3 } = {},
+): CircuitRecord | null {
+  return afterOutcome(record, { outcome: sampleOutcome(given), seq, at: at(ms), failures }, settings);
+}
+const closed = closedCircuit('demo', at(0));
+const open = after(closed, bad)!;
+const trying = grantTrial(open, { workerId: 'w', timeoutMs: 500, now: at(1_000) })!;
+
+test.each([
+  ['succeeded', undefined, 'good'],
+  ['failed', 'transient', 'bad'],
+  ['retrying', 'transient', 'bad'],
+  ['failed', 'defect', 'bad'],
+  ['failed', 'capacity', 'neutral'],
+  ['expired', 'capacity', 'neutral'],
+  ['rejected', 'rejected', 'neutral'],
+  ['cancelled', undefined, 'neutral'],
+  ['returned', undefined, 'neutral'],
+] as const)('%s (%s) is %s for the line', (status, error_class, verdict) => {
+  expect(verdictOf(sampleOutcome({ status, ...(error_class ? { error_class } : {}) }))).toBe(verdict);
+});
+
+test('a line stops at the threshold and not before', () => {
+  expect(after(closed, bad, { failures: 2 })).toBeNull();
+  expect(after(closed, {}, { failures: 3 })).toBeNull();
+  expect(open).toMatchObject({
+    state: 'open',
+    epoch: 1,
+    pause_ms: 1_000,
+    until: at(1_000).toISOString(),
+    log_seq: 10,
+  });
+  expect(open.stops).toEqual([[at(0).toISOString()]]);
+});
+
+test('an outcome that is accounted for changes nothing when the log is read again', () => {
+  expect(after({ ...closed, log_seq: 10 }, bad, { seq: 10 })).toBeNull();
+  expect(after(trying, { epoch: trying.epoch }, { seq: 10 })).toBeNull();
+});
+
+test('one trial at a time, not before the pause is over, again when its time is up', () => {
+  const ask = (record: CircuitRecord, ms: number): CircuitRecord | null =>
+    grantTrial(record, { workerId: 'v', timeoutMs: 500, now: at(ms) });
+  expect(ask(open, 999)).toBeNull();
+  expect(ask(closed, 5_000)).toBeNull();
+  expect(trying).toMatchObject({ epoch: 2, trial: { worker_id: 'w' } });
+  expect(ask(trying, 1_100)).toBeNull();
+  expect(ask(trying, 11_500)).toMatchObject({ epoch: 3, trial: { worker_id: 'v' } });
+});
+
+test('one new signal is let in to be tried, and the worker that gets it may try it', () => {
+  const admitted = admitForTrial(open, 'id-1', at(1_000))!;
+  expect(admitted.trial?.admitted).toBe('id-1');
+  expect(admitForTrial(admitted, 'id-2', at(1_001))).toBeNull();
+  expect(admitForTrial(open, 'id-1', at(999))).toBeNull();
+  expect(grantTrial(admitted, { workerId: 'w', timeoutMs: 500, now: at(1_002) })).not.toBeNull();
+});
+
+test('only the outcome of the current epoch decides', () => {
+  expect(after(trying, {}, { seq: 11 })).toBeNull();
+  expect(after(trying, { epoch: trying.epoch - 1 }, { seq: 11 })).toBeNull();
+  const running = after(trying, { epoch: trying.epoch }, { seq: 11, ms: 1_200 });
+  expect(running).toMatchObject({ state: 'closed', epoch: 3, pause_ms: 0 });
+  expect(running?.stops).toEqual([[at(0).toISOString(), at(1_200).toISOString()]]);
+  expect(running).not.toHaveProperty('trial');
+});
+
+test('a failed trial doubles the pause, up to eight times', () => {
+  let record = trying;
+  const pauses: number[] = [];
+  for (let i = 0; i < 5; i += 1) {
+    record = after({ ...record, log_seq: 0 }, { ...bad, epoch: record.epoch })!;
+    pauses.push(record.pause_ms);
+  }
+  expect(pauses).toEqual([2_000, 4_000, 8_000, 8_000, 8_000]);
+  expect(record.stops).toHaveLength(1);
+  expect(record.since).toBe(open.since);
+});
+
+test('a trial that says nothing about the line leaves it half-open for the next', () => {
+  const record = after(trying, { status: 'rejected', error_class: 'rejected', epoch: 2 }, { seq: 11 })!;
+  expect(record).toMatchObject({ state: 'open', epoch: 2, log_seq: 11 });
+  expect(grantTrial(record, { workerId: 'v', timeoutMs: 500, now: at(1_300) })).not.toBeNull();
+});
