@@ -52,7 +52,7 @@ export class Publisher {
   private readonly inbox = createInbox();
   private readonly waiting = new Map<string, Waiting>();
   private readonly subscription: Subscription;
-  private readonly sweeper: NodeJS.Timeout;
+  private sweeper: NodeJS.Timeout | null = null;
   private next = 0;
 
   constructor(
@@ -60,7 +60,6 @@ export class Publisher {
     private readonly connected: () => boolean,
   ) {
     this.subscription = nc.subscribe(`${this.inbox}.*`, { callback: (_, msg) => this.settle(msg) });
-    this.sweeper = setInterval(() => this.sweep(), SWEEP_MS).unref();
   }
 
   /** Messages sent and not yet acknowledged. */
@@ -82,6 +81,7 @@ export class Publisher {
       const token = (this.next = (this.next + 1) % Number.MAX_SAFE_INTEGER).toString(36);
       const deadline = Date.now() + (options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
       this.waiting.set(token, { resolve, reject, deadline });
+      this.sweeper ??= setInterval(() => this.sweep(), SWEEP_MS).unref();
       try {
         const reply = `${this.inbox}.${token}`;
         this.nc.publish(subject, data, options.headers ? { reply, headers: options.headers } : { reply });
@@ -93,7 +93,7 @@ export class Publisher {
   }
 
   close(): void {
-    clearInterval(this.sweeper);
+    if (this.sweeper) clearInterval(this.sweeper);
     this.subscription.unsubscribe();
     for (const [token, { reject }] of this.waiting) {
       this.waiting.delete(token);
@@ -126,5 +126,9 @@ export class Publisher {
       this.waiting.delete(token);
       reject(new PublishError('no acknowledgement in time', 'unknown', 0));
     }
+    // An idle process has nothing to wake up for.
+    if (this.waiting.size > 0 || !this.sweeper) return;
+    clearInterval(this.sweeper);
+    this.sweeper = null;
   }
 }

@@ -31,6 +31,14 @@ export interface TrialRequest {
 }
 export type TrialGrant = { granted: true; epoch: number; deadline: string } | { granted: false };
 
+/** worker -> kanban, before it begins to pull: a pull from a lane that is not there is answered by nobody. */
+export interface LanesRequest {
+  types: string[];
+}
+export interface LanesReply {
+  ready: boolean;
+}
+
 /** A signal that is accepted and not finished, as kanban finds it. */
 export interface FoundSignal {
   signal: Signal;
@@ -59,6 +67,8 @@ export type CancelReply =
 /** Broadcast to workers: every worker answers, so that silence is not taken for "no". */
 export interface HoldsRequest {
   id: string;
+  /** With `refuse`: it was not taken out after all, take it again. */
+  undo?: boolean;
 }
 export interface HoldsReply {
   worker_id: string;

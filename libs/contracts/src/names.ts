@@ -20,6 +20,8 @@ export interface Names {
     trial: string;
     /** Request: `Signal[]` -> `1` or `EnqueueVerdict[]`. */
     enqueue: string;
+    /** Request: make sure that the lanes of these types exist. */
+    lanes: string;
     /** Request: find an unfinished signal by id. */
     find: string;
     /** Request: remove a signal that has not started. */
@@ -68,6 +70,7 @@ export function namesFor(prefix = ''): Names {
       admit: p('tps.jidoka.admit'),
       trial: p('tps.jidoka.trial'),
       enqueue: p('tps.kanban.enqueue'),
+      lanes: p('tps.kanban.lanes'),
       find: p('tps.kanban.find'),
       cancel: p('tps.kanban.cancel'),
       workerHolds: p('tps.worker.holds'),

@@ -13,9 +13,9 @@ export const fleetVariables = {
   }),
   TPS_HEIJUNKA_POOL: Type.Integer({
     default: 1,
-    minimum: 1,
+    minimum: 0,
     maximum: 256,
-    description: 'worker processes that are started',
+    description: 'worker processes that are started; 0: only those you start yourself',
   }),
   TPS_KANBAN_BUFFER: Type.Integer({
     default: 1000,

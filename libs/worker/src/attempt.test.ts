@@ -36,11 +36,7 @@ it.each([
   ['a DefectError', new DefectError('broken'), 'defect'],
   ['a RejectedError', new RejectedError('no such task'), 'rejected'],
 ])('classifies %s', async (_, thrown, errorClass) => {
-  const result = await attempt(
-    compiled(() => {
-      throw thrown;
-    }),
-  );
+  const result = await attempt(compiled(() => Promise.reject(thrown)));
   expect(result).toMatchObject({ ok: false, errorClass });
 });
 

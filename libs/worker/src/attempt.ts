@@ -72,7 +72,10 @@ export function handlerContext(
   return {
     signal: { id, run, attempt, signal_type, priority, created_at, trace_id },
     abort,
-    log: log.child({ signal_id: id, trace_id }),
+    // Few handlers log, and a child costs as much as a small handler's whole work.
+    get log() {
+      return log.child({ signal_id: id, trace_id });
+    },
     span,
     metrics: registry,
   };

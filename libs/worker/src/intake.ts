@@ -40,7 +40,7 @@ export interface IntakeOptions {
 /** Resolves when the probe says so, or when the limit is over. */
 export type Wait = (probe: () => boolean, limitMs: number) => Promise<void>;
 
-const TICK_MS = 100;
+const TICK_MS = 250;
 
 /**
  * Decides what to take and takes it. Planned pulls follow the level sequence over the lanes known to hold work, as

@@ -25,7 +25,7 @@ interface Lane {
 }
 
 /** How long a poll on an idle lane stays open; also how long a stop may have to wait for it. */
-export const POLL_MS = 2_000;
+export const POLL_MS = 4_000;
 /** A pull that is not answered by then was lost with the connection or with the lane. */
 const ANSWER_LIMIT_MS = 1_500;
 const RETRY_MS = 250;

@@ -76,7 +76,8 @@ describe('conclude', () => {
     ['transient', 1, 'retrying', false, 1],
     ['transient', 2, 'retrying', false, 2],
     ['transient', 3, 'failed', true, 3],
-  ] as const)('%s on attempt %i is %s', (errorClass, attempt, status, final, used) => {
+  ] as const)('%s on attempt %i is %s', (...row) => {
+    const [errorClass, attempt, status, final, used] = row;
     expect(after(failure(errorClass), { attempt })).toMatchObject({
       status,
       final,

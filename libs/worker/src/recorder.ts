@@ -8,6 +8,8 @@ import type { Logger, TraceHeaders } from '@tps/service';
 /** An outcome on its way into the log, with the context of its span. */
 export interface Recorded {
   outcome: Outcome;
+  /** The outcome as JSON, made once for the log and for the reply. */
+  json?: string;
   trace: TraceHeaders;
   reply_to?: string;
 }
@@ -35,8 +37,7 @@ export class Recorder {
   ) {
     this.finals = new Batcher({
       send: (batch) => this.appendBatch(batch),
-      weigh: ({ outcome }) =>
-        outcome.result === undefined ? 500 : 500 + JSON.stringify(outcome.result).length,
+      weigh: (recorded) => jsonOf(recorded).length,
     });
   }
 
@@ -62,7 +63,7 @@ export class Recorder {
     try {
       await this.append(
         this.bus.names.subjects.outcomeAttempt(outcome.signal_id),
-        [outcome],
+        `[${JSON.stringify(outcome)}]`,
         headers(id, [trace]),
       );
     } finally {
@@ -76,7 +77,11 @@ export class Recorder {
     const id = `dead:${signal.id}:${signal.run}`;
     try {
       const body = { v: outcome.v, signal, outcome };
-      await this.append(this.bus.names.subjects.dead(signal.signal_type), body, headers(id, [trace]));
+      await this.append(
+        this.bus.names.subjects.dead(signal.signal_type),
+        JSON.stringify(body),
+        headers(id, [trace]),
+      );
     } finally {
       this.pending -= 1;
     }
@@ -90,7 +95,11 @@ export class Recorder {
       subject: msg.subject,
       data: Buffer.from(msg.data).toString('base64'),
     };
-    await this.append(this.bus.names.subjects.dead(type), body, headers(`dead:${msg.reply}`, []));
+    await this.append(
+      this.bus.names.subjects.dead(type),
+      JSON.stringify(body),
+      headers(`dead:${msg.reply}`, []),
+    );
   }
 
   /** Answers the caller who waits, together with others of this turn that wait at the same gateway. */
@@ -108,7 +117,7 @@ export class Recorder {
 
   private sendReplies(): void {
     for (const [subject, batch] of this.replies) {
-      const body = JSON.stringify(batch.map(({ outcome }) => outcome));
+      const body = `[${batch.map(jsonOf).join()}]`;
       // A reply is sent at most once: who misses it asks the records.
       this.bus.nc.publish(subject, body, {
         headers: headers(
@@ -121,15 +130,14 @@ export class Recorder {
   }
 
   private async appendBatch(batch: Recorded[]): Promise<void[]> {
-    const outcomes = batch.map(({ outcome }) => outcome);
     const id = `${this.life}:${(this.batchNo += 1)}`;
     const traces = batch.map(({ trace }) => trace);
-    await this.append(this.bus.names.subjects.outcomeBatch, outcomes, headers(id, traces));
+    const body = `[${batch.map(jsonOf).join()}]`;
+    await this.append(this.bus.names.subjects.outcomeBatch, body, headers(id, traces));
     return [];
   }
 
-  private async append(subject: string, body: object, head: MsgHdrs): Promise<void> {
-    const data = JSON.stringify(body);
+  private async append(subject: string, data: string, head: MsgHdrs): Promise<void> {
     for (let wait = RETRY_FIRST_MS; !this.closed; wait = Math.min(wait * 2, RETRY_CAP_MS)) {
       try {
         await this.bus.publisher.publish(subject, data, { headers: head });
@@ -141,6 +149,10 @@ export class Recorder {
     }
     throw new RecorderClosedError(subject);
   }
+}
+
+function jsonOf(recorded: Recorded): string {
+  return (recorded.json ??= JSON.stringify(recorded.outcome));
 }
 
 /** The process ended before the log had it; the broker will deliver the signal again. */

@@ -8,6 +8,10 @@ export class Refusals {
     this.until.set(id, Date.now() + KEPT_MS);
   }
 
+  delete(id: string): void {
+    this.until.delete(id);
+  }
+
   has(id: string): boolean {
     return this.until.has(id);
   }

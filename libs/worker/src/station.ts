@@ -1,6 +1,13 @@
 import type { Span } from '@opentelemetry/api';
 import { type KvView, LEASE_MS } from '@tps/bus';
-import { type CircuitRecord, type HoldsReply, type Outcome, parseLane, SUSPECT_HEADER } from '@tps/contracts';
+import {
+  type CircuitRecord,
+  type HoldsReply,
+  type HoldsRequest,
+  type Outcome,
+  parseLane,
+  SUSPECT_HEADER,
+} from '@tps/contracts';
 import { headersOf, type ServiceContext } from '@tps/service';
 import {
   type AttemptResult,
@@ -90,9 +97,10 @@ export class Station {
   }
 
   /** Takes nothing of this id from now on; says whether it was too late. */
-  refuseSignal(id: string): HoldsReply {
+  refuseSignal({ id, undo }: HoldsRequest): HoldsReply {
     const answer = this.holds(id);
-    if (answer.state === 'started') return answer;
+    if (undo) this.refused.delete(id);
+    if (undo || answer.state === 'started') return answer;
     this.refused.add(id);
     // Its message is about to be deleted; without a lease renewal nothing else happens to it here.
     this.intake.withdrawSignal((delivered) => isOf(delivered, id));

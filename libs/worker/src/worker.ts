@@ -5,6 +5,8 @@ import {
   type CircuitRecord,
   type HoldsReply,
   type HoldsRequest,
+  type LanesReply,
+  type LanesRequest,
   type RetryPolicy,
   type ScheduleRecord,
   SCHEDULE_KEY,
@@ -57,6 +59,7 @@ export class DefinitionError extends Error {
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 const DEFAULT_RETRY = { base_ms: 200, cap_ms: 30_000 };
+const LANES_LIMIT_MS = 3_000;
 const GRACE_MS = 15_000;
 const PROBE_MS = 20;
 
@@ -105,6 +108,7 @@ async function start(context: ServiceContext<WorkerConfig>, setup: WorkerSetup):
   });
   const types = await KvView.open<TypeRecord>(bus, buckets.types, { replicas, onError });
   for (const definition of definitions.values()) await register(types, definition);
+  await awaitLanes(context, [...definitions.keys()]);
 
   const recorder = new Recorder(bus, log);
   const attempts = countAttempts(context);
@@ -136,6 +140,18 @@ async function start(context: ServiceContext<WorkerConfig>, setup: WorkerSetup):
   };
 }
 
+/** Without kanban the worker starts all the same, and finds its lanes when they are there. */
+async function awaitLanes({ bus, log }: ServiceContext, types: string[]): Promise<void> {
+  const request: LanesRequest = { types };
+  try {
+    const options = { timeout: LANES_LIMIT_MS };
+    const reply = await bus.nc.request(bus.names.subjects.lanes, JSON.stringify(request), options);
+    if (!reply.json<LanesReply>().ready) log.warn('lanes are not ready', { answer: reply.string() });
+  } catch (error) {
+    log.warn('kanban did not make the lanes', { error });
+  }
+}
+
 function serveEndpoints(context: ServiceContext, station: Station): void {
   const { workerHolds, workerRefuse } = context.bus.names.subjects;
   const each = { broadcast: true };
@@ -143,7 +159,7 @@ function serveEndpoints(context: ServiceContext, station: Station): void {
   context.endpoint<HoldsRequest, HoldsReply>(
     'refuse',
     workerRefuse,
-    ({ id }) => station.refuseSignal(id),
+    (request) => station.refuseSignal(request),
     each,
   );
 }

@@ -85,7 +85,7 @@ function beat(instance: string): void {
 /** A worker as far as cancelling goes: it lives and says what it holds. */
 function standInWorker(state: HoldsReply['state']): () => void {
   const subscription = bus.nc.subscribe('tps.worker.*', {
-    callback: (_, msg) => msg.respond(JSON.stringify({ worker_id: 'stand-in', state })),
+    callback: (_, msg) => void msg.respond(JSON.stringify({ worker_id: 'stand-in', state })),
   });
   beat('stand-in');
   return () => subscription.unsubscribe();
@@ -163,7 +163,7 @@ test('the limits hold exactly under a burst, in one batch and over many requests
 test('arrivals and what waits are announced per lane', async () => {
   const messages: ArrivalsMessage[] = [];
   const subscription = bus.nc.subscribe(bus.names.subjects.arrivals, {
-    callback: (_, msg) => messages.push(msg.json<ArrivalsMessage>()),
+    callback: (_, msg) => void messages.push(msg.json<ArrivalsMessage>()),
   });
   const three = [signal({ priority: 1 }), signal({ priority: 1 }), signal({ priority: 4 })];
   expect(accepted(await enqueue(...three))).toBe(3);
@@ -180,7 +180,7 @@ test('arrivals and what waits are announced per lane', async () => {
 test('a waiting signal is cancelled once, with an outcome and an answer; the lane moves on', async () => {
   const inbox = 'test.reply';
   const answers: Outcome[] = [];
-  bus.nc.subscribe(inbox, { callback: (_, msg) => answers.push(...msg.json<Outcome[]>()) });
+  bus.nc.subscribe(inbox, { callback: (_, msg) => void answers.push(...msg.json<Outcome[]>()) });
   const [one, other] = [signal({ reply_to: inbox }), signal()];
   await enqueue(one, other);
   expect(await cancel(one.id)).toMatchObject({

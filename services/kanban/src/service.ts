@@ -1,4 +1,4 @@
-import { ensureLanes, ensureStream, KvView } from '@tps/bus';
+import { type Bus, ensureLanes, ensureStream, KvView } from '@tps/bus';
 import {
   type ArrivalsMessage,
   type CancelReply,
@@ -7,6 +7,8 @@ import {
   type FindReply,
   type FindRequest,
   type KanbanBoard,
+  type LanesReply,
+  type LanesRequest,
   type TypeRecord,
   WIRE_VERSION,
 } from '@tps/contracts';
@@ -60,6 +62,7 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
   );
 
   context.endpoint('enqueue', subjects.enqueue, enqueue.handle.bind(enqueue));
+  context.endpoint<LanesRequest, LanesReply>('lanes', subjects.lanes, (request) => makeLanes(bus, request));
   context.endpoint<FindRequest, FindReply>('find', subjects.find, ({ id }) => withdrawal.find(id));
   context.endpoint<CancelRequest, CancelReply>('cancel', subjects.cancel, ({ id, by }) =>
     withdrawal.cancel(id, by),
@@ -84,6 +87,11 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
       for (const view of [fleet, types, circuits]) view.close();
     },
   };
+}
+
+async function makeLanes(bus: Bus, { types }: LanesRequest): Promise<LanesReply> {
+  for (const type of types) await ensureLanes(bus, type);
+  return { ready: true };
 }
 
 async function board(queue: Queue, buffer: number): Promise<KanbanBoard> {

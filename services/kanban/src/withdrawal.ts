@@ -83,8 +83,12 @@ export class Withdrawal {
   ): Promise<'removed' | 'not_found' | 'started' | 'unavailable'> {
     const { bus } = this.context;
     const { answers, complete } = await this.askWorkers(bus.names.subjects.workerRefuse, waiting.signal.id);
-    if (answers.some(({ state }) => state === 'started')) return 'started';
-    if (!complete) return 'unavailable';
+    if (answers.some(({ state }) => state === 'started') || !complete) {
+      // It stays: those who would refuse it now must take it again.
+      const undo = JSON.stringify({ id: waiting.signal.id, undo: true });
+      bus.nc.publish(bus.names.subjects.workerRefuse, undo);
+      return complete ? 'started' : 'unavailable';
+    }
     await before?.();
     const jsm = await managerOf(bus);
     const deleted = await jsm.streams

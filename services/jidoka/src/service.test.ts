@@ -1,0 +1,148 @@
+import { connectBus, encodeHeaders, type Bus } from '@tps/bus';
+import {
+  type AdmitVerdict,
+  ALL_FINE,
+  type CircuitRecord,
+  type JidokaBoard,
+  type Outcome,
+  type TrialGrant,
+  WIRE_VERSION,
+} from '@tps/contracts';
+import { type ServiceHandle, startService } from '@tps/service';
+import { NatsServer, sampleOutcome, waitFor } from '@tps/testkit';
+import { jidoka } from './service';
+
+/** Two replicas of jidoka over a real broker: they must behave as one. */
+describe('jidoka', () => {
+  let server: NatsServer;
+  let bus: Bus;
+  let replicas: ServiceHandle[] = [];
+  let made = 0;
+
+  const start = (name: string): Promise<ServiceHandle> =>
+    startService(
+      jidoka,
+      {
+        NATS_URL: server.url,
+        METRICS_PORT: 'disabled',
+        LOG_LEVEL: 'error',
+        INSTANCE_ID: name,
+        TPS_CB_THRESHOLD: '3',
+        TPS_CB_TIMEOUT: '0.3',
+      },
+      (error) => {
+        throw error;
+      },
+    );
+  const record = async (outcome: Partial<Outcome>): Promise<void> => {
+    made += 1;
+    const whole = { ...sampleOutcome(), v: WIRE_VERSION, signal_id: `s${made}`, ...outcome };
+    const headers = encodeHeaders([['traceparent', '']]);
+    await bus.publisher.publish(bus.names.subjects.outcomeBatch, JSON.stringify([whole]), { headers });
+  };
+  const fail = (type: string, more: Partial<Outcome> = {}): Promise<void> =>
+    record({
+      signal_type: type,
+      status: 'failed',
+      success: false,
+      final: true,
+      error_class: 'transient',
+      ...more,
+    });
+  const succeed = (type: string, more: Partial<Outcome> = {}): Promise<void> =>
+    record({ signal_type: type, status: 'succeeded', success: true, final: true, ...more });
+  const ask = async <T>(subject: string, body: unknown): Promise<T> =>
+    (await bus.nc.request(subject, JSON.stringify(body), { timeout: 2_000 })).json<T>();
+  const admit = async (type: string): Promise<AdmitVerdict | typeof ALL_FINE> => {
+    const request = [{ id: 'x', signal_type: type }];
+    const answer = await ask<AdmitVerdict[] | typeof ALL_FINE>(bus.names.subjects.admit, request);
+    return answer === ALL_FINE ? answer : answer[0]!;
+  };
+  const trial = (type: string): Promise<TrialGrant> =>
+    ask(bus.names.subjects.trial, { signal_type: type, worker_id: 'w' });
+  const circuit = async (type: string): Promise<JidokaBoard['circuits'][string] | undefined> =>
+    (await ask<JidokaBoard>(bus.names.subjects.board('jidoka'), {})).circuits[type];
+  const stateIs = (type: string, state: string): Promise<unknown> =>
+    waitFor(`${type} to be ${state}`, async () => (await circuit(type))?.state === state);
+  const open = async (type: string): Promise<void> => {
+    for (let n = 0; n < 3; n += 1) await fail(type);
+    await waitFor(`${type} to open`, async () => (await circuit(type))?.epoch === 1);
+  };
+
+  beforeAll(async () => {
+    server = await NatsServer.start();
+    bus = await connectBus({ url: server.url, name: 'test' });
+    replicas = await Promise.all([start('jidoka-1'), start('jidoka-2')]);
+  });
+  afterAll(async () => {
+    await Promise.all(replicas.map((replica) => replica.stop()));
+    await bus.close();
+    await server.stop();
+  });
+
+  test('a line that was never stopped runs', async () => {
+    expect(await admit('fresh')).toBe(ALL_FINE);
+  });
+
+  test('opens after as many failures in a row as the threshold, and refuses with the reason', async () => {
+    await fail('a');
+    await fail('a');
+    await succeed('a');
+    await open('a');
+    const verdict = await waitFor('a refusal', async () => {
+      const answer = await admit('a');
+      return answer === ALL_FINE || answer.ok ? null : answer;
+    });
+    expect(verdict).toMatchObject({ code: 'CIRCUIT_OPEN' });
+    expect(verdict.reason).toMatch(/3 failed attempts in a row/);
+    expect(await admit('b')).toBe(ALL_FINE);
+  });
+
+  test("the sender's faults and missing capacity never count against the line", async () => {
+    for (let n = 0; n < 5; n += 1) {
+      await fail('c', { status: 'rejected', error_class: 'rejected' });
+      await fail('c', { status: 'expired', error_class: 'capacity' });
+    }
+    await open('marker');
+    expect(await circuit('c')).toBeUndefined();
+  });
+
+  test('half-open, both replicas together grant one trial; a failed one doubles the pause', async () => {
+    await open('d');
+    await stateIs('d', 'HalfOpen');
+    const grants = await Promise.all(Array.from({ length: 10 }, () => trial('d')));
+    const granted = grants.filter((grant) => grant.granted);
+    expect(granted).toHaveLength(1);
+    const before = Date.now();
+    await fail('d', { epoch: granted[0]!.epoch, status: 'retrying', final: false });
+    await stateIs('d', 'Open');
+    const { until } = (await circuit('d'))!;
+    expect(Date.parse(until!) - before).toBeGreaterThan(450);
+  });
+
+  test('only the outcome of the trial closes it, and its stops are remembered', async () => {
+    await open('e');
+    await stateIs('e', 'HalfOpen');
+    await succeed('e');
+    const grant = await trial('e');
+    if (!grant.granted) throw new TypeError('no trial');
+    expect((await circuit('e'))?.state).toBe('HalfOpen');
+    await succeed('e', { epoch: grant.epoch });
+    await stateIs('e', 'Closed');
+    expect(await admit('e')).toBe(ALL_FINE);
+    const kv = await bus.nc.request('$JS.API.DIRECT.GET.KV_tps_circuits.$KV.tps_circuits.e');
+    const [stop] = kv.json<CircuitRecord>().stops;
+    expect(Date.parse(stop![1]!)).toBeGreaterThan(Date.parse(stop![0]));
+  });
+
+  test('a restart of every replica forgets nothing', async () => {
+    await open('f');
+    const before = await circuit('f');
+    await Promise.all(replicas.map((replica) => replica.stop()));
+    replicas = await Promise.all([start('jidoka-3'), start('jidoka-4')]);
+    const after = await waitFor('the circuit', () => circuit('f'));
+    expect({ ...after, state: '' }).toEqual({ ...before, state: '' });
+    await fail('f');
+    expect(['Open', 'HalfOpen']).toContain((await circuit('f'))?.state);
+  });
+});
