@@ -4,6 +4,8 @@ import { type Msg, type MsgHdrs, nuid } from '@nats-io/transport-node';
 import { Batcher, type Bus, encodeHeaders } from '@tps/bus';
 import { type Outcome, type Signal, WIRE_VERSION } from '@tps/contracts';
 import type { Logger, TraceHeaders } from '@tps/service';
+import { acknowledge, giveBack, type Held } from './held';
+import type { Conclusion } from './outcome';
 
 /** An outcome on its way into the log, with the context of its span. */
 export interface Recorded {
@@ -47,7 +49,7 @@ export class Recorder {
   }
 
   /** Resolves when the log has it. */
-  async final(recorded: Recorded): Promise<void> {
+  private async final(recorded: Recorded): Promise<void> {
     this.pending += 1;
     try {
       await this.finals.push(recorded);
@@ -72,7 +74,7 @@ export class Recorder {
   }
 
   /** Keeps a dead letter, payload and all. Must be in the stream before the work message is removed. */
-  async dead(signal: Signal, { outcome, trace }: Recorded): Promise<void> {
+  private async dead(signal: Signal, { outcome, trace }: Recorded): Promise<void> {
     this.pending += 1;
     const id = `dead:${signal.id}:${signal.run}`;
     try {
@@ -85,6 +87,25 @@ export class Recorder {
     } finally {
       this.pending -= 1;
     }
+  }
+
+  /**
+   * Makes an attempt's conclusion durable, and only then lets go of the message: dead letter, outcome,
+   * acknowledgement, reply, in this order.
+   */
+  async settle(
+    { signal, msg }: Held,
+    { final, status, retryMs }: Conclusion,
+    recorded: Recorded,
+  ): Promise<void> {
+    if (!final) {
+      await this.attempt(recorded);
+      return giveBack(msg, retryMs);
+    }
+    if (status === 'failed' || status === 'expired') await this.dead(signal, recorded);
+    await this.final(recorded);
+    acknowledge(msg);
+    this.reply(recorded);
   }
 
   /** Keeps a message that is no signal, as it came. */

@@ -20,9 +20,9 @@ import { acknowledge, deadlineOf, giveBack, type Held, isOf, readSignal, renew, 
 import { historyOf, RecordsUnavailableError } from './history';
 import { Intake, type Wait } from './intake';
 import type { Delivered } from './lanes';
-import { conclude, type Conclusion, outcomeOf, returned } from './outcome';
+import { conclude, outcomeOf, returned } from './outcome';
 import { Pace } from './pace';
-import type { Recorded, Recorder } from './recorder';
+import type { Recorder } from './recorder';
 import { Refusals } from './refusals';
 import type { LevelSequence } from './sequence';
 import { endSpan, startSpan } from './span';
@@ -182,7 +182,7 @@ export class Station {
 
   /** @returns what is to be done when the slot is free again */
   private async process(held: Held): Promise<() => Promise<void>> {
-    const { context, circuits, definitions } = this.options;
+    const { context, circuits, definitions, recorder } = this.options;
     const { signal, info } = held;
     const state = this.intake.state(signal.signal_type);
     if (state !== 'Closed') {
@@ -225,7 +225,7 @@ export class Station {
       });
     }
     const reply = signal.reply_to ? { reply_to: signal.reply_to } : {};
-    return () => this.record(held, conclusion, { outcome, trace, ...reply });
+    return () => recorder.settle(held, conclusion, { outcome, trace, ...reply });
   }
 
   /** @returns null when the signal was too late to start, or out of attempts before this one */
@@ -245,20 +245,6 @@ export class Station {
       span.end();
       throw error;
     }
-  }
-
-  private async record(held: Held, conclusion: Conclusion, recorded: Recorded): Promise<void> {
-    const { recorder } = this.options;
-    const { signal, msg } = held;
-    if (!conclusion.final) {
-      await recorder.attempt(recorded);
-      return giveBack(msg, conclusion.retryMs);
-    }
-    const { status } = conclusion;
-    if (status === 'failed' || status === 'expired') await recorder.dead(signal, recorded);
-    await recorder.final(recorded);
-    acknowledge(msg);
-    recorder.reply(recorded);
   }
 
   /** The work was done in an earlier delivery whose acknowledgement was lost. */
