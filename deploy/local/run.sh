@@ -112,7 +112,9 @@ bench)
   program=$2
   shift 2
   [ -f "$ROOT/bench/dist/$program.js" ] || "$HERE/bootstrap.sh"
-  exec node --enable-source-maps --experimental-websocket "$ROOT/bench/dist/$program.js" "$@"
+  # No options for the others: the bench's child processes would inherit them.
+  [ "$program" != flame ] || exec node --experimental-websocket "$ROOT/bench/dist/flame.js" "$@"
+  exec node "$ROOT/bench/dist/$program.js" "$@"
   ;;
 '') die "usage: $0 <command>" ;;
 *)

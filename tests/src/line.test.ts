@@ -94,7 +94,8 @@ describe('the line', () => {
       async () => (await fleet.get(`/signal/${running[3]}`)).body.status === 'running',
     );
     const { body } = await fleet.post('execute', { task: 'demo' }, { timeout_ms: 300 });
-    expect(body.success).toBe(null);
+    // Whoever finds it first says so: the waiting caller may hear it, or that it is still under way.
+    expect(['expired', 'processing']).toContain(body.status);
     const record = await fleet.get(`/signal/${body.signal_id}`, { prefer: 'wait=10' });
     expect(record.body).toMatchObject({ status: 'expired', error_class: 'capacity' });
   });

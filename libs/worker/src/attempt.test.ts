@@ -26,7 +26,7 @@ it('gives the input to the handler and its result back, whether it is asynchrono
 
 it.each([
   ['a plain error', new Error('down'), 'transient'],
-  ['something that is no error', 'boom', 'transient'],
+  ['something that is no error', 'boom' as unknown as Error, 'transient'],
   ['a programming error', new TypeError('x is not a function'), 'defect'],
   [
     'an unreachable host of fetch()',
@@ -35,7 +35,7 @@ it.each([
   ],
   ['a DefectError', new DefectError('broken'), 'defect'],
   ['a RejectedError', new RejectedError('no such task'), 'rejected'],
-])('classifies %s', async (_, thrown, errorClass) => {
+] satisfies [string, Error, string][])('classifies %s', async (_, thrown, errorClass) => {
   const result = await attempt(compiled(() => Promise.reject(thrown)));
   expect(result).toMatchObject({ ok: false, errorClass });
 });
