@@ -49,7 +49,12 @@ function readBytes(req: IncomingMessage): Promise<Buffer> {
       reject(tooLarge());
     };
     const broken = (): void => reject(new ApiError('INVALID_JSON', 'The connection ended before the body.'));
-    req.on('data', take).once('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
+    const done = (): void => {
+      // Every request closes in the end: no error is built for those that were read whole.
+      req.off('close', broken);
+      resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
+    };
+    req.on('data', take).once('end', done);
     req.once('error', broken).once('close', broken);
   });
 }
