@@ -53,6 +53,8 @@ export class Follower {
   private consumerSeq = 0;
   private stopped = false;
   private wake: AbortController | null = null;
+  /** Callers of `caughtUp` who wait: for them nothing gathers. */
+  private hurried = 0;
   private moved: (() => void)[] = [];
   private readonly done: Promise<void>;
   private readonly offReconnect: () => void;
@@ -69,13 +71,14 @@ export class Follower {
   /** Resolves when everything stored before the call is handled; false when that takes longer than `limitMs`. */
   async caughtUp(limitMs = 1_000): Promise<boolean> {
     const until = Date.now() + limitMs;
+    this.hurried += 1;
+    this.wake?.abort();
     try {
       const jsm = await managerOf(this.bus);
       const { state } = await jsm.streams.info(this.options.stream);
       while (this.position < state.last_seq) {
         const left = until - Date.now();
         if (left <= 0 || this.stopped) return false;
-        this.wake?.abort();
         await Promise.race([
           new Promise<void>((resolve) => this.moved.push(resolve)),
           sleep(left, undefined, { ref: false }),
@@ -85,6 +88,8 @@ export class Follower {
     } catch (error) {
       this.options.onError(error);
       return false;
+    } finally {
+      this.hurried -= 1;
     }
   }
 
@@ -162,6 +167,7 @@ export class Follower {
   }
 
   private async gather(): Promise<void> {
+    if (this.hurried > 0) return;
     this.wake = new AbortController();
     await sleep(this.options.gatherMs ?? GATHER_MS, undefined, {
       signal: this.wake.signal,
