@@ -113,11 +113,16 @@ describe('the line', () => {
   });
 
   test('a failing type stops itself, leaves the others alone, and starts again after a good trial', async () => {
-    await fleet.post('execute', { chaos: { fail: 'transient' } });
-    const refused = await waitFor('the circuit to open', async () => {
-      const answer = await fleet.post('execute', { task: 'demo' });
-      return answer.status === 503 ? answer : null;
-    });
+    // Three attempts of one signal are the threshold, unless a success of the tests before falls between them.
+    const refused = await waitFor(
+      'the circuit to open',
+      async () => {
+        await fleet.post('execute', { chaos: { fail: 'transient' } }, { timeout_ms: 5_000 });
+        const answer = await fleet.post('execute', { task: 'demo' });
+        return answer.status === 503 ? answer : null;
+      },
+      { limitMs: 30_000, everyMs: 200 },
+    );
     expect(refused.body.code).toBe('CIRCUIT_OPEN');
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
     const health = await fleet.get('/health');
@@ -134,5 +139,5 @@ describe('the line', () => {
       'health to say so',
       async () => (await fleet.get('/health')).body.circuit_state === 'Closed',
     );
-  });
+  }, 90_000);
 });
