@@ -133,6 +133,7 @@ describe('the line', () => {
       async () => (await fleet.post('execute', { task: 'demo' })).body.success,
       {
         everyMs: 200,
+        limitMs: 30_000,
       },
     );
     await waitFor(
