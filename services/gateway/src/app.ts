@@ -4,6 +4,7 @@ import helmet from 'helmet';
 import type { Registry } from 'prom-client';
 import { type Logger, readinessAnswer } from '@tps/service';
 import type { OpenApiDocument } from './api/openapi';
+import { type Input, inputReader } from './api/input';
 import { type OperationId, operations } from './api/operations';
 import { apiPage, type Page } from './api/page';
 import type { InfoReport } from './api/schemas';
@@ -27,8 +28,9 @@ export interface AppParts {
   problems: () => string[];
 }
 
-type Handler = (req: Request, res: Response) => unknown;
-type Handlers = Record<Exclude<OperationId, 'postSignal'>, Handler>;
+type Handler<I = { query: unknown; body: unknown }> = (req: Request, res: Response, input: I) => unknown;
+/** One for each operation; it gets what came in, checked by the operation's schemas. */
+export type Handlers = { [Id in Exclude<OperationId, 'postSignal'>]: Handler<Input<Id>> };
 
 const BOARD_LIMIT_MS = 1_000;
 
@@ -38,10 +40,14 @@ export function createApp(parts: AppParts): Express {
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing');
   const page = apiPage(parts.document);
   app.use(measure(parts.durations), protect(page));
-  const handlers: Partial<Record<OperationId, Handler>> = handlersOf(parts, page);
-  for (const [id, { method, path }] of operations) {
+  const handlers = handlersOf(parts, page) as Partial<Record<OperationId, Handler>>;
+  for (const [id, operation] of operations) {
     const handler = handlers[id];
-    if (handler) app[method](routeOf(path), async (req, res) => void (await handler(req, res)));
+    if (!handler) continue;
+    const read = inputReader(operation);
+    app[operation.method](routeOf(operation.path), async (req, res) => {
+      await handler(req, res, await read(req));
+    });
   }
   for (const [path, allowed] of methodsByPath()) app.all(routeOf(path), otherMethod(allowed));
   app.use((req) => {
@@ -54,8 +60,8 @@ export function createApp(parts: AppParts): Express {
 function handlersOf(parts: AppParts, page: Page): Handlers {
   const { signals, health, boards } = parts;
   const board =
-    (service: 'jidoka' | 'kanban' | 'andon' | 'kaizen' | 'heijunka'): Handler =>
-    async (_req, res) =>
+    (service: 'jidoka' | 'kanban' | 'andon' | 'kaizen' | 'heijunka') =>
+    async (_req: Request, res: Response) =>
       sendJson(res, 200, await boards.ask(service, BOARD_LIMIT_MS));
   return {
     getSignal: async (req, res) => {
@@ -128,9 +134,9 @@ function methodsByPath(): Map<string, string[]> {
   return methods;
 }
 
-function otherMethod(allowed: string[]): Handler {
+function otherMethod(allowed: string[]) {
   const allow = allowed.sort().join(', ');
-  return (req, res) => {
+  return (req: Request, res: Response) => {
     if (req.method === 'OPTIONS') return res.status(204).setHeader('allow', allow).end();
     const message = `${req.path} takes ${allow}`;
     throw new ApiError('METHOD_NOT_ALLOWED', message, { headers: { allow } });

@@ -1,5 +1,6 @@
 import { API_ERRORS, type ApiErrorCode } from '@tps/contracts';
-import { type Operation, operations, type SchemaName } from './operations';
+import type { Operation, Parameter, SchemaName } from './operation';
+import { operations } from './operations';
 import * as schemas from './schemas';
 
 const TITLE = 'TPS Reference System';
@@ -48,19 +49,31 @@ export function openApiDocument(version: string, authEnabled: boolean): OpenApiD
 }
 
 function describe(operationId: string, operation: Operation, authEnabled: boolean): OpenApiOperation {
-  const { tag, summary, description, parameters, body, examples } = operation;
+  const { tag, summary, description, body, examples } = operation;
+  const parameters = parametersOf(operation);
   return {
     operationId,
     tags: [tag],
     summary,
     ...(description ? { description } : {}),
-    ...(parameters ? { parameters } : {}),
+    ...(parameters.length > 0 ? { parameters } : {}),
     ...(body
       ? { requestBody: { required: true, content: { 'application/json': { schema: ref(body) } } } }
       : {}),
     responses: responsesOf(operation, authEnabled),
     'x-curl': examples,
   };
+}
+
+/** A query parameter is a property of the operation's query schema. */
+function parametersOf({ parameters = [], query }: Operation): Parameter[] {
+  if (!query) return parameters;
+  const { properties, required = [] } = schemas[query] as { properties: object; required?: string[] };
+  const inQuery = Object.entries(properties).map(([name, schema]: [string, { description?: string }]) => {
+    const { description = '', ...rest } = schema;
+    return { name, in: 'query' as const, required: required.includes(name), description, schema: rest };
+  });
+  return [...parameters, ...inQuery];
 }
 
 function responsesOf(operation: Operation, authEnabled: boolean): OpenApiOperation['responses'] {

@@ -67,7 +67,7 @@ export function faultsOf(errors: ErrorObject[] | null | undefined, root = ''): F
 }
 
 /** What no schema says: depth, number of keys, keys that poison prototypes, numbers that JSON cannot give back. */
-function shapeFaults(body: unknown): Fault[] {
+export function shapeFaults(body: unknown): Fault[] {
   const faults: Fault[] = [];
   let keys = 0;
   const walk = (value: unknown, path: string[], depth: number): void => {

@@ -1,0 +1,47 @@
+import type { TSchema } from '@sinclair/typebox';
+import type { ApiErrorCode } from '@tps/contracts';
+import type * as schemas from './schemas';
+
+type Schemas = typeof schemas;
+export type SchemaName = keyof Schemas;
+
+/** One thing the API offers. Routes, checks of what comes in, the OpenAPI document and the page are made from it. */
+export interface Operation {
+  method: 'get' | 'post' | 'put' | 'delete';
+  /** As OpenAPI writes it: `/signal/{id}`. */
+  path: string;
+  tag: 'Signals' | 'Fleet' | 'Stations' | 'Documentation';
+  summary: string;
+  description?: string;
+  parameters?: Parameter[];
+  /** An object whose properties are the query parameters; others are refused. */
+  query?: SchemaName;
+  body?: SchemaName;
+  answers: Record<number, Content>;
+  errors: ApiErrorCode[];
+  /** What follows `curl` and stands before the URL; one line each. */
+  examples: string[];
+}
+
+export interface Parameter {
+  name: string;
+  in: 'path' | 'header' | 'query';
+  required: boolean;
+  description: string;
+  schema: TSchema | object;
+}
+
+interface Content {
+  description: string;
+  schema?: SchemaName;
+  /** Content types that carry no JSON. */
+  text?: string[];
+}
+
+export const ID: Parameter = {
+  name: 'id',
+  in: 'path',
+  required: true,
+  description: 'The `signal_id` of the answer to `POST /signal`',
+  schema: { type: 'string', format: 'uuid' },
+};

@@ -1,0 +1,16 @@
+import type { Operation } from '../operation';
+import { documentationOperations } from './documentation';
+import { fleetOperations } from './fleet';
+import { signalOperations } from './signals';
+import { stationOperations } from './stations';
+
+/** Everything the API offers, once. */
+export const OPERATIONS = {
+  ...signalOperations,
+  ...fleetOperations,
+  ...stationOperations,
+  ...documentationOperations,
+};
+
+export type OperationId = keyof typeof OPERATIONS;
+export const operations = Object.entries(OPERATIONS) as [OperationId, Operation][];

@@ -1,0 +1,82 @@
+import { ID, type Operation, type Parameter } from '../operation';
+
+const PREFER = (description: string): Parameter => ({
+  name: 'Prefer',
+  in: 'header',
+  required: false,
+  description,
+  schema: { type: 'string' },
+});
+
+/** Handing signals in, and asking for them. */
+export const signalOperations = {
+  postSignal: {
+    method: 'post',
+    path: '/signal',
+    tag: 'Signals',
+    summary: 'Hand in a signal',
+    description:
+      'Answers when the signal is finished, or after `timeout_ms` with what is known by then. What was accepted is ' +
+      'on disk and ends in exactly one recorded outcome, whether the caller waits or not.',
+    parameters: [
+      PREFER(
+        '`respond-async`: answer as soon as the signal is accepted; `timeout_ms` may then be up to 24 h',
+      ),
+      {
+        name: 'Idempotency-Key',
+        in: 'header',
+        required: false,
+        description: 'The same key means the same signal: a repeat gets its outcome and starts nothing',
+        schema: { type: 'string', pattern: '^[A-Za-z0-9_-]{1,64}$' },
+      },
+      {
+        name: 'traceparent',
+        in: 'header',
+        required: false,
+        description: 'W3C trace context to continue',
+        schema: { type: 'string' },
+      },
+    ],
+    body: 'SignalRequest',
+    answers: { 202: { description: 'Accepted; `status` says how far it got', schema: 'SignalAnswer' } },
+    errors: [
+      'INVALID_JSON',
+      'INVALID_SIGNAL',
+      'UNKNOWN_SIGNAL_TYPE',
+      'INVALID_REQUEST',
+      'IDEMPOTENCY_CONFLICT',
+      'PAYLOAD_TOO_LARGE',
+      'UNSUPPORTED_MEDIA_TYPE',
+      'KANBAN_FULL',
+      'CIRCUIT_OPEN',
+      'LINE_STOPPED',
+      'NO_BROKER',
+      'UNAVAILABLE',
+    ],
+    examples: [
+      `-d '{"signal_type":"execute","payload":{"task":"demo"}}'`,
+      `-d '{"signal_type":"validate","priority":2,"payload":{"data":[1,2,3]},"timeout_ms":30000}'`,
+      `-H 'Prefer: respond-async' -H 'Idempotency-Key: order-42' -d '{"signal_type":"execute","payload":{"task":"demo"}}'`,
+    ],
+  },
+  getSignal: {
+    method: 'get',
+    path: '/signal/{id}',
+    tag: 'Signals',
+    summary: 'Where a signal is, and what became of it',
+    parameters: [ID, PREFER('`wait=n`: wait up to n seconds (at most 60) for the final outcome')],
+    answers: { 200: { description: 'The signal', schema: 'SignalView' } },
+    errors: ['INVALID_REQUEST', 'NOT_FOUND', 'UNAVAILABLE'],
+    examples: ['', `-H 'Prefer: wait=10'`],
+  },
+  cancelSignal: {
+    method: 'delete',
+    path: '/signal/{id}',
+    tag: 'Signals',
+    summary: 'Take back a signal that has not started',
+    parameters: [ID],
+    answers: { 200: { description: 'Its outcome, `cancelled`', schema: 'Board' } },
+    errors: ['INVALID_REQUEST', 'NOT_FOUND', 'ALREADY_STARTED', 'ALREADY_FINISHED', 'UNAVAILABLE'],
+    examples: ['-X DELETE'],
+  },
+} satisfies Record<string, Operation>;

@@ -1,0 +1,27 @@
+import { Type } from '@sinclair/typebox';
+import { API_ERRORS } from '@tps/contracts';
+import { oneOf, text } from './fields';
+
+export const Problem = Type.Object(
+  {
+    type: Type.String({ format: 'uri-reference', description: 'Where the code is explained: `/#CODE`' }),
+    title: Type.String(),
+    status: Type.Integer(),
+    success: Type.Literal(false),
+    code: oneOf(Object.keys(API_ERRORS)),
+    message: text('What is wrong with this request'),
+    trace_id: Type.String({ pattern: '^[0-9a-f]{32}$' }),
+    errors: Type.Optional(
+      Type.Array(Type.Object({ path: Type.String(), message: Type.String(), rule: Type.String() }), {
+        description: 'INVALID_SIGNAL and INVALID_REQUEST: every fault',
+      }),
+    ),
+    known_types: Type.Optional(Type.Array(Type.String(), { description: 'UNKNOWN_SIGNAL_TYPE' })),
+    accepted: Type.Optional(
+      Type.Union([Type.Literal(false), Type.Literal('unknown')], {
+        description: 'NO_BROKER, and UNAVAILABLE with a key',
+      }),
+    ),
+  },
+  { additionalProperties: true, description: 'RFC 9457' },
+);
