@@ -1,12 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect as dial, type ConnectionOptions, type NatsConnection } from '@nats-io/transport-node';
+import {
+  connect as dial,
+  type ConnectionOptions,
+  createInbox,
+  type NatsConnection,
+} from '@nats-io/transport-node';
 import { namesFor, type Names } from '@tps/contracts';
+import { accessOptions, type BusAccess } from './access';
 import { Publisher } from './publisher';
 
 export interface BusOptions {
+  /** Servers, separated by commas. */
   url: string;
   /** Shown in the broker's connection list. */
   name: string;
+  access?: BusAccess;
+  /** Whose inboxes these are where no user name says so, such as `gateway`. */
+  owner?: string;
   streamPrefix?: string;
   onStatus?: (status: { type: string; detail?: string }) => void;
   /** Called when the connection ends for good without `close()`: the process cannot go on. */
@@ -21,21 +31,24 @@ export interface Bus {
   readonly publisher: Publisher;
   /** False while the client reconnects: the client drops what is published then, so do not publish. */
   readonly connected: boolean;
+  /** A subject of its own for answers, below the prefix that the broker lets this user read. */
+  createInbox(): string;
   /** @returns a function that takes the listener off again */
   onReconnect(listener: () => void): () => void;
   close(): Promise<void>;
 }
 
 const RECONNECT_WAIT_MS = 250;
+const FIRST_WAIT_MS = 250;
+const FIRST_WAIT_CAP_MS = 2_000;
 const CLOSE_LIMIT_MS = 3_000;
 
 /** Dials until the broker answers; afterwards reconnects for ever. */
 export async function connectBus(options: BusOptions): Promise<Bus> {
   const connection: ConnectionOptions = {
-    servers: options.url.split(',').map((server) => server.trim()),
+    ...accessOptions(options.url, options.access ?? {}, options.owner ?? 'tps'),
     name: options.name,
     maxReconnectAttempts: -1,
-    waitOnFirstConnect: true,
     ignoreAuthErrorAbort: true,
     reconnectTimeWait: RECONNECT_WAIT_MS,
     reconnectJitter: RECONNECT_WAIT_MS,
@@ -46,8 +59,26 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
     // Stack traces per request cost more than the request.
     noAsyncTraces: true,
   };
-  const nc = await dial(connection);
-  return new NatsBus(nc, options);
+  const nc = await firstDial(connection, options.onStatus);
+  return new NatsBus(nc, connection.inboxPrefix, options);
+}
+
+/** The client could wait by itself, but would not say why: a wrong password must not look like a broker that starts. */
+async function firstDial(
+  connection: ConnectionOptions,
+  onStatus: BusOptions['onStatus'],
+): Promise<NatsConnection> {
+  let said = '';
+  for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, FIRST_WAIT_CAP_MS)) {
+    try {
+      return await dial(connection);
+    } catch (error) {
+      const detail = String(error);
+      if (detail !== said) onStatus?.({ type: 'cannot connect', detail });
+      said = detail;
+      await sleep(waitMs * (0.5 + Math.random() / 2));
+    }
+  }
 }
 
 class NatsBus implements Bus {
@@ -59,10 +90,11 @@ class NatsBus implements Bus {
 
   constructor(
     readonly nc: NatsConnection,
+    private readonly inboxPrefix: string | undefined,
     options: BusOptions,
   ) {
     this.names = namesFor(options.streamPrefix);
-    this.publisher = new Publisher(nc, () => this.connected);
+    this.publisher = new Publisher(nc, this.createInbox(), () => this.connected);
     void this.watch(options);
     void nc.closed().then((error) => {
       this.connected = false;
@@ -82,6 +114,10 @@ class NatsBus implements Bus {
         'error' in status ? String(status.error) : 'server' in status ? status.server : undefined;
       options.onStatus?.(detail === undefined ? { type: status.type } : { type: status.type, detail });
     }
+  }
+
+  createInbox(): string {
+    return createInbox(this.inboxPrefix);
   }
 
   onReconnect(listener: () => void): () => void {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createInbox, type Msg, nanos, type Subscription } from '@nats-io/transport-node';
+import { type Msg, nanos, type Subscription } from '@nats-io/transport-node';
 import { AckPolicy, type ConsumerConfig, DeliverPolicy } from '@nats-io/jetstream';
 import type { Bus } from './connect';
 import { parseDelivery } from './delivery';
@@ -45,7 +45,7 @@ type FetchEnd = 'full' | 'empty' | 'lost';
 export class Follower {
   /** Sequence of the last message handled. */
   position = 0;
-  private readonly inbox = createInbox();
+  private readonly inbox: string;
   private readonly subscription: Subscription;
   private fetch: { left: number; end: (how: FetchEnd) => void } | null = null;
   private fetchNo = 0;
@@ -63,6 +63,7 @@ export class Follower {
     private readonly bus: Bus,
     private readonly options: FollowOptions,
   ) {
+    this.inbox = bus.createInbox();
     this.subscription = bus.nc.subscribe(`${this.inbox}.*`, { callback: (_, msg) => this.receive(msg) });
     this.offReconnect = bus.onReconnect(() => this.lose());
     this.done = this.run();

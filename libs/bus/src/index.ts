@@ -1,3 +1,4 @@
+export type { BusAccess } from './access';
 export { Batcher, type BatcherOptions } from './batcher';
 export { type Bus, BusClosedError, type BusOptions, connectBus } from './connect';
 export { type DeliveryInfo, parseDelivery } from './delivery';

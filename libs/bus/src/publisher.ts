@@ -1,10 +1,4 @@
-import {
-  createInbox,
-  type Msg,
-  type MsgHdrs,
-  type NatsConnection,
-  type Subscription,
-} from '@nats-io/transport-node';
+import type { Msg, MsgHdrs, NatsConnection, Subscription } from '@nats-io/transport-node';
 
 /** The stream has the message. `duplicate`: it had one with this `Nats-Msg-Id` already, which is as good. */
 export interface PubAck {
@@ -49,7 +43,6 @@ interface Waiting {
  * disconnected, where the client would drop the message without a word.
  */
 export class Publisher {
-  private readonly inbox = createInbox();
   private readonly waiting = new Map<string, Waiting>();
   private readonly subscription: Subscription;
   private sweeper: NodeJS.Timeout | null = null;
@@ -57,6 +50,7 @@ export class Publisher {
 
   constructor(
     private readonly nc: NatsConnection,
+    private readonly inbox: string,
     private readonly connected: () => boolean,
   ) {
     this.subscription = nc.subscribe(`${this.inbox}.*`, { callback: (_, msg) => this.settle(msg) });

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { type Static, type TProperties, type TSchema, Type } from '@sinclair/typebox';
 import Ajv, { type ErrorObject } from 'ajv';
+import { redactUrls } from './redact';
 
 /** A variable has a value the service cannot start with. One line: the variable, the value, what is allowed. */
 export class ConfigError extends Error {
@@ -11,13 +13,41 @@ export class ConfigError extends Error {
 
 const LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 
+/** How a service proves to NATS who it is, and NATS to the service. */
+const natsAccessVariables = {
+  NATS_USER: Type.String({
+    default: '',
+    description: 'user at NATS; empty: that in `NATS_URL`, or with `NATS_PASSWORD` the name of the service',
+  }),
+  NATS_PASSWORD: Type.String({ default: '', secret: true, description: 'password of `NATS_USER`' }),
+  NATS_NKEY: Type.String({
+    default: '',
+    secret: true,
+    pattern: '^(SU[A-Z2-7]+)?$',
+    description: 'seed of the user key (nkey), instead of a password',
+  }),
+  NATS_CREDS: Type.String({
+    default: '',
+    secret: true,
+    description: 'credentials of a JWT user (the text of a `.creds` file), instead of a password',
+  }),
+  NATS_CA_FILE: Type.String({
+    default: '',
+    description: 'certificates that NATS is verified with (PEM); set, or with `tls://`, the connection must be TLS',
+  }),
+  NATS_CERT_FILE: Type.String({ default: '', description: 'certificate that is shown to NATS (PEM)' }),
+  NATS_KEY_FILE: Type.String({ default: '', description: 'key of `NATS_CERT_FILE` (PEM)' }),
+};
+
 /** What every service reads. A service adds its own variables in its `config.ts`. */
 export const commonVariables = {
   NATS_URL: Type.String({
     default: 'nats://127.0.0.1:4222',
+    secret: true,
     pattern: '^(nats|tls)://[^\\s,]+(,\\s*(nats|tls)://[^\\s,]+)*$',
     description: 'NATS servers, separated by commas',
   }),
+  ...natsAccessVariables,
   TPS_NATS_REPLICAS: Type.Integer({
     default: 1,
     minimum: 1,
@@ -80,9 +110,10 @@ type Env = Record<string, string | undefined>;
 export function loadConfig<P extends TProperties>(variables: P, env: Env): ConfigOf<P> & CommonConfig {
   const properties: Record<string, TSchema> = { ...commonVariables, ...variables };
   const given: Record<string, unknown> = {};
-  for (const key of Object.keys(properties)) {
+  for (const [key, rule] of Object.entries(properties)) {
     const name = nameOf(key, env);
-    if (env[name]) given[key] = name === 'RUST_LOG' ? levelOf(env[name]) : env[name];
+    const value = rule.secret ? secretOf(name, env) : env[name];
+    if (value) given[key] = name === 'RUST_LOG' ? levelOf(value) : value;
   }
   const check = new Ajv({ coerceTypes: true, useDefaults: true, strict: false }).compile({
     type: 'object',
@@ -115,13 +146,62 @@ function levelOf(rustLog: string): string {
   return word ?? 'info';
 }
 
+/**
+ * A secret may stand in a file, as orchestrators hand them out: `<NAME>_FILE` names it. The last line's end is no part
+ * of it.
+ * @throws ConfigError
+ */
+function secretOf(name: string, env: Env): string | undefined {
+  const path = env[`${name}_FILE`];
+  if (!path) return env[name];
+  if (env[name]) throw new ConfigError(`${name} and ${name}_FILE are both set: set one of them`);
+  const value = readConfigFile(`${name}_FILE`, path).toString('utf8').replace(/\r?\n$/, '');
+  if (!value) throw new ConfigError(`${name}_FILE=${path} is not allowed: the file is empty`);
+  return value;
+}
+
+/**
+ * Reads a file that a variable names.
+ * @throws ConfigError
+ */
+export function readConfigFile(variable: string, path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new ConfigError(`${variable}=${path} is not allowed: must be a readable file (${code ?? message})`);
+  }
+}
+
+/** A configuration as it may be logged. */
+export function redacted(variables: TProperties, config: object): Record<string, unknown> {
+  const properties: Record<string, TSchema> = { ...commonVariables, ...variables };
+  const shown = Object.entries(config).map(([key, value]) => [
+    key,
+    properties[key]?.secret ? hidden(String(value)) : (value as unknown),
+  ]);
+  return Object.fromEntries(shown) as Record<string, unknown>;
+}
+
+/** Of a URL only the credentials are secret. */
+function hidden(secret: string): string {
+  if (secret === '' || /^[a-z]+:\/\//.test(secret)) return redactUrls(secret);
+  return '***';
+}
+
 function explain(error: ErrorObject | undefined, env: Env, properties: Record<string, TSchema>): string {
   const key = error?.instancePath.slice(1) ?? '';
-  const variable = nameOf(key, env);
-  return `${variable}=${env[variable] ?? ''} is not allowed: must be ${allowed((properties[key] ?? {}) as Rule)}`;
+  const rule = (properties[key] ?? {}) as Rule;
+  const name = nameOf(key, env);
+  const variable = rule.secret && env[`${name}_FILE`] ? `${name}_FILE` : name;
+  const value = env[variable] ?? '';
+  const shown = rule.secret && variable === name ? hidden(value) : value;
+  return `${variable}=${shown} is not allowed: must be ${allowed(rule)}`;
 }
 
 interface Rule {
+  /** Never shown; may come from the file that `<NAME>_FILE` names. */
+  secret?: boolean;
   anyOf?: Rule[];
   const?: unknown;
   type?: string;

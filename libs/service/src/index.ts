@@ -5,6 +5,7 @@ export {
   ConfigError,
   type ConfigOf,
   loadConfig,
+  readConfigFile,
 } from './config';
 export { fleetVariables } from './fleet-variables';
 export { BEAT_MS, FleetView, SILENT_MS, type Station } from './fleet-view';

@@ -1,4 +1,5 @@
 import { createLogger as create, format, type Logger, transports } from 'winston';
+import { redactUrls } from './redact';
 
 export type { Logger };
 
@@ -10,7 +11,7 @@ export function createLogger(service: string, instance: string, level: string): 
   return create({
     level,
     defaultMeta: { service, instance },
-    format: format.combine(plainErrors(), format.timestamp(), format.json()),
+    format: format.combine(plainErrors(), format.timestamp(), format.json(), withoutCredentials()),
     transports: [new transports.Console()],
   });
 }
@@ -21,5 +22,12 @@ const plainErrors = format((info) => {
     const { name, message, stack, cause } = info.error;
     info.error = { name, message, stack, ...(cause instanceof Error ? { cause: cause.message } : {}) };
   }
+  return info;
+});
+
+const LINE = Symbol.for('message');
+
+const withoutCredentials = format((info) => {
+  info[LINE] = redactUrls(String(info[LINE]));
   return info;
 });

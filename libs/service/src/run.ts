@@ -8,10 +8,12 @@ import type { Tracer } from '@opentelemetry/api';
 import { type Bus, connectBus } from '@tps/bus';
 import { type ServiceName, telemetryName, WIRE_VERSION } from '@tps/contracts';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { type CommonConfig, ConfigError, type ConfigOf, loadConfig } from './config';
+import { type CommonConfig, ConfigError, type ConfigOf, loadConfig, redacted } from './config';
 import { BEAT_MS } from './fleet-view';
 import { createLogger, type Logger } from './logger';
+import { natsAccess } from './nats-access';
 import { serveProbes } from './probes';
+import { redactUrls } from './redact';
 import { startTracing, type Tracing } from './tracing';
 
 /** Exit code of a service that cannot start with its configuration: starting it again is no use. */
@@ -20,6 +22,8 @@ const EXIT_LOST = 1;
 const STOP_LIMIT_MS = 25_000;
 const FLUSH_LIMIT_MS = 3_000;
 const VERSION = '1.0.0';
+/** What people should look at when NATS says it: a refused password, a subject outside of a user's permissions. */
+const TROUBLE = new Set(['cannot connect', 'error', 'disconnect']);
 
 export interface EndpointOptions {
   /** Every process gets every request, instead of one of the replicas. */
@@ -125,10 +129,11 @@ class Lifecycle<P extends TProperties> implements ServiceHandle {
     const port = this.config.METRICS_PORT;
     if (port !== 'disabled') this.probes = await serveProbes(port, this.registry, () => this.problems());
     this.bus = await connectBus({
-      url: this.config.NATS_URL,
+      ...natsAccess(this.definition.name, this.config),
+      owner: this.definition.name,
       name: `${telemetryName(this.definition.name)} ${this.instance}`,
       streamPrefix: this.config.TPS_STREAM_PREFIX,
-      onStatus: (status) => this.log.info('nats', { status }),
+      onStatus: (status) => this.log.log(TROUBLE.has(status.type) ? 'warn' : 'info', 'nats', { status }),
       onLost: this.onFail,
     });
     this.endpoints = await new Svcm(this.bus.nc).add({
@@ -147,7 +152,7 @@ class Lifecycle<P extends TProperties> implements ServiceHandle {
     await this.bus.nc.flush();
     this.beat = setInterval(() => this.sendBeat(), BEAT_MS);
     this.sendBeat();
-    this.log.info('started', { config: redacted(this.config) });
+    this.log.info('started', { config: redacted(this.definition.variables, this.config) });
   }
 
   stop(): Promise<void> {
@@ -241,16 +246,6 @@ class Lifecycle<P extends TProperties> implements ServiceHandle {
   }
 }
 
-function redacted(config: object): Record<string, unknown> {
-  const secret = /TOKEN|PASSWORD|SECRET/;
-  const hidden: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(config) as [string, unknown][]) {
-    if (secret.test(key) && value) hidden[key] = '***';
-    else hidden[key] = typeof value === 'string' ? value.replace(/\/\/[^@/]*@/, '//***@') : value;
-  }
-  return hidden;
-}
-
 /** Runs a service as this process: SIGTERM and SIGINT stop it gracefully, a second one at once. */
 export async function runService<P extends TProperties>(definition: ServiceDefinition<P>): Promise<void> {
   let handle: ServiceHandle | undefined;
@@ -286,5 +281,5 @@ function report(service: ServiceName, message: string, error: unknown): void {
     error: text,
     timestamp: new Date(),
   };
-  process.stderr.write(`${JSON.stringify(line)}\n`);
+  process.stderr.write(`${redactUrls(JSON.stringify(line))}\n`);
 }

@@ -1,4 +1,4 @@
-import { createInbox, type Msg, nanos, type Subscription } from '@nats-io/transport-node';
+import { type Msg, nanos, type Subscription } from '@nats-io/transport-node';
 import { type Bus, parseDelivery, type DeliveryInfo } from '@tps/bus';
 
 /** A message from a lane, with what the broker says of it. */
@@ -43,7 +43,7 @@ export interface LaneEvents {
  * its way would cost that message a lease.
  */
 export class LaneReader {
-  private readonly inbox = createInbox();
+  private readonly inbox: string;
   private readonly subscription: Subscription;
   private readonly lanes = new Map<string, Lane>();
   private readonly byIndex: Lane[] = [];
@@ -53,6 +53,7 @@ export class LaneReader {
     private readonly bus: Bus,
     private readonly events: LaneEvents,
   ) {
+    this.inbox = bus.createInbox();
     this.subscription = bus.nc.subscribe(`${this.inbox}.*.*`, { callback: (_, msg) => this.receive(msg) });
   }
 

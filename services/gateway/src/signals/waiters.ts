@@ -1,4 +1,4 @@
-import { createInbox, type Msg, type Subscription } from '@nats-io/transport-node';
+import type { Msg, Subscription } from '@nats-io/transport-node';
 import type { Bus } from '@tps/bus';
 import type { Outcome } from '@tps/contracts';
 import type { Logger } from '@tps/service';
@@ -42,7 +42,7 @@ export class Waiter {
  */
 export class Waiters {
   /** Goes with a signal as `reply_to`. */
-  readonly replyTo = createInbox();
+  readonly replyTo: string;
   private readonly byId = new Map<string, Waiter[]>();
   private readonly polled = new Set<string>();
   private readonly subscription: Subscription;
@@ -54,6 +54,7 @@ export class Waiters {
     private readonly records: Records,
     private readonly log: Logger,
   ) {
+    this.replyTo = bus.createInbox();
     this.subscription = bus.nc.subscribe(this.replyTo, { callback: (_, msg) => this.hear(msg) });
     this.offReconnect = bus.onReconnect(() => void this.lookup([...this.byId.keys()]));
   }

@@ -1,0 +1,45 @@
+import type { BusAccess } from '@tps/bus';
+import type { ServiceName } from '@tps/contracts';
+import { type CommonConfig, ConfigError, readConfigFile } from './config';
+
+const FILES = { caFile: 'NATS_CA_FILE', certFile: 'NATS_CERT_FILE', keyFile: 'NATS_KEY_FILE' } as const;
+
+/**
+ * What the configuration says about the way to NATS.
+ * @throws ConfigError for values that are fine each but not together, and files that cannot be read
+ */
+export function natsAccess(service: ServiceName, config: CommonConfig): { url: string; access: BusAccess } {
+  const { NATS_URL: url, NATS_USER, NATS_PASSWORD, NATS_NKEY, NATS_CREDS } = config;
+  const given = Object.entries({ NATS_PASSWORD, NATS_NKEY, NATS_CREDS }).filter(([, value]) => value);
+  if (given.length > 1) {
+    const names = given.map(([name]) => name).join(' and ');
+    throw new ConfigError(`${names} are both set: one of them says who this service is`);
+  }
+  if (NATS_USER && !NATS_PASSWORD) {
+    throw new ConfigError(`NATS_USER=${NATS_USER} is not allowed: must come with NATS_PASSWORD`);
+  }
+  const access: BusAccess = {};
+  if (NATS_PASSWORD) Object.assign(access, { user: NATS_USER || service, password: NATS_PASSWORD });
+  if (NATS_NKEY) access.nkey = NATS_NKEY;
+  if (NATS_CREDS) access.creds = NATS_CREDS;
+  const tls = tlsFiles(config);
+  if (tls) access.tls = tls;
+  return { url, access };
+}
+
+function tlsFiles(config: CommonConfig): BusAccess['tls'] {
+  if (!config.NATS_CERT_FILE !== !config.NATS_KEY_FILE) {
+    const [missing, set] = config.NATS_CERT_FILE
+      ? (['NATS_KEY_FILE', 'NATS_CERT_FILE'] as const)
+      : (['NATS_CERT_FILE', 'NATS_KEY_FILE'] as const);
+    throw new ConfigError(`${missing}= is not allowed: must be a file while ${set} is set`);
+  }
+  const tls: NonNullable<BusAccess['tls']> = {};
+  for (const [option, variable] of Object.entries(FILES) as [keyof typeof FILES, (typeof FILES)['caFile']][]) {
+    const path = config[variable];
+    if (!path) continue;
+    readConfigFile(variable, path);
+    tls[option] = path;
+  }
+  return Object.keys(tls).length > 0 ? tls : undefined;
+}
