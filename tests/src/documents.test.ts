@@ -9,6 +9,7 @@ const END = '<!-- end of variables -->';
 interface Rule {
   default?: unknown;
   description?: string;
+  secret?: boolean;
 }
 type Rules = Record<string, Rule>;
 
@@ -45,7 +46,8 @@ function table(): string {
   const rows = [...variables()].map(([name, { rule, readers }]) => {
     const value = rule.default === '' ? '' : `\`${String(rule.default)}\``;
     const limits = allowed(rule);
-    const meaning = rule.description + (/^text/.test(limits) ? '' : ` (${limits})`);
+    const file = rule.secret ? `; or \`${name}_FILE\`, a file that holds it` : '';
+    const meaning = rule.description + (/^text/.test(limits) ? '' : ` (${limits})`) + file;
     const who = readers.length > 3 ? 'several' : readers.join(', ');
     return `| \`${name}\` | ${value} | ${meaning.replaceAll('|', '\\|')} | ${who} |`;
   });

@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Type } from '@sinclair/typebox';
-import { ConfigError, loadConfig } from './config';
+import { ConfigError, loadConfig, redacted } from './config';
 import { fleetVariables } from './fleet-variables';
 import { collectorUrl, contextFrom, headersOf } from './tracing';
 import { trace } from '@opentelemetry/api';
@@ -56,6 +59,56 @@ describe('loadConfig', () => {
   ])('%j is refused in one line', (env, line) => {
     const variables = { ...fleetVariables, FLAG: Type.Boolean({ default: false }) };
     expect(() => loadConfig(variables, env)).toThrow(new ConfigError(line));
+  });
+});
+
+describe('a secret', () => {
+  const variables = { API_TOKEN: Type.String({ default: '', secret: true, pattern: '^[a-z]*$' }) };
+  const folder = mkdtempSync(join(tmpdir(), 'tps-secrets-'));
+  const file = (name: string, text: string): string => {
+    writeFileSync(join(folder, name), text);
+    return join(folder, name);
+  };
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  test('comes from a file too, without the end of its line', () => {
+    expect(loadConfig(variables, { API_TOKEN_FILE: file('token', 'geheim\n') }).API_TOKEN).toBe('geheim');
+    expect(loadConfig(variables, { API_TOKEN: 'geheim' }).API_TOKEN).toBe('geheim');
+  });
+
+  test('is not told, whatever is wrong with it', () => {
+    const missing = join(folder, 'missing');
+    const bad = file('bad', 'GEHEIM');
+    const lines: [Record<string, string>, string][] = [
+      [
+        { API_TOKEN_FILE: missing },
+        `API_TOKEN_FILE=${missing} is not allowed: must be a readable file (ENOENT)`,
+      ],
+      [
+        { API_TOKEN_FILE: folder },
+        `API_TOKEN_FILE=${folder} is not allowed: must be a readable file (EISDIR)`,
+      ],
+      [
+        { API_TOKEN_FILE: file('empty', '\n') },
+        `API_TOKEN_FILE=${join(folder, 'empty')} is not allowed: the file is empty`,
+      ],
+      [{ API_TOKEN_FILE: bad, API_TOKEN: 'a' }, 'API_TOKEN and API_TOKEN_FILE are both set: set one of them'],
+      [{ API_TOKEN_FILE: bad }, `API_TOKEN_FILE=${bad} is not allowed: must be text that matches ^[a-z]*$`],
+      [{ API_TOKEN: 'GEHEIM' }, 'API_TOKEN=*** is not allowed: must be text that matches ^[a-z]*$'],
+    ];
+    for (const [env, line] of lines) expect(() => loadConfig(variables, env)).toThrow(new ConfigError(line));
+    const url = { NATS_URL: 'amqp://me:geheim@host' };
+    expect(() => loadConfig({}, url)).toThrow(/^NATS_URL=amqp:\/\/\*\*\*@host is not allowed/);
+  });
+
+  test('is hidden where a configuration is shown; of a URL only the credentials are', () => {
+    const config = loadConfig(variables, { API_TOKEN: 'geheim', NATS_URL: 'nats://u:p@a:1,nats://u:p@b:2' });
+    expect(redacted(variables, config)).toMatchObject({
+      API_TOKEN: '***',
+      NATS_URL: 'nats://***@a:1,nats://***@b:2',
+      NATS_PASSWORD: '',
+      LOG_LEVEL: 'info',
+    });
   });
 });
 

@@ -33,7 +33,8 @@ const natsAccessVariables = {
   }),
   NATS_CA_FILE: Type.String({
     default: '',
-    description: 'certificates that NATS is verified with (PEM); set, or with `tls://`, the connection must be TLS',
+    description:
+      'certificates that NATS is verified with (PEM); set, or with `tls://`, the connection must be TLS',
   }),
   NATS_CERT_FILE: Type.String({ default: '', description: 'certificate that is shown to NATS (PEM)' }),
   NATS_KEY_FILE: Type.String({ default: '', description: 'key of `NATS_CERT_FILE` (PEM)' }),
@@ -155,7 +156,9 @@ function secretOf(name: string, env: Env): string | undefined {
   const path = env[`${name}_FILE`];
   if (!path) return env[name];
   if (env[name]) throw new ConfigError(`${name} and ${name}_FILE are both set: set one of them`);
-  const value = readConfigFile(`${name}_FILE`, path).toString('utf8').replace(/\r?\n$/, '');
+  const value = readConfigFile(`${name}_FILE`, path)
+    .toString('utf8')
+    .replace(/\r?\n$/, '');
   if (!value) throw new ConfigError(`${name}_FILE=${path} is not allowed: the file is empty`);
   return value;
 }

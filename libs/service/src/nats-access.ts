@@ -35,7 +35,10 @@ function tlsFiles(config: CommonConfig): BusAccess['tls'] {
     throw new ConfigError(`${missing}= is not allowed: must be a file while ${set} is set`);
   }
   const tls: NonNullable<BusAccess['tls']> = {};
-  for (const [option, variable] of Object.entries(FILES) as [keyof typeof FILES, (typeof FILES)['caFile']][]) {
+  for (const [option, variable] of Object.entries(FILES) as [
+    keyof typeof FILES,
+    (typeof FILES)['caFile'],
+  ][]) {
     const path = config[variable];
     if (!path) continue;
     readConfigFile(variable, path);

@@ -1,51 +1,65 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Request, Response } from 'express';
 import { ipKeyGenerator, rateLimit, type RateLimitRequestHandler } from 'express-rate-limit';
+import { operations } from './api/operations';
 import type { GatewayConfig } from './config';
 import { ApiError, header, sendProblem, traceIdOf } from './problem';
+import { type Caller, DEFAULT_CLIENT, parseTokens, Tokens } from './tokens';
 
-/** What probes and readers of the documentation need comes without a token. Exact paths: anything else is closed. */
-const OPEN = new Set(['/', '/openapi.json', '/health', '/health/live', '/health/ready']);
+/** Exact paths: anything else is closed. */
+const OPEN = new Set(operations.filter(([, { role }]) => role === 'anyone').map(([, { path }]) => path));
 const UNLIMITED = new Set(['/health', '/health/live', '/health/ready']);
 const WINDOW_MS = 60_000;
+/** Without tokens everybody may do everything. */
+const ANYONE: Caller = { client: DEFAULT_CLIENT, operator: true };
 
 export type AccessConfig = Pick<
   GatewayConfig,
-  'AUTH_ENABLED' | 'AUTH_TOKEN' | 'RATE_LIMIT' | 'TRUSTED_PROXIES'
+  'AUTH_ENABLED' | 'AUTH_TOKEN' | 'OPERATOR_TOKEN' | 'RATE_LIMIT' | 'TRUSTED_PROXIES'
 >;
 
 /** Who may ask, and how often. Works on plain requests, so that it holds before express as well as in it. */
 export class Access {
-  private readonly token: Buffer | null;
+  private readonly tokens: Tokens | null;
   private readonly limiter: RateLimitRequestHandler | null;
 
   constructor(private readonly config: AccessConfig) {
-    this.token = config.AUTH_ENABLED ? digest(config.AUTH_TOKEN) : null;
-    this.limiter = config.RATE_LIMIT > 0 ? this.limit(config.RATE_LIMIT) : null;
+    const { AUTH_ENABLED, AUTH_TOKEN, OPERATOR_TOKEN, RATE_LIMIT } = config;
+    this.tokens = AUTH_ENABLED
+      ? new Tokens(parseTokens(AUTH_TOKEN) ?? [], parseTokens(OPERATOR_TOKEN) ?? [])
+      : null;
+    this.limiter = RATE_LIMIT > 0 ? this.limit(RATE_LIMIT) : null;
   }
 
-  /** Calls `next` when the request may go on, and answers it otherwise. */
-  check(req: IncomingMessage, res: ServerResponse, next: () => void): void {
-    if (!this.token && !this.limiter) return next();
+  /** Calls `next` with the client's name when the request may go on, and answers it otherwise. */
+  check(req: IncomingMessage, res: ServerResponse, next: (client: string) => void): void {
+    if (!this.tokens && !this.limiter) return next(DEFAULT_CLIENT);
     const path = req.url?.split('?', 1)[0] ?? '/';
-    if (this.token && !OPEN.has(path) && !this.authorized(req, this.token)) {
+    const admit = (): void => {
+      const caller = this.callerOf(req);
+      if (caller || OPEN.has(path)) return next(caller?.client ?? DEFAULT_CLIENT);
       const headers = { 'www-authenticate': 'Bearer realm="tps"' };
-      const error = new ApiError('UNAUTHORIZED', 'Send a valid token as Authorization: Bearer <token>.', {
-        headers,
-      });
-      return sendProblem(req, res, error, traceIdOf(req));
-    }
-    if (!this.limiter || UNLIMITED.has(path)) return next();
+      const message = 'Send a valid token as Authorization: Bearer <token>.';
+      sendProblem(req, res, new ApiError('UNAUTHORIZED', message, { headers }), traceIdOf(req));
+    };
+    if (!this.limiter || UNLIMITED.has(path)) return admit();
     // All the limiter wants of express: `append`, which Node calls otherwise.
     const response = Object.assign(res, { append: res.appendHeader.bind(res) });
-    void this.limiter(req as Request, response as unknown as Response, next);
+    // Before the token is judged: guessing is limited too, by address.
+    void this.limiter(req as Request, response as unknown as Response, admit);
   }
 
-  /** Digests have one length, so the comparison takes the same time for every wrong token. */
-  private authorized(req: IncomingMessage, expected: Buffer): boolean {
-    const [scheme, token] = (req.headers.authorization ?? '').split(' ', 2);
-    return scheme?.toLowerCase() === 'bearer' && timingSafeEqual(digest(token ?? ''), expected);
+  /** @throws ApiError FORBIDDEN */
+  requireOperator(req: IncomingMessage): void {
+    if (this.callerOf(req)?.operator) return;
+    const message = this.config.OPERATOR_TOKEN
+      ? "This takes an operator's token."
+      : "This takes an operator's token, and OPERATOR_TOKEN is not set.";
+    throw new ApiError('FORBIDDEN', message);
+  }
+
+  private callerOf(req: IncomingMessage): Caller | null {
+    return this.tokens ? this.tokens.callerOf(req.headers.authorization) : ANYONE;
   }
 
   private limit(perMinute: number): RateLimitRequestHandler {
@@ -56,12 +70,20 @@ export class Access {
       legacyHeaders: false,
       // Its checks are about express' settings, which a plain request does not have.
       validate: false,
-      keyGenerator: (req) => ipKeyGenerator(this.addressOf(req)),
+      keyGenerator: (req) => this.limitedAs(req),
       handler: (req, res) => {
         const error = new ApiError('RATE_LIMITED', `More than ${perMinute} requests a minute.`);
         sendProblem(req, res, error, traceIdOf(req));
       },
     });
+  }
+
+  /** A client by its name, whichever token and address it uses; who has none, by address. */
+  private limitedAs(req: IncomingMessage): string {
+    const caller = this.tokens && this.callerOf(req);
+    if (!caller) return ipKeyGenerator(this.addressOf(req));
+    // Clients must not use up what an operator needs to stop them.
+    return `${caller.operator ? 'operator' : 'client'}/${caller.client}`;
   }
 
   /** The entry that the outermost trusted proxy wrote; what stands before it, the client may have made up. */
@@ -70,8 +92,4 @@ export class Access {
     const proxies = this.config.TRUSTED_PROXIES;
     return (proxies > 0 && hops.at(-proxies)) || (req.socket.remoteAddress ?? '');
   }
-}
-
-function digest(token: string): Buffer {
-  return createHash('sha256').update(token).digest();
 }

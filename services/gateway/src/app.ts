@@ -3,6 +3,7 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import helmet from 'helmet';
 import type { Registry } from 'prom-client';
 import { type Logger, readinessAnswer } from '@tps/service';
+import type { Access } from './access';
 import type { OpenApiDocument } from './api/openapi';
 import { type Input, inputReader } from './api/input';
 import { type OperationId, operations } from './api/operations';
@@ -16,6 +17,7 @@ import { ApiError, header, sendJson, sendProblem, traceIdOf } from './problem';
 import type { SignalViews } from './signals/signal-view';
 
 export interface AppParts {
+  access: Access;
   log: Logger;
   registry: Registry;
   durations: RequestDurations;
@@ -46,6 +48,7 @@ export function createApp(parts: AppParts): Express {
     if (!handler) continue;
     const read = inputReader(operation);
     app[operation.method](routeOf(operation.path), async (req, res) => {
+      if (operation.role === 'operator') parts.access.requireOperator(req);
       await handler(req, res, await read(req));
     });
   }

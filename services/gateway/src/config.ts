@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import { type CommonConfig, ConfigError, type ConfigOf, fleetVariables } from '@tps/service';
+import { parseTokens } from './tokens';
 
 export const gatewayVariables = {
   HTTP_PORT: Type.Integer({
@@ -8,13 +9,23 @@ export const gatewayVariables = {
     maximum: 65_535,
     description: 'the HTTP API; 0: any free port',
   }),
-  AUTH_ENABLED: Type.Boolean({ default: false, description: 'ask every client for `AUTH_TOKEN`' }),
-  AUTH_TOKEN: Type.String({ default: '', description: 'what clients send as `Authorization: Bearer ...`' }),
+  AUTH_ENABLED: Type.Boolean({ default: false, description: 'ask everyone for a token' }),
+  AUTH_TOKEN: Type.String({
+    default: '',
+    secret: true,
+    description:
+      'what clients send as `Authorization: Bearer ...`; several, as when they are rotated: `[client:]token,...`',
+  }),
+  OPERATOR_TOKEN: Type.String({
+    default: '',
+    secret: true,
+    description: 'the same for operators, who alone may stop lines, cancel, redrive, purge and set limits',
+  }),
   RATE_LIMIT: Type.Integer({
     default: 0,
     minimum: 0,
     maximum: 1_000_000_000,
-    description: 'requests per minute and client at one gateway; 0: no limit',
+    description: 'requests per minute and client (by token, else by address) at one gateway; 0: no limit',
   }),
   TRUSTED_PROXIES: Type.Integer({
     default: 0,
@@ -30,7 +41,15 @@ export type GatewayConfig = ConfigOf<typeof gatewayVariables> & CommonConfig;
 
 /** @throws ConfigError for values that are fine each but not together */
 export function checkConfig(config: GatewayConfig): void {
-  if (config.AUTH_ENABLED && !config.AUTH_TOKEN) {
+  const [clients, operators] = (['AUTH_TOKEN', 'OPERATOR_TOKEN'] as const).map((variable) => {
+    const tokens = parseTokens(config[variable]);
+    if (tokens) return tokens;
+    const form = '`[client:]token,...`, tokens of visible characters without commas and colons';
+    throw new ConfigError(`${variable}=*** is not allowed: must be ${form}`);
+  });
+  if (config.AUTH_ENABLED && clients!.length + operators!.length === 0) {
     throw new ConfigError('AUTH_TOKEN= is not allowed: must be a token while AUTH_ENABLED is `true`');
   }
+  const shared = operators!.some((operator) => clients!.some(({ secret }) => secret === operator.secret));
+  if (shared) throw new ConfigError('OPERATOR_TOKEN=*** is not allowed: must differ from AUTH_TOKEN');
 }

@@ -1,4 +1,10 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { MAX_BODY_BYTES } from '@tps/contracts';
 import type { Access } from './access';
 
@@ -17,12 +23,12 @@ const IDLE_CHECK_MS = 50;
 /** Everything that comes in: who may not is refused, `POST /signal` goes the short way, the rest to express. */
 export function createFront(
   access: Access,
-  postSignal: RequestListener,
+  postSignal: (req: IncomingMessage, res: ServerResponse, client: string) => void,
   app: RequestListener,
 ): RequestListener {
   return (req, res) => {
     const hot = req.method === 'POST' && POST_SIGNAL.test(req.url ?? '');
-    access.check(req, res, () => (hot ? postSignal(req, res) : app(req, res)));
+    access.check(req, res, (client) => (hot ? postSignal(req, res, client) : app(req, res)));
   };
 }
 

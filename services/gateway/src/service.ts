@@ -53,7 +53,9 @@ async function start(context: Context): Promise<RunningService> {
 
   let stopping = false;
   const problems = (): string[] => (stopping ? ['stopping'] : health.problems());
+  const access = new Access(config);
   const app = createApp({
+    access,
     log,
     registry,
     durations,
@@ -75,7 +77,7 @@ async function start(context: Context): Promise<RunningService> {
     durations,
     replyTo,
   });
-  const server = await listen(createFront(new Access(config), postSignal.handle, app), config.HTTP_PORT);
+  const server = await listen(createFront(access, postSignal.handle, app), config.HTTP_PORT);
 
   return {
     problems,

@@ -40,10 +40,13 @@ export function openApiDocument(version: string, authEnabled: boolean): OpenApiD
     paths,
     components: {
       schemas: { ...schemas },
-      securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
+      securitySchemes: {
+        client: { type: 'http', scheme: 'bearer', description: 'A token of a client or operator' },
+        operator: { type: 'http', scheme: 'bearer', description: 'A token of an operator' },
+      },
     },
   };
-  if (authEnabled) document.security = [{}, { token: [] }];
+  if (authEnabled) document.security = [{ client: [] }];
   // Schemas carry symbols and are shared: what is handed out is plain JSON of its own.
   return JSON.parse(JSON.stringify(document)) as OpenApiDocument;
 }
@@ -60,6 +63,7 @@ function describe(operationId: string, operation: Operation, authEnabled: boolea
     ...(body
       ? { requestBody: { required: true, content: { 'application/json': { schema: ref(body) } } } }
       : {}),
+    ...(authEnabled ? { security: operation.role === 'anyone' ? [] : [{ [operation.role]: [] }] } : {}),
     responses: responsesOf(operation, authEnabled),
     'x-curl': examples,
   };
@@ -84,7 +88,9 @@ function responsesOf(operation: Operation, authEnabled: boolean): OpenApiOperati
     for (const type of text) content[type] = { schema: { type: 'string' } };
     responses[status] = { description, content };
   }
-  const always: ApiErrorCode[] = ['RATE_LIMITED', ...(authEnabled ? (['UNAUTHORIZED'] as const) : [])];
+  const always: ApiErrorCode[] = ['RATE_LIMITED'];
+  if (authEnabled && operation.role !== 'anyone') always.push('UNAUTHORIZED');
+  if (authEnabled && operation.role === 'operator') always.push('FORBIDDEN');
   for (const code of [...operation.errors, ...always]) addError(responses, code);
   return responses;
 }

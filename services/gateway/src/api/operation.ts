@@ -10,6 +10,8 @@ export interface Operation {
   method: 'get' | 'post' | 'put' | 'delete';
   /** As OpenAPI writes it: `/signal/{id}`. */
   path: string;
+  /** Whose token it takes while `AUTH_ENABLED`; an operator's is good for everything. */
+  role: 'anyone' | 'client' | 'operator';
   tag: 'Signals' | 'Fleet' | 'Stations' | 'Documentation';
   summary: string;
   description?: string;

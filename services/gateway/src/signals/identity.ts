@@ -6,8 +6,6 @@ import type { SignalInput } from './validate';
 /** Ids made of keys are unlike those of any other system that does the same. */
 const NAMESPACE = '5b0d4c1e-7a52-4c0e-9d0b-6f1a2c9c7d10';
 const KEY = /^[A-Za-z0-9_-]{1,64}$/;
-/** There is one token, so all who may send are one client: a key means the same through whichever address it comes. */
-const CLIENT = 'tps';
 
 export interface Identity {
   id: string;
@@ -15,14 +13,17 @@ export interface Identity {
   request_hash?: string;
 }
 
-/** @throws ApiError INVALID_REQUEST for a malformed key */
-export function identify(key: string | undefined, input: SignalInput): Identity {
+/**
+ * @param client whose key it is: the same key of another client is another signal
+ * @throws ApiError INVALID_REQUEST for a malformed key
+ */
+export function identify(key: string | undefined, client: string, input: SignalInput): Identity {
   if (key === undefined) return { id: uuidv7() };
   if (!KEY.test(key)) throw new ApiError('INVALID_REQUEST', `Idempotency-Key must match ${KEY.source}`);
   const { signal_type, payload, priority } = input;
   const request = canonical({ signal_type, payload, priority });
   return {
-    id: uuidv5(`${CLIENT}/${key}`, NAMESPACE),
+    id: uuidv5(`${client}/${key}`, NAMESPACE),
     request_hash: createHash('sha256').update(request).digest('hex'),
   };
 }

@@ -25,11 +25,17 @@ export interface PostSignalParts {
   replyTo: string;
 }
 
+interface Call {
+  req: IncomingMessage;
+  res: ServerResponse;
+  client: string;
+}
+
 /** `POST /signal` as a plain request listener: express on this route costs four times the rest of the gateway. */
 export class PostSignal {
   constructor(private readonly parts: PostSignalParts) {}
 
-  readonly handle = (req: IncomingMessage, res: ServerResponse): void => {
+  readonly handle = (req: IncomingMessage, res: ServerResponse, client: string): void => {
     const began = performance.now();
     const parent = contextFrom(header(req, 'traceparent'), header(req, 'tracestate'));
     const span = this.parts.tracer.startSpan(
@@ -37,7 +43,7 @@ export class PostSignal {
       { kind: SpanKind.SERVER, attributes: ROUTE },
       parent,
     );
-    void this.serve(req, res, span)
+    void this.serve({ req, res, client }, span)
       .catch((error: unknown) => this.refuse(req, res, error, span))
       .finally(() => {
         span.setAttribute('http.response.status_code', res.statusCode).end();
@@ -45,14 +51,14 @@ export class PostSignal {
       });
   };
 
-  private async serve(req: IncomingMessage, res: ServerResponse, span: Span): Promise<void> {
+  private async serve({ req, res, client }: Call, span: Span): Promise<void> {
     const { respondAsync } = preferences(req);
     const input = parseSignal(await readJson(req), respondAsync);
     this.parts.types.check(input);
     const signal: Signal = {
       v: WIRE_VERSION,
       run: 0,
-      ...identify(header(req, 'idempotency-key'), input),
+      ...identify(header(req, 'idempotency-key'), client, input),
       ...input,
       created_at: new Date().toISOString(),
     };

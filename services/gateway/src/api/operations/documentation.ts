@@ -5,6 +5,7 @@ export const documentationOperations = {
   openapi: {
     method: 'get',
     path: '/openapi.json',
+    role: 'anyone',
     tag: 'Documentation',
     summary: 'This API as OpenAPI 3.1',
     answers: { 200: { description: 'The document', schema: 'Board' } },
@@ -14,6 +15,7 @@ export const documentationOperations = {
   page: {
     method: 'get',
     path: '/',
+    role: 'anyone',
     tag: 'Documentation',
     summary: 'This API as a page',
     answers: { 200: { description: 'HTML', text: ['text/html'] } },

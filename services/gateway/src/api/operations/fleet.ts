@@ -5,6 +5,7 @@ export const fleetOperations = {
   health: {
     method: 'get',
     path: '/health',
+    role: 'anyone',
     tag: 'Fleet',
     summary: 'The health of the fleet',
     description: '503 only when no work of any type can be accepted; `reasons` says why it is not healthy.',
@@ -18,6 +19,7 @@ export const fleetOperations = {
   live: {
     method: 'get',
     path: '/health/live',
+    role: 'anyone',
     tag: 'Fleet',
     summary: 'Whether this process runs; restart it when it does not answer',
     answers: { 200: { description: 'It does', schema: 'Board' } },
@@ -27,6 +29,7 @@ export const fleetOperations = {
   ready: {
     method: 'get',
     path: '/health/ready',
+    role: 'anyone',
     tag: 'Fleet',
     summary: 'Whether this gateway should get requests',
     answers: {
@@ -39,6 +42,7 @@ export const fleetOperations = {
   metrics: {
     method: 'get',
     path: '/metrics',
+    role: 'client',
     tag: 'Fleet',
     summary: 'Counts, rates and durations, per type as well',
     answers: {
@@ -50,6 +54,7 @@ export const fleetOperations = {
   info: {
     method: 'get',
     path: '/info',
+    role: 'client',
     tag: 'Fleet',
     summary: 'Version and configuration',
     answers: { 200: { description: 'What this system is', schema: 'Info' } },
@@ -59,6 +64,7 @@ export const fleetOperations = {
   status: {
     method: 'get',
     path: '/status',
+    role: 'client',
     tag: 'Fleet',
     summary: 'Health and metrics together',
     answers: { 200: { description: 'Both', schema: 'Status' } },

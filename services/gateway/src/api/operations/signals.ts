@@ -13,6 +13,7 @@ export const signalOperations = {
   postSignal: {
     method: 'post',
     path: '/signal',
+    role: 'client',
     tag: 'Signals',
     summary: 'Hand in a signal',
     description:
@@ -62,6 +63,7 @@ export const signalOperations = {
   getSignal: {
     method: 'get',
     path: '/signal/{id}',
+    role: 'client',
     tag: 'Signals',
     summary: 'Where a signal is, and what became of it',
     parameters: [ID, PREFER('`wait=n`: wait up to n seconds (at most 60) for the final outcome')],
@@ -72,6 +74,7 @@ export const signalOperations = {
   cancelSignal: {
     method: 'delete',
     path: '/signal/{id}',
+    role: 'operator',
     tag: 'Signals',
     summary: 'Take back a signal that has not started',
     parameters: [ID],

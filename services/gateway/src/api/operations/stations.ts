@@ -4,6 +4,7 @@ function board(service: string, summary: string): Operation {
   return {
     method: 'get',
     path: `/${service}`,
+    role: 'client',
     tag: 'Stations',
     summary,
     answers: { 200: { description: 'The board', schema: 'Board' } },
