@@ -12,6 +12,7 @@ export interface Names {
     schedule: string;
     cards: string;
     leases: string;
+    redrives: string;
   };
   readonly subjects: {
     /** Request: `AdmitRequest[]` -> `1` or `AdmitVerdict[]`. */
@@ -26,6 +27,15 @@ export interface Names {
     find: string;
     /** Request: remove a signal that has not started. */
     cancel: string;
+    /** Requests on dead letters: a page of them, one by its signal's id, deleting, running one again. */
+    letters: string;
+    letter: string;
+    purge: string;
+    retry: string;
+    /** Requests on redrives: begin one, ask for one, list them. */
+    redriveStart: string;
+    redrive: string;
+    redrives: string;
     /** Broadcast to all workers with replies: who holds this id, and has it started? */
     workerHolds: string;
     /** Broadcast to all workers with replies: refuse this id from now on. */
@@ -65,6 +75,7 @@ export function namesFor(prefix = ''): Names {
       schedule: p('tps_schedule'),
       cards: p('tps_cards'),
       leases: p('tps_leases'),
+      redrives: p('tps_redrives'),
     },
     subjects: {
       admit: p('tps.jidoka.admit'),
@@ -73,6 +84,13 @@ export function namesFor(prefix = ''): Names {
       lanes: p('tps.kanban.lanes'),
       find: p('tps.kanban.find'),
       cancel: p('tps.kanban.cancel'),
+      letters: p('tps.kanban.letters'),
+      letter: p('tps.kanban.letter'),
+      purge: p('tps.kanban.purge'),
+      retry: p('tps.kanban.retry'),
+      redriveStart: p('tps.redrives.start'),
+      redrive: p('tps.redrives.get'),
+      redrives: p('tps.redrives.list'),
       workerHolds: p('tps.worker.holds'),
       workerRefuse: p('tps.worker.refuse'),
       lookup: p('tps.records.lookup'),
