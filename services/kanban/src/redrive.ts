@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createInbox, type Msg } from '@nats-io/transport-node';
+import type { Msg } from '@nats-io/transport-node';
 import type { Bus } from '@tps/bus';
 import type { CircuitState, Outcome, Redrive, RedriveStop } from '@tps/contracts';
 import type { LetterEntry, Letters } from './letters';
@@ -44,7 +44,7 @@ const PROBE_GRACE_MS = 5_000;
  * succeed, then the rest at its pace.
  */
 export class RedriveRun {
-  private readonly inbox = createInbox();
+  private readonly inbox: string;
   private readonly outcomes = new Map<string, Outcome>();
   /** Letters that stay, and are not looked at twice. */
   private readonly passed = new Set<number>();
@@ -55,7 +55,9 @@ export class RedriveRun {
   constructor(
     private record: Redrive,
     private readonly parts: RedriveParts,
-  ) {}
+  ) {
+    this.inbox = parts.bus.createInbox();
+  }
 
   /** Resolves when the redrive has ended; rejects when it is left to others. */
   async work(): Promise<void> {
