@@ -126,6 +126,8 @@ export interface WorkerVitals {
   types: string[];
   /** Signals started since the process began. */
   started: number;
+  /** Signals in its hands by type, started or not; types without any are absent. */
+  in_hand: Record<string, number>;
 }
 export interface KanbanVitals {
   /** Accepted and unfinished. */
@@ -149,6 +151,8 @@ export interface ScheduleRecord {
   classes: Record<string, number>;
   /** Relative demand of each type inside its class. */
   demand: Record<string, number>;
+  /** Cards that the kanban formula asks for, of the types whose figures are known. */
+  cards?: Record<string, number>;
   updated_at: string;
 }
 export const SCHEDULE_KEY = 'schedule';

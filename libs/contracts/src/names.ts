@@ -12,7 +12,6 @@ export interface Names {
     schedule: string;
     cards: string;
     leases: string;
-    redrives: string;
   };
   readonly subjects: {
     /** Request: `AdmitRequest[]` -> `1` or `AdmitVerdict[]`. */
@@ -27,19 +26,16 @@ export interface Names {
     find: string;
     /** Request: remove a signal that has not started. */
     cancel: string;
-    /** Requests on dead letters: a page of them, one by its signal's id, deleting, running one again. */
-    letters: string;
-    letter: string;
-    purge: string;
-    retry: string;
-    /** Requests on redrives: begin one, ask for one, list them. */
-    redriveStart: string;
-    redrive: string;
-    redrives: string;
+    /** Request: how many cards a type has. */
+    cards: string;
+    /** Request: how many signals of a type may start per second. */
+    rate: string;
     /** Broadcast to all workers with replies: who holds this id, and has it started? */
     workerHolds: string;
     /** Broadcast to all workers with replies: refuse this id from now on. */
     workerRefuse: string;
+    /** A worker process listens to its own: where nobody does, its connection is gone. */
+    workerAlive: (process: string) => string;
     /** Request: records of signals by id, waiting for a final outcome if asked to. */
     lookup: string;
     /** Request: `{format}` -> a production report, made by kaizen. */
@@ -56,7 +52,6 @@ export interface Names {
     work: (type: string, priority: number | '*', id: string) => string;
     dead: (type: string) => string;
     andon: (line: string) => string;
-    allBeats: string;
   };
 }
 
@@ -75,7 +70,6 @@ export function namesFor(prefix = ''): Names {
       schedule: p('tps_schedule'),
       cards: p('tps_cards'),
       leases: p('tps_leases'),
-      redrives: p('tps_redrives'),
     },
     subjects: {
       admit: p('tps.jidoka.admit'),
@@ -84,20 +78,15 @@ export function namesFor(prefix = ''): Names {
       lanes: p('tps.kanban.lanes'),
       find: p('tps.kanban.find'),
       cancel: p('tps.kanban.cancel'),
-      letters: p('tps.kanban.letters'),
-      letter: p('tps.kanban.letter'),
-      purge: p('tps.kanban.purge'),
-      retry: p('tps.kanban.retry'),
-      redriveStart: p('tps.redrives.start'),
-      redrive: p('tps.redrives.get'),
-      redrives: p('tps.redrives.list'),
+      cards: p('tps.kanban.cards'),
+      rate: p('tps.heijunka.rate'),
       workerHolds: p('tps.worker.holds'),
       workerRefuse: p('tps.worker.refuse'),
+      workerAlive: (process) => p(`tps.worker.alive.${process}`),
       lookup: p('tps.records.lookup'),
       report: p('tps.kaizen.report'),
       board: (service) => p(`tps.board.${service}`),
       beat: (service) => p(`tps.beat.${service}`),
-      allBeats: p('tps.beat.*'),
       arrivals: p('tps.arrivals'),
       outcomeBatch: p('tps.outcomes.batch'),
       outcomeAttempt: (id) => p(`tps.outcomes.attempt.${id}`),

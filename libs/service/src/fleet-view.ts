@@ -16,11 +16,13 @@ export class FleetView {
   private readonly beats = new Map<string, { beat: Beat; heardMs: number }>();
   private readonly subscription: Subscription;
 
+  /** @param only whose beats are listened to; by default everybody's */
   constructor(
     bus: Bus,
     private readonly now: () => number = Date.now,
+    only: ServiceName | '*' = '*',
   ) {
-    this.subscription = bus.nc.subscribe(bus.names.subjects.allBeats, {
+    this.subscription = bus.nc.subscribe(bus.names.subjects.beat(only), {
       callback: (_, msg) => {
         try {
           this.hear(msg.json<Beat>());

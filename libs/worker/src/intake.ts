@@ -10,6 +10,7 @@ import {
   type Priority,
 } from '@tps/contracts';
 import { type Delivered, LaneReader, POLL_MS } from './lanes';
+import type { Limits } from './limits';
 import type { Pace } from './pace';
 import type { LevelSequence } from './sequence';
 
@@ -29,6 +30,7 @@ export interface IntakeOptions {
   types: readonly string[];
   sequence: LevelSequence;
   pace: Pace;
+  limits: Limits;
   circuits: KvView<CircuitRecord>;
   /** False while outcomes cannot be written: then nothing more may be taken. */
   mayTake: () => boolean;
@@ -99,6 +101,13 @@ export class Intake {
     return this.picks.some(({ delivered }) => delivered !== null && match(delivered));
   }
 
+  /** Signals of a type that were asked for or came, and have not started. */
+  count(type: string): number {
+    let count = 0;
+    for (const pick of this.picks) if (pick.type === type) count += 1;
+    return count;
+  }
+
   /** Signals in hand that have not started. */
   arrived(): Delivered[] {
     return this.picks.flatMap(({ delivered }) => delivered ?? []);
@@ -131,7 +140,9 @@ export class Intake {
   }
 
   private tick(): void {
-    this.reader.sweep(Date.now());
+    const now = Date.now();
+    this.reader.sweep(now);
+    this.options.limits.tick(now);
     this.plan();
   }
 
@@ -146,6 +157,7 @@ export class Intake {
       // Nothing is planned for a half-open type, so its backlog is reached by the poll alone; while a trial runs,
       // whatever else came would only go back.
       if (state === 'HalfOpen' && this.trialRuns(lane.type, now)) continue;
+      if (this.options.limits.free(lane.type, now) <= 0) continue;
       if (state !== 'Open') this.reader.listen(lane.name, now, state === 'HalfOpen');
     }
   }
@@ -156,11 +168,11 @@ export class Intake {
   }
 
   private pullPlanned(): void {
-    const { sequence, pace } = this.options;
-    const left = new Map<string, number>();
-    const available = this.available(left);
-    const batches = new Map<string, number>();
+    const { sequence, pace, limits } = this.options;
     const now = Date.now();
+    const left = new Map<string, number>();
+    const available = this.available(left, now);
+    const batches = new Map<string, number>();
     while (available.size > 0) {
       if (!pace.hasRoom()) break;
       const next = sequence.next(available);
@@ -168,21 +180,29 @@ export class Intake {
       const lane = parseLane(next.lane);
       const expectedMs = pace.enqueue(lane.type);
       this.picks.push({ ...next, type: lane.type, pickedMs: now, expectedMs, delivered: null });
+      limits.take(lane.type, now);
       batches.set(next.lane, (batches.get(next.lane) ?? 0) + 1);
       const rest = (left.get(next.lane) ?? 0) - 1;
       left.set(next.lane, rest);
       if (rest <= 0) exhaust(available, lane);
+      if (limits.free(lane.type, now) <= 0) {
+        for (const priority of PRIORITIES) exhaust(available, { type: lane.type, priority });
+      }
     }
     for (const [lane, batch] of batches) this.reader.pull(lane, batch);
   }
 
-  /** Types with work to take, by priority; fills `left` with how much each lane holds. */
-  private available(left: Map<string, number>): Map<Priority, string[]> {
+  /**
+   * Types with work to take, by priority; fills `left` with how much each lane holds. A worker that always has work
+   * has no polls open: a lane that it has not heard of for a while is asked when its turn comes.
+   */
+  private available(left: Map<string, number>, nowMs: number): Map<Priority, string[]> {
     const available = new Map<Priority, string[]>();
     if (!this.options.pace.hasRoom()) return available;
     for (const { name, type, priority } of this.lanes) {
-      const waiting = this.reader.waiting(name);
-      if (waiting === 0 || this.state(type) !== 'Closed') continue;
+      const waiting = this.reader.waiting(name) || Number(this.reader.isStale(name, nowMs));
+      if (waiting === 0 || this.state(type) !== 'Closed' || this.options.limits.free(type, nowMs) <= 0)
+        continue;
       left.set(name, waiting);
       const types = available.get(priority);
       if (types) types.push(type);
@@ -195,18 +215,24 @@ export class Intake {
     const { lane } = delivered;
     const pick = delivered.planned && this.picks.find((open) => open.lane === lane && !open.delivered);
     if (pick) pick.delivered = delivered;
-    else if (!this.adopt(delivered)) return this.options.onUnwanted(delivered);
+    else if (!this.adopt(delivered)) {
+      this.reader.expect(lane);
+      return this.options.onUnwanted(delivered);
+    }
     this.options.onReady();
   }
 
   /** Takes what came by a poll, if there is room: it may have been sent to several idle lanes at once. */
   private adopt(delivered: Delivered): boolean {
-    const { sequence, pace } = this.options;
+    const { sequence, pace, limits } = this.options;
     const { type } = parseLane(delivered.lane);
+    const now = Date.now();
     if (this.stopped || this.state(type) === 'Open' || !pace.hasRoom()) return false;
+    if (limits.free(type, now) <= 0) return false;
     const place = (sequence.place += 1);
     const expectedMs = pace.enqueue(type);
-    this.picks.push({ lane: delivered.lane, type, place, pickedMs: Date.now(), expectedMs, delivered });
+    this.picks.push({ lane: delivered.lane, type, place, pickedMs: now, expectedMs, delivered });
+    limits.take(type, now);
     return true;
   }
 
@@ -220,7 +246,10 @@ export class Intake {
     if (picks.length === 0) return;
     const gone = new Set(picks);
     this.picks = this.picks.filter((pick) => !gone.has(pick));
-    for (const { expectedMs } of picks) this.options.pace.dequeue(expectedMs);
+    for (const { expectedMs, type } of picks) {
+      this.options.pace.dequeue(expectedMs);
+      this.options.limits.giveBack(type);
+    }
   }
 }
 

@@ -22,6 +22,8 @@ interface Lane {
   poll: string | null;
   pollSentMs: number;
   retryAtMs: number;
+  /** When the broker last said what it holds. */
+  heardMs: number;
 }
 
 /** How long a poll on an idle lane stays open; also how long a stop may have to wait for it. */
@@ -29,6 +31,9 @@ export const POLL_MS = 4_000;
 /** A pull that is not answered by then was lost with the connection or with the lane. */
 const ANSWER_LIMIT_MS = 1_500;
 const RETRY_MS = 250;
+/** What a lane holds is not known any more when nothing was heard of it for so long; more where there are many. */
+const STALE_MS = 1_000;
+const STALE_MS_PER_LANE = 25;
 
 export interface LaneEvents {
   onMessage: (delivered: Delivered) => void;
@@ -68,6 +73,7 @@ export class LaneReader {
       poll: null,
       pollSentMs: 0,
       retryAtMs: 0,
+      heardMs: Date.now(),
     };
     this.lanes.set(name, lane);
     this.byIndex.push(lane);
@@ -76,6 +82,19 @@ export class LaneReader {
   /** How many signals are believed to wait on a lane beyond those asked for. */
   waiting(name: string): number {
     return this.lanes.get(name)?.known ?? 0;
+  }
+
+  /** No poll stands on it, so work may have come that nobody told of: it is worth a question. */
+  isStale(name: string, nowMs: number): boolean {
+    const lane = this.lanes.get(name);
+    if (!lane || lane.poll !== null || lane.asked > 0 || nowMs < lane.retryAtMs) return false;
+    return nowMs - lane.heardMs > Math.max(STALE_MS, STALE_MS_PER_LANE * this.byIndex.length);
+  }
+
+  /** One that came from there goes back. */
+  expect(name: string): void {
+    const lane = this.lanes.get(name);
+    if (lane) lane.known += 1;
   }
 
   /** Nothing is asked for and no poll is open. */
@@ -144,6 +163,7 @@ export class LaneReader {
     const planned = this.settle(lane);
     // A lane that others drain too may hold less by now; asking for what is gone is answered at once.
     lane.known = Math.max(0, info.pending - lane.asked);
+    lane.heardMs = Date.now();
     this.events.onMessage({ lane: lane.name, msg, info, planned });
   }
 
@@ -165,7 +185,8 @@ export class LaneReader {
     const lane = this.byIndex[Number(suffix.split('.')[0])];
     if (!lane) return;
     const code = msg.headers?.code ?? 0;
-    if (code === 503 || code === 409) lane.retryAtMs = Date.now() + RETRY_MS;
+    lane.heardMs = Date.now();
+    if (code === 503 || code === 409) lane.retryAtMs = lane.heardMs + RETRY_MS;
     if (lane.poll === suffix) lane.poll = null;
     else if (lane.pulls.has(suffix)) this.end(lane, suffix);
   }

@@ -5,7 +5,6 @@ import {
   type HoldsReply,
   type HoldsRequest,
   type Outcome,
-  parseLane,
   SUSPECT_HEADER,
 } from '@tps/contracts';
 import { headersOf, type ServiceContext } from '@tps/service';
@@ -16,11 +15,13 @@ import {
   handlerContext,
   runAttempt,
 } from './attempt';
-import { acknowledge, deadlineOf, giveBack, type Held, isOf, readSignal, renew, traceOf } from './held';
+import { discard, handBack, LATER_MS, NO_TRACE } from './hand-back';
+import { acknowledge, deadlineOf, type Held, isOf, readSignal, renew, traceOf } from './held';
 import { historyOf, RecordsUnavailableError } from './history';
 import { Intake, type Wait } from './intake';
 import type { Delivered } from './lanes';
-import { conclude, outcomeOf, returned } from './outcome';
+import type { Limits } from './limits';
+import { conclude, outcomeOf } from './outcome';
 import { Pace } from './pace';
 import type { Recorder } from './recorder';
 import { Refusals } from './refusals';
@@ -34,17 +35,15 @@ export interface StationOptions {
   slots: number;
   circuits: KvView<CircuitRecord>;
   sequence: LevelSequence;
+  limits: Limits;
   recorder: Recorder;
   onAttempt: (type: string, status: string) => void;
 }
 
 const RENEW_MS = LEASE_MS / 3;
-/** A signal that cannot run now comes back after this. */
-const LATER_MS = 1_000;
 /** At the end of a trial that was refused or failed: those that never failed come first. */
 const AFTER_TRIAL_MS = 3_000;
 const MAX_BACKLOG = 512;
-const NO_TRACE = { traceparent: '' };
 
 /**
  * The station: takes signals from the intake into its slots, runs their handlers, records what came of it, and only
@@ -53,7 +52,7 @@ const NO_TRACE = { traceparent: '' };
  * A slot is free again when the handler has ended; the recording goes on behind it, bounded by `MAX_BACKLOG`.
  */
 export class Station {
-  readonly intake: Intake;
+  private readonly intake: Intake;
   started = 0;
   private readonly held = new Set<Held>();
   private readonly running = new Set<Held>();
@@ -63,13 +62,14 @@ export class Station {
   private stopping = false;
 
   constructor(private readonly options: StationOptions) {
-    const { context, recorder, circuits, sequence, slots } = options;
+    const { context, recorder, circuits, sequence, limits, slots } = options;
     this.pace = new Pace(slots);
     this.intake = new Intake({
       bus: context.bus,
       types: [...options.definitions.keys()],
       sequence,
       pace: this.pace,
+      limits,
       circuits,
       mayTake: () => recorder.backlog < MAX_BACKLOG,
       onReady: () => this.fill(),
@@ -80,6 +80,22 @@ export class Station {
 
   get busy(): number {
     return this.running.size;
+  }
+
+  /** Signals of a type that it asked for or holds, until they are recorded. */
+  inHand(type: string): number {
+    let count = this.intake.count(type);
+    for (const { signal } of this.held) if (signal.signal_type === type) count += 1;
+    return count;
+  }
+
+  get freeSlots(): number {
+    return this.pace.freeSlots;
+  }
+
+  /** More may be taken than before. */
+  onRoom(): void {
+    this.intake.plan();
   }
 
   /** A type's circuit changed: what waits here of a stopped type goes back. */
@@ -139,7 +155,7 @@ export class Station {
     const { msg, info, lane } = delivered;
     const signal = readSignal(delivered);
     if (!signal) {
-      this.discard(delivered);
+      discard(this.options, delivered);
       return null;
     }
     if (this.refused.has(signal.id)) return null;
@@ -168,7 +184,7 @@ export class Station {
       if (!(error instanceof HandBackError)) {
         this.options.context.log.warn('handed back', { signal_id: held.signal.id, error });
       }
-      after = () => this.handBack(held, delay);
+      after = () => handBack(this.options, held, delay);
     }
     this.running.delete(held);
     this.pace.finish(expected);
@@ -177,7 +193,12 @@ export class Station {
       // The lease ends and another worker looks it up in the records.
       this.options.context.log.error('outcome not recorded', { signal_id: held.signal.id, error });
     });
+    this.letGo(held);
+  }
+
+  private letGo(held: Held): void {
     this.held.delete(held);
+    this.options.limits.finished(held.signal.signal_type);
   }
 
   /** @returns what is to be done when the slot is free again */
@@ -187,7 +208,7 @@ export class Station {
     const state = this.intake.state(signal.signal_type);
     if (state !== 'Closed') {
       const epoch = state === 'HalfOpen' ? await claimTrial(context, signal.signal_type) : null;
-      if (epoch === null) return () => this.handBack(held, AFTER_TRIAL_MS);
+      if (epoch === null) return () => handBack(this.options, held, AFTER_TRIAL_MS);
       held.epoch = epoch;
     }
     let attempt = 1;
@@ -254,35 +275,12 @@ export class Station {
     if (reply_to) this.options.recorder.reply({ outcome, trace: held.trace ?? NO_TRACE, reply_to });
   }
 
-  /** Back to the lane, with a record that says this delivery was no attempt. */
-  private async handBack(held: Held, delayMs: number): Promise<void> {
-    const { context, recorder } = this.options;
-    let used = 0;
-    if (held.info.deliveries > 1) {
-      const history = await historyOf(context.bus, held).catch(() => null);
-      // Unknown: without a record this delivery counts as an attempt, which errs on the safe side.
-      if (history?.kind !== 'run') return giveBack(held.msg, delayMs || LATER_MS);
-      used = history.attempt - 1;
-    }
-    const outcome = returned(held, context.instance, used);
-    await recorder.attempt({ outcome, trace: held.trace ?? NO_TRACE });
-    giveBack(held.msg, delayMs);
-  }
-
   private refuse(delivered: Delivered, delayMs: number): void {
     const held = this.open(delivered, 0, Date.now());
     if (!held) return;
-    void this.handBack(held, delayMs)
+    void handBack(this.options, held, delayMs)
       .catch((error: unknown) => this.options.context.log.warn('not handed back', { error }))
-      .finally(() => this.held.delete(held));
-  }
-
-  /** What no worker can read would come back for ever: it is kept as a dead letter and taken out. */
-  private discard({ msg, lane }: Delivered): void {
-    const { context, recorder } = this.options;
-    context.log.error('unreadable signal', { lane, subject: msg.subject });
-    const kept = recorder.invalid(parseLane(lane).type, msg);
-    void kept.then(() => acknowledge(msg)).catch((error: unknown) => context.log.warn('not kept', { error }));
+      .finally(() => this.letGo(held));
   }
 
   private renewAll(): void {

@@ -8,8 +8,6 @@ import {
   type LanesReply,
   type LanesRequest,
   type RetryPolicy,
-  type ScheduleRecord,
-  SCHEDULE_KEY,
   SIGNAL_TYPE_PATTERN,
   type TypeRecord,
   WIRE_VERSION,
@@ -27,6 +25,8 @@ import { Counter, Gauge } from 'prom-client';
 import type { CompiledSignal } from './attempt';
 import { withChaos } from './chaos';
 import type { SignalDefinition } from './definition';
+import { followLevelling } from './levelling';
+import { Limits } from './limits';
 import { Recorder } from './recorder';
 import { LevelSequence } from './sequence';
 import { Station } from './station';
@@ -101,11 +101,8 @@ async function start(context: ServiceContext<WorkerConfig>, setup: WorkerSetup):
     onError,
     onChange: (type) => onCircuit(type),
   });
-  const schedule = await KvView.open<ScheduleRecord>(bus, buckets.schedule, {
-    replicas,
-    onError,
-    onChange: (key, record) => key === SCHEDULE_KEY && sequence.setDemand(record?.demand ?? {}),
-  });
+  const limits = new Limits({ context, types: new Set(definitions.keys()), slots: config.TPS_NUM_WORKERS });
+  const levelling = await followLevelling(context, sequence, limits);
   const types = await KvView.open<TypeRecord>(bus, buckets.types, { replicas, onError });
   for (const definition of definitions.values()) await register(types, definition);
   await awaitLanes(context, [...definitions.keys()]);
@@ -118,9 +115,11 @@ async function start(context: ServiceContext<WorkerConfig>, setup: WorkerSetup):
     slots: config.TPS_NUM_WORKERS,
     circuits,
     sequence,
+    limits,
     recorder,
     onAttempt: (signal_type, status) => attempts.inc({ signal_type, status }),
   });
+  limits.attach(station);
   onCircuit = (type) => station.onCircuit(type);
   showBusy(context, station);
   serveEndpoints(context, station);
@@ -130,11 +129,15 @@ async function start(context: ServiceContext<WorkerConfig>, setup: WorkerSetup):
       busy: station.busy,
       types: [...definitions.keys()],
       started: station.started,
+      in_hand: inHand(station, definitions.keys()),
     }),
     stop: async () => {
+      const released = limits.release();
       await station.stop(until, GRACE_MS);
+      await released;
+      await limits.release();
       recorder.close();
-      for (const view of [circuits, schedule, types]) view.close();
+      for (const view of [circuits, levelling, types, limits]) view.close();
       await setup.close?.();
     },
   };
@@ -150,6 +153,11 @@ async function awaitLanes({ bus, log }: ServiceContext, types: string[]): Promis
   } catch (error) {
     log.warn('kanban did not make the lanes', { error });
   }
+}
+
+function inHand(station: Station, types: Iterable<string>): Record<string, number> {
+  const counts = [...types].map((type) => [type, station.inHand(type)] as const);
+  return Object.fromEntries(counts.filter(([, count]) => count > 0));
 }
 
 function serveEndpoints(context: ServiceContext, station: Station): void {

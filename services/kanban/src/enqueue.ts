@@ -1,11 +1,4 @@
-import {
-  type Context,
-  type Span,
-  type SpanContext,
-  SpanKind,
-  SpanStatusCode,
-  trace,
-} from '@opentelemetry/api';
+import { type Span, SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import type { Msg } from '@nats-io/transport-node';
 import { encodeHeaders, headerValues, PublishError } from '@tps/bus';
 import { ALL_FINE, type EnqueueVerdict, laneName, type Signal, SPANS, WIRE_VERSION } from '@tps/contracts';
@@ -42,27 +35,15 @@ export class Enqueue {
     const parents = headerValues(msg.headers, 'traceparent');
     const states = headerValues(msg.headers, 'tracestate');
     const verdicts = await Promise.all(
-      signals.map((signal, i) =>
-        this.within(this.startSpan(signal, contextFrom(parents[i], states[i])), signal),
-      ),
+      signals.map(async (signal, i) => {
+        const span = this.startSpan(signal, parents[i], states[i]);
+        const verdict = await this.enqueue(signal, span);
+        if (!verdict.ok) span.setStatus({ code: SpanStatusCode.ERROR, message: verdict.reason });
+        span.end();
+        return verdict;
+      }),
     );
     return verdicts.every((verdict) => verdict.ok && !verdict.duplicate) ? ALL_FINE : verdicts;
-  }
-
-  /**
-   * Puts a further run of a signal into the queue, on a trace of its own or on the caller's.
-   * @param before context of the run before, which the span is linked to
-   */
-  again(signal: Signal, before?: string, parent?: string): Promise<EnqueueVerdict> {
-    const linked = trace.getSpanContext(contextFrom(before));
-    return this.within(this.startSpan(signal, contextFrom(parent), linked), signal);
-  }
-
-  private async within(span: Span, signal: Signal): Promise<EnqueueVerdict> {
-    const verdict = await this.enqueue(signal, span);
-    if (!verdict.ok) span.setStatus({ code: SpanStatusCode.ERROR, message: verdict.reason });
-    span.end();
-    return verdict;
   }
 
   private async enqueue(signal: Signal, span: Span): Promise<EnqueueVerdict> {
@@ -109,7 +90,7 @@ export class Enqueue {
     });
   }
 
-  private startSpan(signal: Signal, parent: Context, linked?: SpanContext): Span {
+  private startSpan(signal: Signal, traceparent: string | undefined, tracestate: string | undefined): Span {
     const attributes = {
       'messaging.system': 'nats',
       'messaging.operation.name': 'publish',
@@ -119,9 +100,8 @@ export class Enqueue {
       'tps.signal.id': signal.id,
       'tps.signal.type': signal.signal_type,
     };
-    const options = { kind: SpanKind.PRODUCER, attributes };
-    const all = linked ? { ...options, links: [{ context: linked }] } : options;
-    return this.context.tracer.startSpan(SPANS.kanban, all, parent);
+    const parent = contextFrom(traceparent, tracestate);
+    return this.context.tracer.startSpan(SPANS.kanban, { kind: SpanKind.PRODUCER, attributes }, parent);
   }
 }
 

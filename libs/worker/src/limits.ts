@@ -1,0 +1,216 @@
+import {
+  type Cards,
+  cardsLease,
+  type CardsRecord,
+  rateLease,
+  type RateRecord,
+  type ScheduleRecord,
+} from '@tps/contracts';
+import type { ServiceContext } from '@tps/service';
+import { allotment } from './allotment';
+import { type Holding, Leases } from './leases';
+import { Pacer } from './pacer';
+
+/** The worker's hands, as far as limits go. */
+export interface Hands {
+  /** Signals of a type that it asked for or holds, until they are recorded. */
+  inHand(type: string): number;
+  readonly freeSlots: number;
+  /** More of something may be taken than before. */
+  onRoom(): void;
+}
+
+export interface LimitsOptions {
+  context: ServiceContext;
+  types: ReadonlySet<string>;
+  slots: number;
+}
+
+/**
+ * How much may be taken of the types that people have limited, so that the limit holds over all lanes and workers.
+ * Cards are leased by the workers from one record per type. A rate is led by one worker at a time, the one that
+ * holds the type's rate lease: it alone starts signals of the type, evenly spaced, and passes the lease on when it has
+ * no slot or card for the next. What nobody has limited costs one look at a number.
+ */
+export class Limits {
+  private readonly set = new Map<string, Cards>();
+  private readonly pacers = new Map<string, Pacer>();
+  private readonly timers = new Map<string, NodeJS.Timeout>();
+  private advice: Readonly<Record<string, number>> = {};
+  private leases: Leases | undefined;
+  private opening: Promise<void> | undefined;
+  private hands: Hands = { inHand: () => 0, freeSlots: 0, onRoom: () => undefined };
+  private slots: number;
+
+  constructor(private readonly options: LimitsOptions) {
+    this.slots = options.slots;
+  }
+
+  attach(hands: Hands): void {
+    this.hands = hands;
+  }
+
+  setCards(type: string, record: CardsRecord | undefined): void {
+    if (!this.options.types.has(type)) return;
+    if (record) this.set.set(type, record.cards);
+    else this.set.delete(type);
+    this.changed(type);
+  }
+
+  /** The figures that `auto` follows. */
+  setAdvice(schedule: ScheduleRecord | undefined): void {
+    this.advice = schedule?.cards ?? {};
+    for (const [type, cards] of this.set) if (cards === 'auto') this.changed(type);
+  }
+
+  setRate(type: string, record: RateRecord | undefined): void {
+    if (!this.options.types.has(type)) return;
+    const before = this.pacers.get(type);
+    const now = Date.now();
+    if (record) this.pacers.set(type, new Pacer(record.max_per_s, Math.min(before?.nextMs ?? now, now)));
+    else this.pacers.delete(type);
+    this.changed(type);
+  }
+
+  /** How many more signals of the type may be taken now. */
+  free(type: string, nowMs: number): number {
+    if (this.set.size === 0 && this.pacers.size === 0) return Infinity;
+    return Math.min(this.freeCards(type), this.freeStarts(type, nowMs));
+  }
+
+  /** One is asked for. */
+  take(type: string, nowMs: number): void {
+    const pacer = this.pacers.get(type);
+    if (!pacer) return;
+    pacer.take(nowMs);
+    this.wakeAt(type, pacer.nextMs);
+  }
+
+  /** It did not come. */
+  giveBack(type: string): void {
+    this.pacers.get(type)?.giveBack();
+  }
+
+  /** A signal of the type has left this worker's hands. */
+  finished(type: string): void {
+    if (!this.set.has(type)) return;
+    void this.settle(type);
+    this.hands.onRoom();
+  }
+
+  tick(nowMs: number): void {
+    for (const type of this.limited()) {
+      for (const key of [cardsLease(type), rateLease(type)]) this.leases?.watch(key, nowMs);
+      void this.settle(type);
+    }
+  }
+
+  /** From here on nothing is taken: what is not in use is left to the others. */
+  async release(): Promise<void> {
+    this.slots = 0;
+    await Promise.all([...this.limited()].map((type) => this.settle(type)));
+  }
+
+  close(): void {
+    for (const timer of this.timers.values()) clearTimeout(timer);
+    this.leases?.close();
+  }
+
+  private limited(): Set<string> {
+    return new Set([...this.set.keys(), ...this.pacers.keys()]);
+  }
+
+  private limitOf(type: string): number | undefined {
+    const cards = this.set.get(type);
+    return cards === 'auto' ? this.advice[type] : cards;
+  }
+
+  private freeCards(type: string): number {
+    const limit = this.limitOf(type);
+    if (limit === undefined) return Infinity;
+    const holding = this.leases?.holding(cardsLease(type));
+    if (!holding) return 0;
+    // What is to be given up must not be used again.
+    const held = Math.min(holding.mine, this.cardsToHold(type, holding));
+    return Math.max(0, held - this.hands.inHand(type));
+  }
+
+  private freeStarts(type: string, nowMs: number): number {
+    const pacer = this.pacers.get(type);
+    if (!pacer) return Infinity;
+    return this.leases?.holding(rateLease(type)).mine ? pacer.ready(nowMs) : 0;
+  }
+
+  private cardsToHold(type: string, { mine, leased }: Holding): number {
+    const limit = this.limitOf(type);
+    if (limit === undefined) return 0;
+    const inHand = this.hands.inHand(type);
+    const ready = this.hands.freeSlots > 0;
+    return allotment({ limit, mine, leased, inHand, slots: this.slots, ready, ...this.others(type) });
+  }
+
+  private leadsToHold(type: string, { mine, leased }: Holding): number {
+    if (!this.pacers.has(type)) return 0;
+    const ready = this.hands.freeSlots > 0 && this.freeCards(type) > 0;
+    const slots = Math.min(1, this.slots);
+    return allotment({ limit: 1, mine, leased, inHand: 0, slots, ready, ...this.others(type) });
+  }
+
+  private others(type: string): { readyOthers: number } {
+    return { readyOthers: this.leases?.readyOthers(type) ?? 0 };
+  }
+
+  private changed(type: string): void {
+    void this.open().then(
+      () => this.settle(type),
+      (error: unknown) => this.options.context.log.error('limits cannot be followed', { error }),
+    );
+    this.hands.onRoom();
+  }
+
+  /** Nothing is followed before there is a limit. */
+  private open(): Promise<void> {
+    if (this.limited().size === 0 && !this.opening) return Promise.resolve();
+    const { bus, config, instance, log } = this.options.context;
+    this.opening ??= Leases.open(bus, {
+      instance,
+      replicas: config.TPS_NATS_REPLICAS,
+      onError: (error) => void log.warn('leases', { error }),
+      onChange: (key) => this.leaseChanged(key),
+    }).then((leases) => void (this.leases = leases));
+    this.opening.catch(() => (this.opening = undefined));
+    return this.opening;
+  }
+
+  private leaseChanged(key: string): void {
+    const type = key.slice(key.indexOf('.') + 1);
+    if (!this.options.types.has(type)) return;
+    void this.settle(type);
+    this.hands.onRoom();
+  }
+
+  private async settle(type: string): Promise<void> {
+    await Promise.all([
+      this.leases?.settle(cardsLease(type), (holding) => ({ held: this.cardsToHold(type, holding) })),
+      this.leases?.settle(rateLease(type), (holding) => this.lead(type, holding)),
+    ]);
+  }
+
+  private lead(type: string, holding: Holding): { held: number; nextMs?: number } {
+    const held = this.leadsToHold(type, holding);
+    const pacer = this.pacers.get(type);
+    if (!pacer || held === holding.mine) return { held };
+    const now = Date.now();
+    if (held === 0) return { held, nextMs: pacer.nextMs };
+    // When the one before was lost, its last start may have been a moment ago.
+    pacer.resume(holding.lost ? Infinity : holding.nextMs, now);
+    this.wakeAt(type, pacer.nextMs);
+    return { held, nextMs: pacer.nextMs };
+  }
+
+  private wakeAt(type: string, atMs: number): void {
+    clearTimeout(this.timers.get(type));
+    const timer = setTimeout(() => this.hands.onRoom(), Math.max(0, atMs - Date.now()));
+    this.timers.set(type, timer);
+  }
+}
