@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { Type } from '@sinclair/typebox';
 import { ConfigError, loadConfig, redacted } from './config';
 import { fleetVariables } from './fleet-variables';
-import { collectorUrl, contextFrom, headersOf } from './tracing';
-import { trace } from '@opentelemetry/api';
+import { collectorUrl } from './tracing';
 
 describe('loadConfig', () => {
   test('gives every variable its default, and freezes the result', () => {
@@ -121,20 +120,4 @@ describe('tracing', () => {
   ])('JAEGER_ENDPOINT=%s exports to %s', (endpoint, url) => {
     expect(collectorUrl(endpoint)).toBe(url);
   });
-
-  test('a context survives its way through headers, with its state', () => {
-    const headers = {
-      traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
-      tracestate: 'a=1,b=2',
-    };
-    const context = contextFrom(headers.traceparent, headers.tracestate);
-    expect(headersOf(trace.wrapSpanContext(trace.getSpanContext(context)!))).toEqual(headers);
-  });
-
-  test.each([undefined, '', 'nonsense', '00-00000000000000000000000000000000-b7ad6b7169203331-01'])(
-    'a malformed traceparent (%s) starts a new trace',
-    (traceparent) => {
-      expect(trace.getSpanContext(contextFrom(traceparent))).toBeUndefined();
-    },
-  );
 });

@@ -24,4 +24,5 @@ export {
   type ServiceHandle,
   startService,
 } from './run';
-export { collectorUrl, contextFrom, headersOf, type TraceHeaders } from './tracing';
+export { SignalSpan, type SignalSpanOptions, SignalTracer, type TraceHeaders } from './signal-spans';
+export { callersTrace, collectorUrl, headersOf, traceIdIn } from './tracing';

@@ -1,4 +1,4 @@
-import { type Attributes, SpanKind, trace, TraceFlags } from '@opentelemetry/api';
+import { type Attributes, SpanKind } from '@opentelemetry/api';
 import { Type } from '@sinclair/typebox';
 import { ensureStream, Follower, headerValues, type LogMessage, managerOf } from '@tps/bus';
 import { type Outcome, SIGNAL_TYPE_PATTERN, SPANS, WIRE_VERSION } from '@tps/contracts';
@@ -6,7 +6,6 @@ import { Counter, type Registry } from 'prom-client';
 import type { ConfigOf } from './config';
 import { Generations } from './generations';
 import type { ServiceContext } from './run';
-import { contextFrom } from './tracing';
 
 const HOUR_MS = 3_600_000;
 
@@ -156,17 +155,23 @@ export class OutcomesLog {
   ): void {
     const parents = headerValues(msg.headers, 'traceparent');
     const states = headerValues(msg.headers, 'tracestate');
-    const startTime = Math.min(timeMs, Date.now());
+    const startMs = Math.min(timeMs, Date.now());
     for (const { outcome, index } of counted) {
-      const parent = contextFrom(parents[index], states[index]);
-      // Even a span that is not recorded costs as much as the rest of the work on an outcome.
-      const sampled = (trace.getSpanContext(parent)?.traceFlags ?? 0) & TraceFlags.SAMPLED;
-      if (!sampled) continue;
+      const traceparent = parents[index];
+      // Whoever began the trace has decided: without its flag there is nothing to record here.
+      if (!traceparent || !isSampled(traceparent)) continue;
+      const tracestate = states[index];
+      const parent = tracestate ? { traceparent, tracestate } : { traceparent };
       const attributes = { ...describe(outcome), ...own(outcome) };
-      const options = { kind: SpanKind.CONSUMER, startTime, attributes };
-      this.context.tracer.startSpan(SPANS[this.context.service], options, parent).end();
+      const options = { kind: SpanKind.CONSUMER, startMs, attributes };
+      this.context.tracer.start(SPANS[this.context.service], options, parent).end();
     }
   }
+}
+
+/** The last byte of a `traceparent` holds the flags, the last bit of them is "sampled". */
+function isSampled(traceparent: string): boolean {
+  return (parseInt(traceparent.slice(-2), 16) & 1) === 1;
 }
 
 function describe(outcome: Outcome): Attributes {

@@ -4,7 +4,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { TProperties } from '@sinclair/typebox';
 import type { Msg } from '@nats-io/transport-node';
 import { type Service, Svcm } from '@nats-io/services';
-import type { Tracer } from '@opentelemetry/api';
 import { type Bus, connectBus } from '@tps/bus';
 import { type ServiceName, telemetryName, WIRE_VERSION } from '@tps/contracts';
 import { collectDefaultMetrics, Registry } from 'prom-client';
@@ -14,7 +13,8 @@ import { createLogger, type Logger } from './logger';
 import { natsAccess } from './nats-access';
 import { serveProbes } from './probes';
 import { redactUrls } from './redact';
-import { startTracing, type Tracing } from './tracing';
+import type { SignalTracer } from './signal-spans';
+import { exposeDropped, startTracing, type Tracing } from './tracing';
 
 /** Exit code of a service that cannot start with its configuration: starting it again is no use. */
 export const EXIT_CONFIG = 78;
@@ -37,7 +37,7 @@ export interface ServiceContext<C = object> {
   readonly version: string;
   readonly config: C & CommonConfig;
   readonly log: Logger;
-  readonly tracer: Tracer;
+  readonly tracer: SignalTracer;
   readonly bus: Bus;
   readonly registry: Registry;
   readonly startedAt: Date;
@@ -120,9 +120,13 @@ class Lifecycle<P extends TProperties> implements ServiceHandle {
     this.instance = this.config.INSTANCE_ID || `${hostname()}-${process.pid}`;
     const name = telemetryName(definition.name);
     this.log = createLogger(name, this.instance, this.config.LOG_LEVEL);
-    this.tracing = startTracing(name, this.instance, this.config);
+    this.tracing = startTracing(name, this.instance, this.config, (problem) => {
+      if (problem) this.log.warn('traces are not delivered', { problem });
+      else this.log.info('traces are delivered again');
+    });
     this.registry.setDefaultLabels({ service: name });
     collectDefaultMetrics({ register: this.registry });
+    exposeDropped(this.registry, this.tracing);
   }
 
   async start(): Promise<void> {

@@ -1,4 +1,4 @@
-import { type Context, ROOT_CONTEXT, type Span, trace, TraceFlags, type Tracer } from '@opentelemetry/api';
+import { type Attributes, type Span, trace, TraceFlags } from '@opentelemetry/api';
 import { parseTraceParent, TraceState } from '@opentelemetry/core';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { resourceFromAttributes } from '@opentelemetry/resources';
@@ -10,50 +10,88 @@ import {
   TraceIdRatioBasedSampler,
 } from '@opentelemetry/sdk-trace-base';
 import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
+import { Counter, type Registry } from 'prom-client';
 import type { CommonConfig } from './config';
+import { encodeAttributes } from './otlp-json';
+import { SignalTracer, type TraceHeaders } from './signal-spans';
+import { SpanExport, type SpanExportOptions } from './span-export';
 
 export interface Tracing {
-  tracer: Tracer;
+  /** For the spans of a signal's way. */
+  tracer: SignalTracer;
+  /** Spans that were recorded and not delivered. */
+  readonly dropped: number;
   /** Sends what is buffered, within `limitMs`; a collector that is away costs no more. */
   shutdown(limitMs: number): Promise<void>;
 }
 
 const FLUSH_EVERY_MS = 250;
 const EXPORT_TIMEOUT_MS = 5_000;
-/** Spans kept while the collector is slow or away; more are dropped, work is never held up. */
-const QUEUE_SPANS = 8_192;
 
-/** One tracer per process. Without a `JAEGER_ENDPOINT` nothing is recorded, but ids are made and passed on. */
-export function startTracing(service: string, instance: string, config: CommonConfig): Tracing {
+/**
+ * One tracer per process, and beside it the SDK's provider for whatever else is recorded (spans that handlers start
+ * with `trace.getTracer()`). Without a `JAEGER_ENDPOINT` nothing is recorded, but ids are made and passed on.
+ */
+export function startTracing(
+  service: string,
+  instance: string,
+  config: CommonConfig,
+  onState: SpanExportOptions['onState'],
+): Tracing {
   const url = collectorUrl(config.JAEGER_ENDPOINT);
-  const provider = new NodeTracerProvider({
-    resource: resourceFromAttributes({
-      ...tags(config.JAEGER_TAGS),
-      'service.name': service,
-      'service.instance.id': instance,
-      'service.namespace': config.APP_NAME,
-      'deployment.environment.name': config.APP_ENVIRONMENT,
-    }),
-    sampler: url
-      ? new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(config.TPS_TRACE_SAMPLE) })
-      : new AlwaysOffSampler(),
-    spanProcessors: url ? [exportTo(url)] : [],
-  });
+  const ratio = config.TPS_TRACE_SAMPLE;
+  const resource = {
+    ...tags(config.JAEGER_TAGS),
+    'service.name': service,
+    'service.instance.id': instance,
+    'service.namespace': config.APP_NAME,
+    'deployment.environment.name': config.APP_ENVIRONMENT,
+  };
+  const provider = startSdk(url, ratio, resource);
+  const spans = url
+    ? new SpanExport({ url, resource: `{"attributes":${encodeAttributes(resource)}}`, onState })
+    : null;
   return {
-    tracer: provider.getTracer('tps'),
+    tracer: new SignalTracer({ ratio, ...(spans ? { export: spans.add } : {}) }),
+    get dropped() {
+      return spans ? spans.dropped : 0;
+    },
     shutdown: async (limitMs) => {
       const late = new Promise<void>((resolve) => setTimeout(resolve, limitMs).unref());
-      await Promise.race([provider.shutdown().catch(() => undefined), late]);
+      const ended = Promise.all([provider.shutdown().catch(() => undefined), spans?.shutdown(limitMs)]);
+      await Promise.race([ended, late]);
     },
   };
 }
 
+function startSdk(url: string | undefined, ratio: number, resource: Attributes): NodeTracerProvider {
+  const provider = new NodeTracerProvider({
+    resource: resourceFromAttributes(resource),
+    sampler: url
+      ? new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(ratio) })
+      : new AlwaysOffSampler(),
+    spanProcessors: url ? [exportTo(url)] : [],
+  });
+  trace.setGlobalTracerProvider(provider);
+  return provider;
+}
+
 function exportTo(url: string): SpanProcessor {
   return new BatchSpanProcessor(new OTLPTraceExporter({ url, timeoutMillis: EXPORT_TIMEOUT_MS }), {
-    maxQueueSize: QUEUE_SPANS,
-    maxExportBatchSize: 512,
     scheduledDelayMillis: FLUSH_EVERY_MS,
     exportTimeoutMillis: EXPORT_TIMEOUT_MS,
+  });
+}
+
+export function exposeDropped(registry: Registry, tracing: Tracing): void {
+  new Counter({
+    name: 'tps_spans_dropped_total',
+    help: 'Spans that the trace collector did not take',
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(tracing.dropped);
+    },
   });
 }
 
@@ -79,20 +117,22 @@ function tags(list: string): Record<string, string> {
   );
 }
 
-/** W3C trace context as it travels in message headers. */
-export interface TraceHeaders {
-  traceparent: string;
-  tracestate?: string;
+/** What comes from outside is made sound here once; inside the fleet it is passed on as it is. */
+export function callersTrace(
+  traceparent: string | undefined,
+  tracestate: string | undefined,
+): Partial<TraceHeaders> {
+  if (!traceparent) return {};
+  const state = tracestate && new TraceState(tracestate).serialize();
+  return state ? { traceparent, tracestate: state } : { traceparent };
 }
 
-/** The context to start a child in; a missing or malformed `traceparent` starts a new trace. */
-export function contextFrom(traceparent: string | undefined, tracestate?: string): Context {
-  const parent = traceparent ? parseTraceParent(traceparent) : null;
-  if (!parent) return ROOT_CONTEXT;
-  const state = tracestate ? { traceState: new TraceState(tracestate) } : {};
-  return trace.setSpanContext(ROOT_CONTEXT, { ...parent, ...state, isRemote: true });
+/** The trace a `traceparent` names; undefined when it is missing or malformed. */
+export function traceIdIn(traceparent: string | undefined): string | undefined {
+  return (traceparent && parseTraceParent(traceparent)?.traceId) || undefined;
 }
 
+/** How any span's trace is continued elsewhere. */
 export function headersOf(span: Span): TraceHeaders {
   const { traceId, spanId, traceFlags, traceState } = span.spanContext();
   const sampled = traceFlags & TraceFlags.SAMPLED ? '01' : '00';

@@ -1,11 +1,15 @@
-import { type Span, SpanKind, SpanStatusCode, type Tracer } from '@opentelemetry/api';
+import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { SPANS } from '@tps/contracts';
-import { contextFrom } from '@tps/service';
+import type { SignalSpan, SignalTracer } from '@tps/service';
 import type { Held } from './held';
 import type { Conclusion } from './outcome';
 
 /** One span per attempt, child of the span that accepted the signal. */
-export function startSpan(tracer: Tracer, { signal, trace, info, lane }: Held, attempt: number): Span {
+export function startSpan(
+  tracer: SignalTracer,
+  { signal, trace, info, lane }: Held,
+  attempt: number,
+): SignalSpan {
   const attributes = {
     'messaging.system': 'nats',
     'messaging.operation.name': 'process',
@@ -19,11 +23,10 @@ export function startSpan(tracer: Tracer, { signal, trace, info, lane }: Held, a
     'tps.attempt': attempt,
     'tps.deliveries': info.deliveries,
   };
-  const parent = contextFrom(trace?.traceparent, trace?.tracestate);
-  return tracer.startSpan(SPANS.worker, { kind: SpanKind.CONSUMER, attributes }, parent);
+  return tracer.start(SPANS.worker, { kind: SpanKind.CONSUMER, attributes, keepErrors: true }, trace);
 }
 
-export function endSpan(span: Span, { status, success, message, errorClass }: Conclusion): void {
+export function endSpan(span: SignalSpan, { status, success, message, errorClass }: Conclusion): void {
   span.setAttribute('tps.outcome.status', status);
   if (errorClass) span.setAttribute('error.type', errorClass);
   if (!success) span.setStatus({ code: SpanStatusCode.ERROR, message });

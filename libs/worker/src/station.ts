@@ -1,4 +1,3 @@
-import type { Span } from '@opentelemetry/api';
 import { type KvView, LEASE_MS } from '@tps/bus';
 import {
   type CircuitRecord,
@@ -7,7 +6,7 @@ import {
   type Outcome,
   SUSPECT_HEADER,
 } from '@tps/contracts';
-import { headersOf, type ServiceContext } from '@tps/service';
+import type { ServiceContext, SignalSpan } from '@tps/service';
 import {
   type AttemptResult,
   type CompiledSignal,
@@ -226,15 +225,16 @@ export class Station {
     const processMs = performance.now() - started.clock;
     if (result) this.pace.learn(signal.signal_type, processMs);
     const conclusion = conclude({ definition, held, attempt, deadlineMs, result, nowMs: Date.now() });
-    const trace = headersOf(span);
     const outcome = outcomeOf(conclusion, {
       held,
       workerId: context.instance,
       startedMs: started.atMs,
       processMs,
-      traceId: span.spanContext().traceId,
+      traceId: span.traceId,
     });
     endSpan(span, conclusion);
+    // Now, and not before: what failed is traced from here on, even in a trace that was not sampled.
+    const trace = span.headers;
     this.options.onAttempt(signal.signal_type, conclusion.status);
     if (conclusion.stack) {
       const { message, stack } = conclusion;
@@ -253,7 +253,7 @@ export class Station {
   private async attempt(
     held: Held,
     definition: CompiledSignal,
-    { attempt, deadlineMs, span }: { attempt: number; deadlineMs: number; span: Span },
+    { attempt, deadlineMs, span }: { attempt: number; deadlineMs: number; span: SignalSpan },
   ): Promise<AttemptResult | null> {
     const { signal } = held;
     if (Date.now() >= deadlineMs || attempt > (definition.retry?.max_attempts ?? 1)) return null;

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { trace } from '@opentelemetry/api';
 import { API_ERRORS, type ApiErrorCode } from '@tps/contracts';
-import { contextFrom } from '@tps/service';
+import { traceIdIn } from '@tps/service';
 
 export interface ApiErrorDetails {
   /** Members of the problem body beside the standard ones. */
@@ -88,8 +87,7 @@ export function sendJson(res: ServerResponse, status: number, value: unknown): v
 
 /** The caller's trace, or one that exists only to find the request in the log. */
 export function traceIdOf(req: IncomingMessage): string {
-  const given = trace.getSpanContext(contextFrom(header(req, 'traceparent')));
-  return given?.traceId ?? randomBytes(16).toString('hex');
+  return traceIdIn(header(req, 'traceparent')) ?? randomBytes(16).toString('hex');
 }
 
 export function header(req: IncomingMessage, name: string): string | undefined {

@@ -1,4 +1,4 @@
-import { type Span, SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { headerValues, KvView } from '@tps/bus';
 import {
   type AdmitRequest,
@@ -14,11 +14,12 @@ import {
   WIRE_VERSION,
 } from '@tps/contracts';
 import {
-  contextFrom,
   OutcomesLog,
   type RunningService,
   type ServiceContext,
   type ServiceDefinition,
+  type SignalSpan,
+  type TraceHeaders,
 } from '@tps/service';
 import { type JidokaConfig, variables } from './config';
 import { Lines } from './line';
@@ -54,7 +55,10 @@ async function start(context: ServiceContext<JidokaConfig>): Promise<RunningServ
       const states = headerValues(msg.headers, 'tracestate');
       const verdicts = await Promise.all(
         requests.map(async (request, i) => {
-          const span = startSpan(context, request, contextFrom(parents[i], states[i]));
+          const span = startSpan(context, request, {
+            traceparent: parents[i] ?? '',
+            tracestate: states[i] ?? '',
+          });
           const verdict = await lines.admit(request.signal_type, request.id);
           if (!verdict.ok) span.setStatus({ code: SpanStatusCode.ERROR, message: verdict.reason });
           span.end();
@@ -75,13 +79,9 @@ async function start(context: ServiceContext<JidokaConfig>): Promise<RunningServ
   };
 }
 
-function startSpan(
-  { tracer }: ServiceContext,
-  request: AdmitRequest,
-  parent: ReturnType<typeof contextFrom>,
-): Span {
+function startSpan({ tracer }: ServiceContext, request: AdmitRequest, parent: TraceHeaders): SignalSpan {
   const attributes = { 'tps.signal.id': request.id, 'tps.signal.type': request.signal_type };
-  return tracer.startSpan(SPANS.jidoka, { kind: SpanKind.SERVER, attributes }, parent);
+  return tracer.start(SPANS.jidoka, { kind: SpanKind.SERVER, attributes }, parent);
 }
 
 function board(circuits: KvView<CircuitRecord>): JidokaBoard {

@@ -1,8 +1,8 @@
-import { type Span, SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import type { Msg } from '@nats-io/transport-node';
 import { encodeHeaders, headerValues, PublishError } from '@tps/bus';
 import { ALL_FINE, type EnqueueVerdict, laneName, type Signal, SPANS, WIRE_VERSION } from '@tps/contracts';
-import { contextFrom, headersOf, type ServiceContext } from '@tps/service';
+import type { ServiceContext, SignalSpan } from '@tps/service';
 import { refusal } from './admission';
 import type { KanbanConfig } from './config';
 import type { Queue } from './queue';
@@ -46,7 +46,7 @@ export class Enqueue {
     return verdicts.every((verdict) => verdict.ok && !verdict.duplicate) ? ALL_FINE : verdicts;
   }
 
-  private async enqueue(signal: Signal, span: Span): Promise<EnqueueVerdict> {
+  private async enqueue(signal: Signal, span: SignalSpan): Promise<EnqueueVerdict> {
     let full = this.full(signal);
     if (full) {
       await this.queue.refresh();
@@ -56,7 +56,7 @@ export class Enqueue {
     if (full) return refused('KANBAN_FULL', full, false);
     const { signal_type, priority, id, run } = signal;
     const { names, publisher } = this.context.bus;
-    const { traceparent, tracestate } = headersOf(span);
+    const { traceparent, tracestate } = span.headers;
     const entries: [string, string][] = [
       ['Nats-Msg-Id', `${id}:${run}`],
       ['traceparent', traceparent],
@@ -90,7 +90,7 @@ export class Enqueue {
     });
   }
 
-  private startSpan(signal: Signal, traceparent: string | undefined, tracestate: string | undefined): Span {
+  private startSpan(signal: Signal, traceparent = '', tracestate = ''): SignalSpan {
     const attributes = {
       'messaging.system': 'nats',
       'messaging.operation.name': 'publish',
@@ -100,8 +100,8 @@ export class Enqueue {
       'tps.signal.id': signal.id,
       'tps.signal.type': signal.signal_type,
     };
-    const parent = contextFrom(traceparent, tracestate);
-    return this.context.tracer.startSpan(SPANS.kanban, { kind: SpanKind.PRODUCER, attributes }, parent);
+    const options = { kind: SpanKind.PRODUCER, attributes };
+    return this.context.tracer.start(SPANS.kanban, options, { traceparent, tracestate });
   }
 }
 

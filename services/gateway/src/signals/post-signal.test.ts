@@ -231,8 +231,7 @@ describe('POST /signal', () => {
     const span = rig.spans.find((candidate) => candidate.spanContext().traceId === TRACE)!;
     expect(span).toMatchObject({
       name: 'process_signal',
-      ended: true,
-      parentSpanContext: { spanId: PARENT },
+      parentId: PARENT,
     });
     expect(span.attributes).toMatchObject({
       'tps.signal.id': rig.fleet.signals[0]!.signal.id,

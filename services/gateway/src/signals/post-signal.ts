@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Span, SpanKind, SpanStatusCode, type Tracer } from '@opentelemetry/api';
+import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import type { KvView } from '@tps/bus';
 import { type CircuitRecord, circuitState, type Signal, SPANS, WIRE_VERSION } from '@tps/contracts';
-import { contextFrom, headersOf, type Logger } from '@tps/service';
+import { callersTrace, type Logger, type SignalSpan, type SignalTracer } from '@tps/service';
 import type { Static } from '@sinclair/typebox';
 import { readJson } from '../api/body';
 import type { SignalAnswer } from '../api/schemas';
@@ -15,7 +15,7 @@ import type { Answer, Submissions } from './submissions';
 import { parseSignal } from './validate';
 
 export interface PostSignalParts {
-  tracer: Tracer;
+  tracer: SignalTracer;
   log: Logger;
   types: SignalTypes;
   circuits: KvView<CircuitRecord>;
@@ -37,11 +37,11 @@ export class PostSignal {
 
   readonly handle = (req: IncomingMessage, res: ServerResponse, client: string): void => {
     const began = performance.now();
-    const parent = contextFrom(header(req, 'traceparent'), header(req, 'tracestate'));
-    const span = this.parts.tracer.startSpan(
+    const options = { kind: SpanKind.SERVER, attributes: { ...ROUTE } };
+    const span = this.parts.tracer.start(
       SPANS.gateway,
-      { kind: SpanKind.SERVER, attributes: ROUTE },
-      parent,
+      options,
+      callersTrace(header(req, 'traceparent'), header(req, 'tracestate')),
     );
     void this.serve({ req, res, client }, span)
       .catch((error: unknown) => this.refuse(req, res, error, span))
@@ -51,7 +51,7 @@ export class PostSignal {
       });
   };
 
-  private async serve({ req, res, client }: Call, span: Span): Promise<void> {
+  private async serve({ req, res, client }: Call, span: SignalSpan): Promise<void> {
     const { respondAsync } = preferences(req);
     const input = parseSignal(await readJson(req), respondAsync);
     this.parts.types.check(input);
@@ -69,8 +69,7 @@ export class PostSignal {
       'tps.signal.priority': signal.priority,
       'messaging.message.id': signal.id,
     });
-    const trace = headersOf(span);
-    const { traceId } = span.spanContext();
+    const { headers: trace, traceId } = span;
     const wait = !respondAsync;
     this.reply(
       res,
@@ -80,7 +79,7 @@ export class PostSignal {
     );
   }
 
-  private reply(res: ServerResponse, answer: Answer, waited: boolean, span: Span): void {
+  private reply(res: ServerResponse, answer: Answer, waited: boolean, span: SignalSpan): void {
     const body = answer.kind === 'finished' ? finishedBody(answer.outcome) : this.openBody(answer, waited);
     span.setAttribute('tps.signal.status', body.status);
     if (body.success === false) span.setStatus({ code: SpanStatusCode.ERROR, message: body.message });
@@ -107,8 +106,8 @@ export class PostSignal {
     };
   }
 
-  private refuse(req: IncomingMessage, res: ServerResponse, error: unknown, span: Span): void {
-    const { traceId } = span.spanContext();
+  private refuse(req: IncomingMessage, res: ServerResponse, error: unknown, span: SignalSpan): void {
+    const { traceId } = span;
     if (error instanceof ApiError) {
       span.setAttribute('error.type', error.code);
       if (error.status >= 500) span.setStatus({ code: SpanStatusCode.ERROR, message: error.message });

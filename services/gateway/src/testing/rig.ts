@@ -1,5 +1,4 @@
-import type { Attributes, Span, SpanStatus, Tracer } from '@opentelemetry/api';
-import { startService } from '@tps/service';
+import { type SignalSpan, type SignalTracer, startService } from '@tps/service';
 import { freePort, NatsServer, waitFor } from '@tps/testkit';
 import supertest from 'supertest';
 import { gateway } from '../service';
@@ -11,7 +10,7 @@ export interface Rig {
   fleet: StandIns;
   port: number;
   /** Every span the gateway started; they record when `JAEGER_ENDPOINT` is set. */
-  spans: RecordedSpan[];
+  spans: SignalSpan[];
   http: Http;
   stopGateway: () => Promise<void>;
   stop: () => Promise<void>;
@@ -30,15 +29,6 @@ export interface Ask extends PromiseLike<Reply> {
 /** What tests use of supertest, without its `any`. */
 export type Http = Record<'get' | 'post' | 'delete' | 'head' | 'options', (path: string) => Ask>;
 
-/** A span of the SDK as it can be read. Exporting is what whole fleets test: jest cannot load the exporter. */
-export interface RecordedSpan extends Span {
-  name: string;
-  ended: boolean;
-  parentSpanContext?: { spanId: string };
-  attributes: Attributes;
-  status: SpanStatus;
-}
-
 export async function startRig(env: Record<string, string> = {}): Promise<Rig> {
   const nats = await NatsServer.start();
   const fleet = await StandIns.start(nats.url);
@@ -49,7 +39,7 @@ export async function startRig(env: Record<string, string> = {}): Promise<Rig> {
   try {
     await registerTypes(fleet);
     const port = await freePort();
-    const spans: RecordedSpan[] = [];
+    const spans: SignalSpan[] = [];
     const settings = {
       NATS_URL: nats.url,
       HTTP_PORT: `${port}`,
@@ -80,16 +70,16 @@ async function registerTypes(fleet: StandIns): Promise<void> {
   await fleet.register('broken', { $ref: 'https://example.com/nowhere.json' });
 }
 
-function recording(spans: RecordedSpan[]): typeof gateway {
+function recording(spans: SignalSpan[]): typeof gateway {
   return {
     ...gateway,
     start: (context) => {
-      const startSpan: Tracer['startSpan'] = (...given) => {
-        const span = context.tracer.startSpan(...given);
-        spans.push(span as RecordedSpan);
+      const start: SignalTracer['start'] = (...given) => {
+        const span = context.tracer.start(...given);
+        spans.push(span);
         return span;
       };
-      return gateway.start({ ...context, tracer: { ...context.tracer, startSpan } });
+      return gateway.start({ ...context, tracer: { start } as SignalTracer });
     },
   };
 }

@@ -1,3 +1,4 @@
+import { ROOT_CONTEXT, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { headersOf } from '@tps/service';
 import { RejectedError, TransientError } from '@tps/worker';
 import CircuitBreaker from 'opossum';
@@ -52,12 +53,18 @@ export class HttpTask {
 
   readonly run: Task = async (payload, { signal, span, abort }) => {
     const request = readRequest(payload, this.allowed);
-    Object.assign(request.headers, headersOf(span), { 'idempotency-key': signal.id });
+    const delivery = startSpan(request, span);
+    Object.assign(request.headers, headersOf(delivery), { 'idempotency-key': signal.id });
     try {
-      return await this.breakerOf(request.host).fire(request, abort);
+      const answer = await this.breakerOf(request.host).fire(request, abort);
+      delivery.setAttribute('http.response.status_code', answer.status);
+      return answer;
     } catch (error) {
+      delivery.setStatus({ code: SpanStatusCode.ERROR, message: String(error) });
       if (!CircuitBreaker.isOurError(error as Error)) throw error;
       throw new TransientError(`circuit of host ${request.host} open`, { cause: error });
+    } finally {
+      delivery.end();
     }
   };
 
@@ -73,6 +80,17 @@ export class HttpTask {
     this.breakers.set(host, breaker);
     return breaker;
   }
+}
+
+/** The host, if it is traced too, goes on below this span. */
+function startSpan({ method, url }: HttpRequest, parent: Span): Span {
+  const attributes = {
+    'http.request.method': method,
+    'server.address': url.hostname,
+    'url.scheme': url.protocol.slice(0, -1),
+  };
+  const context = trace.setSpan(ROOT_CONTEXT, parent);
+  return trace.getTracer('tps').startSpan(method, { kind: SpanKind.CLIENT, attributes }, context);
 }
 
 async function deliver(request: HttpRequest, abort: AbortSignal): Promise<HttpAnswer> {
