@@ -1,45 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { built, type Rule, variables } from './variables';
 
 const ROOT = resolve(__dirname, '../..');
 const README = resolve(ROOT, 'README.md');
 const BEGIN = '<!-- variables: this table is compared with the code by a test; UPDATE_DOCS=1 writes it -->';
 const END = '<!-- end of variables -->';
-
-interface Rule {
-  default?: unknown;
-  description?: string;
-  secret?: boolean;
-}
-type Rules = Record<string, Rule>;
-
-function built<T>(path: string): T {
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- what was built is what is documented
-  return require(resolve(ROOT, path)) as T;
-}
-
-/** Every variable with the services that read it, in the order in which they are met. */
-function variables(): Map<string, { rule: Rule; readers: string[] }> {
-  const { commonVariables } = built<{ commonVariables: Rules }>('libs/service/dist/index.js');
-  const { workerVariables } = built<{ workerVariables: Rules }>('libs/worker/dist/index.js');
-  const own = (service: string): Rules => {
-    const config = built<Record<string, unknown>>(`services/${service}/dist/config.js`);
-    return (config.variables ?? config[`${service}Variables`] ?? {}) as Rules;
-  };
-  const sets: [string, Rules][] = ['gateway', 'jidoka', 'kanban', 'andon', 'kaizen', 'heijunka'].map(
-    (service) => [service, own(service)],
-  );
-  sets.push(['worker', { ...workerVariables, ...own('worker') }], ['all', commonVariables]);
-  const found = new Map<string, { rule: Rule; readers: string[] }>();
-  for (const [service, rules] of sets) {
-    for (const [name, rule] of Object.entries(rules)) {
-      const known = found.get(name);
-      if (known) known.readers.push(service);
-      else found.set(name, { rule, readers: [service] });
-    }
-  }
-  return found;
-}
 
 function table(): string {
   const { allowed } = built<{ allowed: (rule: Rule) => string }>('libs/service/dist/index.js');
@@ -66,7 +32,13 @@ describe('README', () => {
   });
 
   test('its links lead somewhere', () => {
-    for (const page of ['README.md', 'docs/flow.md', 'docs/extending.md', 'docs/differences.md']) {
+    for (const page of [
+      'README.md',
+      'docs/flow.md',
+      'docs/extending.md',
+      'docs/differences.md',
+      'docs/deployment.md',
+    ]) {
       const text = readFileSync(resolve(ROOT, page), 'utf8');
       for (const [, target] of text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
         expect(() => readFileSync(resolve(ROOT, page, '..', target!))).not.toThrow(/ENOENT/);

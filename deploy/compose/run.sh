@@ -1,0 +1,108 @@
+#!/bin/sh
+# The Makefile's targets over Docker Compose, 1.29 or 2.
+set -eu
+
+ROOT=$(cd "$(dirname "$0")/../.." && pwd)
+FLEET='jidoka kanban andon kaizen heijunka worker'
+START_LIMIT_S=180
+
+cd "$ROOT"
+
+die() { printf '%s\n' "$*" >&2; exit 1; }
+
+# Like compose itself: the environment, then .env, then the default.
+setting() {
+  eval "value=\${$1:-}"
+  [ -n "$value" ] || value=$(sed -n "s/^$1=\([^ #]*\).*/\1/p" .env 2>/dev/null | tail -n 1)
+  echo "${value:-$2}"
+}
+
+if docker compose version >/dev/null 2>&1; then COMPOSE='docker compose'; else COMPOSE=docker-compose; fi
+# Everything, as in the guide; COMPOSE_PROFILES=core leaves out what only watches.
+COMPOSE_PROFILES=$(setting COMPOSE_PROFILES observability)
+export COMPOSE_PROFILES
+[ "$(setting METRICS_PORT 9090)" != disabled ] ||
+  die "METRICS_PORT=disabled: containers are watched by that port. Leave it unset; only this machine can reach it."
+
+# Stops containers of every profile, whichever they were started with.
+all_profiles() { COMPOSE_PROFILES=observability $COMPOSE "$@"; }
+
+# All services are of one image: built for one of them, it is there for all.
+build() { $COMPOSE build prepare; }
+
+up() {
+  build
+  $COMPOSE up -d --no-build "$@"
+  wait_until_ready
+  echo "The fleet is up: http://localhost:$(setting HTTP_PORT 8080)/ (make health, make logs, make down)"
+}
+
+# "<service> <state>" for each container of the project; the state is the health where there is a check.
+states() {
+  ids=$(all_profiles ps -q) && [ -n "$ids" ] || return 0
+  # shellcheck disable=SC2086 -- one word for each container
+  docker inspect --format \
+    '{{index .Config.Labels "com.docker.compose.service"}} {{if .State.Health}}{{.State.Health.Status}}{{else}}{{.State.Status}}{{end}} {{.State.ExitCode}}' \
+    $ids
+}
+
+unready() { states | awk '$2 != "healthy" && $2 != "running" && !($2 == "exited" && $3 == 0) { print "  " $1 ": " $2 }'; }
+
+wait_until_ready() {
+  deadline=$(($(date +%s) + START_LIMIT_S))
+  while waiting=$(unready) && [ -n "$waiting" ]; do
+    [ "$(date +%s)" -lt "$deadline" ] ||
+      die "Not ready after $START_LIMIT_S s (make logs shows why):
+$waiting"
+    sleep 1
+  done
+}
+
+health() {
+  found=$(states)
+  failed=0
+  line 'TPS System' tps-system required
+  line Prometheus prometheus optional
+  line Grafana grafana optional
+  line Jaeger jaeger optional
+  line NATS nats required
+  line RabbitMQ rabbitmq required
+  for service in $FLEET; do line "$service" "$service" required; done
+  return "$failed"
+}
+
+line() {
+  mine=$(printf '%s\n' "$found" | awk -v name="$2" '$1 == name { n += 1; up += $2 == "healthy" || $2 == "running" } END { if (n) print up " of " n }')
+  case $mine in
+  '') if [ "$3" = optional ]; then echo "$1: – not running (optional)"; else echo "$1: ✗ DOWN"; failed=1; fi ;;
+  *) if [ "${mine% of *}" = "${mine#* of }" ]; then echo "$1: ✓ UP"; else echo "$1: ✗ DOWN ($mine ready)"; failed=1; fi ;;
+  esac
+}
+
+show() {
+  answer=$(curl -fsS -m 5 "http://localhost:$(setting HTTP_PORT 8080)/$1") || die "No answer: make health shows what is down."
+  printf '%s\n' "$answer" | if command -v jq >/dev/null; then jq .; else cat; fi
+}
+
+dashboard() {
+  echo "Grafana: http://localhost:3000, user admin, password $(
+    $COMPOSE exec -T grafana cat /run/secrets/grafana-admin-password 2>/dev/null || echo 'made at its first start (it does not run)'
+  )"
+}
+
+case $1 in
+up) up ;;
+down) all_profiles down ;;
+clean) all_profiles down --volumes --remove-orphans ;;
+restart) up --force-recreate ;;
+health) health ;;
+status | info | metrics) show "$1" ;;
+logs) shift; exec $COMPOSE logs -f --tail 50 "$@" ;;
+# shellcheck disable=SC2046
+profile) exec docker stats $(all_profiles ps -q) ;;
+run-local) build; exec $COMPOSE up --no-build ;;
+build) build ;;
+dashboard) dashboard ;;
+traces) echo 'Jaeger: http://localhost:16686 (service tps-system, operation process_signal)' ;;
+*) die "unknown command: $1" ;;
+esac
