@@ -1,5 +1,6 @@
 export * from './boards';
 export * from './circuit';
+export * from './dead-letters';
 export * from './errors';
 export * from './fleet';
 export * from './limits';

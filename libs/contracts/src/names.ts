@@ -12,6 +12,7 @@ export interface Names {
     schedule: string;
     cards: string;
     leases: string;
+    redrives: string;
   };
   readonly subjects: {
     /** Request: `AdmitRequest[]` -> `1` or `AdmitVerdict[]`. */
@@ -26,6 +27,15 @@ export interface Names {
     find: string;
     /** Request: remove a signal that has not started. */
     cancel: string;
+    /** Requests on dead letters: a page of them, one by its signal's id, deleting, running one again. */
+    letters: string;
+    letter: string;
+    purge: string;
+    retry: string;
+    /** Requests on redrives: begin one, ask for one, list them. */
+    redriveStart: string;
+    redrive: string;
+    redrives: string;
     /** Request: how many cards a type has. */
     cards: string;
     /** Request: how many signals of a type may start per second. */
@@ -70,6 +80,7 @@ export function namesFor(prefix = ''): Names {
       schedule: p('tps_schedule'),
       cards: p('tps_cards'),
       leases: p('tps_leases'),
+      redrives: p('tps_redrives'),
     },
     subjects: {
       admit: p('tps.jidoka.admit'),
@@ -78,6 +89,13 @@ export function namesFor(prefix = ''): Names {
       lanes: p('tps.kanban.lanes'),
       find: p('tps.kanban.find'),
       cancel: p('tps.kanban.cancel'),
+      letters: p('tps.kanban.letters'),
+      letter: p('tps.kanban.letter'),
+      purge: p('tps.kanban.purge'),
+      retry: p('tps.kanban.retry'),
+      redriveStart: p('tps.redrives.start'),
+      redrive: p('tps.redrives.get'),
+      redrives: p('tps.redrives.list'),
       cards: p('tps.kanban.cards'),
       rate: p('tps.heijunka.rate'),
       workerHolds: p('tps.worker.holds'),

@@ -25,4 +25,4 @@ export {
   startService,
 } from './run';
 export { SignalSpan, type SignalSpanOptions, SignalTracer, type TraceHeaders } from './signal-spans';
-export { callersTrace, collectorUrl, headersOf, traceIdIn } from './tracing';
+export { callersTrace, collectorUrl, headersOf, linksTo, traceIdIn } from './tracing';

@@ -1,4 +1,4 @@
-import { type Attributes, type Span, trace, TraceFlags } from '@opentelemetry/api';
+import { type Attributes, type Link, type Span, trace, TraceFlags } from '@opentelemetry/api';
 import { parseTraceParent, TraceState } from '@opentelemetry/core';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { resourceFromAttributes } from '@opentelemetry/resources';
@@ -130,6 +130,12 @@ export function callersTrace(
 /** The trace a `traceparent` names; undefined when it is missing or malformed. */
 export function traceIdIn(traceparent: string | undefined): string | undefined {
   return (traceparent && parseTraceParent(traceparent)?.traceId) || undefined;
+}
+
+/** For a span that follows from another one in a trace of its own; none where nothing can be read. */
+export function linksTo(traceparent: string | undefined): Link[] {
+  const context = traceparent && parseTraceParent(traceparent);
+  return context ? [{ context }] : [];
 }
 
 /** How any span's trace is continued elsewhere. */

@@ -2,7 +2,15 @@ import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Msg, type MsgHdrs, nuid } from '@nats-io/transport-node';
 import { Batcher, type Bus, encodeHeaders } from '@tps/bus';
-import { type Outcome, type Signal, WIRE_VERSION } from '@tps/contracts';
+import {
+  type DeadLetter,
+  type InvalidLetter,
+  LETTER_HEADERS,
+  letterHeaders,
+  type Outcome,
+  type Signal,
+  WIRE_VERSION,
+} from '@tps/contracts';
 import type { Logger, TraceHeaders } from '@tps/service';
 import { acknowledge, giveBack, type Held } from './held';
 import type { Conclusion } from './outcome';
@@ -76,13 +84,12 @@ export class Recorder {
   /** Keeps a dead letter, payload and all. Must be in the stream before the work message is removed. */
   private async dead(signal: Signal, { outcome, trace }: Recorded): Promise<void> {
     this.pending += 1;
-    const id = `dead:${signal.id}:${signal.run}`;
     try {
-      const body = { v: outcome.v, signal, outcome };
+      const body: DeadLetter = { v: outcome.v, signal, outcome };
       await this.append(
         this.bus.names.subjects.dead(signal.signal_type),
         JSON.stringify(body),
-        headers(id, [trace]),
+        encodeHeaders([...letterHeaders(outcome), ...Object.entries(trace)]),
       );
     } finally {
       this.pending -= 1;
@@ -110,7 +117,7 @@ export class Recorder {
 
   /** Keeps a message that is no signal, as it came. */
   async invalid(type: string, msg: Msg): Promise<void> {
-    const body = {
+    const body: InvalidLetter = {
       v: WIRE_VERSION,
       invalid: true,
       subject: msg.subject,
@@ -119,7 +126,11 @@ export class Recorder {
     await this.append(
       this.bus.names.subjects.dead(type),
       JSON.stringify(body),
-      headers(`dead:${msg.reply}`, []),
+      encodeHeaders([
+        ['Nats-Msg-Id', `dead:${msg.reply}`],
+        [LETTER_HEADERS.id, msg.subject.split('.').at(-1) ?? ''],
+        [LETTER_HEADERS.status, 'invalid'],
+      ]),
     );
   }
 

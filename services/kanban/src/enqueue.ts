@@ -2,7 +2,7 @@ import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import type { Msg } from '@nats-io/transport-node';
 import { encodeHeaders, headerValues, PublishError } from '@tps/bus';
 import { ALL_FINE, type EnqueueVerdict, laneName, type Signal, SPANS, WIRE_VERSION } from '@tps/contracts';
-import type { ServiceContext, SignalSpan } from '@tps/service';
+import { linksTo, type ServiceContext, type SignalSpan, type TraceHeaders } from '@tps/service';
 import { refusal } from './admission';
 import type { KanbanConfig } from './config';
 import type { Queue } from './queue';
@@ -35,15 +35,29 @@ export class Enqueue {
     const parents = headerValues(msg.headers, 'traceparent');
     const states = headerValues(msg.headers, 'tracestate');
     const verdicts = await Promise.all(
-      signals.map(async (signal, i) => {
-        const span = this.startSpan(signal, parents[i], states[i]);
-        const verdict = await this.enqueue(signal, span);
-        if (!verdict.ok) span.setStatus({ code: SpanStatusCode.ERROR, message: verdict.reason });
-        span.end();
-        return verdict;
+      signals.map((signal, i) => {
+        const parent = { traceparent: parents[i] ?? '', tracestate: states[i] ?? '' };
+        return this.within(this.startSpan(signal, parent), signal);
       }),
     );
     return verdicts.every((verdict) => verdict.ok && !verdict.duplicate) ? ALL_FINE : verdicts;
+  }
+
+  /**
+   * Puts a further run of a signal into the queue, on a trace of its own or on the caller's.
+   * @param before context of the run before, which the span is linked to
+   */
+  again(signal: Signal, before?: string, parent?: string): Promise<EnqueueVerdict> {
+    const span = this.startSpan(signal, { traceparent: parent ?? '' });
+    span.addLinks(linksTo(before));
+    return this.within(span, signal);
+  }
+
+  private async within(span: SignalSpan, signal: Signal): Promise<EnqueueVerdict> {
+    const verdict = await this.enqueue(signal, span);
+    if (!verdict.ok) span.setStatus({ code: SpanStatusCode.ERROR, message: verdict.reason });
+    span.end();
+    return verdict;
   }
 
   private async enqueue(signal: Signal, span: SignalSpan): Promise<EnqueueVerdict> {
@@ -90,7 +104,7 @@ export class Enqueue {
     });
   }
 
-  private startSpan(signal: Signal, traceparent = '', tracestate = ''): SignalSpan {
+  private startSpan(signal: Signal, parent: TraceHeaders): SignalSpan {
     const attributes = {
       'messaging.system': 'nats',
       'messaging.operation.name': 'publish',
@@ -101,7 +115,7 @@ export class Enqueue {
       'tps.signal.type': signal.signal_type,
     };
     const options = { kind: SpanKind.PRODUCER, attributes };
-    return this.context.tracer.start(SPANS.kanban, options, { traceparent, tracestate });
+    return this.context.tracer.start(SPANS.kanban, options, parent);
   }
 }
 

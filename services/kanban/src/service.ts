@@ -4,6 +4,7 @@ import {
   type CancelReply,
   type CancelRequest,
   type CircuitRecord,
+  circuitState,
   type FindReply,
   type FindRequest,
   type KanbanBoard,
@@ -16,6 +17,7 @@ import { FleetView, type RunningService, type ServiceContext, type ServiceDefini
 import { Gauge } from 'prom-client';
 import { hardLimit } from './admission';
 import { type KanbanConfig, variables } from './config';
+import { serveDeadLetters } from './dead-letters';
 import { Deadlines } from './deadlines';
 import { Enqueue } from './enqueue';
 import { Queue } from './queue';
@@ -35,12 +37,7 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
   const buffer = config.TPS_KANBAN_BUFFER;
   const onError = (error: unknown): void => void log.error('bucket', { error });
 
-  await ensureStream(bus, 'kanban', { replicas, kanbanMaxMessages: hardLimit(buffer) });
-  await ensureStream(bus, 'outcomes', {
-    replicas,
-    outcomesMaxAgeMs: config.TPS_OUTCOMES_MAX_AGE * 3_600_000,
-  });
-  await ensureStream(bus, 'dead', { replicas });
+  await ensureStreams(bus, config);
   const types = await KvView.open<TypeRecord>(bus, buckets.types, {
     replicas,
     onError,
@@ -67,6 +64,9 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
   context.endpoint<CancelRequest, CancelReply>('cancel', subjects.cancel, ({ id, by }) =>
     withdrawal.cancel(id, by),
   );
+  const redrives = await serveDeadLetters(context, enqueue, (type) =>
+    circuitState(circuits.get(type), Date.now()),
+  );
   exposeMetrics(context, queue);
 
   const tick = async (): Promise<void> => {
@@ -75,6 +75,7 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
     await queue.refreshIfBusy();
     await expire(deadlines, queue, withdrawal);
     await rescue.tick();
+    await redrives.adopt();
     // Behind one message that stays for long, finished ones gather here: read afresh what is left.
     if (deadlines.size > 2 * hardLimit(buffer)) await deadlines.load();
   };
@@ -84,9 +85,20 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
     board: () => board(queue, buffer),
     stop: async () => {
       await stopTicking();
+      await redrives.stop();
       for (const view of [fleet, types, circuits]) view.close();
     },
   };
+}
+
+async function ensureStreams(bus: Bus, config: KanbanConfig & { TPS_NATS_REPLICAS: number }): Promise<void> {
+  const replicas = config.TPS_NATS_REPLICAS;
+  await ensureStream(bus, 'kanban', { replicas, kanbanMaxMessages: hardLimit(config.TPS_KANBAN_BUFFER) });
+  await ensureStream(bus, 'outcomes', {
+    replicas,
+    outcomesMaxAgeMs: config.TPS_OUTCOMES_MAX_AGE * 3_600_000,
+  });
+  await ensureStream(bus, 'dead', { replicas });
 }
 
 async function makeLanes(bus: Bus, { types }: LanesRequest): Promise<LanesReply> {

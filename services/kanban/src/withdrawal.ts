@@ -4,9 +4,11 @@ import { NoRespondersError } from '@nats-io/transport-node';
 import { encodeHeaders, headerValues, managerOf } from '@tps/bus';
 import {
   type CancelReply,
+  type DeadLetter,
   type FindReply,
   type FoundSignal,
   type HoldsReply,
+  letterHeaders,
   type Outcome,
   type Signal,
   WIRE_VERSION,
@@ -64,12 +66,22 @@ export class Withdrawal {
       message: 'not started within its timeout_ms',
       error_class: 'capacity',
     });
-    const dead = { v: WIRE_VERSION, signal: waiting.signal, outcome };
-    const subject = this.context.bus.names.subjects.dead(waiting.signal.signal_type);
-    const removed = await this.remove(waiting, outcome, () =>
-      this.append(subject, dead, `dead:${outcome.signal_id}:${outcome.run}`, waiting.traceparent),
-    );
+    const removed = await this.remove(waiting, outcome, () => this.keepLetter(waiting, outcome));
     return removed === 'removed' || removed === 'not_found';
+  }
+
+  /** @returns false when DEAD does not take it: then the signal stays where it is */
+  private async keepLetter({ signal, traceparent }: Waiting, outcome: Outcome): Promise<boolean> {
+    const { names, publisher } = this.context.bus;
+    const letter: DeadLetter = { v: WIRE_VERSION, signal, outcome };
+    const headers = encodeHeaders([...letterHeaders(outcome), ['traceparent', traceparent ?? '']]);
+    try {
+      await publisher.publish(names.subjects.dead(signal.signal_type), JSON.stringify(letter), { headers });
+      return true;
+    } catch (error) {
+      this.context.log.warn('dead letter not kept: the signal stays in the queue', { id: signal.id, error });
+      return false;
+    }
   }
 
   /**
@@ -79,17 +91,17 @@ export class Withdrawal {
   private async remove(
     waiting: Waiting,
     outcome: Outcome,
-    before?: () => Promise<void>,
+    before?: () => Promise<boolean>,
   ): Promise<'removed' | 'not_found' | 'started' | 'unavailable'> {
     const { bus } = this.context;
     const { answers, complete } = await this.askWorkers(bus.names.subjects.workerRefuse, waiting.signal.id);
-    if (answers.some(({ state }) => state === 'started') || !complete) {
+    const started = answers.some(({ state }) => state === 'started');
+    if (started || !complete || (before && !(await before()))) {
       // It stays: those who would refuse it now must take it again.
       const undo = JSON.stringify({ id: waiting.signal.id, undo: true });
       bus.nc.publish(bus.names.subjects.workerRefuse, undo);
-      return complete ? 'started' : 'unavailable';
+      return started ? 'started' : 'unavailable';
     }
-    await before?.();
     const jsm = await managerOf(bus);
     const deleted = await jsm.streams
       .deleteMessage(bus.names.streams.kanban, waiting.seq, false)

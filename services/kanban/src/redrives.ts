@@ -1,0 +1,188 @@
+import { KvView } from '@tps/bus';
+import {
+  type CircuitState,
+  type Redrive,
+  type RedriveReply,
+  type RedriveRequest,
+  type RedrivesReply,
+  type RedriveStart,
+  type RedriveStarted,
+  WIRE_VERSION,
+} from '@tps/contracts';
+import type { ServiceContext } from '@tps/service';
+import type { Letters } from './letters';
+import { LostError, RedriveRun } from './redrive';
+import type { Reruns } from './rerun';
+
+/** A process that works on a redrive says so every two seconds; after this long another one takes over. */
+const LEASE_MS = 10_000;
+const MAX_RUNNING = 8;
+const MAX_ENDED = 50;
+const MAX_WAIT_MS = 25_000;
+const MAX_CONFLICTS = 5;
+
+export interface RedrivesParts {
+  letters: Letters;
+  reruns: Reruns;
+  lineOf: (type: string) => CircuitState;
+}
+
+/**
+ * All redrives, as records in a bucket: whichever replica begins one works on it, and when it stops or dies another
+ * one, or the same after its restart, goes on where the record says.
+ */
+export class Redrives {
+  private readonly runs = new Map<string, RedriveRun>();
+  private readonly working = new Set<Promise<void>>();
+  private readonly waiters = new Map<string, Set<() => void>>();
+  private view!: KvView<Redrive>;
+  private stopping = false;
+
+  private constructor(
+    private readonly context: ServiceContext,
+    private readonly parts: RedrivesParts,
+  ) {}
+
+  static async open(context: ServiceContext, parts: RedrivesParts): Promise<Redrives> {
+    const { bus, config, log } = context;
+    const redrives = new Redrives(context, parts);
+    redrives.view = await KvView.open<Redrive>(bus, bus.names.buckets.redrives, {
+      replicas: config.TPS_NATS_REPLICAS,
+      onChange: (id, record) => redrives.changed(id, record),
+      onError: (error) => log.error('bucket', { error }),
+    });
+    return redrives;
+  }
+
+  async start({ id, filter, probe, max_per_s, dry_run }: RedriveStart): Promise<RedriveStarted> {
+    const letters = (await this.parts.letters.find(filter)).filter(({ status }) => status !== 'invalid');
+    if (dry_run) {
+      const types: Record<string, number> = {};
+      for (const { type } of letters) types[type] = (types[type] ?? 0) + 1;
+      return { dry_run, matched: letters.length, types };
+    }
+    if (this.running().length >= MAX_RUNNING) return { refused: `${MAX_RUNNING} redrives are under way` };
+    const now = new Date().toISOString();
+    const record: Redrive = {
+      ...{ v: WIRE_VERSION, id, filter, probe, max_per_s, state: 'running', phase: 0, probing: [] },
+      ...{ up_to_seq: letters.at(-1)?.seq ?? 0, matched: letters.length },
+      ...{ redriven: 0, probes_succeeded: 0, skipped: 0, created_at: now },
+      ...this.stamp(),
+    };
+    // The same order once more, because its answer was lost: it is under way.
+    if ((await this.view.swap(id, record, 0)) === null)
+      return { redrive: (await this.view.read(id))?.value ?? record };
+    this.work(record);
+    await this.prune();
+    return { redrive: record };
+  }
+
+  async get({ id, wait_ms = 0, cancel }: RedriveRequest): Promise<RedriveReply> {
+    if (cancel) await this.cancel(id);
+    const record = this.view.get(id) ?? (await this.view.read(id))?.value;
+    if (record?.state === 'running' && wait_ms > 0) await this.ended(id, Math.min(wait_ms, MAX_WAIT_MS));
+    return { redrive: this.view.get(id) ?? record ?? null };
+  }
+
+  /** Newest first. */
+  list(): RedrivesReply {
+    const redrives = this.view.values().sort((a, b) => b.created_at.localeCompare(a.created_at));
+    return { redrives };
+  }
+
+  /** Goes on with what nobody works on any more. */
+  async adopt(): Promise<void> {
+    const now = Date.now();
+    for (const { id, owner, lease_until } of this.running()) {
+      // What this very instance left behind is its own: it was restarted.
+      const free = owner === this.context.instance || Date.parse(lease_until) < now;
+      const entry = this.view.entry(id);
+      if (!free || !entry || this.stopping || this.runs.has(id)) continue;
+      const record = { ...entry.value, ...this.stamp() };
+      if ((await this.view.swap(id, record, entry.revision)) === null) continue;
+      this.context.log.info('redrive taken over', { id, from: owner });
+      this.work(record);
+    }
+  }
+
+  /** Leaves what is under way to others, who need not wait for the lease. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    for (const run of this.runs.values()) run.abandon(new LostError('the process stops'));
+    await Promise.all(this.working);
+    for (const { id, owner } of this.running()) {
+      const entry = this.view.entry(id);
+      if (!entry || owner !== this.context.instance) continue;
+      await this.view.swap(id, { ...entry.value, lease_until: new Date(0).toISOString() }, entry.revision);
+    }
+    this.view.close();
+  }
+
+  private work(record: Redrive): void {
+    const { bus, log } = this.context;
+    const run = new RedriveRun(record, { ...this.parts, bus, save: (changed) => this.save(changed) });
+    this.runs.set(record.id, run);
+    const done = run
+      .work()
+      .catch((error: unknown) => void log.warn('redrive left as it is', { id: record.id, error }))
+      .finally(() => {
+        this.runs.delete(record.id);
+        this.working.delete(done);
+      });
+    this.working.add(done);
+  }
+
+  private async save(record: Redrive): Promise<void> {
+    const entry = this.view.entry(record.id);
+    const mine = entry?.value.state === 'running' && entry.value.owner === this.context.instance;
+    const saved = mine && (await this.view.swap(record.id, { ...record, ...this.stamp() }, entry.revision));
+    if (!saved) throw new LostError('cancelled, or taken over');
+  }
+
+  private async cancel(id: string): Promise<void> {
+    for (let conflict = 0; conflict < MAX_CONFLICTS; conflict += 1) {
+      const entry = await this.view.read(id);
+      if (entry?.value.state !== 'running') return;
+      const finished_at = new Date().toISOString();
+      const record: Redrive = { ...entry.value, state: 'cancelled', finished_at, updated_at: finished_at };
+      if ((await this.view.swap(id, record, entry.revision)) !== null) return;
+    }
+    throw new LostError('changed by others all the time');
+  }
+
+  private stamp(): Pick<Redrive, 'owner' | 'updated_at' | 'lease_until'> {
+    const now = Date.now();
+    const lease_until = new Date(now + LEASE_MS).toISOString();
+    return { owner: this.context.instance, updated_at: new Date(now).toISOString(), lease_until };
+  }
+
+  private running(): Redrive[] {
+    return this.view.values().filter(({ state }) => state === 'running');
+  }
+
+  private changed(id: string, record: Redrive | undefined): void {
+    if (record?.state === 'running') return;
+    this.runs.get(id)?.abandon(new LostError('ended by somebody else'));
+    for (const leave of this.waiters.get(id) ?? []) leave();
+  }
+
+  private ended(id: string, limitMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const waiters = this.waiters.get(id) ?? new Set();
+      this.waiters.set(id, waiters);
+      const leave = (): void => {
+        clearTimeout(timer);
+        waiters.delete(leave);
+        if (waiters.size === 0) this.waiters.delete(id);
+        resolve();
+      };
+      const timer = setTimeout(leave, limitMs);
+      waiters.add(leave);
+    });
+  }
+
+  private async prune(): Promise<void> {
+    const ended = this.list().redrives.filter(({ state }) => state !== 'running');
+    for (const { id } of ended.slice(MAX_ENDED)) await this.view.bucket.delete(id);
+  }
+}

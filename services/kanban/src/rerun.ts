@@ -1,0 +1,95 @@
+import { managerOf } from '@tps/bus';
+import type { EnqueueVerdict, LookupReply, LookupRequest, Outcome, Signal } from '@tps/contracts';
+import type { ServiceContext } from '@tps/service';
+import type { Enqueue } from './enqueue';
+import type { LetterEntry, Letters } from './letters';
+
+/** What came of trying to run a dead letter's signal again. */
+export type Rerun =
+  /** `duplicate`: somebody else queued this run a moment ago. */
+  | { kind: 'queued'; signal: Signal; duplicate: boolean }
+  | { kind: 'refused'; verdict: EnqueueVerdict & { ok: false } }
+  /** The letter is no longer there. */
+  | { kind: 'gone' }
+  /** The run of the letter is not over yet: its worker died behind the letter, or is about to record it. */
+  | { kind: 'unfinished' }
+  /** A later run exists, or this one ended well after all: the letter was left over and is removed. */
+  | { kind: 'overtaken' }
+  /** It was no signal. */
+  | { kind: 'invalid' };
+
+/** Nobody can say whether the signal ran again already: it must not be queued blindly. */
+export class RecordsAwayError extends Error {
+  override readonly name = 'RecordsAwayError';
+}
+
+const LOOKUP_LIMIT_MS = 2_000;
+
+/**
+ * Queues the next run of a dead letter's signal, and only then removes the letter. Who does so twice queues once: the
+ * run has one message id, and what the stream no longer remembers is in the records. A crash in between leaves a letter
+ * that is found to be overtaken the next time.
+ */
+export class Reruns {
+  constructor(
+    private readonly context: ServiceContext,
+    private readonly letters: Letters,
+    private readonly enqueue: Enqueue,
+  ) {}
+
+  /**
+   * @param replyTo where the outcome of the new run is sent
+   * @param parent trace that the run continues; by default it has one of its own
+   * @throws RecordsAwayError
+   */
+  async run({ seq }: LetterEntry, replyTo?: string, parent?: string): Promise<Rerun> {
+    const letter = await this.letters.read(seq);
+    if (!letter) return { kind: 'gone' };
+    if ('invalid' in letter.body) return { kind: 'invalid' };
+    const { reply_to: _gone, ...before } = letter.body.signal;
+    const standing = await this.standing(before);
+    if (standing === 'unfinished') return { kind: 'unfinished' };
+    if (standing === 'overtaken') {
+      await this.letters.remove(seq);
+      return { kind: 'overtaken' };
+    }
+    const signal: Signal = { ...before, run: before.run + 1, created_at: new Date().toISOString() };
+    if (replyTo) signal.reply_to = replyTo;
+    const verdict = await this.enqueue.again(signal, letter.traceparent, parent);
+    if (!verdict.ok) return { kind: 'refused', verdict };
+    // The run is safe. A letter that stays behind is found to be overtaken.
+    await this.letters
+      .remove(seq)
+      .catch((error: unknown) =>
+        this.context.log.warn('letter not removed yet', { signal_id: signal.id, error }),
+      );
+    return { kind: 'queued', signal, duplicate: verdict.duplicate ?? false };
+  }
+
+  private async standing({ id, run }: Signal): Promise<'dead' | 'unfinished' | 'overtaken'> {
+    const { streams, subjects } = this.context.bus.names;
+    const jsm = await managerOf(this.context.bus);
+    const last_by_subj = subjects.work('*', '*', id);
+    const waiting = await jsm.streams.getMessage(streams.kanban, { last_by_subj });
+    if (waiting) return waiting.json<Signal>().run > run ? 'overtaken' : 'unfinished';
+    const outcomes = await this.outcomesOf(id);
+    if (outcomes.some((outcome) => outcome.run > run)) return 'overtaken';
+    const final = outcomes.find((outcome) => outcome.final && outcome.run === run);
+    return !final || final.status === 'failed' || final.status === 'expired' ? 'dead' : 'overtaken';
+  }
+
+  /** Oldest first. */
+  async outcomesOf(...ids: string[]): Promise<Outcome[]> {
+    const { nc, names } = this.context.bus;
+    const request: LookupRequest = { ids };
+    try {
+      const options = { timeout: LOOKUP_LIMIT_MS };
+      const reply = await nc.request(names.subjects.lookup, JSON.stringify(request), options);
+      const { records } = reply.json<Partial<LookupReply>>();
+      if (!records) throw new RecordsAwayError(reply.string());
+      return records.flatMap(({ outcomes }) => outcomes);
+    } catch (error) {
+      throw new RecordsAwayError('the records do not answer', { cause: error });
+    }
+  }
+}
