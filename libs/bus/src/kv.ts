@@ -14,6 +14,13 @@ export function isConflict(error: unknown): boolean {
   return isApiError(error, WRONG_LAST_SEQUENCE);
 }
 
+/** Others change the value all the time: it could not be changed now. */
+export class KvContentionError extends Error {
+  override readonly name = 'KvContentionError';
+}
+
+const MAX_CONFLICTS = 20;
+
 export interface KvValue<V> {
   value: V;
   revision: number;
@@ -23,6 +30,7 @@ export interface KvValue<V> {
 export class KvView<V> {
   private readonly entries = new Map<string, KvValue<V>>();
   private stopWatch: (() => void) | undefined;
+  private readonly updating = new Map<string, Promise<unknown>>();
 
   private constructor(
     readonly bucket: KV,
@@ -77,6 +85,21 @@ export class KvView<V> {
     }
   }
 
+  /**
+   * Changes a value as it is at that moment, and decides again whenever somebody else was first. Changes of one key by
+   * this process happen one after the other.
+   *
+   * @param change the next value, or null to leave it as it is
+   * @returns what was written, or null
+   * @throws KvContentionError
+   */
+  update(key: string, change: (value: V | undefined) => V | null): Promise<V | null> {
+    const before = this.updating.get(key) ?? Promise.resolve();
+    const done = before.catch(() => undefined).then(() => this.updateNow(key, change));
+    this.updating.set(key, done);
+    return done;
+  }
+
   /** The value as the bucket has it now, for a writer that was too slow. */
   async read(key: string): Promise<KvValue<V> | undefined> {
     const entry = await this.bucket.get(key);
@@ -91,6 +114,16 @@ export class KvView<V> {
 
   close(): void {
     this.stopWatch?.();
+  }
+
+  private async updateNow(key: string, change: (value: V | undefined) => V | null): Promise<V | null> {
+    for (let conflict = 0; conflict < MAX_CONFLICTS; conflict += 1) {
+      const entry = conflict === 0 ? this.entry(key) : await this.read(key);
+      const next = change(entry?.value);
+      if (next === null) return null;
+      if ((await this.swap(key, next, entry?.revision ?? 0)) !== null) return next;
+    }
+    throw new KvContentionError(`${key} changed ${MAX_CONFLICTS} times while it was to be changed`);
   }
 
   private async load(): Promise<void> {

@@ -1,3 +1,4 @@
+import type { AndonCall } from './andon';
 import type { CircuitState } from './circuit';
 import type { ServiceName } from './fleet';
 import type { ScheduleRecord } from './messages';
@@ -56,39 +57,65 @@ export interface LineStatus {
   reason: string;
   since: string;
   trace_id?: string;
+  /** What to acknowledge or resume; absent on a line that is GREEN and was not called on. */
+  andon_id?: string;
   /** Percent, over the last five minutes. */
   error_rate: number;
   p99_ms: number;
   processed_5m: number;
+  /** Finished per second, over the last ten seconds. */
+  rate_per_s: number;
+  /** Of the circuit and the people together. */
   circuit: CircuitState;
+  /** A person or a call that nobody answered has it stopped. */
+  stopped: boolean;
+  /** Accepted and unfinished; `held` of these wait for the line to start again. Null while kanban does not answer. */
+  queue: { waiting: number; in_progress: number; held: number } | null;
+  /** What bounds the work in progress; null while nothing bounds it, or kanban does not answer. */
+  cards: { limit: number; in_use: number } | null;
+}
+
+/** One process of a service. */
+export interface Replica {
+  instance: string;
+  ready: boolean;
+  started_at: string;
+  /** Since it was last heard, in milliseconds. */
+  silent_ms: number;
 }
 
 export interface StationStatus {
   colour: Colour;
+  rule: string;
+  reason: string;
+  since: string;
+  andon_id?: string;
   up: boolean;
+  /** Ready ones. */
   replicas: number;
+  instances: Replica[];
+}
+
+/** An open call with its age. */
+export interface OpenCall extends AndonCall {
+  age_ms: number;
+  /** The line stands still because of it. */
+  stopped: boolean;
 }
 
 export interface AndonBoard {
   v: number;
+  at: string;
   /** The worst of all. */
   colour: Colour;
   lines: Record<string, LineStatus>;
   stations: Record<ServiceName, StationStatus>;
-}
-
-/** A line or station changed colour: one event of the stream ANDON. A station's line is `station:<service>`. */
-export interface AndonEvent {
-  v: number;
-  id: string;
-  at: string;
-  line: string;
-  colour: Colour;
-  was: Colour;
-  rule: string;
-  reason: string;
-  trace_id?: string;
-  by: string;
+  /** Open calls, oldest first. */
+  calls: OpenCall[];
+  /** How people answered the calls that were resumed, as far back as the history goes. */
+  answers: { calls: number; mean_acknowledge_ms: number | null; mean_restore_ms: number | null };
+  /** Sequence of the latest event in the history that this takes into account. */
+  position: number;
 }
 
 export interface HeijunkaBoard {
@@ -129,6 +156,19 @@ export interface JidokaBoard {
   v: number;
   circuits: Record<
     string,
-    { state: CircuitState; reason: string; since: string; epoch: number; until?: string; trace_id?: string }
+    {
+      /** Of the circuit and the people together. */
+      state: CircuitState;
+      reason: string;
+      since: string;
+      epoch: number;
+      until?: string;
+      trace_id?: string;
+      andon_id?: string;
+      /** Only a person starts it again. */
+      latched: boolean;
+      /** Stopped by a person, whatever the circuit says. */
+      stopped: boolean;
+    }
   >;
 }

@@ -31,6 +31,7 @@ export const API_ERRORS = {
     meaning: 'The signal has started and cannot be cancelled.',
   },
   ALREADY_FINISHED: { status: 409, retryable: false, meaning: 'The signal has a final outcome.' },
+  CALL_CLOSED: { status: 409, retryable: false, meaning: 'The line was resumed already.' },
   PAYLOAD_TOO_LARGE: { status: 413, retryable: false, meaning: 'The body is larger than 256 KiB.' },
   UNSUPPORTED_MEDIA_TYPE: {
     status: 415,

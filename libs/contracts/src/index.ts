@@ -1,3 +1,4 @@
+export * from './andon';
 export * from './boards';
 export * from './circuit';
 export * from './dead-letters';

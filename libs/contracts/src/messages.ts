@@ -5,6 +5,8 @@ import type { ServiceName } from './fleet';
 export interface AdmitRequest {
   id: string;
   signal_type: string;
+  /** Nobody waits for its outcome: it may be kept while its line is stopped. */
+  async?: true;
 }
 
 export type AdmitVerdict =
@@ -118,6 +120,8 @@ export interface Beat<V = Record<string, unknown>> {
   started_at: string;
   at: string;
   ready: boolean;
+  /** It stops, and finishes what it has. */
+  leaving?: true;
   vitals: V;
 }
 export interface WorkerVitals {

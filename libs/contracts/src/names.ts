@@ -19,6 +19,13 @@ export interface Names {
     admit: string;
     /** Request: a worker asks for the one permit to try a stopped type. */
     trial: string;
+    /** Request: a person starts a line again: close its circuit. */
+    resumeCircuit: string;
+    /** Requests to andon: pull the cord, acknowledge a call, resume the line, a page of the history. */
+    pull: string;
+    acknowledge: string;
+    resume: string;
+    history: string;
     /** Request: `Signal[]` -> `1` or `EnqueueVerdict[]`. */
     enqueue: string;
     /** Request: make sure that the lanes of these types exist. */
@@ -85,6 +92,11 @@ export function namesFor(prefix = ''): Names {
     subjects: {
       admit: p('tps.jidoka.admit'),
       trial: p('tps.jidoka.trial'),
+      resumeCircuit: p('tps.jidoka.resume'),
+      pull: p('tps.calls.pull'),
+      acknowledge: p('tps.calls.acknowledge'),
+      resume: p('tps.calls.resume'),
+      history: p('tps.calls.history'),
       enqueue: p('tps.kanban.enqueue'),
       lanes: p('tps.kanban.lanes'),
       find: p('tps.kanban.find'),

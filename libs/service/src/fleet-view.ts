@@ -1,6 +1,6 @@
 import type { Subscription } from '@nats-io/transport-node';
 import type { Bus } from '@tps/bus';
-import { type Beat, type ServiceName, SERVICES } from '@tps/contracts';
+import { type Beat, type Replica, type ServiceName, SERVICES } from '@tps/contracts';
 
 export const BEAT_MS = 1_000;
 /** A process that said nothing for this long is taken for gone. */
@@ -46,6 +46,16 @@ export class FleetView {
       else if (beat.service === service) alive.push(beat as Beat<V>);
     }
     return alive;
+  }
+
+  /** Processes of a service that are there to stay, and how long ago each was heard. */
+  replicas(service: ServiceName): Replica[] {
+    const now = this.now();
+    const staying = this.of(service).filter(({ leaving }) => !leaving);
+    return staying.map(({ instance, ready, started_at }) => {
+      const heardMs = this.beats.get(`${service}/${instance}`)?.heardMs ?? now;
+      return { instance, ready, started_at, silent_ms: Math.max(0, now - heardMs) };
+    });
   }
 
   stations(): Record<ServiceName, Station> {

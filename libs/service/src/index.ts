@@ -10,6 +10,7 @@ export {
 export { fleetVariables } from './fleet-variables';
 export { BEAT_MS, FleetView, SILENT_MS, type Station } from './fleet-view';
 export { Generations } from './generations';
+export { LineView, type LineViewOptions } from './line-view';
 export type { Logger } from './logger';
 export { type LoggedOutcome, OutcomesLog, type OutcomesLogOptions, outcomesVariables } from './outcomes-log';
 export { readinessAnswer } from './probes';

@@ -165,7 +165,7 @@ class Lifecycle<P extends TProperties> implements ServiceHandle {
 
   private async stopOnce(): Promise<void> {
     this.log.info('stopping');
-    this.sendBeat();
+    this.sendBeat(true);
     clearInterval(this.beat);
     await this.step('endpoints', () => this.endpoints?.stop());
     await this.step('service', () => this.running?.stop());
@@ -192,7 +192,7 @@ class Lifecycle<P extends TProperties> implements ServiceHandle {
     return this.bus.connected ? [] : ['not connected to NATS'];
   }
 
-  private sendBeat(): void {
+  private sendBeat(leaving = false): void {
     if (!this.bus?.connected) return;
     const beat = {
       v: WIRE_VERSION,
@@ -200,7 +200,8 @@ class Lifecycle<P extends TProperties> implements ServiceHandle {
       instance: this.instance,
       started_at: this.startedAt.toISOString(),
       at: new Date().toISOString(),
-      ready: this.problems().length === 0,
+      ready: !leaving && this.problems().length === 0,
+      ...(leaving ? { leaving } : {}),
       vitals: this.running?.vitals?.() ?? {},
     };
     this.bus.nc.publish(this.bus.names.subjects.beat(this.definition.name), JSON.stringify(beat));

@@ -1,3 +1,4 @@
+export { sampleCall } from './calls';
 export { type CollectedSpan, TraceCollector } from './collector';
 export { BinaryMissingError, NatsServer } from './nats-server';
 export { sampleOutcome } from './outcomes';

@@ -1,7 +1,7 @@
 import type { Msg } from '@nats-io/transport-node';
 import { type DeliveryInfo, headerValues } from '@tps/bus';
-import { type CircuitRecord, heldMs, parseLane, type Signal } from '@tps/contracts';
-import type { TraceHeaders } from '@tps/service';
+import { parseLane, type Signal } from '@tps/contracts';
+import type { LineView, TraceHeaders } from '@tps/service';
 import type { Delivered } from './lanes';
 
 /**
@@ -39,8 +39,9 @@ export function traceOf(msg: Msg): TraceHeaders | undefined {
 }
 
 /** When the signal's own time is up; it stands still while its line is stopped. */
-export function deadlineOf({ signal, info }: Held, circuit: CircuitRecord | undefined): number {
-  return Date.parse(signal.created_at) + signal.timeout_ms + heldMs(circuit, info.storedAtMs, Date.now());
+export function deadlineOf({ signal, info }: Held, lines: LineView): number {
+  const held = lines.heldMs(signal.signal_type, info.storedAtMs, Date.now());
+  return Date.parse(signal.created_at) + signal.timeout_ms + held;
 }
 
 /** Removes the message from the stream. Lost while disconnected: then it comes again, as a suspect. */

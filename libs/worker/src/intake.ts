@@ -1,14 +1,6 @@
-import type { Bus, KvView } from '@tps/bus';
-import {
-  type CircuitRecord,
-  circuitState,
-  type CircuitState,
-  type Lane,
-  laneName,
-  parseLane,
-  PRIORITIES,
-  type Priority,
-} from '@tps/contracts';
+import type { Bus } from '@tps/bus';
+import { type CircuitState, type Lane, laneName, parseLane, PRIORITIES, type Priority } from '@tps/contracts';
+import type { LineView } from '@tps/service';
 import { type Delivered, LaneReader, POLL_MS } from './lanes';
 import type { Limits } from './limits';
 import type { Pace } from './pace';
@@ -31,7 +23,7 @@ export interface IntakeOptions {
   sequence: LevelSequence;
   pace: Pace;
   limits: Limits;
-  circuits: KvView<CircuitRecord>;
+  lines: LineView;
   /** False while outcomes cannot be written: then nothing more may be taken. */
   mayTake: () => boolean;
   onReady: () => void;
@@ -114,7 +106,7 @@ export class Intake {
   }
 
   state(type: string): CircuitState {
-    return circuitState(this.options.circuits.get(type), Date.now());
+    return this.options.lines.state(type);
   }
 
   /** Plans at the end of this turn of the event loop, once for all that happens in it. */
@@ -163,7 +155,7 @@ export class Intake {
   }
 
   private trialRuns(type: string, nowMs: number): boolean {
-    const trial = this.options.circuits.get(type)?.trial;
+    const trial = this.options.lines.circuit(type)?.trial;
     return trial?.worker_id !== undefined && Date.parse(trial.deadline) > nowMs;
   }
 

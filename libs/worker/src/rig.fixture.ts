@@ -5,6 +5,7 @@ import {
   type Outcome,
   type Priority,
   type Signal,
+  type StopRecord,
   WIRE_VERSION,
 } from '@tps/contracts';
 import { type ServiceHandle, startService } from '@tps/service';
@@ -116,6 +117,13 @@ export class Rig {
     const since = new Date().toISOString();
     const fixed = { v: WIRE_VERSION, signal_type: type, epoch: 1, reason: 'test', since, pause_ms: 1_000 };
     await bucket.put(type, JSON.stringify({ ...fixed, log_seq: 0, stops: [], ...given }));
+  }
+
+  /** A person has the line stopped, or has started it again after the stops given. */
+  async people(type: string, given: Partial<StopRecord>): Promise<void> {
+    const bucket = await openBucket(this.bus, this.bus.names.buckets.stops, 1);
+    const fixed = { v: WIRE_VERSION, line: type, stops: [], resolved: [], unlogged: [] };
+    await bucket.put(type, JSON.stringify({ ...fixed, ...given }));
   }
 
   /** Answers who asks for records, as andon does. */

@@ -2,7 +2,7 @@ import { type TSchema, Type } from '@sinclair/typebox';
 import { createInbox, nanos } from '@nats-io/transport-node';
 import { encodeHeaders, ensureLanes, managerOf, openBucket } from '@tps/bus';
 import { type HoldsReply, laneName, type Outcome, type TypeRecord } from '@tps/contracts';
-import { waitFor } from '@tps/testkit';
+import { sampleCall, waitFor } from '@tps/testkit';
 import { defineSignal, type SignalDefinition } from './definition';
 import { RejectedError } from './failure';
 import { Rig } from './rig.fixture';
@@ -252,4 +252,23 @@ test('nothing is taken of a stopped type; half-open, one goes as the trial and c
   await rig.circuit('held', { state: 'closed' });
   await drained('held');
   expect(ran).toHaveLength(7);
+});
+
+test('nothing is taken of a line that a person stopped, and the time does not count', async () => {
+  const ran: string[] = [];
+  const type = signal('corded', (_, { signal: { id } }) => ran.push(id));
+  await rig.worker('cord', [type, signal('beside', () => 1)]);
+  const since = new Date().toISOString();
+  await rig.people('corded', { call: sampleCall({ line: 'corded', mode: 'stop' }), stops: [[since]] });
+  await finished(await rig.enqueue('beside'));
+  const waiting = await Promise.all(
+    Array.from({ length: 5 }, () => rig.enqueue('corded', { timeout_ms: 400 })),
+  );
+  await waitFor('their time to be over', () => Date.now() - Date.parse(since) > 600);
+  await finished(await rig.enqueue('beside'));
+  expect(ran).toEqual([]);
+  await rig.people('corded', { stops: [[since, new Date().toISOString()]] });
+  await Promise.all(waiting.map(finished));
+  // A poll that stood open may have brought one that went back.
+  for (const id of waiting) expect(rig.told(id).at(-1)).toEqual(['succeeded', 1]);
 });

@@ -1,12 +1,6 @@
-import { type KvView, LEASE_MS } from '@tps/bus';
-import {
-  type CircuitRecord,
-  type HoldsReply,
-  type HoldsRequest,
-  type Outcome,
-  SUSPECT_HEADER,
-} from '@tps/contracts';
-import type { ServiceContext, SignalSpan } from '@tps/service';
+import { LEASE_MS } from '@tps/bus';
+import { type HoldsReply, type HoldsRequest, type Outcome, SUSPECT_HEADER } from '@tps/contracts';
+import type { LineView, ServiceContext, SignalSpan } from '@tps/service';
 import {
   type AttemptResult,
   type CompiledSignal,
@@ -32,7 +26,7 @@ export interface StationOptions {
   context: ServiceContext;
   definitions: ReadonlyMap<string, CompiledSignal>;
   slots: number;
-  circuits: KvView<CircuitRecord>;
+  lines: LineView;
   sequence: LevelSequence;
   limits: Limits;
   recorder: Recorder;
@@ -61,7 +55,7 @@ export class Station {
   private stopping = false;
 
   constructor(private readonly options: StationOptions) {
-    const { context, recorder, circuits, sequence, limits, slots } = options;
+    const { context, recorder, lines, sequence, limits, slots } = options;
     this.pace = new Pace(slots);
     this.intake = new Intake({
       bus: context.bus,
@@ -69,7 +63,7 @@ export class Station {
       sequence,
       pace: this.pace,
       limits,
-      circuits,
+      lines,
       mayTake: () => recorder.backlog < MAX_BACKLOG,
       onReady: () => this.fill(),
       onUnwanted: (delivered) => this.refuse(delivered, 0),
@@ -97,8 +91,8 @@ export class Station {
     this.intake.plan();
   }
 
-  /** A type's circuit changed: what waits here of a stopped type goes back. */
-  onCircuit(type: string): void {
+  /** A line stopped or runs again: what waits here of a stopped type goes back. */
+  onLine(type: string): void {
     if (this.intake.state(type) === 'Open') {
       for (const delivered of this.intake.withdraw((name) => name === type)) this.refuse(delivered, 0);
     }
@@ -202,7 +196,7 @@ export class Station {
 
   /** @returns what is to be done when the slot is free again */
   private async process(held: Held): Promise<() => Promise<void>> {
-    const { context, circuits, definitions, recorder } = this.options;
+    const { context, lines, definitions, recorder } = this.options;
     const { signal, info } = held;
     const state = this.intake.state(signal.signal_type);
     if (state !== 'Closed') {
@@ -217,7 +211,7 @@ export class Station {
       attempt = history.attempt;
     }
     const definition = definitions.get(signal.signal_type) as CompiledSignal;
-    const deadlineMs = deadlineOf(held, circuits.get(signal.signal_type));
+    const deadlineMs = deadlineOf(held, lines);
     const started = { atMs: Date.now(), clock: performance.now() };
     this.started += 1;
     const span = startSpan(context.tracer, held, attempt);

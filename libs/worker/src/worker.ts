@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type TProperties, Type } from '@sinclair/typebox';
 import { ensureStream, KvView } from '@tps/bus';
 import {
-  type CircuitRecord,
   type HoldsReply,
   type HoldsRequest,
   type LanesReply,
@@ -15,6 +14,7 @@ import {
 import {
   type ConfigOf,
   fleetVariables,
+  LineView,
   type RunningService,
   runService,
   type ServiceContext,
@@ -95,12 +95,8 @@ async function start(context: ServiceContext<WorkerConfig>, setup: WorkerSetup):
   await Promise.all([ensureStream(bus, 'outcomes', { replicas }), ensureStream(bus, 'dead', { replicas })]);
 
   const sequence = new LevelSequence();
-  let onCircuit: (type: string) => void = () => undefined;
-  const circuits = await KvView.open<CircuitRecord>(bus, buckets.circuits, {
-    replicas,
-    onError,
-    onChange: (type) => onCircuit(type),
-  });
+  let onLine: (type: string) => void = () => undefined;
+  const lines = await LineView.open(bus, { replicas, onError, onChange: (type) => onLine(type) });
   const limits = new Limits({ context, types: new Set(definitions.keys()), slots: config.TPS_NUM_WORKERS });
   const levelling = await followLevelling(context, sequence, limits);
   const types = await KvView.open<TypeRecord>(bus, buckets.types, { replicas, onError });
@@ -113,14 +109,14 @@ async function start(context: ServiceContext<WorkerConfig>, setup: WorkerSetup):
     context,
     definitions,
     slots: config.TPS_NUM_WORKERS,
-    circuits,
+    lines,
     sequence,
     limits,
     recorder,
     onAttempt: (signal_type, status) => attempts.inc({ signal_type, status }),
   });
   limits.attach(station);
-  onCircuit = (type) => station.onCircuit(type);
+  onLine = (type) => station.onLine(type);
   showBusy(context, station);
   serveEndpoints(context, station);
   return {
@@ -137,7 +133,7 @@ async function start(context: ServiceContext<WorkerConfig>, setup: WorkerSetup):
       await released;
       await limits.release();
       recorder.close();
-      for (const view of [circuits, levelling, types, limits]) view.close();
+      for (const view of [lines, levelling, types, limits]) view.close();
       await setup.close?.();
     },
   };

@@ -9,7 +9,8 @@ import {
   PublishError,
 } from '@tps/bus';
 import { type AndonEvent, COLOURS, WIRE_VERSION } from '@tps/contracts';
-import type { ServiceContext } from '@tps/service';
+import { Generations, type ServiceContext } from '@tps/service';
+import { type History, normalised } from './history';
 import type { Light } from './lights';
 
 const WRONG_LAST_SEQUENCE = 10071;
@@ -20,16 +21,20 @@ interface Entry {
 }
 
 /**
- * The stream ANDON: every change of colour, and by the last one of each line what colour it is known to have. All
- * replicas see the same changes; an append says which entry it follows, so that only one of them is taken.
+ * The stream ANDON: every change of colour and every act of a person, and by the last one of each line what colour it
+ * is known to have. All replicas see the same facts; a change of colour says which entry it follows, so that only one
+ * of them is taken.
  */
 export class AndonLog {
   private readonly lastOf = new Map<string, Entry>();
+  /** Acts that the stream has: one that is written again after a crash is not told twice. */
+  private readonly acts = new Generations<true>(10_000);
   private readonly follower: Follower;
 
   private constructor(
     private readonly bus: Bus,
     private readonly log: ServiceContext['log'],
+    private readonly history: History,
     private readonly rebuiltAt: number,
   ) {
     this.follower = new Follower(bus, {
@@ -39,14 +44,22 @@ export class AndonLog {
     });
   }
 
-  static async open({ bus, log, config }: ServiceContext): Promise<AndonLog> {
+  static async open({ bus, log, config }: ServiceContext, history: History): Promise<AndonLog> {
     await ensureStream(bus, 'andon', { replicas: config.TPS_NATS_REPLICAS });
     const { state } = await (await managerOf(bus)).streams.info(bus.names.streams.andon);
-    return new AndonLog(bus, log, state.last_seq);
+    return new AndonLog(bus, log, history, state.last_seq);
   }
 
   get rebuilt(): boolean {
     return this.follower.position >= this.rebuiltAt;
+  }
+
+  get position(): number {
+    return this.follower.position;
+  }
+
+  caughtUp(limitMs: number): Promise<boolean> {
+    return this.follower.caughtUp(limitMs);
   }
 
   last(line: string): AndonEvent | undefined {
@@ -60,38 +73,33 @@ export class AndonLog {
       .map(({ event }) => event.line);
   }
 
+  /** Names the time since a line was GREEN; undefined while it is. */
+  idOf(line: string): string | undefined {
+    const last = this.last(line);
+    return last && last.colour !== 'GREEN' ? last.id : undefined;
+  }
+
   /**
    * Records that a line has this colour, unless the log says so already.
+   * @param id of the call or circuit behind it, if any
    * @returns false when it could not be recorded now
    */
-  async append(line: string, light: Light): Promise<boolean> {
+  async change(line: string, light: Light, id?: string): Promise<boolean> {
     const { colour, rule, reason, trace_id } = light;
     const before = this.lastOf.get(line);
     const was = before?.event.colour ?? 'GREEN';
     if (was === colour) return true;
-    const head = { v: WIRE_VERSION, id: randomUUID(), at: new Date(light.sinceMs).toISOString(), line };
     const event: AndonEvent = {
-      ...head,
-      colour,
-      was,
-      rule,
-      reason,
+      ...{ v: WIRE_VERSION, id: id ?? this.idOf(line) ?? randomUUID(), event: 'changed' },
+      ...{ at: new Date(light.sinceMs).toISOString(), line, colour, was, rule, reason },
       ...(trace_id ? { trace_id } : {}),
       by: 'andon',
     };
-    const headers = encodeHeaders([
-      ['Nats-Msg-Id', `${line}:${colour}:${rule}:${before ? Date.parse(before.event.at) : 0}`],
-      ['Nats-Expected-Last-Subject-Sequence', String(before?.seq ?? 0)],
-    ]);
     try {
-      const ack = await this.bus.publisher.publish(
-        this.bus.names.subjects.andon(line),
-        JSON.stringify(event),
-        {
-          headers,
-        },
-      );
-      if (!ack.duplicate) this.keep({ event, seq: ack.seq });
+      await this.append(event, [
+        ['Nats-Msg-Id', `${line}:${colour}:${rule}:${before ? Date.parse(before.event.at) : 0}`],
+        ['Nats-Expected-Last-Subject-Sequence', String(before?.seq ?? 0)],
+      ]);
       return true;
     } catch (error) {
       // Another replica was first: what it wrote is on its way here.
@@ -101,21 +109,44 @@ export class AndonLog {
     }
   }
 
+  /**
+   * Records what was done to a line, once however often it is tried.
+   * @throws PublishError
+   */
+  async act(event: AndonEvent): Promise<void> {
+    const key = actKey(event);
+    if (!this.acts.has(key)) await this.append(event, [['Nats-Msg-Id', key]]);
+  }
+
   stop(): Promise<void> {
     return this.follower.stop();
   }
 
+  private async append(event: AndonEvent, headers: [string, string][]): Promise<void> {
+    const subject = this.bus.names.subjects.andon(event.line);
+    const options = { headers: encodeHeaders(headers) };
+    const ack = await this.bus.publisher.publish(subject, JSON.stringify(event), options);
+    if (!ack.duplicate) this.keep({ event, seq: ack.seq });
+  }
+
   private take({ seq, msg }: LogMessage): void {
     try {
-      const event = msg.json<AndonEvent>();
-      if (COLOURS.includes(event.colour) && typeof event.line === 'string') this.keep({ event, seq });
+      const event = normalised(msg.json<AndonEvent>());
+      if (!COLOURS.includes(event.colour) || typeof event.line !== 'string') return;
+      this.history.add(event, seq);
+      this.keep({ event, seq });
     } catch (error) {
       this.log.warn('andon event skipped: unreadable', { seq, error });
     }
   }
 
   private keep(entry: Entry): void {
-    const { line } = entry.event;
+    const { line, event } = entry.event;
+    if (event !== 'changed') this.acts.set(actKey(entry.event), true);
     if ((this.lastOf.get(line)?.seq ?? 0) < entry.seq) this.lastOf.set(line, entry);
   }
+}
+
+function actKey({ id, event, at }: AndonEvent): string {
+  return `${id}:${event}:${at}`;
 }

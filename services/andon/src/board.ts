@@ -1,30 +1,46 @@
 import type { KvView } from '@tps/bus';
 import {
   type AndonBoard,
-  type CircuitRecord,
   circuitState,
   type Colour,
+  type KanbanBoard,
+  type LineStatus,
   type ServiceName,
+  SERVICES,
   type StationStatus,
   type TypeRecord,
   WIRE_VERSION,
   type WorkerVitals,
 } from '@tps/contracts';
-import { type FleetView, type LoggedOutcome, SILENT_MS } from '@tps/service';
+import { type FleetView, type LineView, type LoggedOutcome, SILENT_MS } from '@tps/service';
 import type { AndonLog } from './andon-log';
+import type { Calls } from './calls';
+import type { History } from './history';
 import { advance, type Light } from './lights';
 import { type LineFigures, LineWindow } from './line-window';
-import { judgeLine, judgeStation, type LineFacts, type Verdict, worst } from './rules';
+import {
+  judge,
+  LINE_RULES,
+  type LineFacts,
+  STATION_RULES,
+  type StationFacts,
+  type Verdict,
+  worst,
+} from './rules';
 
 /** Where the board's facts come from. */
 export interface BoardSources {
   fleet: FleetView;
-  circuits: KvView<CircuitRecord>;
+  lines: LineView;
   types: KvView<TypeRecord>;
   changes: AndonLog;
+  calls: Calls;
+  history: History;
 }
 
-const NOTHING: LineFigures = { processed: 0, failed: 0, error_rate: 0, p99_ms: 0 };
+const NOTHING: LineFigures = { processed: 0, failed: 0, error_rate: 0, p99_ms: 0, rate_per_s: 0 };
+/** A process may take this long to become ready. */
+const STARTING_MS = 10_000;
 /** No type can be called so. */
 const STATION = 'station:';
 const stationLine = (service: ServiceName): string => STATION + service;
@@ -54,24 +70,40 @@ export class Board {
 
   /** Judges everything by the facts of this moment. */
   evaluate(nowMs: number): void {
-    for (const [line, facts] of this.lines(nowMs)) this.judge(line, judgeLine(facts), nowMs);
-    const settled = this.settled(nowMs);
-    for (const [service, station] of this.stations()) {
-      this.judge(stationLine(service), judgeStation({ service, ...station, settled }), nowMs);
+    for (const line of this.lineNames()) this.evaluateLine(line, nowMs);
+    for (const service of SERVICES) {
+      const verdict = judge(STATION_RULES, this.stationFacts(service, nowMs), 'ready');
+      this.judge(stationLine(service), verdict, nowMs);
     }
+  }
+
+  /** Judges one line: its circuit or its call has just changed. */
+  evaluateLine(line: string, nowMs: number): void {
+    this.judge(line, judge(LINE_RULES, this.lineFacts(line, nowMs), 'all within limits'), nowMs);
   }
 
   /** Writes the changes of colour down that the log does not have. */
   async record(nowMs: number): Promise<void> {
-    // What is seen before everyone was heard is not worth an entry.
-    if (this.recording || !this.settled(nowMs)) return;
+    if (this.recording) return;
     this.recording = true;
+    try {
+      await this.recordDue(nowMs);
+    } finally {
+      this.recording = false;
+    }
+  }
+
+  private async recordDue(nowMs: number): Promise<void> {
+    const { changes, calls } = this.sources;
     for (const line of this.due) {
+      // What is seen of stations before everyone was heard is not worth an entry.
+      if (line.startsWith(STATION) && !this.settled(nowMs)) continue;
+      // The act that changed it tells of the colour, too, and comes first.
+      if (calls.isUntold(line)) continue;
       const light = this.lightOf(line, nowMs);
-      const recorded = await this.sources.changes.append(line, light);
+      const recorded = await changes.change(line, light, calls.idOf(line));
       if (recorded && this.lightOf(line, nowMs).colour === light.colour) this.due.delete(line);
     }
-    this.recording = false;
   }
 
   /** The worst of all lights. */
@@ -79,34 +111,8 @@ export class Board {
     return worst([...this.lights.values()].map((light) => light.colour));
   }
 
-  status(nowMs: number): AndonBoard {
-    const lines = [...this.lines(nowMs)].map(([line, facts]) => {
-      const { error_rate, p99_ms, processed, circuit } = facts;
-      const { colour, rule, reason, sinceMs, trace_id } = this.lightOf(line, nowMs);
-      const light = { colour, rule, reason, since: new Date(sinceMs).toISOString() };
-      const figures = { error_rate, p99_ms, processed_5m: processed, circuit };
-      return [line, { ...light, ...(trace_id ? { trace_id } : {}), ...figures }] as const;
-    });
-    const stations = this.stations().map(([service, station]) => {
-      return [service, { colour: this.lightOf(stationLine(service), nowMs).colour, ...station }] as const;
-    });
-    return {
-      v: WIRE_VERSION,
-      colour: worst([...lines, ...stations].map(([, { colour }]) => colour)),
-      lines: Object.fromEntries(lines),
-      stations: Object.fromEntries(stations) as Record<ServiceName, StationStatus>,
-    };
-  }
-
-  private judge(line: string, verdict: Verdict, nowMs: number): void {
-    const light = this.lightOf(line, nowMs);
-    const next = advance(light, verdict, nowMs);
-    this.lights.set(line, next);
-    if (next.colour !== light.colour) this.due.add(line);
-  }
-
   /** A line nobody judged since the start shows what it was last known to be. */
-  private lightOf(line: string, nowMs: number): Light {
+  lightOf(line: string, nowMs: number): Light {
     const known = this.lights.get(line);
     if (known) return known;
     const last = this.sources.changes.last(line);
@@ -117,30 +123,86 @@ export class Board {
     return { colour: 'GREEN', rule: 'within_limits', reason: 'nothing known yet', sinceMs: nowMs, better: 0 };
   }
 
-  /** Registered types, and any other that has outcomes, a circuit or a light that is not GREEN. */
-  private lines(nowMs: number): Map<string, LineFacts> {
-    const { types, circuits, changes } = this.sources;
-    const lit = [...this.lights].filter(([, light]) => light.colour !== 'GREEN').map(([name]) => name);
-    const abnormal = [...lit, ...changes.abnormal()];
-    const names = new Set([...types.keys(), ...circuits.keys(), ...this.windows.keys(), ...abnormal]);
-    const lines = new Map<string, LineFacts>();
-    for (const name of names) {
-      if (name.startsWith(STATION)) continue;
-      const figures = this.windows.get(name)?.figures(nowMs) ?? NOTHING;
-      if (figures.processed === 0) this.windows.delete(name);
-      lines.set(name, this.factsOf(name, figures, nowMs));
-    }
-    return lines;
+  /** @param kanban what waits, if kanban answers */
+  status(nowMs: number, kanban: KanbanBoard | null): AndonBoard {
+    const { calls, changes, history } = this.sources;
+    const lines = this.lineNames().map((line) => [line, this.lineStatus(line, nowMs, kanban)] as const);
+    const stations = SERVICES.map((service) => [service, this.stationStatus(service, nowMs)] as const);
+    return {
+      v: WIRE_VERSION,
+      at: new Date(nowMs).toISOString(),
+      colour: worst([...lines, ...stations].map(([, { colour }]) => colour)),
+      lines: Object.fromEntries(lines),
+      stations: Object.fromEntries(stations) as Record<ServiceName, StationStatus>,
+      calls: calls.open().map((call) => ({
+        ...call,
+        age_ms: Math.max(0, nowMs - Date.parse(call.opened_at)),
+        stopped: this.sources.lines.stopped(call.line, nowMs),
+      })),
+      answers: history.answers(),
+      position: changes.position,
+    };
   }
 
-  private factsOf(line: string, figures: LineFigures, nowMs: number): LineFacts {
-    const record = this.sources.circuits.get(line);
-    const type = this.sources.types.get(line);
+  private lineStatus(line: string, nowMs: number, kanban: KanbanBoard | null): LineStatus {
+    const { error_rate, p99_ms, processed, rate_per_s, stopped } = this.lineFacts(line, nowMs);
+    const circuit = this.sources.lines.state(line, nowMs);
+    return {
+      ...this.shown(line, nowMs),
+      ...{ error_rate, p99_ms, processed_5m: processed, rate_per_s, circuit, stopped },
+      queue: kanban && queueOf(kanban, line, circuit !== 'Closed'),
+      cards: null,
+    };
+  }
+
+  private stationStatus(service: ServiceName, nowMs: number): StationStatus {
+    const { up, replicas } = this.stationFacts(service, nowMs);
+    const { trace_id: _none, ...light } = this.shown(stationLine(service), nowMs);
+    return { ...light, up, replicas, instances: this.sources.fleet.replicas(service) };
+  }
+
+  private shown(
+    line: string,
+    nowMs: number,
+  ): Pick<LineStatus, 'colour' | 'rule' | 'reason' | 'since' | 'trace_id' | 'andon_id'> {
+    const { colour, rule, reason, sinceMs, trace_id } = this.lightOf(line, nowMs);
+    const andon_id = this.sources.calls.idOf(line);
+    const since = new Date(sinceMs).toISOString();
+    const named = { ...(trace_id ? { trace_id } : {}), ...(andon_id ? { andon_id } : {}) };
+    return { colour, rule, reason, since, ...named };
+  }
+
+  private judge(line: string, verdict: Verdict, nowMs: number): void {
+    const light = this.lightOf(line, nowMs);
+    const next = advance(light, verdict, nowMs);
+    this.lights.set(line, next);
+    if (next.colour !== light.colour) this.due.add(line);
+  }
+
+  /** Registered types, and any other that has outcomes, a circuit or a light that is not GREEN. */
+  private lineNames(): string[] {
+    const { types, lines, changes } = this.sources;
+    const lit = [...this.lights].filter(([, light]) => light.colour !== 'GREEN').map(([name]) => name);
+    const abnormal = [...lit, ...changes.abnormal()];
+    const names = new Set([...types.keys(), ...lines.known(), ...this.windows.keys(), ...abnormal]);
+    return [...names].filter((name) => !name.startsWith(STATION));
+  }
+
+  private lineFacts(line: string, nowMs: number): LineFacts {
+    const { lines, types, calls } = this.sources;
+    const figures = this.windows.get(line)?.figures(nowMs) ?? NOTHING;
+    if (figures.processed === 0) this.windows.delete(line);
+    const record = lines.circuit(line);
+    const type = types.get(line);
+    const call = calls.of(line);
     return {
       ...figures,
       circuit: circuitState(record, nowMs),
+      latched: record?.state === 'open' && record.latch !== undefined,
       ...(record ? { circuit_reason: record.reason } : {}),
       ...(record?.trace_id ? { circuit_trace: record.trace_id } : {}),
+      ...(call ? { call } : {}),
+      stopped: lines.stopped(line, nowMs),
       ...(type?.standard_ms ? { standard_ms: type.standard_ms } : {}),
       served: !type || !this.settled(nowMs) || this.isServed(line),
     };
@@ -150,15 +212,32 @@ export class Board {
     return this.sources.fleet.of<WorkerVitals>('worker').some(({ vitals }) => vitals.types?.includes(type));
   }
 
-  private stations(): [ServiceName, { up: boolean; replicas: number }][] {
-    return Object.entries(this.sources.fleet.stations()) as [
-      ServiceName,
-      { up: boolean; replicas: number },
-    ][];
+  private stationFacts(service: ServiceName, nowMs: number): StationFacts {
+    const processes = this.sources.fleet.replicas(service);
+    const replicas = processes.filter(({ ready }) => ready).length;
+    const unready = processes.filter(({ ready, started_at }) => {
+      return !ready && nowMs - Date.parse(started_at) > STARTING_MS;
+    });
+    const call = this.sources.calls.of(stationLine(service));
+    return {
+      ...{ service, up: replicas > 0, replicas, unready: unready.length },
+      settled: this.settled(nowMs),
+      ...(call ? { call } : {}),
+    };
   }
 
   /** Everyone who lives has had time to say so. */
   private settled(nowMs: number): boolean {
     return nowMs - this.startedMs > SILENT_MS;
   }
+}
+
+function queueOf({ lanes }: KanbanBoard, line: string, held: boolean): LineStatus['queue'] {
+  const queue = { waiting: 0, in_progress: 0, held: 0 };
+  for (const lane of Object.values(lanes)) {
+    if (lane.type !== line) continue;
+    queue.waiting += lane.waiting;
+    queue.in_progress += lane.in_progress;
+  }
+  return held ? { ...queue, held: queue.waiting + queue.in_progress } : queue;
 }

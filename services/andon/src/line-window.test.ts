@@ -26,7 +26,20 @@ test('what is over, and what was not processed, is not counted', () => {
   for (const status of ['rejected', 'expired', 'cancelled', 'retrying'] as const) {
     window.add(sampleOutcome({ status }), NOW);
   }
-  expect(window.figures(NOW)).toEqual({ processed: 0, failed: 0, error_rate: 0, p99_ms: 0 });
+  expect(window.figures(NOW)).toEqual({
+    processed: 0,
+    failed: 0,
+    error_rate: 0,
+    p99_ms: 0,
+    rate_per_s: 0,
+  });
+});
+
+test('the rate is that of the last ten seconds', () => {
+  const window = new LineWindow();
+  for (let i = 0; i < 30; i += 1) window.add(sampleOutcome(), NOW - i * 500);
+  expect(window.figures(NOW).rate_per_s).toBeCloseTo(2, 0);
+  expect(window.figures(NOW + 20_000).rate_per_s).toBe(0);
 });
 
 test('the percentile of one signal is its own time', () => {

@@ -1,14 +1,33 @@
-import { judgeLine, judgeStation, type LineFacts, worst } from './rules';
+import { sampleCall } from '@tps/testkit';
+import {
+  judge,
+  LINE_RULES,
+  type LineFacts,
+  STATION_RULES,
+  type StationFacts,
+  type Verdict,
+  worst,
+} from './rules';
 
 const facts = (given: Partial<LineFacts> = {}): LineFacts => ({
   processed: 100,
   failed: 0,
   error_rate: 0,
   p99_ms: 50,
+  rate_per_s: 1,
   circuit: 'Closed',
+  latched: false,
+  stopped: false,
   served: true,
   ...given,
 });
+const judgeLine = (given: LineFacts): Verdict => judge(LINE_RULES, given, 'fine');
+const judgeStation = (given: Partial<StationFacts>): Verdict =>
+  judge(
+    STATION_RULES,
+    { service: 'kanban', up: true, replicas: 1, settled: true, unready: 0, ...given },
+    'fine',
+  );
 
 test.each<[what: string, given: Partial<LineFacts>, colour: string, rule: string]>([
   ['nothing wrong', {}, 'GREEN', 'within_limits'],
@@ -28,6 +47,16 @@ test.each<[what: string, given: Partial<LineFacts>, colour: string, rule: string
   ['open circuit', { circuit: 'Open' }, 'RED', 'circuit'],
   ['half-open circuit', { circuit: 'HalfOpen' }, 'YELLOW', 'circuit'],
   ['no worker', { served: false }, 'RED', 'no_worker'],
+  ['a latched circuit', { circuit: 'Open', latched: true }, 'RED', 'defect'],
+  ['a call', { call: sampleCall() }, 'YELLOW', 'cord'],
+  ['a stop by a person', { call: sampleCall({ mode: 'stop' }), stopped: true }, 'RED', 'cord'],
+  [
+    'a call that nobody answered',
+    { call: sampleCall({ respond_by: '2026-01-25T12:00:00.000Z' }), stopped: true },
+    'RED',
+    'unanswered',
+  ],
+  ['a call for repeated stops', { call: sampleCall({ rule: 'repeated_stops' }) }, 'YELLOW', 'repeated_stops'],
   ['the worst wins', { circuit: 'HalfOpen', p99_ms: 501 }, 'RED', 'p99'],
   ['the first of equals is named', { failed: 6, error_rate: 6, p99_ms: 501 }, 'RED', 'error_rate'],
 ])('%s', (_, given, colour, rule) => expect(judgeLine(facts(given))).toMatchObject({ colour, rule }));
@@ -41,11 +70,19 @@ test('a verdict names the trace that caused it', () => {
 });
 
 test('a missing station is red once there was time to hear from it; jidoka alone stops nothing', () => {
-  const gone = { up: false, replicas: 0, settled: true };
-  expect(judgeStation({ service: 'kanban', up: true, replicas: 2, settled: true }).colour).toBe('GREEN');
-  expect(judgeStation({ service: 'kanban', ...gone })).toMatchObject({ colour: 'RED', rule: 'missing' });
-  expect(judgeStation({ service: 'kanban', ...gone, settled: false }).colour).toBe('YELLOW');
-  expect(judgeStation({ service: 'jidoka', ...gone }).colour).toBe('YELLOW');
+  const gone = { up: false, replicas: 0 };
+  expect(judgeStation({ replicas: 2 }).colour).toBe('GREEN');
+  expect(judgeStation(gone)).toMatchObject({ colour: 'RED', rule: 'missing' });
+  expect(judgeStation({ ...gone, settled: false })).toMatchObject({ colour: 'YELLOW', rule: 'not_heard' });
+  expect(judgeStation({ ...gone, service: 'jidoka' })).toMatchObject({ colour: 'YELLOW', rule: 'missing' });
+  expect(judgeStation({ unready: 1 })).toMatchObject({ colour: 'YELLOW', rule: 'not_ready' });
+});
+
+test('every rule says in words what gives its colours and what to do first', () => {
+  for (const { rule, yellow, red, first } of [...LINE_RULES, ...STATION_RULES]) {
+    expect({ rule, first }).toEqual({ rule, first: expect.stringMatching(/\w{3}.*[.?]$/) as string });
+    expect(yellow ?? red).toBeTruthy();
+  }
 });
 
 test('the worst colour', () => {

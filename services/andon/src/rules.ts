@@ -1,11 +1,16 @@
-import { type CircuitState, type Colour, COLOURS, type ServiceName } from '@tps/contracts';
+import { type AndonCall, type CircuitState, type Colour, COLOURS, type ServiceName } from '@tps/contracts';
 import type { LineFigures } from './line-window';
 
 /** What the rules look at: one line at one moment. */
 export interface LineFacts extends LineFigures {
   circuit: CircuitState;
+  /** Only a person starts the circuit again. */
+  latched: boolean;
   circuit_reason?: string;
   circuit_trace?: string;
+  /** The open call on the line, and whether it stands still because of it. */
+  call?: AndonCall;
+  stopped: boolean;
   /** What one signal should take, where the type says so. */
   standard_ms?: number;
   /** Some living worker serves the type. */
@@ -22,9 +27,13 @@ export interface Verdict {
 
 type Finding = Omit<Verdict, 'rule'>;
 
-interface Rule {
+/** A written rule: what gives which colour, and what to do first. The runbook is printed from it. */
+export interface Rule<F> {
   rule: string;
-  judge: (facts: LineFacts) => Finding | undefined;
+  yellow?: string;
+  red?: string;
+  first: string;
+  judge: (facts: F) => Finding | undefined;
 }
 
 /** A rate or percentile of fewer signals says little. */
@@ -43,25 +52,67 @@ export function worst(colours: Iterable<Colour>): Colour {
 }
 
 /** In the order in which they are named when several give the same colour. */
-const LINE_RULES: readonly Rule[] = [
+export const LINE_RULES: readonly Rule<LineFacts>[] = [
+  {
+    rule: 'defect',
+    red: 'the same defect in TPS_CB_THRESHOLD different signals within 5 minutes: the line is latched',
+    first:
+      'Open the trace of the call. The code, not its surroundings, is at fault: mend or roll back the worker, then ' +
+      'resume with what was done. No trial starts this line.',
+    judge: ({ latched, circuit_reason, circuit_trace }) =>
+      latched ? caused(circuit_trace, { colour: 'RED', reason: because(circuit_reason) }) : undefined,
+  },
   {
     rule: 'circuit',
+    yellow: 'the circuit is half-open: one trial at a time',
+    red: 'the circuit is open after failures, slow attempts or a failed trial',
+    first:
+      'Look at the dependency that the trace names. Nothing is lost: queued signals are held with their attempts and ' +
+      'deadlines. It starts again by itself after a good trial; resume the call to start it now.',
     judge: ({ circuit, circuit_reason, circuit_trace }) => {
       if (circuit === 'Closed') return undefined;
       const colour = circuit === 'Open' ? 'RED' : 'YELLOW';
-      return caused(circuit_trace, {
-        colour,
-        reason: `circuit ${circuit}: ${circuit_reason ?? 'no reason given'}`,
-      });
+      return caused(circuit_trace, { colour, reason: `circuit ${circuit}: ${because(circuit_reason)}` });
     },
   },
   {
+    rule: 'unanswered',
+    red: 'nobody acknowledged a call in time: the line stands still',
+    first: 'Acknowledge the call, then treat it as the call says. The line runs again when it is resumed.',
+    judge: ({ stopped, call }) =>
+      stopped && call?.respond_by && !call.acknowledged_at
+        ? caused(call.trace_id, { colour: 'RED', reason: `not acknowledged in time: ${call.reason}` })
+        : undefined,
+  },
+  {
+    rule: 'cord',
+    yellow: 'somebody called, or has acknowledged the abnormality; work goes on',
+    red: 'somebody stopped the line',
+    first:
+      'Go and see who pulled the cord and why; acknowledge, so that they know. Only resuming starts the line.',
+    judge: ({ stopped, call }) => (call?.rule === 'repeated_stops' ? undefined : called(stopped, call)),
+  },
+  {
+    rule: 'repeated_stops',
+    yellow: 'the circuit opened three times within an hour',
+    red: 'the same, and the line was stopped',
+    first:
+      'It starts again by itself each time, so the cause stays: find what the failures have in common ' +
+      '(GET /andon/history?line=...), remove it, then resume with what was done.',
+    judge: ({ stopped, call }) => (call?.rule === 'repeated_stops' ? called(stopped, call) : undefined),
+  },
+  {
     rule: 'no_worker',
+    red: 'no living worker serves the type',
+    first: 'Start a worker that serves it. Signals are accepted and wait meanwhile, within their deadlines.',
     judge: ({ served }) =>
       served ? undefined : { colour: 'RED', reason: 'no living worker serves this type' },
   },
   {
     rule: 'error_rate',
+    yellow: `${ERROR_PERCENT.yellow} % of the signals of the last 5 minutes failed, of at least ${ENOUGH}`,
+    red: `more than ${ERROR_PERCENT.red} % failed`,
+    first: 'Open the trace of the latest failure and compare it with the dead letters of the type.',
     judge: ({ processed, failed, error_rate, failure_trace }) => {
       if (processed < ENOUGH || error_rate < ERROR_PERCENT.yellow) return undefined;
       const colour = error_rate > ERROR_PERCENT.red ? 'RED' : 'YELLOW';
@@ -70,6 +121,9 @@ const LINE_RULES: readonly Rule[] = [
   },
   {
     rule: 'p99',
+    yellow: `99 % take ${P99_MS.yellow} ms or more (or the type's standard time), of at least ${ENOUGH} in 5 minutes`,
+    red: `more than ${P99_MS.red} ms (or 2.5 times the type's standard time)`,
+    first: 'Open the trace of the slowest signal: is it the work, or what the work waits for?',
     judge: ({ processed, p99_ms, standard_ms, slowest_trace }) => {
       const yellow = standard_ms ?? P99_MS.yellow;
       const red = (yellow * P99_MS.red) / P99_MS.yellow;
@@ -83,29 +137,70 @@ const LINE_RULES: readonly Rule[] = [
   },
 ];
 
+/** What the rules look at: one service at one moment. */
+export interface StationFacts {
+  service: ServiceName;
+  up: boolean;
+  /** Ready processes. */
+  replicas: number;
+  /** Long enough here to have heard from everyone who lives. */
+  settled: boolean;
+  /** Processes that beat and are not ready. */
+  unready: number;
+  call?: AndonCall;
+}
+
+export const STATION_RULES: readonly Rule<StationFacts>[] = [
+  {
+    rule: 'missing',
+    yellow: 'nobody is ready, and it is jidoka: the last known circuits count, nothing else stops',
+    red: 'no process of the service is ready',
+    first: 'Read the log of its last process; start it again (`make up`). What was accepted is kept on disk.',
+    judge: ({ service, up, settled }) =>
+      up || !settled
+        ? undefined
+        : { colour: service === 'jidoka' ? 'YELLOW' : 'RED', reason: 'nobody is ready' },
+  },
+  {
+    rule: 'not_heard',
+    yellow: 'andon has just started and has not heard from the service',
+    first: 'Wait a few seconds.',
+    judge: ({ up, settled }) =>
+      up || settled ? undefined : { colour: 'YELLOW', reason: 'not heard from yet' },
+  },
+  {
+    rule: 'not_ready',
+    yellow: 'a process beats but is not ready',
+    first: 'Ask its /health/ready, which says why.',
+    judge: ({ up, unready }) =>
+      up && unready > 0 ? { colour: 'YELLOW', reason: `${unready} not ready` } : undefined,
+  },
+  {
+    rule: 'cord',
+    yellow: 'somebody has acknowledged the abnormality',
+    first: 'See who, and whether they need help.',
+    judge: ({ call }) => called(false, call),
+  },
+];
+
 /** The worst that any rule finds. */
-export function judgeLine(facts: LineFacts): Verdict {
-  let verdict: Verdict = { colour: 'GREEN', rule: 'within_limits', reason: 'all within limits' };
-  for (const { rule, judge } of LINE_RULES) {
+export function judge<F>(rules: readonly Rule<F>[], facts: F, fine: string): Verdict {
+  let verdict: Verdict = { colour: 'GREEN', rule: 'within_limits', reason: fine };
+  for (const { rule, judge } of rules) {
     const finding = judge(facts);
     if (finding && rank(finding.colour) > rank(verdict.colour)) verdict = { rule, ...finding };
   }
   return verdict;
 }
 
-export interface StationFacts {
-  service: ServiceName;
-  up: boolean;
-  replicas: number;
-  /** Long enough here to have heard from everyone who lives. */
-  settled: boolean;
+function called(stopped: boolean, call: AndonCall | undefined): Finding | undefined {
+  if (!call) return undefined;
+  const who = call.owner ? `${call.by}; ${call.owner} looks after it` : call.by;
+  return caused(call.trace_id, { colour: stopped ? 'RED' : 'YELLOW', reason: `${call.reason} (${who})` });
 }
 
-export function judgeStation({ service, up, replicas, settled }: StationFacts): Verdict {
-  if (up) return { colour: 'GREEN', rule: 'within_limits', reason: `${replicas} ready` };
-  if (!settled) return { colour: 'YELLOW', rule: 'not_heard', reason: 'not heard from yet' };
-  // Without jidoka the gateway goes on with the last known circuits: nothing stops, nothing is looked after.
-  return { colour: service === 'jidoka' ? 'YELLOW' : 'RED', rule: 'missing', reason: 'nobody is ready' };
+function because(reason: string | undefined): string {
+  return reason ?? 'no reason given';
 }
 
 function caused(trace_id: string | undefined, finding: Finding): Finding {

@@ -1,4 +1,4 @@
-import { type Bus, connectBus, managerOf, openBucket } from '@tps/bus';
+import { type Bus, managerOf, openBucket } from '@tps/bus';
 import {
   type AndonBoard,
   type AndonEvent,
@@ -9,40 +9,20 @@ import {
   SERVICES,
   WIRE_VERSION,
 } from '@tps/contracts';
-import { type ServiceHandle, startService } from '@tps/service';
-import { NatsServer, sampleOutcome, waitFor } from '@tps/testkit';
-import { andon } from './service';
+import { sampleOutcome, waitFor } from '@tps/testkit';
+import { Rig } from './rig.fixture';
 
 // Colours are judged once a second, and stations only when there was time to hear from them.
 jest.setTimeout(30_000);
 
-let nats: NatsServer;
+let rig: Rig;
 let bus: Bus;
-const running = new Set<ServiceHandle>();
-
-async function start(instance: string): Promise<ServiceHandle> {
-  const service = await startService(
-    andon,
-    { NATS_URL: nats.url, METRICS_PORT: 'disabled', LOG_LEVEL: 'error', INSTANCE_ID: instance },
-    (error) => console.error(error),
-  );
-  running.add(service);
-  return service;
-}
-async function stop(service: ServiceHandle): Promise<void> {
-  running.delete(service);
-  await service.stop();
-}
 
 const publish = (outcomes: Partial<Outcome>[]): Promise<unknown> =>
   bus.publisher.publish(bus.names.subjects.outcomeBatch, JSON.stringify(outcomes.map(sampleOutcome)));
 
-async function ask<T>(subject: string, request?: object): Promise<T> {
-  const reply = await bus.nc.request(subject, request ? JSON.stringify(request) : '', { timeout: 10_000 });
-  return reply.json<T>();
-}
-const board = (): Promise<AndonBoard> => ask(bus.names.subjects.board('andon'));
-const lookup = (request: LookupRequest): Promise<LookupReply> => ask(bus.names.subjects.lookup, request);
+const board = (): Promise<AndonBoard> => rig.board();
+const lookup = (request: LookupRequest): Promise<LookupReply> => rig.ask(bus.names.subjects.lookup, request);
 const statuses = ({ records }: LookupReply): unknown =>
   records.map(({ id, outcomes }) => [id, ...outcomes.map(({ status }) => status)]);
 
@@ -59,15 +39,11 @@ async function events(line: string): Promise<AndonEvent[]> {
 }
 
 beforeAll(async () => {
-  nats = await NatsServer.start();
-  bus = await connectBus({ url: nats.url, name: 'test' });
-  await start('one');
+  rig = await Rig.start();
+  bus = rig.bus;
+  await rig.andon('one');
 });
-afterAll(async () => {
-  await Promise.all([...running].map((service) => service.stop()));
-  await bus.close();
-  await nats.stop();
-});
+afterAll(() => rig.close());
 
 test('a lookup finds what was just recorded, oldest first', async () => {
   const attempt = sampleOutcome({ signal_id: 'a', status: 'retrying' });
@@ -104,7 +80,7 @@ test('what cannot be read is skipped, and a wrong request is refused', async () 
 });
 
 test('a line turns red, two replicas record it once, and a restart changes nothing', async () => {
-  const second = await start('two');
+  const second = await rig.andon('two');
   await publish(
     Array.from({ length: 25 }, () => ({ signal_type: 'bad', status: 'failed' as const, trace_id: 'cause' })),
   );
@@ -136,9 +112,9 @@ test('a line turns red, two replicas record it once, and a restart changes nothi
   });
   expect(more).toEqual([]);
 
-  await stop(second);
-  for (const service of [...running]) await stop(service);
-  await start('three');
+  await rig.stop(second);
+  await rig.stopAll();
+  await rig.andon('three');
   const again = await waitFor('the board', async () => {
     const now = await board();
     return now.lines.bad?.processed_5m === 25 ? now : undefined;
@@ -165,8 +141,14 @@ test('a missing station is red and comes back; an open circuit is red until it c
   await waitFor('a red line', async () => (await board()).lines.held?.colour === 'RED');
   expect((await board()).lines.held).toMatchObject({ rule: 'circuit', circuit: 'Open' });
   await waitFor('a red station', async () => (await board()).stations.kanban.colour === 'RED');
-  await waitFor('a green station', async () => (await board()).stations.andon.colour === 'GREEN');
-  expect((await board()).stations.andon).toEqual({ colour: 'GREEN', up: true, replicas: 1 });
+  await waitFor('a ready station', async () => {
+    const { up, colour } = (await board()).stations.andon;
+    return up && colour === 'GREEN';
+  });
+  expect((await board()).stations.andon).toMatchObject({
+    ...{ colour: 'GREEN', up: true, replicas: 1 },
+    instances: [{ instance: 'three', ready: true }],
+  });
 
   await bucket.put('held', JSON.stringify({ ...record, state: 'closed' }));
   await waitFor('a green line', async () => (await board()).lines.held?.colour === 'GREEN');

@@ -1,7 +1,19 @@
 import { KvView } from '@tps/bus';
-import type { CircuitRecord, LookupReply, LookupRequest, TypeRecord } from '@tps/contracts';
+import {
+  type AcknowledgeRequest,
+  type CallReply,
+  type HistoryReply,
+  type HistoryRequest,
+  type KanbanBoard,
+  type LookupReply,
+  type LookupRequest,
+  type PullRequest,
+  type ResumeRequest,
+  type TypeRecord,
+} from '@tps/contracts';
 import {
   FleetView,
+  LineView,
   OutcomesLog,
   type RunningService,
   type ServiceContext,
@@ -9,14 +21,17 @@ import {
 } from '@tps/service';
 import { AndonLog } from './andon-log';
 import { Board } from './board';
+import { Calls } from './calls';
 import { type AndonConfig, andonVariables } from './config';
+import { History } from './history';
 import { Lookups } from './lookups';
 import { RecordReader } from './record-reader';
 
 const EVALUATE_MS = 1_000;
 const CATCH_UP_MS = 500;
+const KANBAN_LIMIT_MS = 300;
 
-/** Make it visible: the colour of every line and station, and the record of every signal. */
+/** Make it visible, call for help: colours, calls, stops by people, history, and the record of every signal. */
 export const andon: ServiceDefinition<typeof andonVariables> = {
   name: 'andon',
   variables: andonVariables,
@@ -25,15 +40,18 @@ export const andon: ServiceDefinition<typeof andonVariables> = {
 
 async function start(context: ServiceContext<AndonConfig>): Promise<RunningService> {
   const { bus, config, log } = context;
-  const kv = {
-    replicas: config.TPS_NATS_REPLICAS,
-    onError: (error: unknown) => log.warn('following a bucket', { error }),
-  };
+  const onError = (error: unknown): void => void log.warn('andon', { error });
+  const kv = { replicas: config.TPS_NATS_REPLICAS, onError };
   const fleet = new FleetView(bus);
-  const circuits = await KvView.open<CircuitRecord>(bus, bus.names.buckets.circuits, kv);
+  let onLine: (line: string) => void = () => undefined;
+  const lines = await LineView.open(bus, { ...kv, onChange: (line) => onLine(line) });
   const types = await KvView.open<TypeRecord>(bus, bus.names.buckets.types, kv);
-  const changes = await AndonLog.open(context);
-  const board = new Board({ fleet, circuits, types, changes }, Date.now());
+  const history = new History(bus, config.TPS_ANDON_HISTORY);
+  const changes = await AndonLog.open(context, history);
+  const lightOf = (line: string): ReturnType<Board['lightOf']> => board.lightOf(line, Date.now());
+  const respondMs = config.TPS_ANDON_RESPOND_MS;
+  const calls = new Calls({ bus, log, lines, changes, lightOf, respondMs });
+  const board = new Board({ fleet, lines, types, changes, calls, history }, Date.now());
   const lookups = new Lookups(new RecordReader(bus));
   const outcomes = await OutcomesLog.open(context, {
     spanAttributes: () => ({}),
@@ -46,11 +64,12 @@ async function start(context: ServiceContext<AndonConfig>): Promise<RunningServi
     ...outcomes.problems(),
     ...(changes.rebuilt ? [] : ['reading the log of colours']),
   ];
+  const ready = (): boolean => problems().length === 0;
+  onLine = (line) => void (ready() && lineChanged(line, { board, calls }).catch(onError));
   const evaluator = setInterval(() => {
-    if (problems().length > 0) return;
-    board.evaluate(Date.now());
-    void board.record(Date.now());
+    if (ready()) void evaluateAll({ board, calls }).catch(onError);
   }, EVALUATE_MS);
+  serve(context, { calls, changes, history });
   context.endpoint<LookupRequest, LookupReply>('lookup', bus.names.subjects.lookup, (request) =>
     lookups.answer(request, outcomes),
   );
@@ -58,16 +77,65 @@ async function start(context: ServiceContext<AndonConfig>): Promise<RunningServi
     problems,
     vitals: () => ({ colour: board.colour() }),
     board: async () => {
-      await outcomes.caughtUp(CATCH_UP_MS);
-      return board.status(Date.now());
+      const [kanban] = await Promise.all([
+        askKanban(context),
+        outcomes.caughtUp(CATCH_UP_MS),
+        changes.caughtUp(CATCH_UP_MS),
+      ]);
+      return board.status(Date.now(), kanban);
     },
     stop: async () => {
       clearInterval(evaluator);
       lookups.close();
-      fleet.close();
-      circuits.close();
-      types.close();
+      for (const view of [fleet, lines, types]) view.close();
       await Promise.all([outcomes.stop(), changes.stop()]);
     },
   };
+}
+
+interface Judges {
+  board: Board;
+  calls: Calls;
+}
+
+async function evaluateAll({ board, calls }: Judges): Promise<void> {
+  board.evaluate(Date.now());
+  await calls.sweep();
+  await board.record(Date.now());
+}
+
+/** A line that stops is red at once, and not at the next evaluation. */
+async function lineChanged(line: string, { board, calls }: Judges): Promise<void> {
+  // Stations have no circuit, and their lights do not depend on it.
+  if (line.includes('/')) return;
+  board.evaluateLine(line, Date.now());
+  await calls.look(line);
+  await board.record(Date.now());
+}
+
+function serve(
+  context: ServiceContext<AndonConfig>,
+  { calls, changes, history }: { calls: Calls; changes: AndonLog; history: History },
+): void {
+  const { subjects } = context.bus.names;
+  context.endpoint<PullRequest, CallReply>('pull', subjects.pull, (request) => calls.pull(request));
+  context.endpoint<AcknowledgeRequest, CallReply>('acknowledge', subjects.acknowledge, (request) =>
+    calls.acknowledge(request),
+  );
+  context.endpoint<ResumeRequest, CallReply>('resume', subjects.resume, (request) => calls.resume(request));
+  context.endpoint<HistoryRequest, HistoryReply>('history', subjects.history, async (request) => {
+    await changes.caughtUp(CATCH_UP_MS);
+    return history.page(request ?? {});
+  });
+}
+
+/** What waits on each line, or null: the board is shown without it, too. */
+async function askKanban({ bus }: ServiceContext): Promise<KanbanBoard | null> {
+  try {
+    const reply = await bus.nc.request(bus.names.subjects.board('kanban'), '', { timeout: KANBAN_LIMIT_MS });
+    const board = reply.json<KanbanBoard | { error: string }>();
+    return 'lanes' in board ? board : null;
+  } catch {
+    return null;
+  }
 }

@@ -4,6 +4,7 @@ import helmet from 'helmet';
 import type { Registry } from 'prom-client';
 import { type Logger, readinessAnswer } from '@tps/service';
 import type { Access } from './access';
+import type { AndonCalls } from './andon/calls';
 import type { OpenApiDocument } from './api/openapi';
 import { type Input, inputReader } from './api/input';
 import { type OperationId, operations } from './api/operations';
@@ -24,6 +25,7 @@ export interface AppParts {
   signals: SignalViews;
   health: Health;
   boards: Boards;
+  andon: AndonCalls;
   document: OpenApiDocument;
   info: () => InfoReport;
   /** Why this gateway should get no requests. */
@@ -61,7 +63,7 @@ export function createApp(parts: AppParts): Express {
 }
 
 function handlersOf(parts: AppParts, page: Page): Handlers {
-  const { signals, health, boards } = parts;
+  const { signals, health, boards, andon } = parts;
   const board =
     (service: 'jidoka' | 'kanban' | 'andon' | 'kaizen' | 'heijunka') =>
     async (_req: Request, res: Response) =>
@@ -92,6 +94,12 @@ function handlersOf(parts: AppParts, page: Page): Handlers {
     jidoka: board('jidoka'),
     kanban: board('kanban'),
     andon: board('andon'),
+    pullCord: async (_req, res, { body }) => sendJson(res, 201, await andon.pull(body)),
+    acknowledgeCall: async (req, res, { body }) =>
+      sendJson(res, 200, await andon.acknowledge({ id: idOf(req), ...body })),
+    resumeLine: async (req, res, { body }) =>
+      sendJson(res, 200, await andon.resume({ id: idOf(req), ...body })),
+    andonHistory: async (_req, res, { query }) => sendJson(res, 200, await andon.history(query)),
     kaizen: board('kaizen'),
     heijunka: board('heijunka'),
     openapi: (_req, res) => sendJson(res, 200, parts.document),

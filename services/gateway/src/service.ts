@@ -1,14 +1,13 @@
-import { type Bus, KvView } from '@tps/bus';
-import type { CircuitRecord } from '@tps/contracts';
 import {
   type ConfigOf,
   FleetView,
-  type Logger,
+  LineView,
   type RunningService,
   type ServiceContext,
   type ServiceDefinition,
 } from '@tps/service';
 import { Access } from './access';
+import { AndonCalls } from './andon/calls';
 import { openApiDocument } from './api/openapi';
 import type { InfoReport } from './api/schemas';
 import { createApp } from './app';
@@ -40,14 +39,17 @@ export const gateway: ServiceDefinition<typeof gatewayVariables> = {
 async function start(context: Context): Promise<RunningService> {
   const { bus, config, log, registry } = context;
   checkConfig(config);
-  const circuits = await followCircuits(bus, config.TPS_NATS_REPLICAS, log);
+  const lines = await LineView.open(bus, {
+    replicas: config.TPS_NATS_REPLICAS,
+    onError: (error) => log.error('following the lines failed', { error }),
+  });
   const types = await SignalTypes.open(bus, config.TPS_NATS_REPLICAS, log);
   const records = new Records(bus);
   const waiters = new Waiters(bus, records, log);
-  const intake = new Intake(bus, circuits, log);
+  const intake = new Intake(bus, lines, log);
   const fleet = new FleetView(bus);
   const boards = new Boards(bus);
-  const health = new Health({ bus, fleet, boards, types, circuits });
+  const health = new Health({ bus, fleet, boards, types, lines });
   const durations = new RequestDurations(registry);
   registerFleetGauges(registry, health, boards);
 
@@ -61,8 +63,9 @@ async function start(context: Context): Promise<RunningService> {
     durations,
     health,
     boards,
+    andon: new AndonCalls(bus, types),
     problems,
-    signals: new SignalViews(records, waiters, circuits),
+    signals: new SignalViews(records, waiters, lines),
     document: openApiDocument(context.version, config.AUTH_ENABLED),
     info: () => infoOf(context, types),
   });
@@ -72,7 +75,7 @@ async function start(context: Context): Promise<RunningService> {
     tracer: context.tracer,
     log,
     types,
-    circuits,
+    lines,
     submissions,
     durations,
     replyTo,
@@ -87,14 +90,9 @@ async function start(context: Context): Promise<RunningService> {
       await shut(server, STOP_LIMIT_MS, () => waiters.close());
       waiters.close();
       intake.close();
-      for (const part of [types, circuits, fleet]) part.close();
+      for (const part of [types, lines, fleet]) part.close();
     },
   };
-}
-
-function followCircuits(bus: Bus, replicas: number, log: Logger): Promise<KvView<CircuitRecord>> {
-  const onError = (error: unknown): void => void log.error('following the circuits failed', { error });
-  return KvView.open<CircuitRecord>(bus, bus.names.buckets.circuits, { replicas, onError });
 }
 
 function infoOf({ config, version, instance, startedAt }: Context, types: SignalTypes): InfoReport {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { type CircuitRecord, circuitState, type Outcome, WIRE_VERSION } from '@tps/contracts';
 
 export interface CircuitSettings {
@@ -65,9 +66,24 @@ export function afterOutcome(
   // Stragglers of the time before the stop decide nothing: only the trial does.
   if (outcome.epoch === undefined || outcome.epoch !== record.epoch) return null;
   if (verdict === 'neutral') return { ...withoutTrial(record), log_seq: seq };
-  if (verdict === 'good') return closed(record, step);
+  if (verdict === 'good') {
+    return {
+      ...closed(record, { reason: 'the trial succeeded', seq, at: step.at }),
+      trace_id: outcome.trace_id,
+    };
+  }
   const pauseMs = Math.min(record.pause_ms * 2, settings.pauseMs * MAX_PAUSES);
   return opened(record, step, { reason: `the trial failed: ${outcome.message}`, pauseMs });
+}
+
+/** The circuit after a person started the line again, or null when it runs. */
+export function resumedCircuit(
+  record: CircuitRecord,
+  { reason, position, now }: { reason: string; position: number; now: Date },
+): CircuitRecord | null {
+  if (record.state === 'closed') return null;
+  const seq = Math.max(record.log_seq, position);
+  return closed(record, { reason, seq, at: now });
 }
 
 /** Lets one worker run one signal, or null when another trial is under way or the line is not half-open. */
@@ -112,21 +128,25 @@ function opened(
     until: new Date(at.getTime() + pauseMs).toISOString(),
     pause_ms: pauseMs,
     trace_id: outcome.trace_id,
+    ...(outcome.fingerprint ? { fingerprint: outcome.fingerprint } : {}),
+    andon_id: record.andon_id ?? randomUUID(),
     log_seq: seq,
     stops: stops.slice(-MAX_STOPS),
   };
 }
 
-function closed(record: CircuitRecord, { outcome, seq, at }: Step): CircuitRecord {
-  const { until, ...rest } = withoutTrial(record);
+function closed(
+  record: CircuitRecord,
+  { reason, seq, at }: { reason: string; seq: number; at: Date },
+): CircuitRecord {
+  const { until, latch, andon_id, ...rest } = withoutTrial(record);
   return {
     ...rest,
     state: 'closed',
     epoch: record.epoch + 1,
-    reason: 'the trial succeeded',
+    reason,
     since: at.toISOString(),
     pause_ms: 0,
-    trace_id: outcome.trace_id,
     log_seq: seq,
     stops: record.stops.map(([from, to]) => [from, to ?? at.toISOString()]),
   };

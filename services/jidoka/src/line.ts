@@ -1,25 +1,27 @@
-import { type KvValue, type KvView } from '@tps/bus';
+import type { KvView } from '@tps/bus';
 import {
+  type AdmitRequest,
   type AdmitVerdict,
   type CircuitRecord,
-  circuitState,
+  type ResumeCircuitReply,
+  type ResumeCircuitRequest,
   type TrialGrant,
   type TrialRequest,
   type TypeRecord,
 } from '@tps/contracts';
-import type { LoggedOutcome } from '@tps/service';
+import type { LineView, LoggedOutcome } from '@tps/service';
 import {
   admitForTrial,
   afterOutcome,
   type CircuitSettings,
   closedCircuit,
   grantTrial,
+  resumedCircuit,
   verdictOf,
 } from './circuit';
 
-const MAX_CONFLICTS = 10;
-const SOON_MS = 1_000;
 const DEFAULT_TIMEOUT_MS = 30_000;
+const FINE: AdmitVerdict = { ok: true };
 
 /**
  * All circuits. What they are is in the bucket, written by compare-and-set, so that replicas of jidoka decide alike
@@ -27,41 +29,43 @@ const DEFAULT_TIMEOUT_MS = 30_000;
  */
 export class Lines {
   private readonly failures = new Map<string, number>();
-  /** Changes of one circuit happen one after the other. */
-  private readonly changing = new Map<string, Promise<unknown>>();
 
   constructor(
-    private readonly circuits: KvView<CircuitRecord>,
+    private readonly view: LineView,
     private readonly types: KvView<TypeRecord>,
     private readonly settings: CircuitSettings,
     private readonly onChange: (record: CircuitRecord) => void,
   ) {}
 
-  /** Whether a signal of this type may enter. On a running line this is a look into a map. */
-  async admit(type: string, id: string): Promise<AdmitVerdict> {
-    const record = this.circuits.get(type);
-    const state = circuitState(record, Date.now());
-    if (!record || state === 'Closed') return { ok: true };
-    if (state === 'HalfOpen') {
-      const admitted = await this.change(type, (current) => admitForTrial(current, id, new Date()));
-      if (admitted) return { ok: true };
-    }
-    const left = record.until ? Date.parse(record.until) - Date.now() : 0;
-    return {
-      ok: false,
-      code: 'CIRCUIT_OPEN',
-      reason: record.reason,
-      retry_after_ms: Math.max(left, SOON_MS),
-    };
+  /** Whether a signal may enter: at once, unless one is to be let in to be tried. */
+  admit(request: AdmitRequest): AdmitVerdict | Promise<AdmitVerdict> {
+    const now = Date.now();
+    const refusal = this.view.refusal(request, now);
+    if (!refusal) return FINE;
+    const { signal_type, id } = request;
+    if (this.view.state(signal_type, now) !== 'HalfOpen') return refusal;
+    return this.change(signal_type, (current) => admitForTrial(current, id, new Date())).then((admitted) =>
+      admitted ? FINE : refusal,
+    );
   }
 
   async trial({ signal_type, worker_id }: TrialRequest): Promise<TrialGrant> {
+    if (this.view.state(signal_type) !== 'HalfOpen') return { granted: false };
     const timeoutMs = this.types.get(signal_type)?.timeout_ms ?? DEFAULT_TIMEOUT_MS;
     const granted = await this.change(signal_type, (record) =>
       grantTrial(record, { workerId: worker_id, timeoutMs, now: new Date() }),
     );
     if (!granted?.trial) return { granted: false };
     return { granted: true, epoch: granted.epoch, deadline: granted.trial.deadline };
+  }
+
+  /** A person starts the line again; outcomes of the log up to `position` are its past. */
+  async resume({ signal_type, reason }: ResumeCircuitRequest, position: number): Promise<ResumeCircuitReply> {
+    const resumed = await this.change(signal_type, (record) =>
+      resumedCircuit(record, { reason, position, now: new Date() }),
+    );
+    const { state } = resumed ?? (await this.view.circuits.read(signal_type))?.value ?? { state: 'closed' };
+    return { resumed: state === 'closed' };
   }
 
   async onOutcome({ outcome, seq, timeMs, superseded }: LoggedOutcome): Promise<void> {
@@ -82,34 +86,19 @@ export class Lines {
   }
 
   /** Applies a change to the circuit as it is now, again whenever another replica was faster. */
-  private change(
+  private async change(
     type: string,
     apply: (record: CircuitRecord) => CircuitRecord | null,
   ): Promise<CircuitRecord | null> {
-    const before = this.changing.get(type) ?? Promise.resolve();
-    const done = before.catch(() => undefined).then(() => this.changeNow(type, apply));
-    this.changing.set(type, done);
-    return done;
-  }
-
-  private async changeNow(
-    type: string,
-    apply: (record: CircuitRecord) => CircuitRecord | null,
-  ): Promise<CircuitRecord | null> {
-    for (let conflict = 0; conflict < MAX_CONFLICTS; conflict += 1) {
-      const entry = conflict === 0 ? this.circuits.entry(type) : await this.circuits.read(type);
-      const { value, revision }: KvValue<CircuitRecord> = entry ?? {
-        value: closedCircuit(type, new Date()),
-        revision: 0,
-      };
-      const next = apply(value);
-      if (!next) return null;
-      if ((await this.circuits.swap(type, next, revision)) === null) continue;
-      // A line that changed starts counting anew.
-      if (next.state !== value.state) this.failures.set(type, 0);
-      this.onChange(next);
-      return next;
-    }
-    return null;
+    let was: CircuitRecord['state'] = 'closed';
+    const next = await this.view.circuits.update(type, (record) => {
+      was = record?.state ?? 'closed';
+      return apply(record ?? closedCircuit(type, new Date()));
+    });
+    if (!next) return null;
+    // A line that changed starts counting anew.
+    if (next.state !== was) this.failures.set(type, 0);
+    this.onChange(next);
+    return next;
   }
 }

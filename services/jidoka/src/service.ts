@@ -4,16 +4,18 @@ import {
   type AdmitRequest,
   type AdmitVerdict,
   ALL_FINE,
-  type CircuitRecord,
-  circuitState,
   type JidokaBoard,
+  type ResumeCircuitReply,
+  type ResumeCircuitRequest,
   SPANS,
+  stoppedSince,
   type TrialGrant,
   type TrialRequest,
   type TypeRecord,
   WIRE_VERSION,
 } from '@tps/contracts';
 import {
+  LineView,
   OutcomesLog,
   type RunningService,
   type ServiceContext,
@@ -26,6 +28,7 @@ import { Lines } from './line';
 
 /** Failures in a row are counted over at most this much of the log. */
 const REBUILD_MS = 600_000;
+const CATCH_UP_MS = 500;
 
 /** Stop at the defect: one circuit per signal type; decides whether a type's line runs. */
 export const jidoka: ServiceDefinition<typeof variables> = { name: 'jidoka', variables, start };
@@ -35,10 +38,10 @@ async function start(context: ServiceContext<JidokaConfig>): Promise<RunningServ
   const { buckets, subjects } = bus.names;
   const replicas = config.TPS_NATS_REPLICAS;
   const onError = (error: unknown): void => void log.error('bucket', { error });
-  const circuits = await KvView.open<CircuitRecord>(bus, buckets.circuits, { replicas, onError });
+  const view = await LineView.open(bus, { replicas, onError });
   const types = await KvView.open<TypeRecord>(bus, buckets.types, { replicas, onError });
   const settings = { threshold: config.TPS_CB_THRESHOLD, pauseMs: config.TPS_CB_TIMEOUT * 1000 };
-  const lines = new Lines(circuits, types, settings, ({ signal_type, state, reason, epoch, trace_id }) =>
+  const lines = new Lines(view, types, settings, ({ signal_type, state, reason, epoch, trace_id }) =>
     log.info('circuit', { signal_type, state, reason, epoch, trace_id }),
   );
   const outcomes = await OutcomesLog.open(context, {
@@ -59,7 +62,7 @@ async function start(context: ServiceContext<JidokaConfig>): Promise<RunningServ
             traceparent: parents[i] ?? '',
             tracestate: states[i] ?? '',
           });
-          const verdict = await lines.admit(request.signal_type, request.id);
+          const verdict = await lines.admit(request);
           if (!verdict.ok) span.setStatus({ code: SpanStatusCode.ERROR, message: verdict.reason });
           span.end();
           return verdict;
@@ -69,12 +72,22 @@ async function start(context: ServiceContext<JidokaConfig>): Promise<RunningServ
     },
   );
   context.endpoint<TrialRequest, TrialGrant>('trial', subjects.trial, (request) => lines.trial(request));
+  context.endpoint<ResumeCircuitRequest, ResumeCircuitReply>(
+    'resume',
+    subjects.resumeCircuit,
+    async (request) => {
+      // What is in the log by now is the past that the person has looked at.
+      await outcomes.caughtUp(CATCH_UP_MS);
+      return lines.resume(request, outcomes.position);
+    },
+  );
   return {
     problems: () => outcomes.problems(),
-    board: () => board(circuits),
+    board: () => board(view),
     stop: async () => {
       await outcomes.stop();
-      for (const view of [circuits, types]) view.close();
+      view.close();
+      types.close();
     },
   };
 }
@@ -84,12 +97,25 @@ function startSpan({ tracer }: ServiceContext, request: AdmitRequest, parent: Tr
   return tracer.start(SPANS.jidoka, { kind: SpanKind.SERVER, attributes }, parent);
 }
 
-function board(circuits: KvView<CircuitRecord>): JidokaBoard {
+function board(view: LineView): JidokaBoard {
   const now = Date.now();
-  const rows = circuits.values().map((record) => {
-    const { signal_type, reason, since, epoch, until, trace_id } = record;
-    const row = { state: circuitState(record, now), reason, since, epoch };
-    return [signal_type, { ...row, ...(until ? { until } : {}), ...(trace_id ? { trace_id } : {}) }] as const;
+  const rows = view.known().map((type) => {
+    const circuit = view.circuit(type);
+    const call = view.stop(type)?.call;
+    const stopped = view.stopped(type, now);
+    const andon_id = call?.id ?? circuit?.andon_id;
+    const row = {
+      state: view.state(type, now),
+      reason: (stopped ? call?.reason : circuit?.reason) ?? 'never stopped',
+      since: (stopped ? stoppedSince(view.stop(type), now) : circuit?.since) ?? new Date(now).toISOString(),
+      epoch: circuit?.epoch ?? 0,
+      latched: circuit?.latch !== undefined,
+      stopped,
+      ...(circuit?.until ? { until: circuit.until } : {}),
+      ...(circuit?.trace_id ? { trace_id: circuit.trace_id } : {}),
+      ...(andon_id ? { andon_id } : {}),
+    };
+    return [type, row] as const;
   });
   return { v: WIRE_VERSION, circuits: Object.fromEntries(rows) };
 }

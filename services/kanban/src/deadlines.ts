@@ -1,5 +1,5 @@
 import { type Bus, managerOf } from '@tps/bus';
-import { type CircuitRecord, heldMs, type Signal } from '@tps/contracts';
+import type { Signal } from '@tps/contracts';
 
 interface Deadline {
   seq: number;
@@ -18,7 +18,8 @@ export class Deadlines {
 
   constructor(
     private readonly bus: Bus,
-    private readonly circuitOf: (type: string) => CircuitRecord | undefined,
+    /** How long a signal of this type, accepted at this moment, has been held since. */
+    private readonly heldMs: (type: string, acceptedMs: number, nowMs: number) => number,
   ) {}
 
   add(signal: Signal, seq: number, acceptedMs: number): void {
@@ -59,7 +60,7 @@ export class Deadlines {
   overdue(nowMs: number): number[] {
     const due = this.list.filter(({ type, acceptedMs, deadlineMs }) => {
       if (deadlineMs > nowMs) return false;
-      return deadlineMs + heldMs(this.circuitOf(type), acceptedMs, nowMs) <= nowMs;
+      return deadlineMs + this.heldMs(type, acceptedMs, nowMs) <= nowMs;
     });
     return due.map(({ seq }) => seq);
   }

@@ -3,8 +3,6 @@ import {
   type ArrivalsMessage,
   type CancelReply,
   type CancelRequest,
-  type CircuitRecord,
-  circuitState,
   type FindReply,
   type FindRequest,
   type KanbanBoard,
@@ -13,7 +11,13 @@ import {
   type TypeRecord,
   WIRE_VERSION,
 } from '@tps/contracts';
-import { FleetView, type RunningService, type ServiceContext, type ServiceDefinition } from '@tps/service';
+import {
+  FleetView,
+  LineView,
+  type RunningService,
+  type ServiceContext,
+  type ServiceDefinition,
+} from '@tps/service';
 import { Gauge } from 'prom-client';
 import { hardLimit } from './admission';
 import { type KanbanConfig, variables } from './config';
@@ -43,12 +47,12 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
     onError,
     onChange: (type) => void ensureLanes(bus, type).catch(onError),
   });
-  const circuits = await KvView.open<CircuitRecord>(bus, buckets.circuits, { replicas, onError });
+  const lines = await LineView.open(bus, { replicas, onError });
 
   const queue = new Queue(bus);
   const fleet = new FleetView(bus);
   const withdrawal = new Withdrawal(context, fleet);
-  const deadlines = new Deadlines(bus, (type) => circuits.get(type));
+  const deadlines = new Deadlines(bus, lines.heldMs.bind(lines));
   await Promise.all([queue.refresh(), deadlines.load()]);
   const rescue = new Rescue(context, queue);
   const enqueue = new Enqueue(
@@ -64,9 +68,7 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
   context.endpoint<CancelRequest, CancelReply>('cancel', subjects.cancel, ({ id, by }) =>
     withdrawal.cancel(id, by),
   );
-  const redrives = await serveDeadLetters(context, enqueue, (type) =>
-    circuitState(circuits.get(type), Date.now()),
-  );
+  const redrives = await serveDeadLetters(context, enqueue, (type) => lines.state(type));
   exposeMetrics(context, queue);
 
   const tick = async (): Promise<void> => {
@@ -86,7 +88,7 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
     stop: async () => {
       await stopTicking();
       await redrives.stop();
-      for (const view of [fleet, types, circuits]) view.close();
+      for (const view of [fleet, types, lines]) view.close();
     },
   };
 }

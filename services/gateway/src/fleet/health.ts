@@ -1,13 +1,12 @@
-import type { Bus, KvView } from '@tps/bus';
+import type { Bus } from '@tps/bus';
 import {
-  type CircuitRecord,
-  circuitState,
   type CircuitState,
   type KanbanVitals,
+  stoppedSince,
   type WorkerVitals,
   worstState,
 } from '@tps/contracts';
-import type { FleetView, Station } from '@tps/service';
+import type { FleetView, LineView, Station } from '@tps/service';
 import type { HealthReport } from '../api/schemas';
 import type { SignalTypes } from '../signals/signal-types';
 import type { Boards } from './boards';
@@ -23,7 +22,7 @@ export interface HealthParts {
   fleet: FleetView;
   boards: Boards;
   types: SignalTypes;
-  circuits: KvView<CircuitRecord>;
+  lines: LineView;
 }
 
 /** The state of the fleet as a whole, by what is heard of it here. */
@@ -70,17 +69,12 @@ export class Health {
     ];
   }
 
-  circuits(): Record<string, { state: CircuitState; reason?: string; since?: string }> {
-    const { types, circuits } = this.parts;
+  /** Why each line stands still, and what a person acknowledges or resumes. */
+  circuits(): HealthReport['circuits'] {
+    const { types, lines } = this.parts;
     const now = Date.now();
-    const names = [...new Set([...types.known(), ...circuits.keys()])].sort();
-    return Object.fromEntries(
-      names.map((type) => {
-        const record = circuits.get(type);
-        const state = circuitState(record, now);
-        return [type, record ? { state, reason: record.reason, since: record.since } : { state }];
-      }),
-    );
+    const names = [...new Set([...types.known(), ...lines.known()])].sort();
+    return Object.fromEntries(names.map((type) => [type, circuitOf(lines, type, now)]));
   }
 
   async queueDepth(): Promise<number> {
@@ -105,6 +99,17 @@ export class Health {
     const stations = this.parts.fleet.stations();
     return { ...stations, gateway: { up: true, replicas: Math.max(1, stations.gateway.replicas) } };
   }
+}
+
+function circuitOf(lines: LineView, type: string, nowMs: number): HealthReport['circuits'][string] {
+  const state = lines.state(type, nowMs);
+  const stop = lines.stop(type);
+  const circuit = lines.circuit(type);
+  const andon_id = stop?.call?.id ?? (state === 'Closed' ? undefined : circuit?.andon_id);
+  const named = andon_id ? { andon_id } : {};
+  const since = stoppedSince(stop, nowMs);
+  if (since && stop?.call) return { state, reason: stop.call.reason, since, ...named };
+  return circuit ? { state, reason: circuit.reason, since: circuit.since, ...named } : { state, ...named };
 }
 
 function missing(stations: Record<string, Station>): string[] {

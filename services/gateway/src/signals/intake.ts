@@ -1,14 +1,12 @@
-import type { Bus, KvView } from '@tps/bus';
+import type { Bus } from '@tps/bus';
 import {
   type AdmitRequest,
   type AdmitVerdict,
-  type CircuitRecord,
-  circuitState,
   type EnqueueVerdict,
   MAX_BODY_BYTES,
   type Signal,
 } from '@tps/contracts';
-import type { Logger, TraceHeaders } from '@tps/service';
+import type { LineView, Logger, TraceHeaders } from '@tps/service';
 import { ApiError } from '../problem';
 import { Hop, HopError } from './hop';
 
@@ -27,7 +25,7 @@ export class Intake {
 
   constructor(
     bus: Bus,
-    private readonly circuits: KvView<CircuitRecord>,
+    private readonly lines: LineView,
     log: Logger,
   ) {
     const { admit, enqueue } = bus.names.subjects;
@@ -38,12 +36,13 @@ export class Intake {
   }
 
   /** @throws ApiError when the line of the signal's type is stopped */
-  async admit({ id, signal_type }: Signal, trace: TraceHeaders): Promise<void> {
+  async admit({ id, signal_type, reply_to }: Signal, trace: TraceHeaders): Promise<void> {
     const request: AdmitRequest = { id, signal_type };
+    if (!reply_to) request.async = true;
     const verdict = await this.jidoka
       .ask({ json: JSON.stringify(request), trace })
       .catch((error: unknown) => {
-        if (error instanceof HopError) return this.lastKnown(signal_type);
+        if (error instanceof HopError) return this.lastKnown(request);
         throw error;
       });
     if (!verdict.ok)
@@ -85,12 +84,8 @@ export class Intake {
   }
 
   /** While jidoka is away nobody grants trials, so half-open counts as stopped. */
-  private lastKnown(type: string): AdmitVerdict {
-    const record = this.circuits.get(type);
-    const now = Date.now();
-    if (!record || circuitState(record, now) === 'Closed') return { ok: true };
-    const wait = record.until ? Date.parse(record.until) - now : 0;
-    return { ok: false, code: 'CIRCUIT_OPEN', reason: record.reason, retry_after_ms: Math.max(wait, 1_000) };
+  private lastKnown(request: AdmitRequest): AdmitVerdict {
+    return this.lines.refusal(request, Date.now()) ?? { ok: true };
   }
 }
 

@@ -1,8 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
-import type { KvView } from '@tps/bus';
-import { type CircuitRecord, circuitState, type Signal, SPANS, WIRE_VERSION } from '@tps/contracts';
-import { callersTrace, type Logger, type SignalSpan, type SignalTracer } from '@tps/service';
+import { type Signal, SPANS, WIRE_VERSION } from '@tps/contracts';
+import { callersTrace, type LineView, type Logger, type SignalSpan, type SignalTracer } from '@tps/service';
 import type { Static } from '@sinclair/typebox';
 import { readJson } from '../api/body';
 import type { SignalAnswer } from '../api/schemas';
@@ -18,7 +17,7 @@ export interface PostSignalParts {
   tracer: SignalTracer;
   log: Logger;
   types: SignalTypes;
-  circuits: KvView<CircuitRecord>;
+  lines: LineView;
   submissions: Submissions;
   durations: RequestDurations;
   /** Where workers send outcomes for callers of this gateway. */
@@ -89,7 +88,7 @@ export class PostSignal {
   }
 
   private openBody({ signal, traceId }: Answer & { kind: 'open' }, waited: boolean): Body {
-    const held = circuitState(this.parts.circuits.get(signal.signal_type), Date.now()) !== 'Closed';
+    const held = this.parts.lines.state(signal.signal_type) !== 'Closed';
     const status = !waited ? 'queued' : held ? 'held' : 'processing';
     const message = {
       queued: 'Accepted',

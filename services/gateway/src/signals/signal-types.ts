@@ -42,6 +42,14 @@ export class SignalTypes {
     throw invalidSignal(faultsOf(check.errors, '/payload'));
   }
 
+  /**
+   * That any worker ever registered this type.
+   * @throws ApiError
+   */
+  assertKnown(type: string): void {
+    if (!this.records.get(type)) throw this.unknown(type);
+  }
+
   close(): void {
     this.records.close();
   }

@@ -1,5 +1,5 @@
-import type { KvView } from '@tps/bus';
-import { type CircuitRecord, circuitState, type Outcome } from '@tps/contracts';
+import type { Outcome } from '@tps/contracts';
+import type { LineView } from '@tps/service';
 import { validate as isUuid } from 'uuid';
 import { ApiError } from '../problem';
 import { finalOutcome, type Known, type Records } from './records';
@@ -19,7 +19,7 @@ export class SignalViews {
   constructor(
     private readonly records: Records,
     private readonly waiters: Waiters,
-    private readonly circuits: KvView<CircuitRecord>,
+    private readonly lines: LineView,
   ) {}
 
   /**
@@ -92,7 +92,7 @@ export class SignalViews {
 
   private openStatus(type: string, known: Known): 'queued' | 'held' | 'running' | 'retrying' {
     if (known.found?.running) return 'running';
-    if (circuitState(this.circuits.get(type), Date.now()) !== 'Closed') return 'held';
+    if (this.lines.state(type) !== 'Closed') return 'held';
     return latest(known).last?.status === 'retrying' ? 'retrying' : 'queued';
   }
 }

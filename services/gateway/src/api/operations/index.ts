@@ -1,4 +1,5 @@
 import type { Operation } from '../operation';
+import { andonOperations } from './andon';
 import { documentationOperations } from './documentation';
 import { fleetOperations } from './fleet';
 import { signalOperations } from './signals';
@@ -9,6 +10,7 @@ export const OPERATIONS = {
   ...signalOperations,
   ...fleetOperations,
   ...stationOperations,
+  ...andonOperations,
   ...documentationOperations,
 };
 

@@ -1,4 +1,5 @@
 /** The bodies of the API. The same schemas check what comes in and make up the OpenAPI document. */
+export * from './andon';
 export * from './fleet';
 export * from './problem';
 export * from './signals';

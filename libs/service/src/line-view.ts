@@ -1,0 +1,89 @@
+import { type Bus, KvView } from '@tps/bus';
+import {
+  type AdmitRequest,
+  type AdmitVerdict,
+  type CircuitRecord,
+  type CircuitState,
+  heldMs,
+  isStopped,
+  lineState,
+  type StopRecord,
+} from '@tps/contracts';
+
+export interface LineViewOptions {
+  replicas: number;
+  onError: (error: unknown) => void;
+  /** The circuit or the stop of this line was written. */
+  onChange?: (line: string) => void;
+}
+
+const SOON_MS = 1_000;
+/** Nobody knows when a person will start the line again. */
+const PERSON_MS = 10_000;
+
+/**
+ * Whether each line runs, by its two records: jidoka's circuit and the stop that people or an unanswered call made.
+ * Follows both buckets, so it is a look into two maps, and stays at the last known state while the broker is away.
+ */
+export class LineView {
+  private constructor(
+    readonly circuits: KvView<CircuitRecord>,
+    readonly stops: KvView<StopRecord>,
+  ) {}
+
+  static async open(bus: Bus, { replicas, onError, onChange }: LineViewOptions): Promise<LineView> {
+    const options = { replicas, onError, onChange: (key: string) => onChange?.(key) };
+    return new LineView(
+      await KvView.open<CircuitRecord>(bus, bus.names.buckets.circuits, options),
+      await KvView.open<StopRecord>(bus, bus.names.buckets.stops, options),
+    );
+  }
+
+  /** Signal types that ever had a circuit or a stop. */
+  known(): string[] {
+    const types = this.stops.keys().filter((key) => !key.includes('/'));
+    return [...new Set([...this.circuits.keys(), ...types])];
+  }
+
+  circuit(type: string): CircuitRecord | undefined {
+    return this.circuits.get(type);
+  }
+
+  stop(type: string): StopRecord | undefined {
+    return this.stops.get(type);
+  }
+
+  state(type: string, nowMs = Date.now()): CircuitState {
+    return lineState(this.circuits.get(type), this.stops.get(type), nowMs);
+  }
+
+  /** Whether a signal may enter as things are: null when it may. On a line that never stopped: a look into two maps. */
+  refusal({ signal_type, async }: AdmitRequest, nowMs: number): (AdmitVerdict & { ok: false }) | null {
+    const circuit = this.circuits.get(signal_type);
+    const call = this.stops.get(signal_type)?.call;
+    if (call && this.stopped(signal_type, nowMs)) {
+      if (call.intake === 'hold' && async) return null;
+      return { ok: false, code: 'LINE_STOPPED', reason: call.reason, retry_after_ms: PERSON_MS };
+    }
+    if (!circuit || circuit.state === 'closed') return null;
+    const { latch, reason, until } = circuit;
+    if (latch) return { ok: false, code: 'LINE_STOPPED', reason, retry_after_ms: PERSON_MS };
+    const left = until ? Date.parse(until) - nowMs : 0;
+    return { ok: false, code: 'CIRCUIT_OPEN', reason, retry_after_ms: Math.max(left, SOON_MS) };
+  }
+
+  /** A person stopped it, or a call that nobody answered. */
+  stopped(type: string, nowMs = Date.now()): boolean {
+    return isStopped(this.stops.get(type), nowMs);
+  }
+
+  /** How long a signal of this type that waits since `fromMs` has been held, in milliseconds. */
+  heldMs(type: string, fromMs: number, nowMs: number): number {
+    return heldMs(this.circuits.get(type), this.stops.get(type), fromMs, nowMs);
+  }
+
+  close(): void {
+    this.circuits.close();
+    this.stops.close();
+  }
+}

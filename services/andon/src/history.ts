@@ -1,0 +1,124 @@
+import { type Bus, managerOf } from '@tps/bus';
+import {
+  type AndonEvent,
+  type AndonEventKind,
+  type Colour,
+  type HistoryReply,
+  type HistoryRequest,
+} from '@tps/contracts';
+
+/** What the pages are chosen by; the events themselves stay in the stream. */
+interface Entry {
+  seq: number;
+  id: string;
+  atMs: number;
+  line: string;
+  colour: Colour;
+  event: AndonEventKind;
+  rule: string;
+}
+
+/** Of what lies further back than this many events, only the stream knows. */
+const MAX_ENTRIES = 200_000;
+const READS_AT_ONCE = 16;
+export const MAX_PAGE = 1_000;
+
+/** The request for a page is not one that andon understands. */
+export class HistoryRequestError extends Error {
+  override readonly name = 'HistoryRequestError';
+}
+
+/** Pages of the stream ANDON, newest first. */
+export class History {
+  private entries: Entry[] = [];
+  private resumed = 0;
+  private acknowledgeMs = 0;
+  private restoreMs = 0;
+
+  constructor(
+    private readonly bus: Bus,
+    private readonly pageSize: number,
+  ) {}
+
+  add({ id, at, line, colour, event, rule, acknowledge_ms, restore_ms }: AndonEvent, seq: number): void {
+    this.entries.push({ seq, id, atMs: Date.parse(at), line, colour, event, rule });
+    if (this.entries.length > MAX_ENTRIES) this.entries = this.entries.slice(-MAX_ENTRIES / 2);
+    if (event !== 'resumed') return;
+    this.resumed += 1;
+    this.acknowledgeMs += acknowledge_ms ?? 0;
+    this.restoreMs += restore_ms ?? 0;
+  }
+
+  /** How people answered, over all that the stream holds. */
+  answers(): { calls: number; mean_acknowledge_ms: number | null; mean_restore_ms: number | null } {
+    const mean = (sum: number): number | null => (this.resumed === 0 ? null : Math.round(sum / this.resumed));
+    const { acknowledgeMs, restoreMs } = this;
+    return {
+      calls: this.resumed,
+      mean_acknowledge_ms: mean(acknowledgeMs),
+      mean_restore_ms: mean(restoreMs),
+    };
+  }
+
+  async page(request: HistoryRequest): Promise<HistoryReply> {
+    const limit = Math.min(Math.max(1, request.limit ?? this.pageSize), MAX_PAGE);
+    const matches = filter(request);
+    const seqs: number[] = [];
+    // One more than asked for tells whether there is a next page.
+    for (let i = this.before(request.cursor) - 1; i >= 0 && seqs.length <= limit; i -= 1) {
+      const entry = this.entries[i]!;
+      if (matches(entry)) seqs.push(entry.seq);
+    }
+    const more = seqs.length > limit;
+    const page = seqs.slice(0, limit);
+    return { items: await this.read(page), next: more ? String(page.at(-1)) : null };
+  }
+
+  /** How many entries lie before the cursor. */
+  private before(cursor: string | undefined): number {
+    if (cursor === undefined) return this.entries.length;
+    const seq = Number(cursor);
+    if (!Number.isSafeInteger(seq) || seq < 1) {
+      throw new HistoryRequestError('cursor must be the `next` of the page before');
+    }
+    let low = 0;
+    let high = this.entries.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.entries[middle]!.seq < seq) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  private async read(seqs: number[]): Promise<AndonEvent[]> {
+    const jsm = await managerOf(this.bus);
+    const items: AndonEvent[] = [];
+    for (let from = 0; from < seqs.length; from += READS_AT_ONCE) {
+      const some = seqs.slice(from, from + READS_AT_ONCE);
+      const found = await Promise.all(
+        some.map((seq) => jsm.direct.getMessage(this.bus.names.streams.andon, { seq })),
+      );
+      for (const message of found) if (message) items.push(normalised(message.json<AndonEvent>()));
+    }
+    return items;
+  }
+}
+
+/** Before there were other events, all were changes of colour. */
+export function normalised(event: AndonEvent): AndonEvent {
+  return { ...event, event: event.event ?? 'changed' };
+}
+
+function filter({ line, colour, event, rule, id, since, until }: HistoryRequest): (entry: Entry) => boolean {
+  const fromMs = since === undefined ? -Infinity : Date.parse(since);
+  const toMs = until === undefined ? Infinity : Date.parse(until);
+  return (entry) =>
+    (line === undefined || entry.line === line) &&
+    (colour === undefined || entry.colour === colour) &&
+    (event === undefined || entry.event === event) &&
+    (rule === undefined || entry.rule === rule) &&
+    (id === undefined || entry.id === id) &&
+    entry.atMs >= fromMs &&
+    entry.atMs < toMs;
+}

@@ -1,0 +1,119 @@
+import { openBucket } from '@tps/bus';
+import type { CallReply, HistoryReply, Names, StopRecord } from '@tps/contracts';
+import { sampleCall, waitFor } from '@tps/testkit';
+import { type Rig, startRig } from '../testing/rig';
+
+const CORD = { signal_type: 'execute', mode: 'stop', reason: 'wrong results', by: 'alice' };
+
+describe('the andon over HTTP', () => {
+  let rig: Rig;
+  const asked: [subject: string, request: unknown][] = [];
+  let reply: CallReply | HistoryReply;
+
+  /** andon, as far as the gateway asks it for calls. */
+  const serve = ({ pull, acknowledge, resume, history }: Names['subjects']): void => {
+    for (const subject of [pull, acknowledge, resume, history]) {
+      rig.fleet.bus.nc.subscribe(subject, {
+        callback: (_, msg) => {
+          asked.push([subject, msg.json()]);
+          msg.respond(JSON.stringify(reply));
+        },
+      });
+    }
+  };
+  beforeAll(async () => {
+    rig = await startRig();
+    serve(rig.fleet.bus.names.subjects);
+  });
+  afterAll(() => rig.stop());
+  beforeEach(() => {
+    rig.fleet.reset();
+    asked.length = 0;
+    reply = { call: sampleCall() };
+  });
+
+  test('the cord is pulled, and its id comes back', async () => {
+    const { status, body } = await rig.http.post('/andon/cord').send(CORD);
+    expect({ status, body }).toMatchObject({ status: 201, body: { id: 'call-1', mode: 'call' } });
+    expect(asked[0]?.[1]).toEqual(expect.objectContaining(CORD));
+    const { by: _by, ...anonymous } = CORD;
+    await rig.http.post('/andon/cord').send(anonymous);
+    expect(asked[1]?.[1]).toMatchObject({ by: 'unknown' });
+  });
+
+  test.each([
+    ['nothing', {}, 'INVALID_REQUEST'],
+    ['another mode', { ...CORD, mode: 'halt' }, 'INVALID_REQUEST'],
+    ['an empty reason', { ...CORD, reason: ' ' }, 'INVALID_REQUEST'],
+    ['a field that is not known', { ...CORD, wait: 1 }, 'INVALID_REQUEST'],
+    ['no time to respond', { ...CORD, respond_within_ms: 0 }, 'INVALID_REQUEST'],
+    ['a type nobody knows', { ...CORD, signal_type: 'nope' }, 'UNKNOWN_SIGNAL_TYPE'],
+  ])('a pull with %s is refused and reaches nobody', async (_, sent, code) => {
+    const { status, body } = await rig.http.post('/andon/cord').send(sent);
+    expect({ status, body }).toMatchObject({ status: 400, body: { code } });
+    expect(asked).toEqual([]);
+  });
+
+  test('acknowledging and resuming pass on who and what, and say why they could not be done', async () => {
+    const act = { owner: 'bob', countermeasure: 'oiled it' };
+    expect((await rig.http.post('/andon/Call-1/ack').send({ owner: 'bob' })).status).toBe(200);
+    expect((await rig.http.post('/andon/call-1/resume').send(act)).status).toBe(200);
+    expect(asked.map(([, request]) => request)).toEqual([
+      { id: 'call-1', owner: 'bob' },
+      { id: 'call-1', ...act },
+    ]);
+    for (const [refused, status, code] of [
+      ['not_found', 404, 'NOT_FOUND'],
+      ['closed', 409, 'CALL_CLOSED'],
+      ['unavailable', 503, 'UNAVAILABLE'],
+    ] as const) {
+      reply = { refused, reason: 'because' };
+      const answer = await rig.http.post('/andon/call-1/resume').send(act);
+      expect(answer).toMatchObject({ status, body: { code, message: 'because' } });
+    }
+    const { status } = await rig.http.post('/andon/call-1/resume').send({ owner: 'bob' });
+    expect(status).toBe(400);
+  });
+
+  test('a page of the history by type or by station', async () => {
+    reply = { items: [], next: '7' };
+    const path = '/andon/history?type=execute&colour=RED&limit=5&cursor=12&since=2026-01-25T12:00:00Z';
+    const { status, body } = await rig.http.get(path);
+    expect({ status, body }).toMatchObject({ status: 200, body: { items: [], next: '7' } });
+    expect(asked[0]?.[1]).toEqual({
+      ...{ line: 'execute', colour: 'RED', limit: 5, cursor: '12', since: '2026-01-25T12:00:00Z' },
+    });
+    await rig.http.get('/andon/history?station=kanban');
+    expect(asked[1]?.[1]).toEqual({ line: 'station:kanban' });
+    for (const wrong of ['limit=0', 'cursor=x', 'colour=BLUE', 'since=yesterday', 'type=a&station=kanban']) {
+      expect((await rig.http.get(`/andon/history?${wrong}`)).status).toBe(400);
+    }
+  });
+
+  test('while jidoka is away, a stop by people counts as well; what nobody waits for may be held', async () => {
+    const bucket = await openBucket(rig.fleet.bus, rig.fleet.bus.names.buckets.stops, 1);
+    const call = sampleCall({ mode: 'stop', intake: 'hold' });
+    const record: StopRecord = { v: 1, line: 'execute', call, stops: [], resolved: [], unlogged: [] };
+    const since = new Date().toISOString();
+    await bucket.put('execute', JSON.stringify({ ...record, stops: [[since]] }));
+    const health = async () =>
+      (await rig.http.get('/health')).body as { circuits: Record<string, object> } & object;
+    await waitFor('the stop', async () => 'andon_id' in ((await health()).circuits.execute ?? {}));
+    expect(await health()).toMatchObject({
+      ...{ healthy: false, circuit_state: 'Open' },
+      circuits: { execute: { state: 'Open', reason: 'smells burnt', since, andon_id: 'call-1' } },
+    });
+    rig.fleet.leave('jidoka');
+    const body = { signal_type: 'execute', payload: {} };
+    const refused = await rig.http.post('/signal').send(body);
+    expect(refused).toMatchObject({ status: 503, body: { code: 'LINE_STOPPED', message: 'smells burnt' } });
+    rig.fleet.behaviour.work = () => null;
+    const held = await rig.http.post('/signal').set({ prefer: 'respond-async' }).send(body);
+    expect(held).toMatchObject({ status: 202, body: { status: 'queued' } });
+    const view = await rig.http.get(`/signal/${String(held.body.signal_id)}`);
+    expect(view.body).toMatchObject({ status: 'held' });
+    rig.fleet.reset();
+    await bucket.put('execute', JSON.stringify({ ...record, call: undefined }));
+    await waitFor('the line to run', async () => (await rig.http.post('/signal').send(body)).status === 202);
+  });
+});

@@ -1,0 +1,66 @@
+import type { Operation, Parameter } from '../operation';
+
+const CALL_ID: Parameter = {
+  name: 'id',
+  in: 'path',
+  required: true,
+  description: 'The `id` of a call or of an item of the history, or the `andon_id` of /health',
+  schema: { type: 'string' },
+};
+
+/** Calling for help, answering, and what happened. */
+export const andonOperations = {
+  pullCord: {
+    method: 'post',
+    path: '/andon/cord',
+    role: 'client',
+    tag: 'Andon',
+    summary: 'Pull the cord: call for help on a line, or stop it',
+    description:
+      'Anyone may. A stopped line refuses new signals with LINE_STOPPED; what is queued is held and keeps its ' +
+      'attempts and deadlines. A line has one open call: a second pull joins it.',
+    body: 'CordRequest',
+    answers: { 201: { description: 'The call', schema: 'Call' } },
+    errors: ['INVALID_JSON', 'INVALID_REQUEST', 'UNKNOWN_SIGNAL_TYPE', 'UNAVAILABLE'],
+    examples: [
+      `-d '{"signal_type":"execute","mode":"call","reason":"results look wrong","by":"alice"}'`,
+      `-d '{"signal_type":"execute","mode":"stop","reason":"wrong results","by":"alice","intake":"hold"}'`,
+    ],
+  },
+  acknowledgeCall: {
+    method: 'post',
+    path: '/andon/{id}/ack',
+    role: 'operator',
+    tag: 'Andon',
+    summary: 'Say that you look after a call',
+    parameters: [CALL_ID],
+    body: 'AcknowledgeRequest',
+    answers: { 200: { description: 'The call with its owner', schema: 'Call' } },
+    errors: ['INVALID_JSON', 'INVALID_REQUEST', 'NOT_FOUND', 'CALL_CLOSED', 'UNAVAILABLE'],
+    examples: [`-d '{"owner":"bob"}'`],
+  },
+  resumeLine: {
+    method: 'post',
+    path: '/andon/{id}/resume',
+    role: 'operator',
+    tag: 'Andon',
+    summary: 'Start the line again and say what was done about it',
+    description: 'Closes the call, and the circuit of the line with it, whatever its pause.',
+    parameters: [CALL_ID],
+    body: 'ResumeRequest',
+    answers: { 200: { description: 'The call as it was', schema: 'Call' } },
+    errors: ['INVALID_JSON', 'INVALID_REQUEST', 'NOT_FOUND', 'CALL_CLOSED', 'UNAVAILABLE'],
+    examples: [`-d '{"owner":"bob","countermeasure":"restarted the printer"}'`],
+  },
+  andonHistory: {
+    method: 'get',
+    path: '/andon/history',
+    role: 'client',
+    tag: 'Andon',
+    summary: 'Every change of colour and who did what, newest first',
+    query: 'HistoryQuery',
+    answers: { 200: { description: 'A page', schema: 'HistoryPage' } },
+    errors: ['INVALID_REQUEST', 'UNAVAILABLE'],
+    examples: [''],
+  },
+} satisfies Record<string, Operation>;
