@@ -1,4 +1,5 @@
 import { type TSchema, Type } from '@sinclair/typebox';
+import { Abort } from './abort';
 import { type CompiledSignal, HandBackError, runAttempt, type AttemptResult } from './attempt';
 import type { HandlerContext } from './definition';
 import { DefectError, RejectedError } from './failure';
@@ -11,16 +12,24 @@ function compiled(run: CompiledSignal['run'], given: Partial<CompiledSignal> = {
 }
 const forever = (): Promise<never> => new Promise(() => undefined);
 
-function attempt(
+async function attempt(
   definition: CompiledSignal,
-  { abort = new AbortController(), leftMs = HOUR_MS } = {},
+  { abort = new Abort(), leftMs = HOUR_MS } = {},
 ): Promise<AttemptResult> {
-  const context = { abort: abort.signal } as unknown as HandlerContext;
+  const context = {
+    get abort() {
+      return abort.signal;
+    },
+  } as unknown as HandlerContext;
   return runAttempt(definition, { n: 1 }, context, { abort, deadlineMs: Date.now() + leftMs });
 }
 
 it('gives the input to the handler and its result back, whether it is asynchronous or not', async () => {
-  expect(await attempt(compiled((input) => input))).toEqual({ ok: true, result: { n: 1 } });
+  expect(await attempt(compiled((input) => input))).toEqual({
+    ok: true,
+    result: { n: 1 },
+    json: '{"n":1}',
+  });
   expect(await attempt(compiled(async () => undefined))).toEqual({ ok: true, result: undefined });
 });
 
@@ -41,7 +50,7 @@ it.each([
 });
 
 it('ends an attempt that takes longer than its type may, as transient, and aborts the handler', async () => {
-  const abort = new AbortController();
+  const abort = new Abort();
   const result = await attempt(compiled(forever, { timeoutMs: 20 }), { abort });
   expect(result).toMatchObject({ ok: false, errorClass: 'transient', message: 'no result within 20 ms' });
   expect(abort.signal.aborted).toBe(true);
@@ -55,7 +64,7 @@ it('ends an attempt at the deadline of its signal, as capacity', async () => {
 });
 
 it('throws when it is to be handed back', async () => {
-  const abort = new AbortController();
+  const abort = new Abort();
   const running = attempt(compiled(forever), { abort });
   abort.abort(new HandBackError('the worker stops'));
   await expect(running).rejects.toThrow(HandBackError);

@@ -1,12 +1,14 @@
 import type { Span } from '@opentelemetry/api';
 import { type ErrorClass, MAX_BODY_BYTES, type Signal } from '@tps/contracts';
 import type { ServiceContext } from '@tps/service';
+import type { Abort } from './abort';
 import type { HandlerContext, SignalDefinition } from './definition';
 import { AttemptTimeoutError, classify, DefectError, fingerprint, RejectedError } from './failure';
 
 /** What one attempt came to. */
 export type AttemptResult =
-  | { ok: true; result: unknown }
+  /** `json`: the result as JSON, made once to check it and used in its outcome; absent for no result. */
+  | { ok: true; result: unknown; json?: string }
   | { ok: false; errorClass: ErrorClass; message: string; fingerprint: string; stack?: string };
 
 /** The signal's own deadline came while its handler ran. */
@@ -32,18 +34,33 @@ const MAX_MESSAGE = 1_000;
 
 /**
  * Runs a handler once. Ends when the handler ends, when the attempt's or the signal's time is up, or when `abort` is
- * aborted from outside (then it throws the HandBackError given as the reason). A handler that ignores its AbortSignal
- * is left behind: its result does not count.
+ * aborted from outside (then it rejects with the HandBackError given as the reason). A handler that ignores its
+ * AbortSignal is left behind: its result does not count.
+ *
+ * A handler that answers without waiting for anything has its result at once: no time can be up meanwhile.
  *
  * @param deadlineMs when the signal's own time is up
  */
-export async function runAttempt(
+export function runAttempt(
   definition: CompiledSignal,
   input: unknown,
   context: HandlerContext,
-  limits: { abort: AbortController; deadlineMs: number },
+  limits: { abort: Abort; deadlineMs: number },
+): AttemptResult | Promise<AttemptResult> {
+  try {
+    const returned = definition.run(input, context);
+    if (isPromise(returned)) return outcomeInTime(definition, returned, limits);
+    return succeeded(definition, returned);
+  } catch (error) {
+    return failed(error);
+  }
+}
+
+async function outcomeInTime(
+  definition: CompiledSignal,
+  returned: PromiseLike<unknown>,
+  { abort, deadlineMs }: { abort: Abort; deadlineMs: number },
 ): Promise<AttemptResult> {
-  const { abort, deadlineMs } = limits;
   const left = deadlineMs - Date.now();
   const own = left > definition.timeoutMs;
   const limitMs = own ? definition.timeoutMs : Math.max(0, left);
@@ -52,8 +69,11 @@ export async function runAttempt(
     limitMs,
   );
   try {
-    const result = await Promise.race([run(definition, input, context), aborted(abort.signal)]);
-    return { ok: true, result: checked(definition, result) };
+    const result = await new Promise<unknown>((resolve, reject) => {
+      abort.onAbort(reject);
+      returned.then(resolve, reject);
+    });
+    return succeeded(definition, result);
   } catch (error) {
     if (error instanceof HandBackError) throw error;
     return failed(error);
@@ -62,16 +82,22 @@ export async function runAttempt(
   }
 }
 
+function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
+}
+
 export function handlerContext(
   { log, registry }: ServiceContext,
   signal: Signal,
-  { attempt, span, abort }: { attempt: number; span: Span; abort: AbortSignal },
+  { attempt, span, abort }: { attempt: number; span: Span; abort: Abort },
 ): HandlerContext {
   const trace_id = span.spanContext().traceId;
   const { id, run, signal_type, priority, created_at } = signal;
   return {
     signal: { id, run, attempt, signal_type, priority, created_at, trace_id },
-    abort,
+    get abort() {
+      return abort.signal;
+    },
     // Few handlers log, and a child costs as much as a small handler's whole work.
     get log() {
       return log.child({ signal_id: id, trace_id });
@@ -81,27 +107,16 @@ export function handlerContext(
   };
 }
 
-async function run(definition: CompiledSignal, input: unknown, context: HandlerContext): Promise<unknown> {
-  return definition.run(input, context);
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    const give = (): void => reject(signal.reason as Error);
-    if (signal.aborted) give();
-    else signal.addEventListener('abort', give, { once: true });
-  });
-}
-
-function checked(definition: CompiledSignal, result: unknown): unknown {
+/** @throws DefectError when the result is not what the definition promises */
+function succeeded(definition: CompiledSignal, result: unknown): AttemptResult {
   const faults = definition.checkOutput(result);
   if (faults) throw new DefectError(`result of ${definition.name} breaks its output schema: ${faults}`);
-  if (result === undefined) return undefined;
-  const text = serialised(result);
-  if (text.length > MAX_BODY_BYTES) {
+  if (result === undefined) return { ok: true, result };
+  const json = serialised(result);
+  if (json.length > MAX_BODY_BYTES) {
     throw new DefectError(`result of ${definition.name} is larger than ${MAX_BODY_BYTES} bytes`);
   }
-  return result;
+  return json ? { ok: true, result, json } : { ok: true, result: undefined };
 }
 
 function serialised(result: unknown): string {

@@ -2,6 +2,7 @@ import type { Msg } from '@nats-io/transport-node';
 import { type DeliveryInfo, headerValues } from '@tps/bus';
 import { parseLane, type Signal } from '@tps/contracts';
 import type { LineView, TraceHeaders } from '@tps/service';
+import type { Abort } from './abort';
 import type { Delivered } from './lanes';
 
 /**
@@ -22,7 +23,7 @@ export interface Held {
   /** When the sequence chose its lane. */
   pickedMs: number;
   /** Aborts the attempt under way. */
-  abort?: AbortController;
+  abort?: Abort;
   /** Set when this is the trial of a stopped circuit. */
   epoch?: number;
 }

@@ -15,6 +15,8 @@ export interface Conclusion {
   errorClass?: ErrorClass;
   fingerprint?: string;
   result?: unknown;
+  /** The result as JSON. */
+  json?: string;
   stack?: string;
 }
 
@@ -37,15 +39,8 @@ export function conclude(facts: Facts): Conclusion {
   if (!result) return notRun(facts);
   if (result.ok) {
     const message = definition.success ?? `${definition.name} done`;
-    return {
-      status: 'succeeded',
-      final: true,
-      success: true,
-      attempt,
-      message,
-      retryMs: 0,
-      result: result.result,
-    };
+    const done = { status: 'succeeded', final: true, success: true, attempt, message, retryMs: 0 } as const;
+    return { ...done, result: result.result, ...(result.json ? { json: result.json } : {}) };
   }
   const { errorClass, message, fingerprint, stack } = result;
   const failure = { success: false, message, errorClass, fingerprint, ...(stack ? { stack } : {}) };
@@ -105,24 +100,27 @@ export interface Circumstances {
 export function outcomeOf(conclusion: Conclusion, circumstances: Circumstances): Outcome {
   const { held, workerId, startedMs, processMs, traceId } = circumstances;
   const { status, final, success, attempt, message, errorClass, fingerprint, result } = conclusion;
-  return {
-    ...base(held, workerId),
-    status,
-    final,
-    attempt,
-    success,
-    message,
-    ...(errorClass ? { error_class: errorClass } : {}),
-    ...(fingerprint ? { fingerprint } : {}),
-    ...(result === undefined ? {} : { result }),
-    started_at: new Date(startedMs).toISOString(),
-    finished_at: new Date(startedMs + processMs).toISOString(),
-    // The broker's clock may be ahead of this one.
-    wait_ms: Math.max(0, startedMs - held.info.storedAtMs),
-    process_ms: Math.round(processMs * 1000) / 1000,
-    trace_id: traceId,
-    level: { lane: held.lane, place: held.place, card_wait_ms: Math.max(0, startedMs - held.pickedMs) },
+  const outcome = base(held, workerId) as Outcome;
+  outcome.status = status;
+  outcome.final = final;
+  outcome.attempt = attempt;
+  outcome.success = success;
+  outcome.message = message;
+  if (errorClass) outcome.error_class = errorClass;
+  if (fingerprint) outcome.fingerprint = fingerprint;
+  outcome.started_at = isoTime(startedMs);
+  outcome.finished_at = isoTime(Math.round(startedMs + processMs));
+  // The broker's clock may be ahead of this one.
+  outcome.wait_ms = Math.max(0, startedMs - held.info.storedAtMs);
+  outcome.process_ms = Math.round(processMs * 1000) / 1000;
+  outcome.trace_id = traceId;
+  outcome.level = {
+    lane: held.lane,
+    place: held.place,
+    card_wait_ms: Math.max(0, startedMs - held.pickedMs),
   };
+  if (result !== undefined) outcome.result = result;
+  return outcome;
 }
 
 /** The record of a hand-back: this delivery was no attempt. */
@@ -143,23 +141,38 @@ export function returned(held: Held, workerId: string, attemptsUsed: number): Ou
   };
 }
 
-type Base = Pick<
-  Outcome,
-  'v' | 'signal_id' | 'run' | 'signal_type' | 'priority' | 'worker_id' | 'enqueued_at'
-> &
-  Partial<Outcome>;
-
+/** What an outcome has whatever came of the attempt. Assigned and not spread: it is made for every signal. */
 function base({ signal, info, epoch }: Held, workerId: string): Base {
-  return {
+  const base: Base = {
     v: WIRE_VERSION,
     signal_id: signal.id,
     run: signal.run,
     signal_type: signal.signal_type,
     priority: signal.priority,
     worker_id: workerId,
-    enqueued_at: new Date(info.storedAtMs).toISOString(),
+    enqueued_at: isoTime(info.storedAtMs),
     delivery: info.deliveries,
-    ...(epoch === undefined ? {} : { epoch }),
-    ...(signal.request_hash ? { request_hash: signal.request_hash } : {}),
   };
+  if (epoch !== undefined) base.epoch = epoch;
+  if (signal.request_hash) base.request_hash = signal.request_hash;
+  return base;
+}
+
+type Base = Pick<
+  Outcome,
+  'v' | 'signal_id' | 'run' | 'signal_type' | 'priority' | 'worker_id' | 'enqueued_at'
+> &
+  Partial<Outcome>;
+
+const TIMES = new Map<number, string>();
+const MAX_TIMES = 256;
+
+/** Milliseconds since 1970 as ISO 8601 UTC. Under load many outcomes share a millisecond. */
+function isoTime(ms: number): string {
+  const known = TIMES.get(ms);
+  if (known !== undefined) return known;
+  if (TIMES.size >= MAX_TIMES) TIMES.clear();
+  const text = new Date(ms).toISOString();
+  TIMES.set(ms, text);
+  return text;
 }

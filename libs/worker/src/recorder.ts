@@ -18,6 +18,8 @@ import type { Conclusion } from './outcome';
 /** An outcome on its way into the log, with the context of its span. */
 export interface Recorded {
   outcome: Outcome;
+  /** The outcome's result as JSON, where it is known already. */
+  resultJson?: string;
   /** The outcome as JSON, made once for the log and for the reply. */
   json?: string;
   trace: TraceHeaders;
@@ -54,16 +56,6 @@ export class Recorder {
   /** Outcomes that the log does not have yet. */
   get backlog(): number {
     return this.pending;
-  }
-
-  /** Resolves when the log has it. */
-  private async final(recorded: Recorded): Promise<void> {
-    this.pending += 1;
-    try {
-      await this.finals.push(recorded);
-    } finally {
-      this.pending -= 1;
-    }
   }
 
   /** A failed attempt or a hand-back: one message each, found by the signal's id. */
@@ -110,7 +102,12 @@ export class Recorder {
       return giveBack(msg, retryMs);
     }
     if (status === 'failed' || status === 'expired') await this.dead(signal, recorded);
-    await this.final(recorded);
+    this.pending += 1;
+    try {
+      await this.finals.push(recorded);
+    } finally {
+      this.pending -= 1;
+    }
     acknowledge(msg);
     this.reply(recorded);
   }
@@ -184,7 +181,13 @@ export class Recorder {
 }
 
 function jsonOf(recorded: Recorded): string {
-  return (recorded.json ??= JSON.stringify(recorded.outcome));
+  return (recorded.json ??= encode(recorded));
+}
+
+function encode({ outcome, resultJson }: Recorded): string {
+  if (resultJson === undefined) return JSON.stringify(outcome);
+  const { result: _, ...rest } = outcome;
+  return `${JSON.stringify(rest).slice(0, -1)},"result":${resultJson}}`;
 }
 
 /** The process ended before the log had it; the broker will deliver the signal again. */

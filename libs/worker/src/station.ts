@@ -1,6 +1,7 @@
 import { LEASE_MS } from '@tps/bus';
 import { type HoldsReply, type HoldsRequest, type Outcome, SUSPECT_HEADER } from '@tps/contracts';
 import type { LineView, ServiceContext, SignalSpan } from '@tps/service';
+import { Abort } from './abort';
 import {
   type AttemptResult,
   type CompiledSignal,
@@ -16,7 +17,7 @@ import type { Delivered } from './lanes';
 import type { Limits } from './limits';
 import { conclude, outcomeOf } from './outcome';
 import { Pace } from './pace';
-import type { Recorder } from './recorder';
+import type { Recorded, Recorder } from './recorder';
 import { Refusals } from './refusals';
 import type { LevelSequence } from './sequence';
 import { endSpan, startSpan } from './span';
@@ -215,7 +216,8 @@ export class Station {
     const started = { atMs: Date.now(), clock: performance.now() };
     this.started += 1;
     const span = startSpan(context.tracer, held, attempt);
-    const result = await this.attempt(held, definition, { attempt, deadlineMs, span });
+    const ended = this.attempt(held, definition, { attempt, deadlineMs, span });
+    const result = ended instanceof Promise ? await ended : ended;
     const processMs = performance.now() - started.clock;
     if (result) this.pace.learn(signal.signal_type, processMs);
     const conclusion = conclude({ definition, held, attempt, deadlineMs, result, nowMs: Date.now() });
@@ -239,27 +241,29 @@ export class Station {
         stack,
       });
     }
-    const reply = signal.reply_to ? { reply_to: signal.reply_to } : {};
-    return () => recorder.settle(held, conclusion, { outcome, trace, ...reply });
+    const recorded: Recorded = { outcome, trace };
+    if (conclusion.json !== undefined) recorded.resultJson = conclusion.json;
+    if (signal.reply_to) recorded.reply_to = signal.reply_to;
+    return () => recorder.settle(held, conclusion, recorded);
   }
 
   /** @returns null when the signal was too late to start, or out of attempts before this one */
-  private async attempt(
+  private attempt(
     held: Held,
     definition: CompiledSignal,
     { attempt, deadlineMs, span }: { attempt: number; deadlineMs: number; span: SignalSpan },
-  ): Promise<AttemptResult | null> {
+  ): AttemptResult | null | Promise<AttemptResult> {
     const { signal } = held;
     if (Date.now() >= deadlineMs || attempt > (definition.retry?.max_attempts ?? 1)) return null;
-    const abort = new AbortController();
+    const abort = new Abort();
     held.abort = abort;
-    const context = handlerContext(this.options.context, signal, { attempt, span, abort: abort.signal });
-    try {
-      return await runAttempt(definition, signal.payload, context, { abort, deadlineMs });
-    } catch (error) {
+    const context = handlerContext(this.options.context, signal, { attempt, span, abort });
+    const result = runAttempt(definition, signal.payload, context, { abort, deadlineMs });
+    if (!(result instanceof Promise)) return result;
+    return result.catch((error: unknown) => {
       span.end();
       throw error;
-    }
+    });
   }
 
   /** The work was done in an earlier delivery whose acknowledgement was lost. */

@@ -29,7 +29,7 @@ import { followLevelling } from './levelling';
 import { Limits } from './limits';
 import { Recorder } from './recorder';
 import { LevelSequence } from './sequence';
-import { Station } from './station';
+import { Station, type StationOptions } from './station';
 
 export const workerVariables = {
   TPS_NUM_WORKERS: fleetVariables.TPS_NUM_WORKERS,
@@ -104,7 +104,6 @@ async function start(context: ServiceContext<WorkerConfig>, setup: WorkerSetup):
   await awaitLanes(context, [...definitions.keys()]);
 
   const recorder = new Recorder(bus, log);
-  const attempts = countAttempts(context);
   const station = new Station({
     context,
     definitions,
@@ -113,7 +112,7 @@ async function start(context: ServiceContext<WorkerConfig>, setup: WorkerSetup):
     sequence,
     limits,
     recorder,
-    onAttempt: (signal_type, status) => attempts.inc({ signal_type, status }),
+    onAttempt: countAttempts(context),
   });
   limits.attach(station);
   onLine = (type) => station.onLine(type);
@@ -179,13 +178,21 @@ function showBusy({ registry }: ServiceContext, station: Station): void {
   });
 }
 
-function countAttempts({ registry }: ServiceContext): Counter {
-  return new Counter({
+/** The few label sets there are, are looked up once each. */
+function countAttempts({ registry }: ServiceContext): StationOptions['onAttempt'] {
+  const counter = new Counter({
     name: 'tps_worker_attempts_total',
     help: 'Attempts by what became of them',
     labelNames: ['signal_type', 'status'],
     registers: [registry],
   });
+  const children = new Map<string, { inc: () => void }>();
+  return (signal_type, status) => {
+    const key = `${signal_type} ${status}`;
+    let child = children.get(key);
+    if (!child) children.set(key, (child = counter.labels({ signal_type, status })));
+    child.inc();
+  };
 }
 
 function compile(definition: SignalDefinition, config: WorkerConfig): CompiledSignal {
