@@ -54,6 +54,7 @@ case ${1:-} in
 pnpm)
   shift
   "$HERE/bootstrap.sh"
+  [ "$1" != test ] || "$HERE/rabbitmq.sh"
   cd "$ROOT" && exec pnpm --silent "$@"
   ;;
 # bench/dist/<program>.js, whichever runtime the fleet is in: it only needs its port.

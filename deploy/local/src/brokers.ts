@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { LocalRuntimeError } from './errors';
 import { readPort } from './numbers';
 import type { External, Facts, ProcessSpec } from './plan';
@@ -67,7 +67,7 @@ export function planRabbit(settings: Settings, facts: Facts): BrokerPlan {
   return {
     processes: [
       epmdSpec(facts.epmd, ports.epmd),
-      rabbitSpec(settings, { command: facts.rabbitServer, target, ports }),
+      rabbitSpec(settings, { command: facts.rabbitServer, erlang: dirname(facts.epmd), target, ports }),
     ],
     externals: [],
     env: envFor(target, 'RABBITMQ_URL'),
@@ -158,6 +158,9 @@ function epmdSpec(command: string, port: number): ProcessSpec {
   };
 }
 
+/** Its schedulers sleep when they have nothing to do, instead of spinning for a while: it is idle most of its life. */
+const BEAM_ARGS = '-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none';
+
 interface RabbitPorts {
   readonly amqp: number;
   readonly dist: number;
@@ -171,8 +174,8 @@ function rabbitPorts(amqp: number): RabbitPorts {
 }
 
 function rabbitSpec(
-  { paths }: Settings,
-  { command, target, ports }: { command: string; target: Target; ports: RabbitPorts },
+  { paths, env }: Settings,
+  { command, erlang, target, ports }: { command: string; erlang: string; target: Target; ports: RabbitPorts },
 ): ProcessSpec {
   const data = join(paths.data, 'rabbitmq');
   const config = join(paths.run, 'rabbitmq.conf');
@@ -188,6 +191,7 @@ function rabbitSpec(
       HOME: data, // for the Erlang cookie
       ERL_CRASH_DUMP_SECONDS: '0', // none: it would be written to the root of the checkout
       ERL_EPMD_PORT: String(ports.epmd),
+      PATH: [erlang, env['PATH'] ?? ''].join(delimiter),
       RABBITMQ_CONFIG_FILE: config,
       RABBITMQ_CONF_ENV_FILE: empty,
       RABBITMQ_DIST_PORT: String(ports.dist),
@@ -196,7 +200,7 @@ function rabbitSpec(
       RABBITMQ_LOG_BASE: data,
       RABBITMQ_MNESIA_BASE: data,
       RABBITMQ_NODENAME: `tps-${ports.amqp}@localhost`,
-      RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
+      RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: BEAM_ARGS,
       // Makes the start script become the Erlang VM instead of waiting beside it: signals reach the broker.
       RUNNING_UNDER_SYSTEMD: 'true',
     },

@@ -23,8 +23,10 @@ const ANSWER_LIMIT_MS = 1_000;
 export async function survey(settings: Settings): Promise<Facts> {
   const path = [...(settings.env['PATH'] ?? '').split(delimiter), ...SERVER_FOLDERS];
   const natsServer = findProgram('nats-server', [...path, join(settings.paths.tools, 'nats-server')]);
-  const rabbitServer = findProgram('rabbitmq-server', [...RABBIT_FOLDERS, ...path]);
-  const epmd = findProgram('epmd', path);
+  const fetched = join(settings.paths.tools, 'rabbitmq', 'usr', 'lib');
+  const rabbitFolders = [...RABBIT_FOLDERS, ...path, join(fetched, 'rabbitmq', 'bin')];
+  const rabbitServer = findProgram('rabbitmq-server', rabbitFolders);
+  const epmd = findProgram('epmd', [...path, join(fetched, 'erlang', 'bin')]);
   const [natsAnswers, rabbitAnswers] = await Promise.all([
     answers(natsTarget(settings.env), 'nats'),
     rabbitIsOff(settings.env) ? false : answers(rabbitTarget(settings.env), 'amqp'),

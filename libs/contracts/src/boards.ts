@@ -150,6 +150,21 @@ export interface KanbanBoard {
   lanes: Record<string, LaneStatus>;
   /** In the stream but in no lane's books: must be 0. */
   stranded: number;
+  backup: BackupStatus;
+}
+
+/** RabbitMQ as the place for signals that NATS cannot take. Counts are those of the kanban processes that live. */
+export interface BackupStatus {
+  /** RABBITMQ_URL is set. */
+  configured: boolean;
+  reachable: boolean;
+  /** A gateway puts new signals there. */
+  active: boolean;
+  on_backup: number;
+  /** Moved from the backup into the queue. */
+  reconciled: number;
+  /** Signals that were on the backup although the queue or the records had them already. */
+  duplicates_suppressed: number;
 }
 
 export interface JidokaBoard {

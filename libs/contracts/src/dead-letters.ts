@@ -16,6 +16,8 @@ export interface InvalidLetter {
   subject: string;
   /** Base64. */
   data: string;
+  /** What is wrong with it. */
+  reason?: string;
 }
 
 /** What a letter's headers say of it, so that letters are listed and filtered without reading them. */

@@ -134,9 +134,28 @@ export interface WorkerVitals {
   in_hand: Record<string, number>;
 }
 export interface KanbanVitals {
-  /** Accepted and unfinished. */
+  /** Accepted and unfinished, what waits on the backup included. */
   queue_depth: number;
   buffer: number;
+  /** With a backup configured. */
+  backup?: DrainVitals;
+}
+/** What one kanban process knows of the backup; only one at a time is given anything. */
+export interface DrainVitals {
+  /** Connected to RabbitMQ. */
+  reachable: boolean;
+  /** JetStream took what it was given last. */
+  appends: boolean;
+  on_backup: number;
+  /** Since the process began. */
+  reconciled: number;
+  duplicates_suppressed: number;
+}
+export interface GatewayVitals {
+  /** Callers that wait for an outcome. */
+  waiting: number;
+  /** With a backup configured: new signals go there without asking kanban. */
+  backup?: { active: boolean };
 }
 
 /** Arrivals since the announcement before, and what waits, per lane. */

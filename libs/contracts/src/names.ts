@@ -14,6 +14,8 @@ export interface Names {
     leases: string;
     redrives: string;
   };
+  /** RabbitMQ's: where signals go while NATS cannot take them. */
+  readonly queues: { backup: string };
   readonly subjects: {
     /** Request: `AdmitRequest[]` -> `1` or `AdmitVerdict[]`. */
     admit: string;
@@ -89,6 +91,7 @@ export function namesFor(prefix = ''): Names {
       leases: p('tps_leases'),
       redrives: p('tps_redrives'),
     },
+    queues: { backup: p('tps.backup') },
     subjects: {
       admit: p('tps.jidoka.admit'),
       trial: p('tps.jidoka.trial'),

@@ -16,6 +16,7 @@ import type { Health } from './fleet/health';
 import { preferences } from './prefer';
 import { ApiError, header, sendJson, sendProblem, traceIdOf } from './problem';
 import type { SignalViews } from './signals/signal-view';
+import type { Standby } from './standby/standby';
 
 export interface AppParts {
   access: Access;
@@ -26,6 +27,7 @@ export interface AppParts {
   health: Health;
   boards: Boards;
   andon: AndonCalls;
+  standby: Standby | undefined;
   document: OpenApiDocument;
   info: () => InfoReport;
   /** Why this gateway should get no requests. */
@@ -92,7 +94,7 @@ function handlersOf(parts: AppParts, page: Page): Handlers {
       sendJson(res, 200, { status: 'running', health: body, metrics });
     },
     jidoka: board('jidoka'),
-    kanban: board('kanban'),
+    kanban: async (_req, res) => sendJson(res, 200, await kanbanBoard(parts)),
     andon: board('andon'),
     pullCord: async (_req, res, { body }) => sendJson(res, 201, await andon.pull(body)),
     acknowledgeCall: async (req, res, { body }) =>
@@ -105,6 +107,16 @@ function handlersOf(parts: AppParts, page: Page): Handlers {
     openapi: (_req, res) => sendJson(res, 200, parts.document),
     page: (_req, res) => res.type('html').send(page.html),
   };
+}
+
+/** Above all while kanban is away, somebody wants to know what the backup holds. */
+async function kanbanBoard({ boards, standby }: AppParts): Promise<object> {
+  const known = await boards.latest('kanban', BOARD_LIMIT_MS);
+  if (known?.fresh) return known.board;
+  const backup = await standby?.status(known?.board.backup);
+  if (known && backup) return { ...known.board, backup, stale: true };
+  const members = backup ? { backup } : {};
+  throw new ApiError('UNAVAILABLE', 'kanban does not answer.', { members });
 }
 
 /** What kaizen counted last, even while it is away: its figures only grow old. */

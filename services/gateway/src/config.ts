@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox';
+import { backupVariables } from '@tps/backup';
 import { type CommonConfig, ConfigError, type ConfigOf, fleetVariables } from '@tps/service';
 import { parseTokens } from './tokens';
 
@@ -33,6 +34,7 @@ export const gatewayVariables = {
     maximum: 10,
     description: 'reverse proxies in front, whose `X-Forwarded-For` entries tell clients apart',
   }),
+  ...backupVariables,
   // Shown by `/info`; others act on them.
   ...fleetVariables,
 };

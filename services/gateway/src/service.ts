@@ -1,3 +1,4 @@
+import type { GatewayVitals } from '@tps/contracts';
 import {
   type ConfigOf,
   FleetView,
@@ -23,6 +24,7 @@ import { SignalTypes } from './signals/signal-types';
 import { SignalViews } from './signals/signal-view';
 import { Submissions } from './signals/submissions';
 import { Waiters } from './signals/waiters';
+import { Standby } from './standby/standby';
 
 type Context = ServiceContext<ConfigOf<typeof gatewayVariables>>;
 
@@ -39,17 +41,16 @@ export const gateway: ServiceDefinition<typeof gatewayVariables> = {
 async function start(context: Context): Promise<RunningService> {
   const { bus, config, log, registry } = context;
   checkConfig(config);
-  const lines = await LineView.open(bus, {
-    replicas: config.TPS_NATS_REPLICAS,
-    onError: (error) => log.error('following the lines failed', { error }),
-  });
+  const onError = (error: unknown): void => void log.error('following the lines failed', { error });
+  const lines = await LineView.open(bus, { replicas: config.TPS_NATS_REPLICAS, onError });
   const types = await SignalTypes.open(bus, config.TPS_NATS_REPLICAS, log);
   const records = new Records(bus);
   const waiters = new Waiters(bus, records, log);
-  const intake = new Intake(bus, lines, log);
   const fleet = new FleetView(bus);
+  const standby = await openStandby(context, fleet);
+  const intake = new Intake({ bus, lines, log, standby });
   const boards = new Boards(bus);
-  const health = new Health({ bus, fleet, boards, types, lines });
+  const health = new Health({ bus, fleet, boards, types, lines, standby });
   const durations = new RequestDurations(registry);
   registerFleetGauges(registry, health, boards);
 
@@ -65,7 +66,8 @@ async function start(context: Context): Promise<RunningService> {
     boards,
     andon: new AndonCalls(bus, types),
     problems,
-    signals: new SignalViews(records, waiters, lines),
+    signals: new SignalViews(records, waiters, lines, standby),
+    standby,
     document: openApiDocument(context.version, config.AUTH_ENABLED),
     info: () => infoOf(context, types),
   });
@@ -84,15 +86,27 @@ async function start(context: Context): Promise<RunningService> {
 
   return {
     problems,
-    vitals: () => ({ waiting: waiters.size }),
+    vitals: () => vitals(waiters, standby),
     stop: async () => {
       stopping = true;
       await shut(server, STOP_LIMIT_MS, () => waiters.close());
       waiters.close();
       intake.close();
+      await standby?.close();
       for (const part of [types, lines, fleet]) part.close();
     },
   };
+}
+
+function vitals({ size }: Waiters, standby: Standby | undefined): Record<string, unknown> {
+  const backup = standby ? { backup: { active: standby.active } } : {};
+  return { waiting: size, ...backup } satisfies GatewayVitals;
+}
+
+async function openStandby(context: Context, fleet: FleetView): Promise<Standby | undefined> {
+  const { bus, config, instance, log } = context;
+  const { RABBITMQ_URL: url, TPS_KANBAN_BUFFER: maxLength } = config;
+  return url ? Standby.open({ url, maxLength, instance, bus, fleet, log }) : undefined;
 }
 
 function infoOf({ config, version, instance, startedAt }: Context, types: SignalTypes): InfoReport {

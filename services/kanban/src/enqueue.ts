@@ -1,9 +1,18 @@
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import type { Msg } from '@nats-io/transport-node';
 import { encodeHeaders, headerValues, PublishError } from '@tps/bus';
-import { ALL_FINE, type EnqueueVerdict, laneName, type Signal, SPANS, WIRE_VERSION } from '@tps/contracts';
+import {
+  ALL_FINE,
+  type EnqueueVerdict,
+  laneName,
+  type Signal,
+  SPANS,
+  SUSPECT_HEADER,
+  WIRE_VERSION,
+} from '@tps/contracts';
 import { linksTo, type ServiceContext, type SignalSpan, type TraceHeaders } from '@tps/service';
 import { refusal } from './admission';
+import type { BackedUp } from './backup-message';
 import type { KanbanConfig } from './config';
 import type { Queue } from './queue';
 
@@ -23,6 +32,8 @@ export interface Accepted {
 export class Enqueue {
   /** Signals appended since the last announcement, by lane. */
   arrivals: Record<string, number> = {};
+  /** The stream took what it was given last, or said that it is full. */
+  appends = true;
 
   constructor(
     private readonly context: ServiceContext<KanbanConfig>,
@@ -37,7 +48,8 @@ export class Enqueue {
     const verdicts = await Promise.all(
       signals.map((signal, i) => {
         const parent = { traceparent: parents[i] ?? '', tracestate: states[i] ?? '' };
-        return this.within(this.startSpan(signal, parent), signal);
+        const span = this.startSpan(signal, parent);
+        return this.within(span, this.enqueue(signal, span));
       }),
     );
     return verdicts.every((verdict) => verdict.ok && !verdict.duplicate) ? ALL_FINE : verdicts;
@@ -50,11 +62,17 @@ export class Enqueue {
   again(signal: Signal, before?: string, parent?: string): Promise<EnqueueVerdict> {
     const span = this.startSpan(signal, { traceparent: parent ?? '' });
     span.addLinks(linksTo(before));
-    return this.within(span, signal);
+    return this.within(span, this.enqueue(signal, span));
   }
 
-  private async within(span: SignalSpan, signal: Signal): Promise<EnqueueVerdict> {
-    const verdict = await this.enqueue(signal, span);
+  /** Appends a signal that was accepted elsewhere and may be here already; only the stream's own limit refuses it. */
+  move({ signal, trace }: BackedUp): Promise<EnqueueVerdict> {
+    const span = this.startSpan(signal, trace);
+    return this.within(span, this.append(signal, span, true));
+  }
+
+  private async within(span: SignalSpan, appended: Promise<EnqueueVerdict>): Promise<EnqueueVerdict> {
+    const verdict = await appended;
     if (!verdict.ok) span.setStatus({ code: SpanStatusCode.ERROR, message: verdict.reason });
     span.end();
     return verdict;
@@ -68,6 +86,10 @@ export class Enqueue {
     }
     // From the last look to the counting nothing may be awaited: others would find the same place free.
     if (full) return refused('KANBAN_FULL', full, false);
+    return this.append(signal, span);
+  }
+
+  private async append(signal: Signal, span: SignalSpan, suspect = false): Promise<EnqueueVerdict> {
     const { signal_type, priority, id, run } = signal;
     const { names, publisher } = this.context.bus;
     const { traceparent, tracestate } = span.headers;
@@ -76,12 +98,14 @@ export class Enqueue {
       ['traceparent', traceparent],
     ];
     if (tracestate) entries.push(['tracestate', tracestate]);
+    if (suspect) entries.push([SUSPECT_HEADER, '1']);
     this.queue.add(signal_type);
     try {
       const subject = names.subjects.work(signal_type, priority, id);
       const data = JSON.stringify({ ...signal, v: WIRE_VERSION });
       const options = { headers: encodeHeaders(entries), timeoutMs: APPEND_LIMIT_MS };
       const ack = await publisher.publish(subject, data, options);
+      this.appends = true;
       if (ack.duplicate) return { ok: true, duplicate: true };
       const lane = laneName(signal_type, priority);
       this.arrivals[lane] = (this.arrivals[lane] ?? 0) + 1;
@@ -89,6 +113,7 @@ export class Enqueue {
       return { ok: true };
     } catch (error) {
       if (!(error instanceof PublishError)) throw error;
+      this.appends = error.full;
       if (error.full) return refused('KANBAN_FULL', 'the queue is at its limit', false);
       this.context.log.warn('append refused', { signal_id: id, error });
       return refused('NO_BROKER', error.message, error.accepted);

@@ -1,10 +1,10 @@
 import type { StoredMsg } from '@nats-io/jetstream';
 import { encodeHeaders, headerValues, managerOf } from '@tps/bus';
-import { laneName, type LookupReply, type LookupRequest, type Signal, SUSPECT_HEADER } from '@tps/contracts';
+import { laneName, type Signal, SUSPECT_HEADER } from '@tps/contracts';
 import type { ServiceContext } from '@tps/service';
 import type { Queue } from './queue';
+import { finishedRuns, runKey } from './records';
 
-const LOOKUP_LIMIT_MS = 2_000;
 const AT_ONCE = 100;
 /** So many readings in a row must say so: between two requests the books may differ by what is under way. */
 const SURE_AFTER = 3;
@@ -34,10 +34,14 @@ export class Rescue {
     this.seen = 0;
     const stranded = await this.find();
     if (stranded.length === 0) return;
-    const finished = await this.finished(stranded.map(({ signal }) => signal));
+    // Throws when the records do not answer: then nothing is touched.
+    const finished = await finishedRuns(
+      this.context.bus,
+      stranded.map(({ signal }) => signal),
+    );
     this.context.log.warn('messages without a lane', { count: stranded.length, finished: finished.size });
     for (const { signal, message } of stranded) {
-      if (!finished.has(`${signal.id}:${signal.run}`)) await this.queueAgain(message);
+      if (!finished.has(runKey(signal))) await this.queueAgain(message);
       const jsm = await managerOf(this.context.bus);
       await jsm.streams.deleteMessage(this.context.bus.names.streams.kanban, message.seq, false);
       this.rescued += 1;
@@ -61,19 +65,6 @@ export class Rescue {
       if (message.seq <= floor) found.push({ signal, message });
     }
     return found;
-  }
-
-  /** @throws when the records do not answer: then nothing is touched */
-  private async finished(signals: Signal[]): Promise<Set<string>> {
-    const { nc, names } = this.context.bus;
-    const request: LookupRequest = { ids: [...new Set(signals.map(({ id }) => id))] };
-    const reply = await nc.request(names.subjects.lookup, JSON.stringify(request), {
-      timeout: LOOKUP_LIMIT_MS,
-    });
-    const { records, left_out } = reply.json<LookupReply>();
-    if (left_out?.length) this.context.log.info('records left out of one answer', { count: left_out.length });
-    const finals = records.flatMap(({ outcomes }) => outcomes.filter((outcome) => outcome.final));
-    return new Set(finals.map(({ signal_id, run }) => `${signal_id}:${run}`));
   }
 
   private async queueAgain(message: StoredMsg): Promise<void> {

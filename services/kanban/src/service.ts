@@ -1,11 +1,13 @@
 import { type Bus, ensureLanes, ensureStream, KvView } from '@tps/bus';
 import {
   type ArrivalsMessage,
+  type BackupStatus,
   type CancelReply,
   type CancelRequest,
   type FindReply,
   type FindRequest,
   type KanbanBoard,
+  type KanbanVitals,
   type LanesReply,
   type LanesRequest,
   type TypeRecord,
@@ -21,8 +23,10 @@ import {
 import { Gauge } from 'prom-client';
 import { hardLimit } from './admission';
 import { type KanbanConfig, variables } from './config';
+import { backupStatus } from './backup-status';
 import { serveDeadLetters } from './dead-letters';
 import { Deadlines } from './deadlines';
+import { Drain } from './drain';
 import { Enqueue } from './enqueue';
 import { Queue } from './queue';
 import { Rescue } from './rescue';
@@ -36,7 +40,7 @@ export const kanban: ServiceDefinition<typeof variables> = { name: 'kanban', var
 
 async function start(context: ServiceContext<KanbanConfig>): Promise<RunningService> {
   const { bus, config, log } = context;
-  const { buckets, subjects } = bus.names;
+  const { buckets } = bus.names;
   const replicas = config.TPS_NATS_REPLICAS;
   const buffer = config.TPS_KANBAN_BUFFER;
   const onError = (error: unknown): void => void log.error('bucket', { error });
@@ -62,13 +66,9 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
     ({ signal, seq }) => deadlines.add(signal, seq, Date.now()),
   );
 
-  context.endpoint('enqueue', subjects.enqueue, enqueue.handle.bind(enqueue));
-  context.endpoint<LanesRequest, LanesReply>('lanes', subjects.lanes, (request) => makeLanes(bus, request));
-  context.endpoint<FindRequest, FindReply>('find', subjects.find, ({ id }) => withdrawal.find(id));
-  context.endpoint<CancelRequest, CancelReply>('cancel', subjects.cancel, ({ id, by }) =>
-    withdrawal.cancel(id, by),
-  );
+  registerEndpoints(context, enqueue, withdrawal);
   const redrives = await serveDeadLetters(context, enqueue, (type) => lines.state(type));
+  const drain = config.RABBITMQ_URL ? await Drain.open(context, enqueue, () => types.keys()) : undefined;
   exposeMetrics(context, queue);
 
   const tick = async (): Promise<void> => {
@@ -78,14 +78,16 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
     await expire(deadlines, queue, withdrawal);
     await rescue.tick();
     await redrives.adopt();
+    await drain?.count();
     // Behind one message that stays for long, finished ones gather here: read afresh what is left.
     if (deadlines.size > 2 * hardLimit(buffer)) await deadlines.load();
   };
   const stopTicking = everySecond(tick, (error) => log.warn('housekeeping failed', { error }));
   return {
-    vitals: () => ({ queue_depth: queue.depth, buffer }),
-    board: () => board(queue, buffer),
+    vitals: () => vitals(queue, buffer, drain),
+    board: () => board(queue, buffer, backupStatus(fleet, context.instance, drain?.vitals())),
     stop: async () => {
+      await drain?.stop();
       await stopTicking();
       await redrives.stop();
       for (const view of [fleet, types, lines]) view.close();
@@ -103,15 +105,36 @@ async function ensureStreams(bus: Bus, config: KanbanConfig & { TPS_NATS_REPLICA
   await ensureStream(bus, 'dead', { replicas });
 }
 
+function registerEndpoints(
+  context: ServiceContext<KanbanConfig>,
+  enqueue: Enqueue,
+  withdrawal: Withdrawal,
+): void {
+  const { bus } = context;
+  const { subjects } = bus.names;
+  context.endpoint('enqueue', subjects.enqueue, enqueue.handle.bind(enqueue));
+  context.endpoint<LanesRequest, LanesReply>('lanes', subjects.lanes, (request) => makeLanes(bus, request));
+  context.endpoint<FindRequest, FindReply>('find', subjects.find, ({ id }) => withdrawal.find(id));
+  context.endpoint<CancelRequest, CancelReply>('cancel', subjects.cancel, ({ id, by }) =>
+    withdrawal.cancel(id, by),
+  );
+}
+
 async function makeLanes(bus: Bus, { types }: LanesRequest): Promise<LanesReply> {
   for (const type of types) await ensureLanes(bus, type);
   return { ready: true };
 }
 
-async function board(queue: Queue, buffer: number): Promise<KanbanBoard> {
+function vitals(queue: Queue, buffer: number, drain?: Drain): Record<string, unknown> {
+  const backup = drain?.vitals();
+  const queue_depth = queue.depth + (backup?.on_backup ?? 0);
+  return { queue_depth, buffer, ...(backup ? { backup } : {}) } satisfies KanbanVitals;
+}
+
+async function board(queue: Queue, buffer: number, backup: BackupStatus): Promise<KanbanBoard> {
   await queue.refresh();
   const { depth, lanes, stranded } = queue;
-  return { v: WIRE_VERSION, queue_depth: depth, buffer, lanes, stranded };
+  return { v: WIRE_VERSION, queue_depth: depth + backup.on_backup, buffer, lanes, stranded, backup };
 }
 
 async function expire(deadlines: Deadlines, queue: Queue, withdrawal: Withdrawal): Promise<void> {

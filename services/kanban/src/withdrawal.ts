@@ -11,9 +11,11 @@ import {
   letterHeaders,
   type Outcome,
   type Signal,
+  SUSPECT_HEADER,
   WIRE_VERSION,
 } from '@tps/contracts';
 import type { FleetView, ServiceContext } from '@tps/service';
+import { finishedRuns, runKey } from './records';
 
 const ANSWER_LIMIT_MS = 300;
 const RETRY_MS = 500;
@@ -23,6 +25,8 @@ interface Waiting {
   seq: number;
   storedAt: string;
   traceparent: string | undefined;
+  /** It may have run before. */
+  suspect: boolean;
 }
 
 /** Finds signals that are accepted and unfinished, and takes out those that have not started. */
@@ -61,6 +65,11 @@ export class Withdrawal {
   async expire(seq: number): Promise<boolean> {
     const waiting = await this.getBySeq(seq);
     if (!waiting) return true;
+    const { bus } = this.context;
+    if (waiting.suspect && (await finishedRuns(bus, [waiting.signal])).has(runKey(waiting.signal))) {
+      const jsm = await managerOf(bus);
+      return jsm.streams.deleteMessage(bus.names.streams.kanban, seq, false).catch(() => false);
+    }
     const outcome = this.outcomeOf(waiting, {
       status: 'expired',
       message: 'not started within its timeout_ms',
@@ -201,7 +210,8 @@ function waitingOf(message: StoredMsg): Waiting | null {
   try {
     const traceparent = headerValues(message.header, 'traceparent')[0];
     const storedAt = message.time.toISOString();
-    return { signal: message.json<Signal>(), seq: message.seq, storedAt, traceparent };
+    const suspect = headerValues(message.header, SUSPECT_HEADER).length > 0;
+    return { signal: message.json<Signal>(), seq: message.seq, storedAt, traceparent, suspect };
   } catch {
     return null;
   }

@@ -9,6 +9,7 @@ import {
 import type { FleetView, LineView, Station } from '@tps/service';
 import type { HealthReport } from '../api/schemas';
 import type { SignalTypes } from '../signals/signal-types';
+import type { Standby } from '../standby/standby';
 import type { Boards } from './boards';
 
 const BOARD_LIMIT_MS = 500;
@@ -23,6 +24,7 @@ export interface HealthParts {
   boards: Boards;
   types: SignalTypes;
   lines: LineView;
+  standby: Standby | undefined;
 }
 
 /** The state of the fleet as a whole, by what is heard of it here. */
@@ -44,7 +46,8 @@ export class Health {
       ...(error_rate > MAX_ERROR_PERCENT ? [`the error rate is above ${MAX_ERROR_PERCENT} %`] : []),
     ];
     const takesAny = types.known().some((type) => circuits[type]?.state !== 'Open');
-    const accepts = bus.connected && stations.kanban.up && takesAny;
+    const queues = (bus.connected && stations.kanban.up) || this.backedUp;
+    const accepts = queues && takesAny;
     const body = {
       healthy: reasons.length === 0,
       circuit_state: worstState(states),
@@ -61,8 +64,9 @@ export class Health {
 
   /** Why this gateway should get no requests; empty when it should. */
   problems(): string[] {
-    if (!this.parts.bus.connected) return ['not connected to NATS'];
-    const kanban = this.parts.fleet.stations().kanban.up;
+    const { bus, fleet } = this.parts;
+    if (!bus.connected) return this.backedUp ? [] : ['not connected to NATS'];
+    const kanban = this.backedUp || fleet.stations().kanban.up;
     return [
       ...(kanban ? [] : ['kanban is missing']),
       ...(this.parts.types.known().length > 0 ? [] : [NO_TYPE]),
@@ -87,6 +91,11 @@ export class Health {
   private async errorRate(): Promise<number> {
     const kaizen = await this.parts.boards.latest('kaizen', BOARD_LIMIT_MS, ERROR_RATE_AGE_MS);
     return kaizen?.board.error_rate_5m ?? 0;
+  }
+
+  /** RabbitMQ takes what kanban cannot. */
+  private get backedUp(): boolean {
+    return this.parts.standby?.reachable ?? false;
   }
 
   private activeWorkers(): number {

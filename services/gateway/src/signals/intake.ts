@@ -8,6 +8,8 @@ import {
 } from '@tps/contracts';
 import type { LineView, Logger, TraceHeaders } from '@tps/service';
 import { ApiError } from '../problem';
+import { type Parcel, PutError } from '../standby/backup-queue';
+import type { Standby } from '../standby/standby';
 import { Hop, HopError } from './hop';
 
 /** A batch with one signal of this size is still below the broker's message limit. */
@@ -17,20 +19,37 @@ const BROKER_RETRY_MS = 2_000;
 const ADMIT_LIMIT_MS = 500;
 /** Longer: giving up leaves unknown whether the signal was accepted. */
 const ENQUEUE_LIMIT_MS = 2_000;
+/** With a backup a second copy is put there instead of giving up, and the caller is to hear that soon. */
+const BACKED_ENQUEUE_LIMIT_MS = 700;
+
+export interface Enqueued {
+  /** It had been accepted before. */
+  duplicate: boolean;
+  /** It waits on the backup until NATS or kanban is back: no outcome can be expected soon. */
+  later: boolean;
+}
+
+export interface IntakeParts {
+  bus: Bus;
+  lines: LineView;
+  log: Logger;
+  /** Absent without a RabbitMQ. */
+  standby: Standby | undefined;
+}
+
+type Refusal = EnqueueVerdict & { ok: false };
 
 /** The two questions a signal passes before it is accepted: does its line run, and is there room? */
 export class Intake {
   private readonly jidoka: Hop<AdmitVerdict>;
   private readonly kanban: Hop<EnqueueVerdict>;
 
-  constructor(
-    bus: Bus,
-    private readonly lines: LineView,
-    log: Logger,
-  ) {
+  constructor(private readonly parts: IntakeParts) {
+    const { bus, log, standby } = parts;
     const { admit, enqueue } = bus.names.subjects;
+    const limitMs = standby ? BACKED_ENQUEUE_LIMIT_MS : ENQUEUE_LIMIT_MS;
     const jidoka = { name: 'jidoka', subject: admit, limitMs: ADMIT_LIMIT_MS };
-    const kanban = { name: 'kanban', subject: enqueue, limitMs: ENQUEUE_LIMIT_MS };
+    const kanban = { name: 'kanban', subject: enqueue, limitMs };
     this.jidoka = new Hop<AdmitVerdict>(bus, jidoka, { ok: true }, log);
     this.kanban = new Hop<EnqueueVerdict>(bus, kanban, { ok: true }, log);
   }
@@ -49,12 +68,18 @@ export class Intake {
       throw new ApiError(verdict.code, verdict.reason, { retryAfterMs: verdict.retry_after_ms });
   }
 
+  /** A signal that cannot be checked against the records may still be accepted: the backup's are looked up first. */
+  get backed(): boolean {
+    return this.parts.standby?.reachable ?? false;
+  }
+
   /**
-   * Resolves when the signal is accepted: it is on disk at the broker.
-   * @returns whether it had been accepted before
+   * Resolves when the signal is accepted: it is on disk at a broker.
+   * @param unchecked it may have been accepted before, and the records could not be asked
    * @throws ApiError
    */
-  async enqueue(signal: Signal, trace: TraceHeaders): Promise<{ duplicate: boolean }> {
+  async enqueue(signal: Signal, trace: TraceHeaders, unchecked = false): Promise<Enqueued> {
+    const { standby } = this.parts;
     const json = JSON.stringify(signal);
     // Numbers can grow when they are written out again: 1e20 has 21 digits.
     if (Buffer.byteLength(json) > MAX_SIGNAL_BYTES) {
@@ -63,9 +88,20 @@ export class Intake {
         `Written out, the signal has more than ${MAX_SIGNAL_BYTES} bytes.`,
       );
     }
-    const verdict = await this.append({ json, trace });
-    if (verdict.ok) return { duplicate: verdict.duplicate ?? false };
-    throw refusal(verdict, signal.id);
+    const parcel = { id: signal.id, json, trace };
+    const skip = unchecked || standby?.active;
+    const verdict = skip ? unasked(unchecked) : await this.append(parcel);
+    // A refusal for want of room is an answer too.
+    if (verdict.ok || verdict.code !== 'NO_BROKER') standby?.taken();
+    if (verdict.ok) return { duplicate: verdict.duplicate ?? false, later: false };
+    if (verdict.code !== 'NO_BROKER' || !standby) throw refusal(verdict, signal.id);
+    const later = !skip || !standby.drains;
+    const failed = await this.backUp(standby, parcel, verdict);
+    if (!failed) return { duplicate: false, later };
+    // The other way round: the mode outlasts the fault, and now it is RabbitMQ that is away.
+    const last = skip && !unchecked && failed.accepted === false ? await this.append(parcel) : failed;
+    if (last.ok) return { duplicate: last.duplicate ?? false, later: false };
+    throw refusal(last.code === 'NO_BROKER' && last.accepted === false ? failed : last, signal.id);
   }
 
   close(): void {
@@ -73,7 +109,18 @@ export class Intake {
     this.kanban.close();
   }
 
-  /** Where a backup queue takes over: whenever the verdict is `NO_BROKER`. */
+  private async backUp(standby: Standby, parcel: Parcel, why: Refusal): Promise<Refusal | null> {
+    try {
+      await standby.put(parcel);
+      return null;
+    } catch (error) {
+      if (!(error instanceof PutError)) throw error;
+      const sure = why.accepted === false && error.arrived === false;
+      if (error.full && sure) return { ...why, code: 'KANBAN_FULL', reason: error.message };
+      return { ...why, reason: `${why.reason}, and ${error.message}`, accepted: sure ? false : 'unknown' };
+    }
+  }
+
   private append(item: { json: string; trace: TraceHeaders }): Promise<EnqueueVerdict> {
     return this.kanban.ask(item).catch((error: unknown) => {
       if (!(error instanceof HopError)) throw error;
@@ -85,11 +132,18 @@ export class Intake {
 
   /** While jidoka is away nobody grants trials, so half-open counts as stopped. */
   private lastKnown(request: AdmitRequest): AdmitVerdict {
-    return this.lines.refusal(request, Date.now()) ?? { ok: true };
+    return this.parts.lines.refusal(request, Date.now()) ?? { ok: true };
   }
 }
 
-function refusal(verdict: EnqueueVerdict & { ok: false }, id: string): ApiError {
+/** The verdict on a signal with which kanban is not bothered. */
+function unasked(unchecked: boolean): Refusal {
+  const reason = unchecked ? 'the records do not answer' : 'kanban takes no signals';
+  const accepted = unchecked ? 'unknown' : false;
+  return { ok: false, code: 'NO_BROKER', reason, retry_after_ms: BROKER_RETRY_MS, accepted };
+}
+
+function refusal(verdict: Refusal, id: string): ApiError {
   const { code, reason, retry_after_ms: retryAfterMs, accepted } = verdict;
   if (code === 'KANBAN_FULL') return new ApiError(code, reason, { retryAfterMs });
   const message =

@@ -87,9 +87,9 @@ export class PostSignal {
     sendJson(res, 202, body);
   }
 
-  private openBody({ signal, traceId }: Answer & { kind: 'open' }, waited: boolean): Body {
+  private openBody({ signal, traceId, later }: Answer & { kind: 'open' }, waited: boolean): Body {
     const held = this.parts.lines.state(signal.signal_type) !== 'Closed';
-    const status = !waited ? 'queued' : held ? 'held' : 'processing';
+    const status = !waited || later ? 'queued' : held ? 'held' : 'processing';
     const message = {
       queued: 'Accepted',
       held: 'Held while its line is stopped',

@@ -2,6 +2,7 @@ import type { Outcome } from '@tps/contracts';
 import type { LineView } from '@tps/service';
 import { validate as isUuid } from 'uuid';
 import { ApiError } from '../problem';
+import type { Standby } from '../standby/standby';
 import { finalOutcome, type Known, type Records } from './records';
 import type { Waiters } from './waiters';
 
@@ -20,6 +21,7 @@ export class SignalViews {
     private readonly records: Records,
     private readonly waiters: Waiters,
     private readonly lines: LineView,
+    private readonly standby: Standby | undefined,
   ) {}
 
   /**
@@ -60,8 +62,18 @@ export class SignalViews {
     checkId(id);
     const known = await this.records.of(id);
     if (known.found || known.outcomes.length > 0) return known;
+    // Asked before the last look: what has left the backup by now is found then.
+    const mayBeBackedUp = (await this.standby?.mayHold()) ?? false;
     const outcomes = (await this.records.lookup([id], RECORDS_LAG_MS)).get(id) ?? [];
-    if (outcomes.length > 0) return { outcomes, found: null };
+    const again =
+      outcomes.length > 0 || !this.standby ? { outcomes, found: null } : await this.records.of(id);
+    if (again.found || again.outcomes.length > 0) return again;
+    if (mayBeBackedUp) {
+      throw new ApiError(
+        'UNAVAILABLE',
+        'Signals wait on the backup; whether this is one of them is not known yet.',
+      );
+    }
     throw new ApiError('NOT_FOUND', `There is no signal ${id}.`);
   }
 

@@ -17,16 +17,16 @@ export interface Submission {
   caller: Pick<EventEmitter, 'once'>;
 }
 
-/** `open`: accepted, and no outcome yet that the caller would or could wait for. */
+/** `open`: accepted, and no outcome yet that the caller would or could wait for; `later`: nor will there be one soon. */
 export type Answer =
   | { kind: 'finished'; outcome: Outcome }
-  | { kind: 'open'; signal: Pick<Signal, 'id' | 'signal_type'>; traceId: string };
+  | { kind: 'open'; signal: Pick<Signal, 'id' | 'signal_type'>; traceId: string; later: boolean };
 
 /** What a signal was found to be when it was handed in. */
 type Accepted =
   | { finished: Outcome }
   /** `told`: its outcome is sent to this gateway. */
-  | { finished?: undefined; told: boolean; run: number };
+  | { finished?: undefined; told: boolean; run: number; later?: boolean };
 
 /** A signal with an `Idempotency-Key` that is being handed in here: repeats join it instead of asking around. */
 interface Flight {
@@ -67,13 +67,14 @@ export class Submissions {
     const flight = this.join(submission) ?? this.launch(submission, waiter);
     const accepted = await (waiter ? Promise.race([flight.accepted, overtaking(waiter)]) : flight.accepted);
     if (accepted.finished) return this.finished(signal, accepted.finished);
-    if (waiter) {
+    const later = accepted.later ?? false;
+    if (waiter && !later) {
       waiter.fromRun = accepted.run;
       if (!accepted.told) this.waiters.follow(waiter);
       const outcome = await waiter.outcome;
       if (outcome) return this.finished(signal, outcome);
     }
-    return { kind: 'open', signal, traceId: flight.traceId };
+    return { kind: 'open', signal, traceId: flight.traceId, later };
   }
 
   private finished(signal: Signal, outcome: Outcome): Answer {
@@ -102,13 +103,18 @@ export class Submissions {
 
   private async accept(submission: Submission): Promise<Accepted> {
     const { signal, trace } = submission;
+    let unchecked = false;
     if (signal.request_hash !== undefined) {
-      const known = await this.recall(signal);
+      const known = await this.recall(signal).catch((error: unknown) => {
+        if (!isUnavailable(error) || !this.intake.backed) throw error;
+        unchecked = true;
+        return null;
+      });
       if (known) return known;
     }
     await this.intake.admit(signal, trace);
-    const { duplicate } = await this.intake.enqueue(signal, trace);
-    if (!duplicate) return { told: signal.reply_to !== undefined, run: signal.run };
+    const { duplicate, later } = await this.intake.enqueue(signal, trace, unchecked);
+    if (!duplicate) return { told: signal.reply_to !== undefined, run: signal.run, later };
     // Accepted before, and so recently that the records did not have it yet.
     return (await this.recall(signal)) ?? { told: false, run: signal.run };
   }
@@ -139,9 +145,13 @@ function overtaking(waiter: Waiter): Promise<Accepted> {
   });
 }
 
+function isUnavailable(error: unknown): error is ApiError {
+  return error instanceof ApiError && error.code === 'UNAVAILABLE';
+}
+
 /** A request before this one may have been accepted under the same key: only who could not be asked knows. */
 function unsure(error: unknown, signal_id: string): unknown {
-  if (!(error instanceof ApiError) || error.code !== 'UNAVAILABLE') return error;
+  if (!isUnavailable(error)) return error;
   return new ApiError(error.code, error.message, { members: { accepted: 'unknown', signal_id } });
 }
 

@@ -1,0 +1,3 @@
+export { backupVariables } from './config';
+export type { ConfirmChannel, ConsumeMessage } from 'amqplib';
+export { BackupLink, type BackupLinkOptions } from './link';

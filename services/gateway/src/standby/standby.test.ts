@@ -1,0 +1,161 @@
+import { BackupLink, type ConsumeMessage } from '@tps/backup';
+import type { Signal } from '@tps/contracts';
+import { RabbitServer, waitFor } from '@tps/testkit';
+import { type Reply, type Rig, startRig } from '../testing/rig';
+
+jest.setTimeout(60_000);
+const installed = RabbitServer.isInstalled;
+const QUEUE = 'tps.backup';
+
+(installed ? describe : describe.skip)('while kanban or NATS is away', () => {
+  let rabbit: RabbitServer;
+  let rig: Rig;
+  let link: BackupLink;
+
+  beforeAll(async () => {
+    rabbit = await RabbitServer.start();
+    rig = await startRig({ RABBITMQ_URL: rabbit.url, TPS_KANBAN_BUFFER: '40' });
+    const log = { info: () => undefined, warn: () => undefined, error: () => undefined } as never;
+    link = await BackupLink.open({ url: rabbit.url, queue: QUEUE, maxLength: 40, name: 'test', log });
+    await waitFor('the link', () => link.connected);
+    await waitFor('the gateway to reach RabbitMQ', reachable);
+    await rabbit.writeQueuesDown();
+  }, 90_000);
+  beforeEach(async () => {
+    rig.fleet.reset();
+    await link.channel?.purgeQueue(QUEUE);
+  });
+  afterAll(async () => {
+    await link?.close();
+    await rig?.stop();
+    await rabbit?.stop();
+  }, 60_000);
+
+  /** Nobody but the gateway says so while the stand-in for kanban is away. */
+  async function reachable(): Promise<boolean> {
+    rig.fleet.leave('kanban');
+    const { body } = await rig.http.get('/kanban');
+    return (body.backup as { reachable?: boolean } | undefined)?.reachable === true;
+  }
+  const post = (headers: Record<string, string> = {}, body: object = {}): PromiseLike<Reply> =>
+    rig.http
+      .post('/signal')
+      .set(headers)
+      .send({ signal_type: 'execute', payload: {}, ...body });
+  async function taken(): Promise<{ signal: Signal; properties: ConsumeMessage['properties'] }> {
+    const given: ConsumeMessage[] = [];
+    const channel = link.channel!;
+    await channel.prefetch(1);
+    const { consumerTag } = await channel.consume(QUEUE, (got) => void (got && given.push(got)));
+    const message = await waitFor('a message on the backup', () => given[0]);
+    channel.ack(message);
+    await channel.cancel(consumerTag);
+    return { signal: JSON.parse(message.content.toString()) as Signal, properties: message.properties };
+  }
+  async function timed<T>(task: PromiseLike<T>): Promise<[T, number]> {
+    const began = performance.now();
+    return [await task, performance.now() - began];
+  }
+
+  test('back pressure is no reason to use it', async () => {
+    const full = { code: 'KANBAN_FULL', reason: 'full', retry_after_ms: 1_000, accepted: false } as const;
+    rig.fleet.behaviour.enqueue = () => ({ ok: false, ...full });
+    expect((await post()).status).toBe(429);
+    expect(await link.waiting()).toBe(0);
+  });
+
+  test('a signal that kanban does not take is put there, durable and on its trace, and answered as queued', async () => {
+    rig.fleet.leave('kanban');
+    const [{ status, body, headers }, ms] = await timed(post());
+    expect({ status, body }).toMatchObject({ status: 202, body: { success: null, status: 'queued' } });
+    expect(headers.location).toBe(`/signal/${String(body.signal_id)}`);
+    expect(ms).toBeLessThan(2_000);
+    const { signal, properties } = await taken();
+    expect(signal).toMatchObject({ id: body.signal_id, signal_type: 'execute', run: 0, priority: 3 });
+    expect(properties).toMatchObject({ messageId: body.signal_id, deliveryMode: 2 });
+    expect((properties.headers as Record<string, string>).traceparent).toContain(body.trace_id);
+  });
+
+  test('the same for one with a key, whose records cannot be asked; a silent stream; a stream that refuses', async () => {
+    rig.fleet.behaviour.enqueue = () => 'silence';
+    const [silent, ms] = await timed(post());
+    expect(silent.body.status).toBe('queued');
+    expect(ms).toBeLessThan(2_000);
+    expect((await taken()).signal.id).toBe(silent.body.signal_id);
+    rig.fleet.behaviour.enqueue = () => ({
+      ok: false,
+      code: 'NO_BROKER',
+      reason: 'insufficient resources',
+      retry_after_ms: 1_000,
+      accepted: false,
+    });
+    expect((await post({ prefer: 'respond-async' })).body.status).toBe('queued');
+    await taken();
+    rig.fleet.leave('andon');
+    const keyed = await post({ 'idempotency-key': 'one' });
+    expect(keyed.body.status).toBe('queued');
+    expect((await taken()).signal.request_hash).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  test('an unknown id is not said to be unknown while signals wait there', async () => {
+    const id = '01a20802-8829-77bd-aaf4-aaefa45fd5cf';
+    expect((await rig.http.get(`/signal/${id}`)).status).toBe(404);
+    rig.fleet.leave('kanban');
+    const { body } = await post();
+    rig.fleet.arrive('kanban');
+    const answer = await rig.http.get(`/signal/${String(body.signal_id)}`);
+    expect(answer).toMatchObject({ status: 503, body: { code: 'UNAVAILABLE' } });
+    await taken();
+    expect((await rig.http.get(`/signal/${id}`)).status).toBe(404);
+  });
+
+  test('it is bounded: beyond its limit a sender gets 429', async () => {
+    rig.fleet.leave('kanban');
+    const answers = await Promise.all(Array.from({ length: 60 }, () => post({ prefer: 'respond-async' })));
+    const full = await waitFor('a refusal', async () => {
+      const answer = await post({ prefer: 'respond-async' });
+      return answer.status === 429 ? answer : null;
+    });
+    expect(full.body.code).toBe('KANBAN_FULL');
+    expect(answers.every(({ status }) => status === 202 || status === 429)).toBe(true);
+    // Three in a row began the mode: said on the board, and nobody waits for kanban any more.
+    const { body } = await rig.http.get('/kanban');
+    expect(body.backup).toMatchObject({ configured: true, reachable: true, active: true });
+    expect((body.backup as { on_backup: number }).on_backup).toBeGreaterThanOrEqual(40);
+  });
+
+  test('RabbitMQ away: kanban is asked all the same, and both away is an honest refusal within a second', async () => {
+    await rabbit.kill();
+    await waitFor('kanban to be asked', async () => (await post()).body.status === 'succeeded');
+    await rig.nats.kill();
+    const [refused, ms] = await timed(post());
+    expect(refused).toMatchObject({ status: 503, body: { code: 'NO_BROKER', accepted: false } });
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
+    expect(ms).toBeLessThan(1_000);
+    expect((await rig.http.get('/health/ready')).status).toBe(503);
+  });
+
+  test('NATS still away, RabbitMQ back: the gateway is ready and takes signals, with and without a key', async () => {
+    await rabbit.restart();
+    await waitFor(
+      'the gateway to be ready',
+      async () => (await rig.http.get('/health/ready')).status === 200,
+      {
+        limitMs: 20_000,
+      },
+    );
+    await waitFor('the link', () => link.connected, { limitMs: 20_000 });
+    await link.channel?.purgeQueue(QUEUE);
+    expect((await rig.http.get('/health')).status).toBe(200);
+    for (const headers of [{}, { 'idempotency-key': 'two' }, { prefer: 'respond-async' }]) {
+      const [{ status, body }, ms] = await timed(post(headers));
+      expect({ status, body }).toMatchObject({ status: 202, body: { status: 'queued' } });
+      expect(ms).toBeLessThan(1_000);
+      expect((await taken()).signal.id).toBe(body.signal_id);
+    }
+    await rig.nats.restart();
+    await waitFor('the gateway to be connected', async () => (await rig.http.get('/jidoka')).status === 200, {
+      limitMs: 20_000,
+    });
+  });
+});

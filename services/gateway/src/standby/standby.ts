@@ -1,0 +1,109 @@
+import { BackupLink } from '@tps/backup';
+import type { Bus } from '@tps/bus';
+import type { BackupStatus, KanbanVitals } from '@tps/contracts';
+import type { FleetView, Logger } from '@tps/service';
+import { type Parcel, BackupQueue } from './backup-queue';
+import { Switchover } from './switchover';
+
+export interface StandbyOptions {
+  url: string;
+  maxLength: number;
+  instance: string;
+  bus: Bus;
+  fleet: FleetView;
+  log: Logger;
+}
+
+const OBSERVE_MS = 1_000;
+
+/** RabbitMQ, as this gateway uses it: takes signals when kanban does not, and knows when that is over. */
+export class Standby {
+  private readonly switchover = new Switchover();
+  private observer: NodeJS.Timeout | undefined;
+
+  private constructor(
+    private readonly options: StandbyOptions,
+    private readonly link: BackupLink,
+    private readonly queue: BackupQueue,
+  ) {}
+
+  static async open(options: StandbyOptions): Promise<Standby> {
+    const { url, maxLength, instance, bus, log } = options;
+    const name = bus.names.queues.backup;
+    const link = await BackupLink.open({
+      url,
+      queue: name,
+      maxLength,
+      name: `tps-system ${instance}`,
+      log,
+      onOpen: async (channel) => queue.listen(channel),
+    });
+    const queue = new BackupQueue(link, name, log);
+    return new Standby(options, link, queue);
+  }
+
+  /** New signals go to the backup without asking kanban. */
+  get active(): boolean {
+    return this.switchover.active;
+  }
+
+  get reachable(): boolean {
+    return this.queue.reachable;
+  }
+
+  /** What is put there now reaches its worker within moments. */
+  get drains(): boolean {
+    const drainer = this.drainers().find(({ reachable }) => reachable);
+    return this.options.bus.connected && drainer?.appends === true;
+  }
+
+  /** kanban took a signal. */
+  taken(): void {
+    this.switchover.taken();
+  }
+
+  /** @throws PutError */
+  async put(parcel: Parcel): Promise<void> {
+    await this.queue.put(parcel);
+    if (this.switchover.saved(Date.now())) this.begin();
+  }
+
+  /** Whether the backup may hold signals of which nobody else knows. */
+  async mayHold(): Promise<boolean> {
+    const drainers = this.drainers().filter(({ reachable }) => reachable);
+    if (drainers.some(({ on_backup }) => on_backup > 0)) return true;
+    return this.link.waiting().then(
+      (waiting) => waiting > 0,
+      () => drainers.length === 0,
+    );
+  }
+
+  /** What this gateway knows while kanban does not answer, on top of what kanban said last. */
+  async status(last?: BackupStatus): Promise<BackupStatus> {
+    const { reachable, active } = this;
+    const { reconciled = 0, duplicates_suppressed = 0 } = last ?? {};
+    const on_backup = await this.link.waiting().catch(() => last?.on_backup ?? 0);
+    return { configured: true, reachable, active, on_backup, reconciled, duplicates_suppressed };
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.observer);
+    this.queue.close();
+    await this.link.close();
+  }
+
+  private drainers(): NonNullable<KanbanVitals['backup']>[] {
+    const beats = this.options.fleet.of<KanbanVitals>('kanban');
+    return beats.flatMap(({ vitals }) => vitals.backup ?? []);
+  }
+
+  private begin(): void {
+    const { log } = this.options;
+    log.warn('kanban takes no signals: they go to the backup');
+    this.observer = setInterval(() => {
+      if (!this.switchover.observe(this.drains, Date.now())) return;
+      clearInterval(this.observer);
+      log.info('kanban is asked again before the backup');
+    }, OBSERVE_MS);
+  }
+}

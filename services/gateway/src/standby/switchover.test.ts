@@ -1,0 +1,47 @@
+import { Switchover } from './switchover';
+
+/** Moves through time in steps of a second; returns the seconds at which the mode changed. */
+function run(seconds: number, up: (second: number) => boolean): { changes: number[]; active: boolean } {
+  const switchover = new Switchover();
+  const changes: number[] = [];
+  for (let second = 0; second < seconds; second += 1) {
+    const was = switchover.active;
+    for (let signal = 0; signal < 10; signal += 1) {
+      if (up(second) && !switchover.active) switchover.taken();
+      else switchover.saved(second * 1_000);
+    }
+    if (switchover.active) switchover.observe(up(second), second * 1_000);
+    if (switchover.active !== was) changes.push(second);
+  }
+  return { changes, active: switchover.active };
+}
+
+test('signals that kanban takes change nothing', () => {
+  expect(run(300, () => true)).toEqual({ changes: [], active: false });
+});
+
+test('one that it does not take, now and then, is no reason', () => {
+  const switchover = new Switchover();
+  for (let n = 0; n < 100; n += 1) {
+    expect(switchover.saved(n * 100)).toBe(false);
+    expect(switchover.saved(n * 100)).toBe(false);
+    switchover.taken();
+  }
+});
+
+test('an outage begins the mode at the third signal, and ten seconds of health end it', () => {
+  expect(run(200, (second) => second < 5 || second >= 65)).toEqual({ changes: [5, 75], active: false });
+});
+
+test.each([
+  ['every three seconds', 6, 3],
+  ['every five seconds', 10, 5],
+  ['for twelve seconds of sixteen', 16, 4],
+  ['for a second of fifteen', 15, 1],
+  ['for half of every minute', 60, 30],
+])('down %s: at most two changes in any minute', (_, period, down) => {
+  const { changes } = run(3_600, (second) => second % period >= down);
+  const windows = changes.map((from) => changes.filter((at) => at >= from && at < from + 60).length);
+  expect(Math.max(0, ...windows)).toBeLessThanOrEqual(2);
+  expect(changes.length).toBeGreaterThan(0);
+});

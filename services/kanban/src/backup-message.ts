@@ -1,0 +1,104 @@
+import { Type } from '@sinclair/typebox';
+import { Value } from '@sinclair/typebox/value';
+import type { ConsumeMessage } from '@tps/backup';
+import {
+  DEFAULT_TIMEOUT_MS,
+  MAX_ASYNC_TIMEOUT_MS,
+  type Priority,
+  PrioritySchema,
+  type Signal,
+  SIGNAL_TYPE_PATTERN,
+  WIRE_VERSION,
+} from '@tps/contracts';
+import type { TraceHeaders } from '@tps/service';
+import { v4 as uuidv4, v5 as uuidv5, validate as isUuid } from 'uuid';
+
+/** A signal as it came over the backup. */
+export interface BackedUp {
+  signal: Signal;
+  trace: TraceHeaders;
+}
+
+/** The message is no signal: why. */
+export class UnreadableError extends Error {
+  override readonly name = 'UnreadableError';
+}
+
+/** Ids made of the names of messages are unlike those of any other system that does the same. */
+const NAMESPACE = '2f9c1f0e-51b8-4d7e-8a52-0d5f3a7c6b31';
+/** Twice what a client may send: numbers can grow when they are written out again. */
+const MAX_BYTES = 512 * 1024;
+
+/** docs/backup.md tells others what to put there. Gateways write whole signals; what is not required has a default. */
+const BackupBody = Type.Object({
+  v: Type.Optional(Type.Integer({ maximum: WIRE_VERSION })),
+  id: Type.Optional(Type.String()),
+  run: Type.Optional(Type.Integer({ minimum: 0 })),
+  signal_type: Type.String({ pattern: SIGNAL_TYPE_PATTERN }),
+  priority: Type.Optional(Type.Unsafe<Priority>(PrioritySchema)),
+  payload: Type.Record(Type.String(), Type.Unknown()),
+  timeout_ms: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_ASYNC_TIMEOUT_MS })),
+  created_at: Type.Optional(Type.String({ maxLength: 40 })),
+  // Workers publish there: no other subject may be written into it.
+  reply_to: Type.Optional(Type.String({ pattern: '^_INBOX[A-Za-z0-9_.-]{1,128}$' })),
+  request_hash: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$' })),
+});
+
+/** @throws UnreadableError */
+export function readBackedUp({ content, properties }: ConsumeMessage, nowMs: number): BackedUp {
+  if (content.length > MAX_BYTES) throw new UnreadableError(`more than ${MAX_BYTES} bytes`);
+  const body = parse(content);
+  if (!Value.Check(BackupBody, body)) throw new UnreadableError(faultOf(body));
+  const { signal_type, payload, reply_to, request_hash } = body;
+  const signal: Signal = {
+    v: WIRE_VERSION,
+    id: idOf(body.id ?? properties.messageId),
+    run: body.run ?? 0,
+    signal_type,
+    priority: body.priority ?? 3,
+    payload,
+    timeout_ms: body.timeout_ms ?? DEFAULT_TIMEOUT_MS,
+    created_at: createdAt(body.created_at, nowMs),
+    ...(reply_to ? { reply_to } : {}),
+    ...(request_hash ? { request_hash } : {}),
+  };
+  return { signal, trace: traceOf(properties.headers ?? {}) };
+}
+
+function parse(content: Buffer): unknown {
+  try {
+    return JSON.parse(content.toString('utf8'));
+  } catch (error) {
+    throw new UnreadableError(`no JSON: ${String(error)}`);
+  }
+}
+
+function faultOf(body: unknown): string {
+  const fault = Value.Errors(BackupBody, body).First();
+  return `${fault?.path || 'the body'}: ${fault?.message ?? 'is not valid'}`;
+}
+
+/** The same name is the same signal, however often it comes; a message without a name is a signal of its own. */
+export function idOf(name: unknown): string {
+  if (typeof name !== 'string' || name === '') return uuidv4();
+  return isUuid(name) ? name.toLowerCase() : uuidv5(name, NAMESPACE);
+}
+
+/** A sender whose clock is ahead must not outlive its own timeout. */
+function createdAt(given: string | undefined, nowMs: number): string {
+  const ms = given === undefined ? nowMs : Date.parse(given);
+  if (Number.isNaN(ms)) throw new UnreadableError('/created_at: is no date');
+  return new Date(Math.min(ms, nowMs)).toISOString();
+}
+
+/** A line break would end the NATS header that this becomes, and begin another. */
+const TRACESTATE = /^[\x20-\x7e]{1,512}$/;
+
+/** Values may be of any type AMQP has; what is no trace context starts a new trace. */
+function traceOf(headers: Record<string, unknown>): TraceHeaders {
+  const { traceparent, tracestate } = headers;
+  return {
+    traceparent: typeof traceparent === 'string' ? traceparent : '',
+    ...(typeof tracestate === 'string' && TRACESTATE.test(tracestate) ? { tracestate } : {}),
+  };
+}

@@ -1,0 +1,195 @@
+import { randomInt } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BackupLink, type ConfirmChannel, type ConsumeMessage } from '@tps/backup';
+import { encodeHeaders } from '@tps/bus';
+import { type DrainVitals, type InvalidLetter, LETTER_HEADERS, WIRE_VERSION } from '@tps/contracts';
+import type { ServiceContext } from '@tps/service';
+import { type BackedUp, idOf, readBackedUp, UnreadableError } from './backup-message';
+import type { KanbanConfig } from './config';
+import type { Enqueue } from './enqueue';
+import { finishedRuns, runKey } from './records';
+
+/** In hand at once; the rest waits at RabbitMQ. */
+const PREFETCH = 64;
+const RETRY_FIRST_MS = 100;
+const RETRY_CAP_MS = 2_000;
+/** Kept of a message that is no signal. */
+const MAX_KEPT_BYTES = 128 * 1024;
+/** The type under which such a message is kept: none can be called so by its sender. */
+const NO_TYPE = 'backup';
+
+/**
+ * Moves what waits on the backup into the queue, all the time: what gateways put there while NATS was away, and work
+ * that others put there. RabbitMQ gives it to one kanban process at a time.
+ *
+ * A message is acknowledged only when the queue has its signal, the records know its outcome, or a dead letter keeps
+ * it; a process that dies before that leaves it to the next. Since the same signal may have reached the queue another
+ * way, each goes in under the same message id and as a suspect: looked up before it runs.
+ */
+export class Drain {
+  private reconciled = 0;
+  private suppressed = 0;
+  /** Read once: one without an id gets one. */
+  private readonly inHand = new Map<ConsumeMessage, BackedUp | UnreadableError>();
+  private channel: ConfirmChannel | undefined;
+  /** At RabbitMQ, beyond what is in hand; as of the last look. */
+  private waiting = 0;
+  private working: Promise<void> | undefined;
+  private stopping = false;
+  private link!: BackupLink;
+
+  private constructor(
+    private readonly context: ServiceContext<KanbanConfig>,
+    private readonly enqueue: Enqueue,
+    private readonly knownTypes: () => readonly string[],
+  ) {}
+
+  /** @param knownTypes those that workers ever registered */
+  static async open(
+    context: ServiceContext<KanbanConfig>,
+    enqueue: Enqueue,
+    knownTypes: () => readonly string[],
+  ): Promise<Drain> {
+    const { bus, config, instance, log } = context;
+    const drain = new Drain(context, enqueue, knownTypes);
+    drain.link = await BackupLink.open({
+      url: config.RABBITMQ_URL,
+      queue: bus.names.queues.backup,
+      maxLength: config.TPS_KANBAN_BUFFER,
+      name: `tps-kanban ${instance}`,
+      log,
+      onOpen: (channel) => drain.consume(channel),
+      onLost: () => drain.forget(),
+    });
+    return drain;
+  }
+
+  vitals(): DrainVitals {
+    return {
+      reachable: this.link.connected,
+      appends: this.context.bus.connected && this.enqueue.appends,
+      on_backup: this.inHand.size + this.waiting,
+      reconciled: this.reconciled,
+      duplicates_suppressed: this.suppressed,
+    };
+  }
+
+  /** Called every second: with room in hand there is nothing that RabbitMQ would not have given. */
+  async count(): Promise<void> {
+    if (this.inHand.size < PREFETCH && this.waiting === 0) return;
+    this.waiting = await this.link.waiting().catch(() => this.waiting);
+  }
+
+  /** What is in hand and not moved yet stays at RabbitMQ. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    await this.working;
+    await this.link.close();
+  }
+
+  private async consume(channel: ConfirmChannel): Promise<void> {
+    const queue = this.context.bus.names.queues.backup;
+    this.channel = channel;
+    this.waiting = (await channel.checkQueue(queue)).messageCount;
+    await channel.prefetch(PREFETCH);
+    await channel.consume(queue, (message) => this.take(channel, message));
+  }
+
+  private take(channel: ConfirmChannel, message: ConsumeMessage | null): void {
+    // Null: the queue was deleted. The next connection declares it again.
+    if (!message) return void channel.close().catch(() => undefined);
+    this.inHand.set(message, read(message));
+    this.working ??= this.work().finally(() => (this.working = undefined));
+  }
+
+  private forget(): void {
+    this.channel = undefined;
+    this.inHand.clear();
+    this.waiting = 0;
+  }
+
+  private async work(): Promise<void> {
+    let wait = RETRY_FIRST_MS;
+    while (this.inHand.size > 0 && !this.stopping) {
+      const before = this.inHand.size;
+      if (this.context.bus.connected) await this.moveAll();
+      if (this.inHand.size < before) wait = RETRY_FIRST_MS;
+      else {
+        await sleep(wait / 2 + randomInt(wait / 2));
+        wait = Math.min(wait * 2, RETRY_CAP_MS);
+      }
+    }
+  }
+
+  private async moveAll(): Promise<void> {
+    const sound: { message: ConsumeMessage; backedUp: BackedUp }[] = [];
+    for (const [message, backedUp] of this.inHand) {
+      const fault = this.faultOf(backedUp);
+      if (backedUp instanceof UnreadableError || fault) await this.keep(message, fault);
+      else sound.push({ message, backedUp });
+    }
+    const signals = sound.map(({ backedUp }) => backedUp.signal);
+    // Without an answer they go into the queue all the same: no worker runs them before it has asked.
+    const finished = await finishedRuns(this.context.bus, signals).catch(() => null);
+    await Promise.all(
+      sound.map(async ({ message, backedUp }) => {
+        const { signal } = backedUp;
+        if (finished?.has(runKey(signal))) return this.settle(message, 'suppressed');
+        // Should it have succeeded, it must not be recorded as expired.
+        if (!finished && Date.parse(signal.created_at) + signal.timeout_ms <= Date.now()) return;
+        const verdict = await this.enqueue.move(backedUp);
+        if (verdict.ok) this.settle(message, verdict.duplicate ? 'suppressed' : 'reconciled');
+      }),
+    );
+  }
+
+  /** Why no worker could take it. In a fleet that has just been set up any type may still come. */
+  private faultOf(read: BackedUp | UnreadableError): string {
+    if (read instanceof UnreadableError) return read.message;
+    const known = this.knownTypes();
+    const { signal_type } = read.signal;
+    return known.length === 0 || known.includes(signal_type)
+      ? ''
+      : `/signal_type: there is no "${signal_type}"`;
+  }
+
+  private settle(message: ConsumeMessage, how: 'reconciled' | 'suppressed' | 'kept'): void {
+    // Not in hand any more: the connection it came by is gone, and RabbitMQ gives it out again.
+    if (!this.inHand.delete(message)) return;
+    this.channel?.ack(message);
+    if (how !== 'kept') this[how] += 1;
+  }
+
+  /** What is no signal would come back for ever: it is kept as a dead letter and taken out. */
+  private async keep(message: ConsumeMessage, reason: string): Promise<void> {
+    const { bus, log } = this.context;
+    const { content, properties, fields } = message;
+    const body: InvalidLetter = {
+      v: WIRE_VERSION,
+      invalid: true,
+      subject: `amqp:${bus.names.queues.backup}`,
+      reason,
+      data: content.subarray(0, MAX_KEPT_BYTES).toString('base64'),
+    };
+    log.error('unreadable message on the backup', { reason, message_id: String(properties.messageId) });
+    const headers = encodeHeaders([
+      ['Nats-Msg-Id', `dead:${fields.consumerTag}:${fields.deliveryTag}`],
+      [LETTER_HEADERS.id, idOf(properties.messageId)],
+      [LETTER_HEADERS.status, 'invalid'],
+    ]);
+    const kept = bus.publisher.publish(bus.names.subjects.dead(NO_TYPE), JSON.stringify(body), { headers });
+    await kept.then(
+      () => this.settle(message, 'kept'),
+      (error: unknown) => log.warn('not kept yet', { error }),
+    );
+  }
+}
+
+function read(message: ConsumeMessage): BackedUp | UnreadableError {
+  try {
+    return readBackedUp(message, Date.now());
+  } catch (error) {
+    if (error instanceof UnreadableError) return error;
+    throw error;
+  }
+}

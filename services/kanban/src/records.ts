@@ -1,0 +1,31 @@
+import type { Bus } from '@tps/bus';
+import type { LookupReply, LookupRequest, Signal } from '@tps/contracts';
+
+const LOOKUP_LIMIT_MS = 2_000;
+
+export type RunKey = `${string}:${number}`;
+
+export function runKey({ id, run }: Pick<Signal, 'id' | 'run'>): RunKey {
+  return `${id}:${run}`;
+}
+
+/**
+ * Which of these runs have a final outcome. At most `LOOKUP_MAX_IDS` at once.
+ * @throws when the records do not answer
+ */
+export async function finishedRuns(bus: Bus, signals: readonly Signal[]): Promise<Set<RunKey>> {
+  const finished = new Set<RunKey>();
+  let ids = [...new Set(signals.map(({ id }) => id))];
+  while (ids.length > 0) {
+    const request: LookupRequest = { ids };
+    const options = { timeout: LOOKUP_LIMIT_MS };
+    const reply = await bus.nc.request(bus.names.subjects.lookup, JSON.stringify(request), options);
+    const { records, left_out } = reply.json<LookupReply>();
+    for (const { outcomes } of records) {
+      for (const { final, signal_id: id, run } of outcomes) if (final) finished.add(runKey({ id, run }));
+    }
+    // An answer that brings nothing would leave the same out again.
+    ids = records.length > 0 ? (left_out ?? []) : [];
+  }
+  return finished;
+}
