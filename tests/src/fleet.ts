@@ -100,10 +100,21 @@ export class Fleet {
     return answerOf<T>(await fetch(this.url + path, { headers, signal: AbortSignal.timeout(15_000) }));
   }
 
-  async remove<T = Record<string, unknown>>(path: string): Promise<Answer<T>> {
-    return answerOf<T>(
-      await fetch(this.url + path, { method: 'DELETE', signal: AbortSignal.timeout(15_000) }),
-    );
+  remove<T = Record<string, unknown>>(path: string): Promise<Answer<T>> {
+    return this.call<T>('DELETE', path);
+  }
+
+  /** Any request; with a body it is JSON. */
+  async call<T = Record<string, unknown>>(
+    method: string,
+    path: string,
+    body?: object,
+    headers: Record<string, string> = {},
+  ): Promise<Answer<T>> {
+    const json = body && { body: JSON.stringify(body) };
+    const type: Record<string, string> = body ? { 'content-type': 'application/json' } : {};
+    const request = { method, headers: { ...type, ...headers }, ...json };
+    return answerOf<T>(await fetch(this.url + path, { ...request, signal: AbortSignal.timeout(60_000) }));
   }
 
   async post(
@@ -112,13 +123,7 @@ export class Fleet {
     options: { headers?: Record<string, string>; priority?: number; timeout_ms?: number } = {},
   ): Promise<Answer<SignalAnswer>> {
     const { headers = {}, ...rest } = options;
-    const response = await fetch(`${this.url}/signal`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', ...headers },
-      body: JSON.stringify({ signal_type, payload, ...rest }),
-      signal: AbortSignal.timeout(60_000),
-    });
-    return answerOf<SignalAnswer>(response);
+    return this.call<SignalAnswer>('POST', '/signal', { signal_type, payload, ...rest }, headers);
   }
 
   /** Accepts a signal without waiting for it. */

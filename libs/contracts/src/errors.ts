@@ -32,6 +32,12 @@ export const API_ERRORS = {
   },
   ALREADY_FINISHED: { status: 409, retryable: false, meaning: 'The signal has a final outcome.' },
   CALL_CLOSED: { status: 409, retryable: false, meaning: 'The line was resumed already.' },
+  NOT_RETRYABLE: {
+    status: 409,
+    retryable: false,
+    meaning: 'Only a signal that failed or expired, and whose dead letter is still there, is run again.',
+  },
+  REDRIVES_BUSY: { status: 429, retryable: true, meaning: 'As many redrives are under way as may be.' },
   PAYLOAD_TOO_LARGE: { status: 413, retryable: false, meaning: 'The body is larger than 256 KiB.' },
   UNSUPPORTED_MEDIA_TYPE: {
     status: 415,

@@ -8,6 +8,7 @@ export interface CollectedSpan {
   spanId: string;
   parentSpanId?: string;
   attributes: Record<string, unknown>;
+  links?: { traceId: string; spanId: string }[];
 }
 
 interface OtlpAttribute {

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import helmet from 'helmet';
 import type { Registry } from 'prom-client';
+import type { Bus } from '@tps/bus';
 import { type Logger, readinessAnswer } from '@tps/service';
 import type { Access } from './access';
 import type { AndonCalls } from './andon/calls';
@@ -15,6 +16,8 @@ import type { RequestDurations } from './fleet/gauges';
 import type { Health } from './fleet/health';
 import { preferences } from './prefer';
 import { ApiError, header, sendJson, sendProblem, traceIdOf } from './problem';
+import { deadLetterHandlers } from './signals/dead-letters';
+import type { RetrySignal } from './signals/retry-signal';
 import type { SignalViews } from './signals/signal-view';
 import type { Standby } from './standby/standby';
 
@@ -24,6 +27,8 @@ export interface AppParts {
   registry: Registry;
   durations: RequestDurations;
   signals: SignalViews;
+  retry: RetrySignal;
+  bus: Bus;
   health: Health;
   boards: Boards;
   andon: AndonCalls;
@@ -77,6 +82,8 @@ function handlersOf(parts: AppParts, page: Page): Handlers {
       if (waitMs > 0) res.setHeader('preference-applied', `wait=${waitMs / 1000}`);
       sendJson(res, 200, view);
     },
+    retrySignal: (req, res) => parts.retry.handle(idOf(req), req, res),
+    ...deadLetterHandlers(parts.bus),
     cancelSignal: async (req, res) => sendJson(res, 200, await signals.cancel(idOf(req))),
     health: async (_req, res) => {
       const { status, body } = await health.report();

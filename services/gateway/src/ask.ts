@@ -1,20 +1,22 @@
-import type { Msg } from '@nats-io/transport-node';
+import type { Msg, MsgHdrs } from '@nats-io/transport-node';
 import type { Bus } from '@tps/bus';
 import { ApiError } from './problem';
 
 export interface Question {
   subject: string;
   request?: object;
+  headers?: MsgHdrs;
   limitMs: number;
 }
 
 /** @throws ApiError UNAVAILABLE when the service is away, too slow or failed */
 export async function askService<R>(bus: Bus, who: string, question: Question): Promise<R> {
-  const { subject, request, limitMs } = question;
+  const { subject, request, headers, limitMs } = question;
   if (!bus.connected) throw new ApiError('UNAVAILABLE', 'Not connected to NATS.');
   let msg: Msg;
   try {
-    msg = await bus.nc.request(subject, request && JSON.stringify(request), { timeout: limitMs });
+    const options = headers ? { timeout: limitMs, headers } : { timeout: limitMs };
+    msg = await bus.nc.request(subject, request && JSON.stringify(request), options);
   } catch {
     throw new ApiError('UNAVAILABLE', `${who} does not answer.`);
   }

@@ -20,6 +20,7 @@ import { createFront, listen, shut } from './front';
 import { Intake } from './signals/intake';
 import { PostSignal } from './signals/post-signal';
 import { Records } from './signals/records';
+import { RetrySignal } from './signals/retry-signal';
 import { SignalTypes } from './signals/signal-types';
 import { SignalViews } from './signals/signal-view';
 import { Submissions } from './signals/submissions';
@@ -39,7 +40,7 @@ export const gateway: ServiceDefinition<typeof gatewayVariables> = {
 };
 
 async function start(context: Context): Promise<RunningService> {
-  const { bus, config, log, registry } = context;
+  const { bus, config, log, registry, tracer } = context;
   checkConfig(config);
   const onError = (error: unknown): void => void log.error('following the lines failed', { error });
   const lines = await LineView.open(bus, { replicas: config.TPS_NATS_REPLICAS, onError });
@@ -57,6 +58,7 @@ async function start(context: Context): Promise<RunningService> {
   let stopping = false;
   const problems = (): string[] => (stopping ? ['stopping'] : health.problems());
   const access = new Access(config);
+  const views = new SignalViews(records, waiters, lines, standby);
   const app = createApp({
     access,
     log,
@@ -66,22 +68,16 @@ async function start(context: Context): Promise<RunningService> {
     boards,
     andon: new AndonCalls(bus, types),
     problems,
-    signals: new SignalViews(records, waiters, lines, standby),
+    signals: views,
+    retry: new RetrySignal({ bus, tracer, intake, waiters, views, lines }),
+    bus,
     standby,
     document: openApiDocument(context.version, config.AUTH_ENABLED),
     info: () => infoOf(context, types),
   });
   const submissions = new Submissions(intake, records, waiters);
   const { replyTo } = waiters;
-  const postSignal = new PostSignal({
-    tracer: context.tracer,
-    log,
-    types,
-    lines,
-    submissions,
-    durations,
-    replyTo,
-  });
+  const postSignal = new PostSignal({ tracer, log, types, lines, submissions, durations, replyTo });
   const server = await listen(createFront(access, postSignal.handle, app), config.HTTP_PORT);
 
   return {

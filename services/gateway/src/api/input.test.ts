@@ -1,4 +1,4 @@
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Type } from '@sinclair/typebox';
 import request from 'supertest';
@@ -26,6 +26,13 @@ const server = createServer((req, res) => {
 });
 beforeAll((done) => void server.listen(0, '127.0.0.1', done));
 afterAll((done) => void server.close(done));
+
+test('a body that may be missing is checked when it is there', async () => {
+  const readOptional = inputReader({ ...OPERATION, optionalBody: true });
+  const bare = { headers: {}, url: '/' } as IncomingMessage;
+  expect(await readOptional(bare)).toEqual({ query: { limit: 5 }, body: undefined });
+  expect((await send('', { cards: 0 })).status).toBe(400);
+});
 
 async function send(query: string, body: object): Promise<{ status: number; body: unknown }> {
   const { port } = server.address() as AddressInfo;

@@ -19,7 +19,9 @@ type Declared<Id extends OperationId, K extends 'query' | 'body'> = (typeof OPER
 /** What came in with a request, checked by the schemas of its operation. */
 export interface Input<Id extends OperationId> {
   query: Declared<Id, 'query'>;
-  body: Declared<Id, 'body'>;
+  body: (typeof OPERATIONS)[Id] extends { optionalBody: true }
+    ? Declared<Id, 'body'> | undefined
+    : Declared<Id, 'body'>;
 }
 
 // Text of a query becomes the number or boolean its schema wants; a body says itself what it is.
@@ -33,13 +35,20 @@ const ajvOfBodies = addFormats(new Ajv({ allErrors: true, useDefaults: true }));
 export function inputReader(
   operation: Operation,
 ): (req: IncomingMessage) => Promise<{ query: unknown; body: unknown }> {
-  const { query, body } = operation;
+  const { query, body, optionalBody } = operation;
   const checkQuery = query && ajvOfQueries.compile(schemas[query]);
   const checkBody = body && ajvOfBodies.compile(schemas[body]);
   return async (req) => ({
     query: checkQuery && checked(checkQuery, queryOf(req)),
-    body: checkBody && checked(checkBody, sound(await readJson(req))),
+    body:
+      checkBody && !(optionalBody && isEmpty(req))
+        ? checked(checkBody, sound(await readJson(req)))
+        : undefined,
   });
+}
+
+function isEmpty({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] === undefined && !(Number(headers['content-length']) > 0);
 }
 
 function checked(check: ValidateFunction, value: unknown): unknown {

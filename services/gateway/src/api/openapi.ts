@@ -52,7 +52,7 @@ export function openApiDocument(version: string, authEnabled: boolean): OpenApiD
 }
 
 function describe(operationId: string, operation: Operation, authEnabled: boolean): OpenApiOperation {
-  const { tag, summary, description, body, examples } = operation;
+  const { tag, summary, description, body, optionalBody = false, examples } = operation;
   const parameters = parametersOf(operation);
   return {
     operationId,
@@ -61,7 +61,7 @@ function describe(operationId: string, operation: Operation, authEnabled: boolea
     ...(description ? { description } : {}),
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(body
-      ? { requestBody: { required: true, content: { 'application/json': { schema: ref(body) } } } }
+      ? { requestBody: { required: !optionalBody, content: { 'application/json': { schema: ref(body) } } } }
       : {}),
     ...(authEnabled ? { security: operation.role === 'anyone' ? [] : [{ [operation.role]: [] }] } : {}),
     responses: responsesOf(operation, authEnabled),

@@ -12,13 +12,15 @@ export interface Operation {
   path: string;
   /** Whose token it takes while `AUTH_ENABLED`; an operator's is good for everything. */
   role: 'anyone' | 'client' | 'operator';
-  tag: 'Signals' | 'Fleet' | 'Stations' | 'Andon' | 'Documentation';
+  tag: 'Signals' | 'Dead letters' | 'Fleet' | 'Stations' | 'Andon' | 'Documentation';
   summary: string;
   description?: string;
   parameters?: Parameter[];
   /** An object whose properties are the query parameters; others are refused. */
   query?: SchemaName;
   body?: SchemaName;
+  /** A request without a body will do. */
+  optionalBody?: true;
   answers: Record<number, Content>;
   errors: ApiErrorCode[];
   /** What follows `curl` and stands before the URL; one line each. */
@@ -47,3 +49,11 @@ export const ID: Parameter = {
   description: 'The `signal_id` of the answer to `POST /signal`',
   schema: { type: 'string', format: 'uuid' },
 };
+
+export const PREFER = (description: string): Parameter => ({
+  name: 'Prefer',
+  in: 'header',
+  required: false,
+  description,
+  schema: { type: 'string' },
+});

@@ -55,7 +55,10 @@ export class Intake {
   }
 
   /** @throws ApiError when the line of the signal's type is stopped */
-  async admit({ id, signal_type, reply_to }: Signal, trace: TraceHeaders): Promise<void> {
+  async admit(
+    { id, signal_type, reply_to }: Pick<Signal, 'id' | 'signal_type' | 'reply_to'>,
+    trace: TraceHeaders,
+  ): Promise<void> {
     const request: AdmitRequest = { id, signal_type };
     if (!reply_to) request.async = true;
     const verdict = await this.jidoka
@@ -143,7 +146,8 @@ function unasked(unchecked: boolean): Refusal {
   return { ok: false, code: 'NO_BROKER', reason, retry_after_ms: BROKER_RETRY_MS, accepted };
 }
 
-function refusal(verdict: Refusal, id: string): ApiError {
+/** What the sender of a signal that kanban refused is told. */
+export function refusal(verdict: Refusal, id: string): ApiError {
   const { code, reason, retry_after_ms: retryAfterMs, accepted } = verdict;
   if (code === 'KANBAN_FULL') return new ApiError(code, reason, { retryAfterMs });
   const message =

@@ -2,12 +2,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { type Signal, SPANS, WIRE_VERSION } from '@tps/contracts';
 import { callersTrace, type LineView, type Logger, type SignalSpan, type SignalTracer } from '@tps/service';
-import type { Static } from '@sinclair/typebox';
 import { readJson } from '../api/body';
-import type { SignalAnswer } from '../api/schemas';
 import type { RequestDurations } from '../fleet/gauges';
 import { preferences } from '../prefer';
 import { ApiError, header, sendJson, sendProblem } from '../problem';
+import { answerBody } from './answer';
 import { identify } from './identity';
 import type { SignalTypes } from './signal-types';
 import type { Answer, Submissions } from './submissions';
@@ -79,7 +78,7 @@ export class PostSignal {
   }
 
   private reply(res: ServerResponse, answer: Answer, waited: boolean, span: SignalSpan): void {
-    const body = answer.kind === 'finished' ? finishedBody(answer.outcome) : this.openBody(answer, waited);
+    const body = answerBody(answer, waited, answer.kind === 'open' && this.isHeld(answer.signal.signal_type));
     span.setAttribute('tps.signal.status', body.status);
     if (body.success === false) span.setStatus({ code: SpanStatusCode.ERROR, message: body.message });
     if (answer.kind === 'open') res.setHeader('location', `/signal/${body.signal_id}`);
@@ -87,22 +86,8 @@ export class PostSignal {
     sendJson(res, 202, body);
   }
 
-  private openBody({ signal, traceId, later }: Answer & { kind: 'open' }, waited: boolean): Body {
-    const held = this.parts.lines.state(signal.signal_type) !== 'Closed';
-    const status = !waited || later ? 'queued' : held ? 'held' : 'processing';
-    const message = {
-      queued: 'Accepted',
-      held: 'Held while its line is stopped',
-      processing: 'Not finished yet',
-    };
-    return {
-      success: null,
-      status,
-      signal_id: signal.id,
-      message: `${message[status]}; GET /signal/${signal.id} tells what becomes of it`,
-      trace_id: traceId,
-      duration_ms: 0,
-    };
+  private isHeld(type: string): boolean {
+    return this.parts.lines.state(type) !== 'Closed';
   }
 
   private refuse(req: IncomingMessage, res: ServerResponse, error: unknown, span: SignalSpan): void {
@@ -118,19 +103,9 @@ export class PostSignal {
   }
 }
 
-type Body = Static<typeof SignalAnswer>;
-
 const ROUTE = {
   'http.request.method': 'POST',
   'http.route': '/signal',
   'messaging.system': 'nats',
   'messaging.operation.type': 'send',
 };
-
-function finishedBody(outcome: (Answer & { kind: 'finished' })['outcome']): Body {
-  const { success, status, signal_id, message, trace_id, process_ms: duration_ms } = outcome;
-  const body: Body = { success, status, signal_id, message, trace_id, duration_ms };
-  if (outcome.error_class) body.error_class = outcome.error_class;
-  if (outcome.result !== undefined) body.result = outcome.result;
-  return body;
-}

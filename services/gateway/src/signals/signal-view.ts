@@ -82,7 +82,8 @@ export class SignalViews {
     const { run, last } = latest(known);
     const timeline = timelineOf(known);
     const final = finalOutcome(outcomes, run);
-    if (final) return { ...plain(final), timeline };
+    const runs = runsOf(known);
+    if (final) return { ...plain(final), runs, timeline };
     const type = found?.signal.signal_type ?? last?.signal_type ?? '';
     return {
       signal_id: id,
@@ -98,6 +99,7 @@ export class SignalViews {
       enqueued_at: found?.accepted_at ?? last?.enqueued_at,
       worker_id: found?.worker_id,
       trace_id: last?.trace_id,
+      runs,
       timeline,
     };
   }
@@ -109,7 +111,8 @@ export class SignalViews {
   }
 }
 
-function checkId(id: string): void {
+/** @throws ApiError */
+export function checkId(id: string): void {
   if (!isUuid(id)) throw new ApiError('INVALID_REQUEST', `"${id}" is not the id of a signal: ids are UUIDs.`);
 }
 
@@ -123,6 +126,18 @@ function latest({ outcomes, found }: Known): { run: number; last: Outcome | unde
 function plain(outcome: Outcome): object {
   const { v: _v, request_hash: _hash, level: _level, epoch: _epoch, delivery: _delivery, ...rest } = outcome;
   return rest;
+}
+
+/** Every run with what became of it; the trace of a later one is linked to the one before. */
+function runsOf({ outcomes, found }: Known): object[] {
+  const numbers = [...outcomes.map(({ run }) => run), ...(found ? [found.signal.run] : [])];
+  return [...new Set(numbers)]
+    .sort((a, b) => a - b)
+    .map((run) => {
+      const mine = outcomes.filter((outcome) => outcome.run === run);
+      const { status, attempt, trace_id, finished_at } = finalOutcome(mine, run) ?? mine.at(-1) ?? {};
+      return { run, status: status ?? 'queued', attempt: attempt ?? 0, trace_id, finished_at };
+    });
 }
 
 function timelineOf({ outcomes, found }: Known): TimelineEntry[] {

@@ -1,5 +1,6 @@
 import type { Operation } from '../operation';
 import { andonOperations } from './andon';
+import { deadLetterOperations } from './dead-letters';
 import { documentationOperations } from './documentation';
 import { fleetOperations } from './fleet';
 import { signalOperations } from './signals';
@@ -8,6 +9,7 @@ import { stationOperations } from './stations';
 /** Everything the API offers, once. */
 export const OPERATIONS = {
   ...signalOperations,
+  ...deadLetterOperations,
   ...fleetOperations,
   ...stationOperations,
   ...andonOperations,

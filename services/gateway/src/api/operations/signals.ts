@@ -1,12 +1,4 @@
-import { ID, type Operation, type Parameter } from '../operation';
-
-const PREFER = (description: string): Parameter => ({
-  name: 'Prefer',
-  in: 'header',
-  required: false,
-  description,
-  schema: { type: 'string' },
-});
+import { ID, type Operation, PREFER } from '../operation';
 
 /** Handing signals in, and asking for them. */
 export const signalOperations = {
@@ -81,5 +73,28 @@ export const signalOperations = {
     answers: { 200: { description: 'Its outcome, `cancelled`', schema: 'Board' } },
     errors: ['INVALID_REQUEST', 'NOT_FOUND', 'ALREADY_STARTED', 'ALREADY_FINISHED', 'UNAVAILABLE'],
     examples: ['-X DELETE'],
+  },
+  retrySignal: {
+    method: 'post',
+    path: '/signal/{id}/retry',
+    role: 'operator',
+    tag: 'Signals',
+    summary: 'Run a signal again that failed or expired',
+    description:
+      'Starts its next run, with the time it had at first; answers as `POST /signal` does. The trace of the new run is ' +
+      'linked to the one before.',
+    parameters: [ID, PREFER('`respond-async`: answer as soon as the new run is queued')],
+    answers: { 202: { description: 'Queued; `status` says how far it got', schema: 'SignalAnswer' } },
+    errors: [
+      'INVALID_REQUEST',
+      'NOT_FOUND',
+      'NOT_RETRYABLE',
+      'KANBAN_FULL',
+      'CIRCUIT_OPEN',
+      'LINE_STOPPED',
+      'NO_BROKER',
+      'UNAVAILABLE',
+    ],
+    examples: ['-X POST'],
   },
 } satisfies Record<string, Operation>;

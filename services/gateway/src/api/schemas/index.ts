@@ -1,5 +1,6 @@
 /** The bodies of the API. The same schemas check what comes in and make up the OpenAPI document. */
 export * from './andon';
+export * from './dead-letters';
 export * from './fleet';
 export * from './problem';
 export * from './signals';

@@ -85,6 +85,13 @@ export const SignalView = Type.Object(
     success: SUCCESS,
     message: text('In words'),
     attempt: count('Attempts used up by this run'),
+    runs: Type.Array(
+      Type.Object(
+        { run: count('0 for the first'), status: Type.String(), attempt: count('Attempts it used up') },
+        { additionalProperties: true },
+      ),
+      { description: 'Every run, with its trace' },
+    ),
     timeline: Type.Array(TimelineEntry),
   },
   {

@@ -1,0 +1,108 @@
+import { ID, type Operation, type Parameter, PREFER } from '../operation';
+
+const REDRIVE_ID: Parameter = {
+  name: 'id',
+  in: 'path',
+  required: true,
+  description: 'The `id` of the answer to `POST /kanban/dead/redrive`',
+  schema: { type: 'string', format: 'uuid' },
+};
+
+/** What failed for good, and running it again. */
+export const deadLetterOperations = {
+  deadLetters: {
+    method: 'get',
+    path: '/kanban/dead',
+    role: 'client',
+    tag: 'Dead letters',
+    summary: 'Signals that failed or expired, newest first',
+    description:
+      'Each is kept for 30 days, payload and all, and is gone from here once its next run is queued.',
+    query: 'LettersQuery',
+    answers: { 200: { description: 'A page of letters', schema: 'DeadLetters' } },
+    errors: ['INVALID_REQUEST', 'UNAVAILABLE'],
+    examples: ['', '-G -d type=execute -d class=transient -d limit=10'],
+  },
+  deadLetter: {
+    method: 'get',
+    path: '/kanban/dead/{id}',
+    role: 'operator',
+    tag: 'Dead letters',
+    summary: 'One letter whole, with its payload',
+    parameters: [ID],
+    answers: { 200: { description: 'The letter', schema: 'DeadLetter' } },
+    errors: ['INVALID_REQUEST', 'NOT_FOUND', 'UNAVAILABLE'],
+    examples: [''],
+  },
+  redriveDead: {
+    method: 'post',
+    path: '/kanban/dead/redrive',
+    role: 'operator',
+    tag: 'Dead letters',
+    summary: 'Run dead letters again: probes first, then the rest at a pace',
+    description:
+      'A letter disappears when its next run is queued. When a probe does not succeed, or a line stops, the redrive ' +
+      'stops itself and says where; the letters it has not taken stay. It goes on after a restart of kanban.',
+    parameters: [
+      PREFER(
+        '`respond-async`: answer at once; `wait=n`: wait up to n seconds (at most 60) for its end. Default: 10 seconds',
+      ),
+    ],
+    body: 'RedriveRequest',
+    answers: {
+      200: { description: 'What it would take, for `dry_run`', schema: 'RedriveDryRun' },
+      202: { description: 'How far it got; `Location` tells the rest', schema: 'Redrive' },
+    },
+    errors: ['INVALID_JSON', 'INVALID_REQUEST', 'REDRIVES_BUSY', 'UNAVAILABLE'],
+    examples: [
+      `-d '{"filter":{"type":"execute"},"probe":[1,5],"max_per_s":20}'`,
+      `-d '{"filter":{"class":"defect"},"dry_run":true}'`,
+    ],
+  },
+  purgeDead: {
+    method: 'delete',
+    path: '/kanban/dead',
+    role: 'operator',
+    tag: 'Dead letters',
+    summary: 'Delete dead letters for good; never without a filter',
+    description: 'The filter is in the query, or in the body as `filter` or `ids`.',
+    query: 'PurgeQuery',
+    body: 'PurgeRequest',
+    optionalBody: true,
+    answers: { 200: { description: 'How many are gone', schema: 'Purged' } },
+    errors: ['INVALID_JSON', 'INVALID_REQUEST', 'UNAVAILABLE'],
+    examples: ['-X DELETE -G -d type=execute -d until=2026-01-31T00:00:00Z'],
+  },
+  redrives: {
+    method: 'get',
+    path: '/kanban/redrives',
+    role: 'client',
+    tag: 'Dead letters',
+    summary: 'Redrives under way and the latest that ended',
+    answers: { 200: { description: 'The redrives', schema: 'Redrives' } },
+    errors: ['UNAVAILABLE'],
+    examples: [''],
+  },
+  redrive: {
+    method: 'get',
+    path: '/kanban/redrives/{id}',
+    role: 'client',
+    tag: 'Dead letters',
+    summary: 'How far a redrive is',
+    parameters: [REDRIVE_ID, PREFER('`wait=n`: wait up to n seconds (at most 60) for its end')],
+    answers: { 200: { description: 'The redrive', schema: 'Redrive' } },
+    errors: ['INVALID_REQUEST', 'NOT_FOUND', 'UNAVAILABLE'],
+    examples: ['', `-H 'Prefer: wait=10'`],
+  },
+  cancelRedrive: {
+    method: 'delete',
+    path: '/kanban/redrives/{id}',
+    role: 'operator',
+    tag: 'Dead letters',
+    summary: 'End a redrive; letters that it has not taken stay',
+    parameters: [REDRIVE_ID],
+    answers: { 200: { description: 'The redrive', schema: 'Redrive' } },
+    errors: ['INVALID_REQUEST', 'NOT_FOUND', 'UNAVAILABLE'],
+    examples: ['-X DELETE'],
+  },
+} satisfies Record<string, Operation>;

@@ -1,0 +1,137 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import { type Bus, encodeHeaders } from '@tps/bus';
+import {
+  type LetterReply,
+  type LetterView,
+  MAX_SYNC_TIMEOUT_MS,
+  type RetryReply,
+  type RetryRequest,
+  SPANS,
+} from '@tps/contracts';
+import { callersTrace, type LineView, linksTo, type SignalSpan, type SignalTracer } from '@tps/service';
+import { askService } from '../ask';
+import { preferences } from '../prefer';
+import { ApiError, header, sendJson } from '../problem';
+import { answerBody } from './answer';
+import { type Intake, refusal } from './intake';
+import { checkId, type SignalViews } from './signal-view';
+import type { Answer } from './submissions';
+import type { Waiter, Waiters } from './waiters';
+
+export interface RetryParts {
+  bus: Bus;
+  tracer: SignalTracer;
+  intake: Intake;
+  waiters: Waiters;
+  views: SignalViews;
+  lines: LineView;
+}
+
+const ASK_LIMIT_MS = 3_000;
+/** kanban asks the records and the queue before it appends. */
+const RETRY_LIMIT_MS = 6_000;
+/** The deadline itself brings about an outcome, which should still reach the caller. */
+const GRACE_MS = 100;
+const NOT_QUEUED = {
+  no_letter: 'another request has just run it again',
+  unfinished: 'its last run is not over yet',
+  overtaken: 'another run of it was started before',
+  invalid: 'no worker could read it',
+};
+
+/** `POST /signal/:id/retry`: runs a signal again that did not succeed, from its dead letter. */
+export class RetrySignal {
+  constructor(private readonly parts: RetryParts) {}
+
+  /** @throws ApiError */
+  async handle(id: string, req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const letter = await this.letterOf(id);
+    const span = this.startSpan(req, letter);
+    try {
+      const wait = !preferences(req).respondAsync;
+      const answer = await this.run(letter, wait ? res : null, span);
+      const held = this.parts.lines.state(letter.signal_type) !== 'Closed';
+      const body = answerBody(answer, wait, held);
+      span.setAttribute('tps.signal.status', body.status);
+      if (answer.kind === 'open') res.setHeader('location', `/signal/${id}`);
+      if (!wait) res.setHeader('preference-applied', 'respond-async');
+      sendJson(res, 202, body);
+    } catch (error) {
+      span.setStatus({ code: SpanStatusCode.ERROR, message: String(error) });
+      throw error;
+    } finally {
+      span.end();
+    }
+  }
+
+  private async run(letter: LetterView, caller: ServerResponse | null, span: SignalSpan): Promise<Answer> {
+    const { waiters } = this.parts;
+    const { signal_id: id, signal_type, run, timeout_ms = 0 } = letter;
+    // Before anything is sent: the outcome may be faster than the answer that it is queued.
+    const limitMs = Math.min(timeout_ms, MAX_SYNC_TIMEOUT_MS) + GRACE_MS;
+    const waiter = caller && waiters.open(id, Date.now() + limitMs);
+    try {
+      if (waiter) {
+        waiter.fromRun = run + 1;
+        caller.once('close', () => waiter.end(null));
+      }
+      await this.queue(letter, waiter, span);
+      const outcome = await waiter?.outcome;
+      if (outcome) return { kind: 'finished', outcome };
+      return { kind: 'open', signal: { id, signal_type }, traceId: span.traceId, later: false };
+    } finally {
+      waiter?.end(null);
+    }
+  }
+
+  private async queue(letter: LetterView, waiter: Waiter | null, span: SignalSpan): Promise<void> {
+    const { bus, intake, waiters } = this.parts;
+    const { signal_id: id, signal_type } = letter;
+    const { headers } = span;
+    const request: RetryRequest = waiter ? { id, reply_to: waiters.replyTo } : { id };
+    await intake.admit({ ...request, signal_type }, headers);
+    const reply = await askService<RetryReply>(bus, 'kanban', {
+      subject: bus.names.subjects.retry,
+      request,
+      headers: encodeHeaders([['traceparent', headers.traceparent]]),
+      limitMs: RETRY_LIMIT_MS,
+    });
+    if (!reply.queued) {
+      if (reply.reason === 'refused') throw refusal(reply.verdict, id);
+      throw new ApiError('NOT_RETRYABLE', `This signal is not run again: ${NOT_QUEUED[reply.reason]}.`);
+    }
+    // Somebody else asked for the same run at the same time, and hears of it first.
+    if (reply.duplicate && waiter) waiters.follow(waiter);
+  }
+
+  private async letterOf(id: string): Promise<LetterView> {
+    checkId(id);
+    const { bus, views } = this.parts;
+    const question = { subject: bus.names.subjects.letter, request: { id }, limitMs: ASK_LIMIT_MS };
+    const { letter } = await askService<LetterReply>(bus, 'kanban', question);
+    if (letter) return letter;
+    const { status, final } = (await views.show(id, 0, () => undefined)) as {
+      status: string;
+      final: boolean;
+    };
+    if (!final) throw new ApiError('NOT_RETRYABLE', `This signal is not finished: it is ${status}.`);
+    const lost = status === 'failed' || status === 'expired';
+    const reason = lost ? 'its dead letter is gone' : 'only what failed or expired is run again';
+    throw new ApiError('NOT_RETRYABLE', `This signal has ${status}, and ${reason}.`);
+  }
+
+  /** A trace of its own, or the caller's, linked to the one of the run that failed. */
+  private startSpan(
+    req: IncomingMessage,
+    { signal_id, signal_type, run, traceparent }: LetterView,
+  ): SignalSpan {
+    const attributes = {
+      ...{ 'http.request.method': 'POST', 'http.route': '/signal/:id/retry', 'messaging.system': 'nats' },
+      ...{ 'tps.signal.id': signal_id, 'tps.signal.type': signal_type, 'tps.signal.run': run + 1 },
+    };
+    const options = { kind: SpanKind.SERVER, attributes, links: linksTo(traceparent) };
+    const parent = callersTrace(header(req, 'traceparent'), header(req, 'tracestate'));
+    return this.parts.tracer.start(SPANS.gateway, options, parent);
+  }
+}
