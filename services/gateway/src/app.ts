@@ -6,6 +6,7 @@ import type { Bus } from '@tps/bus';
 import { type Logger, readinessAnswer } from '@tps/service';
 import type { Access } from './access';
 import type { AndonCalls } from './andon/calls';
+import type { AndonEvents } from './andon/events';
 import type { OpenApiDocument } from './api/openapi';
 import { type Input, inputReader } from './api/input';
 import { type OperationId, operations } from './api/operations';
@@ -33,6 +34,7 @@ export interface AppParts {
   boards: Boards;
   andon: AndonCalls;
   standby: Standby | undefined;
+  andonEvents: AndonEvents;
   document: OpenApiDocument;
   info: () => InfoReport;
   /** Why this gateway should get no requests. */
@@ -108,6 +110,7 @@ function handlersOf(parts: AppParts, page: Page): Handlers {
       sendJson(res, 200, await andon.acknowledge({ id: idOf(req), ...body })),
     resumeLine: async (req, res, { body }) =>
       sendJson(res, 200, await andon.resume({ id: idOf(req), ...body })),
+    andonEvents: (req, res, { query }) => parts.andonEvents.serve(req, res, query.after),
     andonHistory: async (_req, res, { query }) => sendJson(res, 200, await andon.history(query)),
     kaizen: board('kaizen'),
     heijunka: board('heijunka'),

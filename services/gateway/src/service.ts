@@ -9,6 +9,7 @@ import {
 } from '@tps/service';
 import { Access } from './access';
 import { AndonCalls } from './andon/calls';
+import { AndonEvents } from './andon/events';
 import { openApiDocument } from './api/openapi';
 import type { InfoReport } from './api/schemas';
 import { createApp } from './app';
@@ -42,8 +43,7 @@ export const gateway: ServiceDefinition<typeof gatewayVariables> = {
 async function start(context: Context): Promise<RunningService> {
   const { bus, config, log, registry, tracer } = context;
   checkConfig(config);
-  const onError = (error: unknown): void => void log.error('following the lines failed', { error });
-  const lines = await LineView.open(bus, { replicas: config.TPS_NATS_REPLICAS, onError });
+  const lines = await followLines(context);
   const types = await SignalTypes.open(bus, config.TPS_NATS_REPLICAS, log);
   const records = new Records(bus);
   const waiters = new Waiters(bus, records, log);
@@ -51,6 +51,7 @@ async function start(context: Context): Promise<RunningService> {
   const standby = await openStandby(context, fleet);
   const intake = new Intake({ bus, lines, log, standby });
   const boards = new Boards(bus);
+  const andonEvents = new AndonEvents(bus, boards, log);
   const health = new Health({ bus, fleet, boards, types, lines, standby });
   const durations = new RequestDurations(registry);
   registerFleetGauges(registry, health, boards);
@@ -67,6 +68,7 @@ async function start(context: Context): Promise<RunningService> {
     health,
     boards,
     andon: new AndonCalls(bus, types),
+    andonEvents,
     problems,
     signals: views,
     retry: new RetrySignal({ bus, tracer, intake, waiters, views, lines }),
@@ -85,6 +87,7 @@ async function start(context: Context): Promise<RunningService> {
     vitals: () => vitals(waiters, standby),
     stop: async () => {
       stopping = true;
+      andonEvents.close();
       await shut(server, STOP_LIMIT_MS, () => waiters.close());
       waiters.close();
       intake.close();
@@ -103,6 +106,11 @@ async function openStandby(context: Context, fleet: FleetView): Promise<Standby 
   const { bus, config, instance, log } = context;
   const { RABBITMQ_URL: url, TPS_KANBAN_BUFFER: maxLength } = config;
   return url ? Standby.open({ url, maxLength, instance, bus, fleet, log }) : undefined;
+}
+
+function followLines({ bus, config, log }: Context): Promise<LineView> {
+  const onError = (error: unknown): void => void log.error('following the lines failed', { error });
+  return LineView.open(bus, { replicas: config.TPS_NATS_REPLICAS, onError });
 }
 
 function infoOf({ config, version, instance, startedAt }: Context, types: SignalTypes): InfoReport {

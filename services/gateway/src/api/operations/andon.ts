@@ -63,4 +63,27 @@ export const andonOperations = {
     errors: ['INVALID_REQUEST', 'UNAVAILABLE'],
     examples: [''],
   },
+  andonEvents: {
+    method: 'get',
+    path: '/andon/events',
+    role: 'client',
+    tag: 'Andon',
+    summary: 'What happens, live, as server-sent events',
+    description:
+      '`andon` for every item of the history, with its place as id; `board` with the board every two seconds and ' +
+      'after every item. Who reconnects with `Last-Event-ID` misses nothing.',
+    parameters: [
+      {
+        name: 'Last-Event-ID',
+        in: 'header',
+        required: false,
+        description: 'The last event that was heard; a browser sends it by itself',
+        schema: { type: 'string' },
+      },
+    ],
+    query: 'EventsQuery',
+    answers: { 200: { description: 'A stream that does not end', text: ['text/event-stream'] } },
+    errors: ['INVALID_REQUEST', 'UNAVAILABLE'],
+    examples: ['-N'],
+  },
 } satisfies Record<string, Operation>;

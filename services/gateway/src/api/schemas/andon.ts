@@ -116,3 +116,12 @@ export const HistoryPage = Type.Object({
     description: '`cursor` of the next page; null on the last',
   }),
 });
+
+export const EventsQuery = Type.Object(
+  {
+    after: Type.Optional(
+      count('Begin after this event, for example the `position` of the board; `Last-Event-ID` wins'),
+    ),
+  },
+  { additionalProperties: false },
+);

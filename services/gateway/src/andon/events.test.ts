@@ -1,0 +1,93 @@
+import { type ClientRequest, get, type IncomingMessage } from 'node:http';
+import { ensureStream } from '@tps/bus';
+import { waitFor } from '@tps/testkit';
+import { type Rig, startRig } from '../testing/rig';
+
+/** What a browser's EventSource would see. */
+class Listener {
+  readonly events: { id?: string; event?: string; data: Record<string, unknown> }[] = [];
+  response: IncomingMessage | undefined;
+  ended = false;
+  private readonly request: ClientRequest;
+  private rest = '';
+
+  constructor(port: number, headers: Record<string, string> = {}, query = '') {
+    this.request = get({ port, path: `/andon/events${query}`, headers }, (response) => {
+      this.response = response;
+      response.on('data', (chunk: Buffer) => this.take(chunk.toString()));
+      response.on('close', () => (this.ended = true));
+    });
+    this.request.on('error', () => (this.ended = true));
+  }
+
+  ids(): string[] {
+    return this.events.flatMap(({ id }) => id ?? []);
+  }
+
+  close(): void {
+    this.request.destroy();
+  }
+
+  private take(text: string): void {
+    const blocks = (this.rest + text).split('\n\n');
+    this.rest = blocks.pop() ?? '';
+    for (const block of blocks) {
+      const lines = block.split('\n').map((line) => line.split(/: (.*)/, 2) as [string, string]);
+      const { data, ...rest }: Record<string, string> = Object.fromEntries(lines);
+      if (data) this.events.push({ ...rest, data: JSON.parse(data) as Record<string, unknown> });
+    }
+  }
+}
+
+describe('GET /andon/events', () => {
+  let rig: Rig;
+  const listeners: Listener[] = [];
+  const listen = async (headers?: Record<string, string>, query?: string): Promise<Listener> => {
+    const listener = new Listener(rig.port, headers, query);
+    listeners.push(listener);
+    await waitFor('the stream', () => listener.response);
+    return listener;
+  };
+  const publish = async (reason: string): Promise<number> => {
+    const event = { v: 1, id: 'x', event: 'changed', line: 'execute', colour: 'RED', was: 'GREEN', reason };
+    const { names, publisher } = rig.fleet.bus;
+    return (await publisher.publish(names.subjects.andon('execute'), JSON.stringify(event))).seq;
+  };
+  beforeAll(async () => {
+    rig = await startRig();
+    await ensureStream(rig.fleet.bus, 'andon', { replicas: 1 });
+  });
+  afterAll(() => rig.stop());
+  afterEach(() => listeners.splice(0).forEach((listener) => listener.close()));
+
+  test('what happens arrives with its place, and the board beside it', async () => {
+    await publish('before anybody listened');
+    const listener = await listen();
+    expect(listener.response?.headers['content-type']).toBe('text/event-stream');
+    await waitFor('the board', () => listener.events.some(({ event }) => event === 'board'));
+    const seq = await publish('now');
+    await waitFor('the event', () => listener.ids().length === 1);
+    const heard = listener.events.find(({ event }) => event === 'andon');
+    expect(heard).toMatchObject({ id: String(seq), data: { line: 'execute', colour: 'RED', reason: 'now' } });
+    expect(heard?.data).not.toHaveProperty('v');
+  });
+
+  test('who reconnects misses nothing and hears nothing twice', async () => {
+    const first = await publish('heard');
+    const missed = [await publish('missed'), await publish('missed too')];
+    const listener = await listen({ 'last-event-id': String(first) });
+    const other = await listen({}, `?after=${first}`);
+    for (const one of [listener, other]) {
+      await waitFor('both', () => one.ids().length === 2);
+      expect(one.ids()).toEqual(missed.map(String));
+    }
+    expect((await rig.http.get('/andon/events?after=-1')).status).toBe(400);
+  });
+
+  test('HEAD gets no stream, and a gateway that stops ends those that are open', async () => {
+    expect((await rig.http.head('/andon/events')).status).toBe(200);
+    const listener = await listen();
+    await rig.stopGateway();
+    await waitFor('the end', () => listener.ended);
+  });
+});
