@@ -6,7 +6,7 @@ import type { Fingerprint } from './state';
 
 /** Variables that the fleet reads; what else a shell exports differs from window to window. */
 const CONFIGURATION =
-  /^(TPS_|NATS_|RABBITMQ_|HTTP_|METRICS_|JAEGER_|OTEL_|APP_|AUTH_|SSL_|LOG_LEVEL$|RUST_LOG$|RATE_LIMIT|INSTANCE_ID$|NODE_)/;
+  /^(TPS_|NATS_|RABBITMQ_|HTTP_|METRICS_|JAEGER_|OTEL_|APP_|AUTH_|OPERATOR_|TRUSTED_|SSL_|LOG_LEVEL$|RUST_LOG$|RATE_LIMIT|INSTANCE_ID$|NODE_)/;
 
 /** Where to find things, not how they behave. */
 const NOT_CONFIGURATION = new Set(['TPS_ROOT', 'TPS_HOME', 'TPS_RUNTIME', 'NODE_PATH']);

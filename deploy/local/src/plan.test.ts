@@ -11,6 +11,15 @@ function plan(env: Record<string, string> = {}, facts: Facts = BARE): Plan {
 const namesOf = ({ brokers, services }: Plan): string[] => [...brokers, ...services].map(({ name }) => name);
 const find = ({ services }: Plan, name: string) => services.find((spec) => spec.name === name);
 
+describe('the API', () => {
+  it.each([
+    [{}, 'http://127.0.0.1:8080'],
+    [{ SSL_ENABLED: 'true' }, 'https://127.0.0.1:8080'],
+  ])('with %j is at %s', (env, api) => {
+    expect(plan(env)).toMatchObject({ api, metrics: 'http://127.0.0.1:9090' });
+  });
+});
+
 describe('which processes run', () => {
   it('is one of each by default', () => {
     expect(namesOf(plan())).toEqual(

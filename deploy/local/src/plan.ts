@@ -81,8 +81,8 @@ export function makePlan(settings: Settings, facts: Facts): Plan {
     services,
     externals: [...nats.externals, ...rabbit.externals],
     env: { ...settings.env, ...nats.env, ...rabbit.env },
-    api: gateway && urlOf(gateway, 'HTTP_PORT'),
-    metrics: gateway && urlOf(gateway, 'METRICS_PORT'),
+    api: gateway && urlOf(gateway, 'HTTP_PORT', apiScheme(settings.env)),
+    metrics: gateway && urlOf(gateway, 'METRICS_PORT', 'http'),
   };
 }
 
@@ -115,7 +115,7 @@ function planService(
       ? { port: readPort(env, 'HTTP_PORT', 8080) + n - 1, variable: 'HTTP_PORT' }
       : undefined;
   const listens = [http, metrics].filter((listen) => listen !== undefined);
-  const health = `http://127.0.0.1:${(metrics ?? http)?.port}/health`;
+  const health = `${metrics ? 'http' : apiScheme(env)}://127.0.0.1:${(metrics ?? http)?.port}/health`;
   return {
     name,
     service,
@@ -144,9 +144,13 @@ function gatewayMetrics(env: Env): Listen | undefined {
   return { port: readPort(env, 'METRICS_PORT', 9090, 'or "disabled"'), variable: 'METRICS_PORT' };
 }
 
-function urlOf(spec: ProcessSpec, variable: string): string | undefined {
+function urlOf(spec: ProcessSpec, variable: string, scheme: string): string | undefined {
   const listen = spec.listens.find((candidate) => candidate.variable === variable);
-  return listen && `http://127.0.0.1:${listen.port}`;
+  return listen && `${scheme}://127.0.0.1:${listen.port}`;
+}
+
+function apiScheme(env: Env): string {
+  return env['SSL_ENABLED'] === 'true' ? 'https' : 'http';
 }
 
 function assertNoPortTwice(specs: readonly ProcessSpec[]): void {

@@ -1,4 +1,5 @@
 import { get } from 'node:http';
+import { get as getSecurely } from 'node:https';
 import { connect } from 'node:net';
 
 /** How to ask a part whether it is there. */
@@ -38,10 +39,17 @@ export interface Answer {
 }
 
 /** GET; rejects when no whole answer comes within the limit. */
-export function httpGet(url: string, limitMs: number): Promise<Answer> {
+export function httpGet(url: string, limitMs: number, headers: Record<string, string> = {}): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    // One connection a question: an idle one kept open would hold up a service that closes its server.
-    const request = get(url, { agent: false, signal: AbortSignal.timeout(limitMs) }, (response) => {
+    const options = {
+      // One connection a question: an idle one kept open would hold up a service that closes its server.
+      agent: false,
+      signal: AbortSignal.timeout(limitMs),
+      headers,
+      // On loopback, of a process that we started: its certificate is for the name that others use.
+      rejectUnauthorized: false,
+    };
+    const request = (url.startsWith('https:') ? getSecurely : get)(url, options, (response) => {
       const chunks: Buffer[] = [];
       let size = 0;
       response.on('data', (chunk: Buffer) => {

@@ -1,16 +1,19 @@
 import { LocalRuntimeError, messageOf } from './errors';
 import { type Answer, httpGet } from './probe';
-import type { Settings } from './settings';
+import type { Env, Settings } from './settings';
 import { type FleetState, runningState } from './state';
 
 const API_LIMIT_MS = 5_000;
 
 /** What the API answers at `path`, indented. */
-export async function show({ paths }: Settings, path: '/status' | '/info' | '/metrics'): Promise<string> {
+export async function show(
+  { paths, env }: Settings,
+  path: '/status' | '/info' | '/metrics',
+): Promise<string> {
   const { api } = requireRunning(runningState(paths));
   if (api === undefined)
     throw new LocalRuntimeError('This fleet has no gateway (TPS_REPLICAS_GATEWAY is 0).');
-  const answer = await ask(`${api}${path}`);
+  const answer = await ask(`${api}${path}`, tokenHeader(env));
   return indented(answer.body);
 }
 
@@ -48,9 +51,15 @@ export function table(rows: readonly (readonly string[])[]): string {
   return rows.map(line).join('\n');
 }
 
-async function ask(url: string): Promise<Answer> {
+/** The first of the tokens that clients may use. */
+function tokenHeader({ AUTH_TOKEN }: Env): Record<string, string> {
+  const token = AUTH_TOKEN?.split(',')[0]?.trim().replace(/^.*:/, '');
+  return token ? { authorization: `Bearer ${token}` } : {};
+}
+
+async function ask(url: string, headers: Record<string, string>): Promise<Answer> {
   try {
-    return await httpGet(url, API_LIMIT_MS);
+    return await httpGet(url, API_LIMIT_MS, headers);
   } catch (error) {
     throw new LocalRuntimeError(
       `${url} does not answer (${messageOf(error)}): \`make health\` shows what is down.`,

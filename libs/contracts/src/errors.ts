@@ -20,6 +20,7 @@ export const API_ERRORS = {
   FORBIDDEN: { status: 403, retryable: false, meaning: 'The token does not allow this operation.' },
   NOT_FOUND: { status: 404, retryable: false, meaning: 'There is no such path or signal.' },
   METHOD_NOT_ALLOWED: { status: 405, retryable: false, meaning: 'The path does not take this method.' },
+  REQUEST_TIMEOUT: { status: 408, retryable: false, meaning: 'The request did not come in time.' },
   IDEMPOTENCY_CONFLICT: {
     status: 409,
     retryable: false,
@@ -43,6 +44,11 @@ export const API_ERRORS = {
     status: 415,
     retryable: false,
     meaning: 'The body is compressed or is not JSON.',
+  },
+  HEADERS_TOO_LARGE: {
+    status: 431,
+    retryable: false,
+    meaning: 'The request line and headers are larger than 16 KiB.',
   },
   KANBAN_FULL: {
     status: 429,

@@ -1,6 +1,7 @@
 export { sampleCall } from './calls';
+export { Certificate } from './certificate';
 export { type CollectedSpan, TraceCollector } from './collector';
-export { BinaryMissingError, NatsServer } from './nats-server';
+export { BinaryMissingError, NatsServer, type NatsServerOptions } from './nats-server';
 export { RabbitServer } from './rabbit-server';
 export { sampleOutcome } from './outcomes';
 export { freePort, freePorts } from './ports';

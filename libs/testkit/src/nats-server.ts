@@ -22,6 +22,13 @@ function findNatsServer(): string {
   return found;
 }
 
+export interface NatsServerOptions {
+  /** A configuration file; address, port and store stay the test's own. */
+  config?: string;
+  /** What the configuration takes from the environment. */
+  env?: Record<string, string>;
+}
+
 /** A real nats-server with JetStream on loopback, with its own store, for one test file. */
 export class NatsServer {
   private child: ChildProcess | null = null;
@@ -30,10 +37,11 @@ export class NatsServer {
   private constructor(
     readonly port: number,
     private readonly store: string,
+    private readonly options: NatsServerOptions,
   ) {}
 
-  static async start(): Promise<NatsServer> {
-    const server = new NatsServer(await freePort(), await mkdtemp(join(tmpdir(), 'tps-nats-')));
+  static async start(options: NatsServerOptions = {}): Promise<NatsServer> {
+    const server = new NatsServer(await freePort(), await mkdtemp(join(tmpdir(), 'tps-nats-')), options);
     await server.restart();
     return server;
   }
@@ -46,13 +54,23 @@ export class NatsServer {
     return this.child?.pid;
   }
 
+  /** The last it said. */
+  get output(): string {
+    return this.log;
+  }
+
   /** Starts it (again) on the same port with the same store. */
   async restart(): Promise<void> {
     await this.kill('SIGTERM');
     const args = ['-js', '-a', '127.0.0.1', '-p', String(this.port), '-sd', this.store];
-    const child = spawn(findNatsServer(), args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    const { config, env = {} } = this.options;
+    if (config) args.push('-c', config);
+    const child = spawn(findNatsServer(), args, {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     this.child = child;
-    child.stderr.on('data', (chunk: Buffer) => (this.log = (this.log + chunk.toString()).slice(-10_000)));
+    child.stderr.on('data', (chunk: Buffer) => (this.log = (this.log + chunk.toString()).slice(-100_000)));
     await waitFor(`nats-server on port ${this.port}`, () => {
       if (child.exitCode !== null) throw new Error(`nats-server ended:\n${this.log}`);
       return this.answers();

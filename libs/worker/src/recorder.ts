@@ -28,6 +28,8 @@ export interface Recorded {
 
 const RETRY_FIRST_MS = 100;
 const RETRY_CAP_MS = 5_000;
+/** A stream takes 64 KiB of headers: callers' long tracestates must not keep a whole batch out of it. */
+const MAX_STATES_LENGTH = 32 * 1024;
 
 /**
  * Writes outcomes into the stream OUTCOMES and tells waiting callers. What cannot be appended is kept and tried again
@@ -198,7 +200,8 @@ export class RecorderClosedError extends Error {
 function headers(messageId: string | undefined, traces: readonly TraceHeaders[]): MsgHdrs {
   const entries: [string, string][] = messageId ? [['Nats-Msg-Id', messageId]] : [];
   for (const { traceparent } of traces) entries.push(['traceparent', traceparent]);
-  if (traces.some(({ tracestate }) => tracestate)) {
+  const states = traces.reduce((bytes, { tracestate = '' }) => bytes + tracestate.length, 0);
+  if (states > 0 && states <= MAX_STATES_LENGTH) {
     for (const { tracestate } of traces) entries.push(['tracestate', tracestate ?? '']);
   }
   return encodeHeaders(entries);

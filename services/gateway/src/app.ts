@@ -37,6 +37,8 @@ export interface AppParts {
   andonEvents: AndonEvents;
   document: OpenApiDocument;
   info: () => InfoReport;
+  /** Served over HTTPS. */
+  secure: boolean;
   /** Why this gateway should get no requests. */
   problems: () => string[];
 }
@@ -52,7 +54,7 @@ export function createApp(parts: AppParts): Express {
   const app = express();
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing');
   const page = apiPage(parts.document);
-  app.use(measure(parts.durations), protect(page));
+  app.use(measure(parts.durations), protect(page, parts.secure));
   const handlers = handlersOf(parts, page) as Partial<Record<OperationId, Handler>>;
   for (const [id, operation] of operations) {
     const handler = handlers[id];
@@ -177,7 +179,7 @@ function otherMethod(allowed: string[]) {
 }
 
 /** Only the page's own style and script run, and it talks to nobody but this gateway. */
-function protect(page: Page): ReturnType<typeof helmet> {
+function protect(page: Page, secure: boolean): ReturnType<typeof helmet> {
   return helmet({
     contentSecurityPolicy: {
       useDefaults: false,
@@ -193,8 +195,8 @@ function protect(page: Page): ReturnType<typeof helmet> {
         frameAncestors: ["'none'"],
       },
     },
-    // Where TLS ends, is not known here.
-    strictTransportSecurity: false,
+    // Where TLS ends before us, it is for whoever ends it to say.
+    strictTransportSecurity: secure,
   });
 }
 

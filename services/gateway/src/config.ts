@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { backupVariables } from '@tps/backup';
 import { type CommonConfig, ConfigError, type ConfigOf, fleetVariables } from '@tps/service';
+import { tlsOptions } from './tls';
 import { parseTokens } from './tokens';
 
 export const gatewayVariables = {
@@ -22,6 +23,12 @@ export const gatewayVariables = {
     secret: true,
     description: 'the same for operators, who alone may stop lines, cancel, redrive, purge and set limits',
   }),
+  SSL_ENABLED: Type.Boolean({ default: false, description: 'serve HTTPS, and nothing else, on `HTTP_PORT`' }),
+  SSL_CERT_PATH: Type.String({
+    default: '',
+    description: 'certificate with its chain (PEM); renewed files are taken within seconds',
+  }),
+  SSL_KEY_PATH: Type.String({ default: '', description: 'key of the certificate (PEM)' }),
   RATE_LIMIT: Type.Integer({
     default: 0,
     minimum: 0,
@@ -54,4 +61,6 @@ export function checkConfig(config: GatewayConfig): void {
   }
   const shared = operators!.some((operator) => clients!.some(({ secret }) => secret === operator.secret));
   if (shared) throw new ConfigError('OPERATOR_TOKEN=*** is not allowed: must differ from AUTH_TOKEN');
+  // Read again when the server starts; told here, before anything else begins.
+  tlsOptions(config);
 }

@@ -3,12 +3,18 @@ import {
   type IncomingMessage,
   type RequestListener,
   type Server,
+  type ServerOptions,
   type ServerResponse,
 } from 'node:http';
-import { MAX_BODY_BYTES } from '@tps/contracts';
+import { createServer as createSecureServer } from 'node:https';
+import type { Duplex } from 'node:stream';
+import { type ApiErrorCode, MAX_BODY_BYTES, MAX_SYNC_TIMEOUT_MS } from '@tps/contracts';
+import type { Logger } from '@tps/service';
 import type { Access } from './access';
+import { ApiError, rawProblem } from './problem';
+import { followCertificate, type TlsConfig, tlsOptions } from './tls';
 
-const LIMITS = {
+const LIMITS: ServerOptions = {
   headersTimeout: 10_000,
   /** Until the request is complete; how long its answer takes is not limited here. */
   requestTimeout: 15_000,
@@ -17,6 +23,11 @@ const LIMITS = {
   connectionsCheckingInterval: 5_000,
   maxHeaderSize: 16 * 1024,
 };
+const HANDSHAKE_LIMIT_MS = 10_000;
+/** A connection on which nothing moved for longer than any answer takes: its client reads nothing, or is gone. */
+const SILENCE_LIMIT_MS = MAX_SYNC_TIMEOUT_MS + 60_000;
+/** More are closed at once, so that connections cannot use up the process' file descriptors. */
+const MAX_CONNECTIONS = 10_000;
 const POST_SIGNAL = /^\/signal\/?(\?|$)/;
 const IDLE_CHECK_MS = 50;
 
@@ -27,23 +38,62 @@ export function createFront(
   app: RequestListener,
 ): RequestListener {
   return (req, res) => {
-    const hot = req.method === 'POST' && POST_SIGNAL.test(req.url ?? '');
+    // A proxy may ask by the whole URL; whom it names makes no difference here.
+    if (!req.url?.startsWith('/')) req.url = pathOf(req.url ?? '');
+    const hot = req.method === 'POST' && POST_SIGNAL.test(req.url);
     access.check(req, res, (client) => (hot ? postSignal(req, res, client) : app(req, res)));
   };
 }
 
-export async function listen(front: RequestListener, port: number): Promise<Server> {
-  const server = createServer(LIMITS, front);
+function pathOf(url: string): string {
+  return url.replace(/^https?:\/\/[^/?]*/i, '') || '/';
+}
+
+/** @throws ConfigError when the certificate cannot be used */
+export async function listen(
+  front: RequestListener,
+  config: TlsConfig & { HTTP_PORT: number },
+  log: Logger,
+): Promise<Server> {
+  const server = createFor(front, config, log);
+  server.maxConnections = MAX_CONNECTIONS;
+  server.setTimeout(SILENCE_LIMIT_MS);
+  server.on('clientError', refuseBroken);
   // A client that asks before it sends a large body is told at once, and does not send it.
-  server.on('checkContinue', (req, res) => {
+  server.on('checkContinue', (req: IncomingMessage, res: ServerResponse) => {
     if (!(Number(req.headers['content-length']) > MAX_BODY_BYTES)) res.writeContinue();
     front(req, res);
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, resolve);
+    server.listen(config.HTTP_PORT, resolve);
   });
   return server;
+}
+
+function createFor(front: RequestListener, config: TlsConfig, log: Logger): Server {
+  const tls = tlsOptions(config);
+  if (!tls) return createServer(LIMITS, front);
+  const server = createSecureServer({ ...LIMITS, ...tls, handshakeTimeout: HANDSHAKE_LIMIT_MS }, front);
+  followCertificate(config, server, log);
+  return server;
+}
+
+const BROKEN: Record<string, [ApiErrorCode, string]> = {
+  HPE_HEADER_OVERFLOW: ['HEADERS_TOO_LARGE', 'The request line and headers are larger than 16 KiB.'],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: ['PAYLOAD_TOO_LARGE', 'The chunk extensions are too large.'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['REQUEST_TIMEOUT', 'The request did not come in time.'],
+};
+
+/** For what is no HTTP there is no request and no response: the answer goes to the socket as it is. */
+function refuseBroken(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
+  const [code, message] = BROKEN[error.code ?? ''] ?? [
+    'INVALID_REQUEST',
+    'This is not a valid HTTP request.',
+  ];
+  // What still comes is not read: it could be taken for another request.
+  socket.end(rawProblem(new ApiError(code, message)), () => socket.destroy());
 }
 
 /**

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import { API_ERRORS, type ApiErrorCode } from '@tps/contracts';
 import { traceIdIn } from '@tps/service';
 
@@ -38,14 +38,39 @@ export function sendProblem(
   traceId: string,
 ): void {
   if (res.headersSent || res.destroyed) return;
-  const { status, meaning, retryable } = API_ERRORS[error.code];
+  const { status, retryable } = API_ERRORS[error.code];
   for (const [name, value] of Object.entries(error.details.headers ?? {})) res.setHeader(name, value);
   // The rate limiter has set its own by now.
   if (retryable && status !== 500 && !res.hasHeader('retry-after')) {
     const waitMs = error.details.retryAfterMs ?? DEFAULT_RETRY_MS;
     res.setHeader('retry-after', Math.max(1, Math.ceil(waitMs / 1000)));
   }
-  const body = JSON.stringify({
+  const body = bodyOf(error, traceId);
+  res.setHeader('content-type', 'application/problem+json');
+  res.setHeader('content-length', Buffer.byteLength(body));
+  res.setHeader('x-content-type-options', 'nosniff');
+  res.statusCode = status;
+  if (error.code === 'PAYLOAD_TOO_LARGE' && !req.complete) endUnread(req, res, body);
+  else res.end(body);
+}
+
+/** The same answer for a connection on which no request could be read; it ends with it. */
+export function rawProblem(error: ApiError): string {
+  const body = bodyOf(error, newTraceId());
+  return [
+    `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}`,
+    'content-type: application/problem+json',
+    `content-length: ${Buffer.byteLength(body)}`,
+    'x-content-type-options: nosniff',
+    'connection: close',
+    '',
+    body,
+  ].join('\r\n');
+}
+
+function bodyOf(error: ApiError, traceId: string): string {
+  const { status, meaning } = API_ERRORS[error.code];
+  return JSON.stringify({
     type: `/#${error.code}`,
     title: meaning,
     status,
@@ -55,12 +80,6 @@ export function sendProblem(
     trace_id: traceId,
     ...error.details.members,
   });
-  res.setHeader('content-type', 'application/problem+json');
-  res.setHeader('content-length', Buffer.byteLength(body));
-  res.setHeader('x-content-type-options', 'nosniff');
-  res.statusCode = status;
-  if (error.code === 'PAYLOAD_TOO_LARGE' && !req.complete) endUnread(req, res, body);
-  else res.end(body);
 }
 
 /**
@@ -87,7 +106,11 @@ export function sendJson(res: ServerResponse, status: number, value: unknown): v
 
 /** The caller's trace, or one that exists only to find the request in the log. */
 export function traceIdOf(req: IncomingMessage): string {
-  return traceIdIn(header(req, 'traceparent')) ?? randomBytes(16).toString('hex');
+  return traceIdIn(header(req, 'traceparent')) ?? newTraceId();
+}
+
+function newTraceId(): string {
+  return randomBytes(16).toString('hex');
 }
 
 export function header(req: IncomingMessage, name: string): string | undefined {

@@ -74,13 +74,14 @@ async function start(context: Context): Promise<RunningService> {
     retry: new RetrySignal({ bus, tracer, intake, waiters, views, lines }),
     bus,
     standby,
+    secure: config.SSL_ENABLED,
     document: openApiDocument(context.version, config.AUTH_ENABLED),
     info: () => infoOf(context, types),
   });
   const submissions = new Submissions(intake, records, waiters);
   const { replyTo } = waiters;
   const postSignal = new PostSignal({ tracer, log, types, lines, submissions, durations, replyTo });
-  const server = await listen(createFront(access, postSignal.handle, app), config.HTTP_PORT);
+  const server = await listen(createFront(access, postSignal.handle, app), config, log);
 
   return {
     problems,

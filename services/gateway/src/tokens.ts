@@ -42,8 +42,8 @@ export class Tokens {
 
   /** Digests have one length and all of them are compared, so that every wrong token takes the same time. */
   callerOf(authorization: string | undefined): Caller | null {
-    const [scheme, secret = ''] = (authorization ?? '').split(' ', 2);
-    if (scheme?.toLowerCase() !== 'bearer') return null;
+    const secret = /^Bearer +([!-~]+)$/i.exec(authorization ?? '')?.[1];
+    if (!secret) return null;
     const given = digestOf(secret);
     let found: Caller | null = null;
     for (const { digest, caller } of this.known) if (timingSafeEqual(given, digest)) found = caller;
