@@ -112,6 +112,13 @@ export class KvView<V> {
     this.apply(key, value, await this.bucket.put(key, JSON.stringify(value)));
   }
 
+  /** The key is absent from here on; so it is for one who watches, a moment later. */
+  async remove(key: string): Promise<void> {
+    await this.bucket.delete(key);
+    this.entries.delete(key);
+    this.onChange(key, undefined);
+  }
+
   close(): void {
     this.stopWatch?.();
   }

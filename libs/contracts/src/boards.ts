@@ -1,6 +1,7 @@
 import type { AndonCall } from './andon';
 import type { CircuitState } from './circuit';
 import type { ServiceName } from './fleet';
+import type { TypeCards } from './limits';
 import type { ScheduleRecord } from './messages';
 
 /** Answers to a request on `subjects.board(service)`, one interface a service. */
@@ -122,6 +123,8 @@ export interface HeijunkaBoard {
   v: number;
   schedule: ScheduleRecord | null;
   demand: Record<string, { arrivals_per_s: number; backlog: number; weight: number }>;
+  /** Signals that may start per second, of types that people levelled. */
+  max_per_s: Record<string, number>;
   /** Available time over demand: how often one must be finished. Null without demand. */
   takt_ms: Record<string, number | null>;
   /** Mean work of the last five minutes. */
@@ -130,15 +133,31 @@ export interface HeijunkaBoard {
   utilisation: number;
   /** Worker processes that the present demand needs; null while nobody says how many slots one has. */
   workers_needed: number | null;
+  /** Work over workers. `share`: of the signals finished in the last five minutes. */
   distribution: Record<string, { slots: number; busy: number; started: number; share: number }>;
+  /** 1 when each worker finished as much as its share of the slots; null while none finished anything. */
+  evenness: number | null;
 }
 
 export interface LaneStatus {
   type: string;
   priority: number;
   waiting: number;
-  /** In a worker's hands, started or not. */
+  /** In a worker's hands, started or not; or to be tried again after a pause. */
   in_progress: number;
+  /** Cards of the type: they bound what is in progress over all its lanes. */
+  cards: number;
+  /** Of those that wait, how many are held because the line is stopped. */
+  held: number;
+  /** Since the oldest unfinished signal was accepted; null when there is none. */
+  oldest_age_ms: number | null;
+}
+
+export interface TypeInProgress extends TypeCards {
+  waiting: number;
+  in_progress: number;
+  /** Who has signals of the type in hand, as of its last beat, and who holds how many cards of a limited type. */
+  holders: Record<string, { in_hand: number; cards?: number }>;
 }
 
 export interface KanbanBoard {
@@ -148,6 +167,7 @@ export interface KanbanBoard {
   /** TPS_KANBAN_BUFFER. */
   buffer: number;
   lanes: Record<string, LaneStatus>;
+  types: Record<string, TypeInProgress>;
   /** In the stream but in no lane's books: must be 0. */
   stranded: number;
   backup: BackupStatus;

@@ -6,6 +6,7 @@
 /** `auto`: as many as the kanban formula says, see `ScheduleRecord.cards`. */
 export type Cards = number | 'auto';
 export const MAX_CARDS = 10_000;
+export const MAX_RATE_PER_S = 10_000;
 
 /** KV `tps_cards`, key: the type. */
 export interface CardsRecord {
@@ -36,12 +37,23 @@ export interface CardsRequest {
   signal_type: string;
   cards: Cards | null;
 }
-/** gateway -> heijunka. */
+export interface CardsReply extends TypeCards {
+  signal_type: string;
+}
+/** gateway -> heijunka; the answer says what holds from now on. */
 export interface RateRequest {
   signal_type: string;
   max_per_s: number | null;
 }
-export type LimitReply<T> = { set: T } | { unknown_type: true };
+/** How many signals of a type may be in progress. */
+export interface TypeCards {
+  /** As people set it. */
+  cards: Cards | 'default';
+  /** What it comes to now; without a limit, the slots of the workers that serve the type. */
+  limit: number;
+  /** What the kanban formula says; null while its figures are not known. */
+  advice: number | null;
+}
 
 /**
  * Who may start signals of a limited type: KV `tps_leases`, written by the workers by compare-and-set, so that all

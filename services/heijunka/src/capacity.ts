@@ -8,29 +8,38 @@ export interface CapacityFacts {
   demand: Readonly<Record<string, TypeDemand>>;
   /** Mean work per type. */
   cycleMs: Readonly<Record<string, number>>;
+  /** Signals that each worker finished lately. */
+  finished: Readonly<Record<string, number>>;
   workers: readonly Beat<WorkerVitals>[];
 }
 
-type Capacity = Pick<HeijunkaBoard, 'takt_ms' | 'utilisation' | 'workers_needed' | 'distribution'>;
+type Capacity = Pick<
+  HeijunkaBoard,
+  'takt_ms' | 'utilisation' | 'workers_needed' | 'distribution' | 'evenness'
+>;
 
 /** What is asked of the fleet against what it can do. */
-export function capacityOf({ demand, cycleMs, workers }: CapacityFacts): Capacity {
+export function capacityOf({ demand, cycleMs, finished, workers }: CapacityFacts): Capacity {
   const slots = sum(workers, ({ vitals }) => vitals.slots);
   const busy = sum(workers, ({ vitals }) => vitals.busy);
-  const started = sum(workers, ({ vitals }) => vitals.started);
+  const done = sum(workers, ({ instance }) => finished[instance] ?? 0);
+  const shareOf = (instance: string): number => (done === 0 ? 0 : (finished[instance] ?? 0) / done);
   const takt = Object.entries(demand).map(([type, { per_s }]) => {
     return [type, per_s > 0 ? round(1_000 / per_s) : null] as const;
   });
   const distribution = workers.map(({ instance, vitals }) => {
-    const share = started === 0 ? 0 : round(vitals.started / started);
-    const { slots, busy, started: own } = vitals;
-    return [instance, { slots, busy, started: own, share }] as const;
+    const { slots, busy, started } = vitals;
+    return [instance, { slots, busy, started, share: round(shareOf(instance)) }] as const;
   });
+  // How much of the work was not done where an even spread over the slots would have put it.
+  const apart =
+    sum(workers, ({ instance, vitals }) => Math.abs(shareOf(instance) - vitals.slots / slots)) / 2;
   return {
     takt_ms: Object.fromEntries(takt),
     utilisation: slots === 0 ? 0 : round(busy / slots),
     workers_needed: slots === 0 ? null : workersFor(demand, cycleMs, slots / workers.length),
     distribution: Object.fromEntries(distribution),
+    evenness: done === 0 || slots === 0 ? null : round(1 - apart),
   };
 }
 

@@ -19,6 +19,8 @@ test('without any demand all types are equal', () => {
   expect(weightsOf({}, ['b', 'a'])).toEqual({ a: 1, b: 1 });
 });
 
+const plan = (weights: Record<string, number>, cards: Record<string, number> = {}) => ({ weights, cards });
+
 test.each<[what: string, after: Record<string, number>, worth: boolean]>([
   ['a tenth', { a: 1.1, b: 0.9 }, false],
   ['more than a tenth', { a: 1.12, b: 0.9 }, true],
@@ -26,14 +28,21 @@ test.each<[what: string, after: Record<string, number>, worth: boolean]>([
   ['a type less', { a: 1 }, true],
   ['nothing', { a: 1, b: 1 }, false],
 ])('written when the weights change: %s', (_, after, worth) =>
-  expect(isWorthWriting({ a: 1, b: 1 }, after)).toBe(worth),
+  expect(isWorthWriting(scheduleOf({ weights: { a: 1, b: 1 }, cards: {} }, 0), plan(after))).toBe(worth),
 );
 
+test('written when the cards change, however little', () => {
+  const before = scheduleOf({ weights: { a: 1 }, cards: { a: 3 } }, 0);
+  expect(isWorthWriting(before, plan({ a: 1 }, { a: 3 }))).toBe(false);
+  expect(isWorthWriting(before, plan({ a: 1 }, { a: 4 }))).toBe(true);
+});
+
 test('the schedule names the classes 8:4:2:1', () => {
-  expect(scheduleOf({ a: 1 }, 0)).toEqual({
+  expect(scheduleOf(plan({ a: 1 }, { a: 2 }), 0)).toEqual({
     v: 1,
     classes: { 1: 8, 2: 4, 3: 2, 4: 1 },
     demand: { a: 1 },
+    cards: { a: 2 },
     updated_at: '1970-01-01T00:00:00.000Z',
   });
 });

@@ -9,11 +9,18 @@ const LEAST_WEIGHT = 0.05;
 const NEGLIGIBLE_PER_S = 1e-3;
 const WORTH_WRITING = 0.1;
 
-export function scheduleOf(demand: Readonly<Record<string, number>>, nowMs: number): ScheduleRecord {
+/** What workers are told: the weight of each type, and the cards it is advised to have. */
+export interface Plan {
+  weights: Readonly<Record<string, number>>;
+  cards: Readonly<Record<string, number>>;
+}
+
+export function scheduleOf({ weights, cards }: Plan, nowMs: number): ScheduleRecord {
   return {
     v: WIRE_VERSION,
     classes: { ...CLASSES },
-    demand: { ...demand },
+    demand: { ...weights },
+    cards: { ...cards },
     updated_at: new Date(nowMs).toISOString(),
   };
 }
@@ -36,8 +43,13 @@ export function weightsOf(
   return Object.fromEntries(weights);
 }
 
-/** Workers need not hear of every flutter: another type, or a weight that moved by more than a tenth. */
-export function isWorthWriting(
+/** Workers need not hear of every flutter: other cards, another type, or a weight that moved by more than a tenth. */
+export function isWorthWriting(before: ScheduleRecord, { weights, cards }: Plan): boolean {
+  if (Object.entries(cards).some(([type, count]) => before.cards?.[type] !== count)) return true;
+  return haveMoved(before.demand, weights);
+}
+
+function haveMoved(
   before: Readonly<Record<string, number>>,
   after: Readonly<Record<string, number>>,
 ): boolean {

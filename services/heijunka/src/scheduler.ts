@@ -1,7 +1,15 @@
 import type { KvView } from '@tps/bus';
-import { SCHEDULE_KEY, type ScheduleRecord } from '@tps/contracts';
+import {
+  rateKey,
+  type RateRecord,
+  type RateRequest,
+  SCHEDULE_KEY,
+  type ScheduleRecord,
+  typeOfRateKey,
+  WIRE_VERSION,
+} from '@tps/contracts';
 import type { FleetView } from '@tps/service';
-import { isWorthWriting, scheduleOf } from './level-schedule';
+import { isWorthWriting, type Plan, scheduleOf } from './level-schedule';
 
 /**
  * Writes the schedule that all workers follow. Only the oldest living replica does: each has its own average of what it
@@ -9,24 +17,44 @@ import { isWorthWriting, scheduleOf } from './level-schedule';
  */
 export class Scheduler {
   constructor(
-    private readonly view: KvView<ScheduleRecord>,
+    private readonly view: KvView<ScheduleRecord | RateRecord>,
     private readonly fleet: FleetView,
     private readonly instance: string,
   ) {}
 
   get current(): ScheduleRecord | null {
-    return this.view.get(SCHEDULE_KEY) ?? null;
+    return (this.view.get(SCHEDULE_KEY) as ScheduleRecord | undefined) ?? null;
   }
 
   /** So that workers always find one. An older one stays: it is a better guess than none. */
   async begin(nowMs: number): Promise<void> {
-    if (!this.current) await this.view.swap(SCHEDULE_KEY, scheduleOf({}, nowMs), 0);
+    if (!this.current) await this.view.swap(SCHEDULE_KEY, scheduleOf({ weights: {}, cards: {} }, nowMs), 0);
   }
 
-  async update(weights: Readonly<Record<string, number>>, nowMs: number): Promise<void> {
-    const entry = this.view.entry(SCHEDULE_KEY);
-    if (!this.isOldest() || (entry && !isWorthWriting(entry.value.demand, weights))) return;
-    await this.view.swap(SCHEDULE_KEY, scheduleOf(weights, nowMs), entry?.revision ?? 0);
+  async update(plan: Plan, nowMs: number): Promise<void> {
+    const { current } = this;
+    if (!this.isOldest() || (current && !isWorthWriting(current, plan))) return;
+    const revision = this.view.entry(SCHEDULE_KEY)?.revision ?? 0;
+    await this.view.swap(SCHEDULE_KEY, scheduleOf(plan, nowMs), revision);
+  }
+
+  /** Signals that may start per second, of types that people levelled. */
+  rates(): Record<string, number> {
+    const rates: Record<string, number> = {};
+    for (const key of this.view.keys()) {
+      const type = typeOfRateKey(key);
+      if (type !== undefined) rates[type] = (this.view.get(key) as RateRecord).max_per_s;
+    }
+    return rates;
+  }
+
+  async level({ signal_type, max_per_s }: RateRequest): Promise<RateRequest> {
+    if (max_per_s === null) await this.view.remove(rateKey(signal_type));
+    else {
+      const set_at = new Date().toISOString();
+      await this.view.put(rateKey(signal_type), { v: WIRE_VERSION, signal_type, max_per_s, set_at });
+    }
+    return { signal_type, max_per_s };
   }
 
   private isOldest(): boolean {

@@ -3,6 +3,7 @@ import {
   type ArrivalsMessage,
   type HeijunkaBoard,
   type Outcome,
+  type RateRequest,
   SCHEDULE_KEY,
   type ScheduleRecord,
 } from '@tps/contracts';
@@ -85,7 +86,7 @@ test('capacity is measured from beats and outcomes; a superseded outcome is not 
   const vitals = { slots: 4, busy: 2, types: ['a'], started: 9 };
   bus.nc.publish(bus.names.subjects.beat('worker'), JSON.stringify({ ...beat, vitals }));
   await publish([
-    { signal_id: 'x', signal_type: 'a', process_ms: 100 },
+    { signal_id: 'x', signal_type: 'a', process_ms: 100, worker_id: 'w1' },
     { signal_id: 'y', signal_type: 'a', process_ms: 50 },
   ]);
   await publish([{ signal_id: 'x', signal_type: 'a', process_ms: 9_000 }]);
@@ -95,6 +96,7 @@ test('capacity is measured from beats and outcomes; a superseded outcome is not 
   expect(now.utilisation).toBe(0.5);
   expect(now.workers_needed).toBeGreaterThan(0);
   expect(now.distribution).toEqual({ w1: { slots: 4, busy: 2, started: 9, share: 1 } });
+  expect(now.evenness).toBe(1);
 });
 
 test('a restart rebuilds the cycle times and keeps the schedule; a second replica agrees and does not write', async () => {
@@ -117,6 +119,33 @@ test('a restart rebuilds the cycle times and keeps the schedule; a second replic
     expect(cycle_ms).toEqual({ a: 75 });
     expect(shown?.classes).toEqual(after.classes);
   }
+});
+
+test('the advice on cards follows demand and work, and is told to everybody', async () => {
+  const beat = { v: 1, service: 'worker', instance: 'w1', started_at: '', at: '', ready: true };
+  const vitals = { slots: 64, busy: 2, types: ['a'], started: 9 };
+  bus.nc.publish(bus.names.subjects.beat('worker'), JSON.stringify({ ...beat, vitals }));
+  // 40 a second of 75 ms each and half as much again.
+  announce({}, { a_3: 2_400 });
+  const written = await waitFor('the advice', async () => {
+    const { cards } = await schedule();
+    return cards?.a ? cards : undefined;
+  });
+  expect(written.a).toBe(5);
+});
+
+test('a type is levelled, shown and let go again', async () => {
+  const level = async (max_per_s: number | null): Promise<unknown> => {
+    const request: RateRequest = { signal_type: 'a', max_per_s };
+    const reply = await bus.nc.request(bus.names.subjects.rate, JSON.stringify(request), { timeout: 5_000 });
+    return reply.json();
+  };
+  expect(await level(2.5)).toEqual({ signal_type: 'a', max_per_s: 2.5 });
+  await waitFor('the board', async () => (await board()).max_per_s.a === 2.5);
+  const before = await schedule();
+  expect(await level(null)).toEqual({ signal_type: 'a', max_per_s: null });
+  await waitFor('the board', async () => !('a' in (await board()).max_per_s));
+  expect((await schedule()).demand).toEqual(before.demand);
 });
 
 test('the span says how the schedule came to the signal', () => {

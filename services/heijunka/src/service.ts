@@ -2,6 +2,8 @@ import { KvView } from '@tps/bus';
 import {
   type HeijunkaBoard,
   type Outcome,
+  type RateRecord,
+  type RateRequest,
   type ScheduleRecord,
   type TypeRecord,
   WIRE_VERSION,
@@ -14,12 +16,14 @@ import {
   type ServiceContext,
   type ServiceDefinition,
 } from '@tps/service';
-import { capacityOf, round } from './capacity';
+import { cardsFor } from './advice';
+import { capacityOf, type CapacityFacts, round } from './capacity';
 import { type HeijunkaConfig, heijunkaVariables } from './config';
 import { CYCLE_WINDOW_MS, CycleTimes } from './cycle-times';
 import { demandAt, type DemandState, hear, isArrivals, type TypeDemand } from './demand';
 import { weightsOf } from './level-schedule';
 import { Scheduler } from './scheduler';
+import { WorkShares } from './work-shares';
 
 const UPDATE_MS = 1_000;
 const CATCH_UP_MS = 500;
@@ -32,38 +36,45 @@ export const heijunka: ServiceDefinition<typeof heijunkaVariables> = {
 };
 
 async function start(context: ServiceContext<HeijunkaConfig>): Promise<RunningService> {
-  const { bus, config, log, instance } = context;
+  const { bus, log, instance } = context;
   const onError = (error: unknown): void => void log.warn('levelling', { error });
-  const kv = { replicas: config.TPS_NATS_REPLICAS, onError };
+  const kv = { replicas: context.config.TPS_NATS_REPLICAS, onError };
   const fleet = new FleetView(bus);
   const types = await KvView.open<TypeRecord>(bus, bus.names.buckets.types, kv);
-  const schedules = await KvView.open<ScheduleRecord>(bus, bus.names.buckets.schedule, kv);
+  const schedules = await KvView.open<ScheduleRecord | RateRecord>(bus, bus.names.buckets.schedule, kv);
   const scheduler = new Scheduler(schedules, fleet, instance);
   await scheduler.begin(Date.now());
   const demand = followArrivals(context);
   const cycles = new CycleTimes();
+  const shares = new WorkShares();
   const outcomes = await OutcomesLog.open(context, {
     sinceMs: CYCLE_WINDOW_MS,
     spanAttributes: levelAttributes,
-    onOutcome: (logged) => cycles.take(logged),
+    onOutcome: (logged) => {
+      cycles.take(logged);
+      shares.take(logged);
+    },
   });
+  const facts = (nowMs: number): CapacityFacts => ({
+    demand: demand.at(nowMs),
+    cycleMs: cycles.means(nowMs),
+    finished: shares.counts(nowMs),
+    workers: fleet.of<WorkerVitals>('worker'),
+  });
+  context.endpoint('rate', bus.names.subjects.rate, (asked: RateRequest) => scheduler.level(asked));
   const updater = setInterval(() => {
     // Before anything was heard the schedule of the process before is the better guess.
     if (!demand.known()) return;
-    const nowMs = Date.now();
-    scheduler.update(weightsOf(demand.at(nowMs), types.keys()), nowMs).catch(onError);
+    const now = facts(Date.now());
+    const plan = {
+      weights: weightsOf(now.demand, types.keys()),
+      cards: cardsOf(now, scheduler.current?.cards),
+    };
+    scheduler.update(plan, Date.now()).catch(onError);
   }, UPDATE_MS);
-  const facts = (nowMs: number) => ({
-    demand: demand.at(nowMs),
-    cycleMs: cycles.means(nowMs),
-    workers: fleet.of<WorkerVitals>('worker'),
-  });
   return {
     problems: () => outcomes.problems(),
-    vitals: () => {
-      const { utilisation, workers_needed } = capacityOf(facts(Date.now()));
-      return { utilisation, workers_needed };
-    },
+    vitals: () => vitalsOf(capacityOf(facts(Date.now()))),
     board: async (): Promise<HeijunkaBoard> => {
       await outcomes.caughtUp(CATCH_UP_MS);
       const now = facts(Date.now());
@@ -71,6 +82,7 @@ async function start(context: ServiceContext<HeijunkaConfig>): Promise<RunningSe
         v: WIRE_VERSION,
         schedule: scheduler.current,
         demand: demandBoard(now.demand, types.keys()),
+        max_per_s: scheduler.rates(),
         cycle_ms: now.cycleMs,
         ...capacityOf(now),
       };
@@ -82,6 +94,29 @@ async function start(context: ServiceContext<HeijunkaConfig>): Promise<RunningSe
       await outcomes.stop();
     },
   };
+}
+
+function vitalsOf({
+  utilisation,
+  workers_needed,
+}: Pick<HeijunkaBoard, 'utilisation' | 'workers_needed'>): Record<string, unknown> {
+  return { utilisation, workers_needed };
+}
+
+/** The cards each type is advised to have; one that did no work lately keeps its figure. */
+function cardsOf(
+  { demand, cycleMs, workers }: CapacityFacts,
+  before: Readonly<Record<string, number>> = {},
+): Record<string, number> {
+  const cards: Record<string, number> = { ...before };
+  for (const [type, mean] of Object.entries(cycleMs)) {
+    const serving = workers.filter(({ vitals }) => vitals.types.includes(type));
+    const slots = serving.reduce((sum, { vitals }) => sum + vitals.slots, 0);
+    const { arrivals_per_s = 0, backlog = 0, per_s = 0 } = demand[type] ?? {};
+    const known = { demand: { arrivals_per_s, backlog, per_s }, cycleMs: mean, slots };
+    if (slots > 0) cards[type] = cardsFor(known, before[type]);
+  }
+  return cards;
 }
 
 interface FollowedDemand {

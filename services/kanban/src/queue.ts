@@ -1,5 +1,11 @@
 import { type Bus, managerOf } from '@tps/bus';
-import { laneName, type LaneStatus, parseLane } from '@tps/contracts';
+import { type Lane, laneName, parseLane } from '@tps/contracts';
+
+/** A lane in the stream's books. */
+export interface LaneCounts extends Lane {
+  waiting: number;
+  in_progress: number;
+}
 
 const FRESH_MS = 20;
 const IDLE_REFRESH_MS = 5_000;
@@ -10,7 +16,7 @@ const IDLE_REFRESH_MS = 5_000;
  * always based on a look at the stream.
  */
 export class Queue {
-  lanes: Record<string, LaneStatus> = {};
+  lanes: Record<string, LaneCounts> = {};
   /** Messages that no lane counts: work that no pull would ever get. */
   stranded = 0;
   firstSeq = 0;
@@ -65,7 +71,7 @@ export class Queue {
     const ofTypeBefore = new Map(this.addedOfType);
     const jsm = await managerOf(this.bus);
     const stream = this.bus.names.streams.kanban;
-    const lanes: Record<string, LaneStatus> = {};
+    const lanes: Record<string, LaneCounts> = {};
     const ackFloors = new Map<string, number>();
     let booked = 0;
     for await (const { name, num_pending, num_ack_pending, ack_floor } of jsm.consumers.list(stream)) {

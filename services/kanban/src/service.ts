@@ -1,12 +1,12 @@
 import { type Bus, ensureLanes, ensureStream, KvView } from '@tps/bus';
 import {
   type ArrivalsMessage,
-  type BackupStatus,
   type CancelReply,
   type CancelRequest,
+  type CardsReply,
+  type CardsRequest,
   type FindReply,
   type FindRequest,
-  type KanbanBoard,
   type KanbanVitals,
   type LanesReply,
   type LanesRequest,
@@ -22,6 +22,8 @@ import {
 } from '@tps/service';
 import { Gauge } from 'prom-client';
 import { hardLimit } from './admission';
+import { kanbanBoard } from './board';
+import { CardsDesk } from './cards';
 import { type KanbanConfig, variables } from './config';
 import { backupStatus } from './backup-status';
 import { serveDeadLetters } from './dead-letters';
@@ -55,6 +57,7 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
 
   const queue = new Queue(bus);
   const fleet = new FleetView(bus);
+  const cards = await CardsDesk.open(context, fleet);
   const withdrawal = new Withdrawal(context, fleet);
   const deadlines = new Deadlines(bus, lines.heldMs.bind(lines));
   await Promise.all([queue.refresh(), deadlines.load()]);
@@ -66,7 +69,7 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
     ({ signal, seq }) => deadlines.add(signal, seq, Date.now()),
   );
 
-  registerEndpoints(context, enqueue, withdrawal);
+  registerEndpoints(context, { enqueue, withdrawal, cards });
   const redrives = await serveDeadLetters(context, enqueue, (type) => lines.state(type));
   const drain = config.RABBITMQ_URL ? await Drain.open(context, enqueue, () => types.keys()) : undefined;
   exposeMetrics(context, queue);
@@ -85,12 +88,15 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
   const stopTicking = everySecond(tick, (error) => log.warn('housekeeping failed', { error }));
   return {
     vitals: () => vitals(queue, buffer, drain),
-    board: () => board(queue, buffer, backupStatus(fleet, context.instance, drain?.vitals())),
+    board: () => {
+      const backup = backupStatus(fleet, context.instance, drain?.vitals());
+      return kanbanBoard({ bus, queue, cards, lines, buffer, backup, types: types.keys() });
+    },
     stop: async () => {
       await drain?.stop();
       await stopTicking();
       await redrives.stop();
-      for (const view of [fleet, types, lines]) view.close();
+      for (const view of [fleet, cards, types, lines]) view.close();
     },
   };
 }
@@ -105,19 +111,23 @@ async function ensureStreams(bus: Bus, config: KanbanConfig & { TPS_NATS_REPLICA
   await ensureStream(bus, 'dead', { replicas });
 }
 
-function registerEndpoints(
-  context: ServiceContext<KanbanConfig>,
-  enqueue: Enqueue,
-  withdrawal: Withdrawal,
-): void {
-  const { bus } = context;
-  const { subjects } = bus.names;
+interface Desks {
+  enqueue: Enqueue;
+  withdrawal: Withdrawal;
+  cards: CardsDesk;
+}
+
+function registerEndpoints(context: ServiceContext, { enqueue, withdrawal, cards }: Desks): void {
+  const { subjects } = context.bus.names;
   context.endpoint('enqueue', subjects.enqueue, enqueue.handle.bind(enqueue));
-  context.endpoint<LanesRequest, LanesReply>('lanes', subjects.lanes, (request) => makeLanes(bus, request));
+  context.endpoint<LanesRequest, LanesReply>('lanes', subjects.lanes, (request) =>
+    makeLanes(context.bus, request),
+  );
   context.endpoint<FindRequest, FindReply>('find', subjects.find, ({ id }) => withdrawal.find(id));
   context.endpoint<CancelRequest, CancelReply>('cancel', subjects.cancel, ({ id, by }) =>
     withdrawal.cancel(id, by),
   );
+  context.endpoint<CardsRequest, CardsReply>('cards', subjects.cards, (request) => cards.set(request));
 }
 
 async function makeLanes(bus: Bus, { types }: LanesRequest): Promise<LanesReply> {
@@ -129,12 +139,6 @@ function vitals(queue: Queue, buffer: number, drain?: Drain): Record<string, unk
   const backup = drain?.vitals();
   const queue_depth = queue.depth + (backup?.on_backup ?? 0);
   return { queue_depth, buffer, ...(backup ? { backup } : {}) } satisfies KanbanVitals;
-}
-
-async function board(queue: Queue, buffer: number, backup: BackupStatus): Promise<KanbanBoard> {
-  await queue.refresh();
-  const { depth, lanes, stranded } = queue;
-  return { v: WIRE_VERSION, queue_depth: depth + backup.on_backup, buffer, lanes, stranded, backup };
 }
 
 async function expire(deadlines: Deadlines, queue: Queue, withdrawal: Withdrawal): Promise<void> {

@@ -1,0 +1,70 @@
+import { type Bus, managerOf } from '@tps/bus';
+import {
+  type BackupStatus,
+  type KanbanBoard,
+  type Lane,
+  laneName,
+  type LaneStatus,
+  WIRE_VERSION,
+} from '@tps/contracts';
+import type { LineView } from '@tps/service';
+import type { CardsDesk } from './cards';
+import type { LaneCounts, Queue } from './queue';
+
+export interface BoardParts {
+  bus: Bus;
+  queue: Queue;
+  cards: CardsDesk;
+  buffer: number;
+  backup: BackupStatus;
+  lines: LineView;
+  /** Types that the fleet knows. */
+  types: string[];
+}
+
+/** What is accepted and unfinished, lane by lane, and who has it. */
+export async function kanbanBoard(parts: BoardParts): Promise<KanbanBoard> {
+  const { queue, cards, buffer, backup } = parts;
+  await queue.refresh();
+  const { depth, lanes, stranded } = queue;
+  const shown = await Promise.all(
+    Object.entries(lanes).map(async ([name, counts]) => [name, await laneStatus(parts, counts)] as const),
+  );
+  const named = [...new Set([...parts.types, ...Object.values(lanes).map(({ type }) => type)])];
+  const types = named.map((type) => {
+    const own = Object.values(lanes).filter((lane) => lane.type === type);
+    const sum = (figure: 'waiting' | 'in_progress'): number =>
+      own.reduce((total, lane) => total + lane[figure], 0);
+    const counts = { waiting: sum('waiting'), in_progress: sum('in_progress') };
+    return [type, { ...cards.of(type), ...counts, holders: cards.holders(type) }] as const;
+  });
+  return {
+    v: WIRE_VERSION,
+    queue_depth: depth + backup.on_backup,
+    buffer,
+    lanes: Object.fromEntries(shown),
+    types: Object.fromEntries(types),
+    stranded,
+    backup,
+  };
+}
+
+async function laneStatus({ bus, queue, cards, lines }: BoardParts, counts: LaneCounts): Promise<LaneStatus> {
+  const { type, waiting, in_progress } = counts;
+  const acceptedMs = waiting + in_progress > 0 ? await oldest(bus, queue, counts) : null;
+  return {
+    ...counts,
+    cards: cards.of(type).limit,
+    held: lines.state(type) === 'Closed' ? 0 : waiting,
+    oldest_age_ms: acceptedMs === null ? null : Math.max(0, Date.now() - acceptedMs),
+  };
+}
+
+/** When the first message after the acknowledged ones of its lane was stored; null when it has gone by now. */
+async function oldest(bus: Bus, queue: Queue, { type, priority }: Lane): Promise<number | null> {
+  const jsm = await managerOf(bus);
+  const seq = (queue.ackFloors.get(laneName(type, priority)) ?? 0) + 1;
+  const query = { seq, next_by_subj: bus.names.subjects.work(type, priority, '*') };
+  const message = await jsm.direct.getMessage(bus.names.streams.kanban, query).catch(() => null);
+  return message ? message.time.getTime() : null;
+}

@@ -1,0 +1,80 @@
+import { KvView } from '@tps/bus';
+import {
+  type CardsRecord,
+  type CardsReply,
+  type CardsRequest,
+  cardsLease,
+  type LeasesRecord,
+  SCHEDULE_KEY,
+  type ScheduleRecord,
+  type TypeCards,
+  WIRE_VERSION,
+  type WorkerVitals,
+} from '@tps/contracts';
+import type { FleetView, ServiceContext } from '@tps/service';
+
+type Holders = Record<string, { in_hand: number; cards?: number }>;
+
+/** The cards of every type: as people set them, what they come to, and who holds them. Workers keep to them. */
+export class CardsDesk {
+  private constructor(
+    private readonly fleet: FleetView,
+    private readonly cards: KvView<CardsRecord>,
+    private readonly leases: KvView<LeasesRecord>,
+    private readonly schedule: KvView<ScheduleRecord>,
+  ) {}
+
+  static async open({ bus, config, log }: ServiceContext, fleet: FleetView): Promise<CardsDesk> {
+    const { buckets } = bus.names;
+    const onError = (error: unknown): void => void log.error('bucket', { error });
+    const options = { replicas: config.TPS_NATS_REPLICAS, onError };
+    return new CardsDesk(
+      fleet,
+      await KvView.open<CardsRecord>(bus, buckets.cards, options),
+      await KvView.open<LeasesRecord>(bus, buckets.leases, options),
+      await KvView.open<ScheduleRecord>(bus, buckets.schedule, options),
+    );
+  }
+
+  async set({ signal_type, cards }: CardsRequest): Promise<CardsReply> {
+    if (cards === null) await this.cards.remove(signal_type);
+    else {
+      const set_at = new Date().toISOString();
+      await this.cards.put(signal_type, { v: WIRE_VERSION, signal_type, cards, set_at });
+    }
+    return { signal_type, ...this.of(signal_type) };
+  }
+
+  of(type: string): TypeCards {
+    const cards = this.cards.get(type)?.cards ?? 'default';
+    const advice = this.schedule.get(SCHEDULE_KEY)?.cards?.[type] ?? null;
+    const limit = cards === 'auto' ? advice : cards === 'default' ? null : cards;
+    return { cards, limit: limit ?? this.slots(type), advice };
+  }
+
+  holders(type: string): Holders {
+    const holders: Holders = {};
+    for (const { instance, vitals } of this.workers()) {
+      const in_hand = vitals.in_hand?.[type] ?? 0;
+      if (in_hand > 0) holders[instance] = { in_hand };
+    }
+    for (const [worker, { held }] of Object.entries(this.leases.get(cardsLease(type))?.holders ?? {})) {
+      holders[worker] = { in_hand: 0, ...holders[worker], cards: held };
+    }
+    return holders;
+  }
+
+  close(): void {
+    for (const view of [this.cards, this.leases, this.schedule]) view.close();
+  }
+
+  private slots(type: string): number {
+    const serving = this.workers().filter(({ vitals }) => vitals.types?.includes(type));
+    return serving.reduce((sum, { vitals }) => sum + (vitals.slots ?? 0), 0);
+  }
+
+  /** Vitals come from other processes, perhaps of the version before. */
+  private workers(): { instance: string; vitals: Partial<WorkerVitals> }[] {
+    return this.fleet.of<Partial<WorkerVitals>>('worker');
+  }
+}
