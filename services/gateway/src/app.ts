@@ -15,6 +15,7 @@ import type { InfoReport } from './api/schemas';
 import type { Boards } from './fleet/boards';
 import type { RequestDurations } from './fleet/gauges';
 import type { Health } from './fleet/health';
+import type { TypeLimits } from './fleet/limits';
 import { preferences } from './prefer';
 import { ApiError, header, sendJson, sendProblem, traceIdOf } from './problem';
 import { deadLetterHandlers } from './signals/dead-letters';
@@ -32,6 +33,7 @@ export interface AppParts {
   bus: Bus;
   health: Health;
   boards: Boards;
+  limits: TypeLimits;
   andon: AndonCalls;
   standby: Standby | undefined;
   andonEvents: AndonEvents;
@@ -74,7 +76,7 @@ export function createApp(parts: AppParts): Express {
 }
 
 function handlersOf(parts: AppParts, page: Page): Handlers {
-  const { signals, health, boards, andon } = parts;
+  const { signals, health, boards, limits, andon } = parts;
   const board =
     (service: 'jidoka' | 'kanban' | 'andon' | 'kaizen' | 'heijunka') =>
     async (_req: Request, res: Response) =>
@@ -116,6 +118,10 @@ function handlersOf(parts: AppParts, page: Page): Handlers {
     andonHistory: async (_req, res, { query }) => sendJson(res, 200, await andon.history(query)),
     kaizen: board('kaizen'),
     heijunka: board('heijunka'),
+    setCards: async (req, res, { body }) =>
+      sendJson(res, 200, await limits.cards({ signal_type: typeOf(req), ...body })),
+    setRate: async (req, res, { body }) =>
+      sendJson(res, 200, await limits.rate({ signal_type: typeOf(req), ...body })),
     openapi: (_req, res) => sendJson(res, 200, parts.document),
     page: (_req, res) => res.type('html').send(page.html),
   };
@@ -154,6 +160,10 @@ function prefersText(req: IncomingMessage): boolean {
 /** Ids are written in lower case here; UUIDs mean the same in capitals. */
 function idOf(req: Request): string {
   return String(req.params.id).toLowerCase();
+}
+
+function typeOf(req: Request): string {
+  return String(req.params.type);
 }
 
 function routeOf(path: string): string {

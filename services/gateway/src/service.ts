@@ -17,6 +17,7 @@ import { checkConfig, gatewayVariables } from './config';
 import { Boards } from './fleet/boards';
 import { registerFleetGauges, RequestDurations } from './fleet/gauges';
 import { Health } from './fleet/health';
+import { TypeLimits } from './fleet/limits';
 import { createFront, listen, shut } from './front';
 import { Intake } from './signals/intake';
 import { PostSignal } from './signals/post-signal';
@@ -67,6 +68,7 @@ async function start(context: Context): Promise<RunningService> {
     durations,
     health,
     boards,
+    limits: new TypeLimits(bus, types),
     andon: new AndonCalls(bus, types),
     andonEvents,
     problems,

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Static } from '@sinclair/typebox';
-import Ajv, { type ValidateFunction } from 'ajv';
+import Ajv, { type Options, type ValidateFunction } from 'ajv';
 import addFormats from 'ajv-formats';
 import { ApiError } from '../problem';
 import { type Fault, faultsOf, shapeFaults } from '../signals/validate';
@@ -25,8 +25,9 @@ export interface Input<Id extends OperationId> {
 }
 
 // Text of a query becomes the number or boolean its schema wants; a body says itself what it is.
-const ajvOfQueries = addFormats(new Ajv({ allErrors: true, coerceTypes: true, useDefaults: true }));
-const ajvOfBodies = addFormats(new Ajv({ allErrors: true, useDefaults: true }));
+const common: Options = { allErrors: true, useDefaults: true, allowUnionTypes: true, verbose: true };
+const ajvOfQueries = addFormats(new Ajv({ ...common, coerceTypes: true }));
+const ajvOfBodies = addFormats(new Ajv(common));
 
 /**
  * Reads and checks what an operation takes.

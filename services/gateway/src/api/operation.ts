@@ -1,5 +1,5 @@
 import type { TSchema } from '@sinclair/typebox';
-import type { ApiErrorCode } from '@tps/contracts';
+import { type ApiErrorCode, SIGNAL_TYPE_PATTERN } from '@tps/contracts';
 import type * as schemas from './schemas';
 
 type Schemas = typeof schemas;
@@ -57,3 +57,11 @@ export const PREFER = (description: string): Parameter => ({
   description,
   schema: { type: 'string' },
 });
+
+export const TYPE: Parameter = {
+  name: 'type',
+  in: 'path',
+  required: true,
+  description: 'A signal type',
+  schema: { type: 'string', pattern: SIGNAL_TYPE_PATTERN },
+};

@@ -52,7 +52,7 @@ export function invalidSignal(errors: Fault[]): ApiError {
 }
 
 export function faultsOf(errors: ErrorObject[] | null | undefined, root = ''): Fault[] {
-  return (errors ?? []).map(({ instancePath, keyword, message = 'is not valid', params }) => {
+  return (errors ?? []).map(({ instancePath, keyword, message = 'is not valid', params, parentSchema }) => {
     const path = root + instancePath;
     if (keyword === 'required') {
       const missing = String((params as { missingProperty: string }).missingProperty);
@@ -62,7 +62,9 @@ export function faultsOf(errors: ErrorObject[] | null | undefined, root = ''): F
       const unknown = String((params as { additionalProperty: string }).additionalProperty);
       return { path: pointer(path, unknown), message: 'is not a known field', rule: keyword };
     }
-    return { path, message, rule: keyword };
+    // What is allowed, in words; validators that are `verbose` give the schema along.
+    const { description } = (parentSchema ?? {}) as { description?: string };
+    return { path, message: description ? `${message} (${description})` : message, rule: keyword };
   });
 }
 

@@ -27,7 +27,7 @@ export interface Ask extends PromiseLike<Reply> {
   send(body: string | object): Ask;
 }
 /** What tests use of supertest, without its `any`. */
-export type Http = Record<'get' | 'post' | 'delete' | 'head' | 'options', (path: string) => Ask>;
+export type Http = Record<'get' | 'post' | 'put' | 'delete' | 'head' | 'options', (path: string) => Ask>;
 
 export async function startRig(env: Record<string, string> = {}): Promise<Rig> {
   const nats = await NatsServer.start();

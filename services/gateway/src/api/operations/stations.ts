@@ -1,4 +1,4 @@
-import type { Operation } from '../operation';
+import { type Operation, TYPE } from '../operation';
 
 function board(service: string, summary: string): Operation {
   return {
@@ -16,8 +16,35 @@ function board(service: string, summary: string): Operation {
 /** What each service shows of itself. */
 export const stationOperations = {
   jidoka: board('jidoka', 'Circuits: which lines run, which are stopped'),
-  kanban: board('kanban', 'The queue: lanes, cards, buffer'),
+  kanban: board('kanban', 'The queue: lanes with their age and what is held, cards, who has what, buffer'),
   andon: board('andon', 'Colours of lines and stations'),
   kaizen: board('kaizen', 'Counts and true percentiles'),
   heijunka: board('heijunka', 'The level schedule, takt and distribution'),
+  setCards: {
+    method: 'put',
+    path: '/kanban/{type}',
+    role: 'operator',
+    tag: 'Stations',
+    summary: 'Set the cards of a type: how many of its signals may be in progress',
+    description:
+      'The bound holds over all priorities and workers. To let nothing of a type run, pull the cord instead.',
+    parameters: [TYPE],
+    body: 'CardsChange',
+    answers: { 200: { description: 'What holds now', schema: 'CardsState' } },
+    errors: ['INVALID_JSON', 'INVALID_REQUEST', 'UNKNOWN_SIGNAL_TYPE', 'UNAVAILABLE'],
+    examples: [`-X PUT -d '{"cards":3}'`, `-X PUT -d '{"cards":"auto"}'`, `-X PUT -d '{"cards":null}'`],
+  },
+  setRate: {
+    method: 'put',
+    path: '/heijunka/{type}',
+    role: 'operator',
+    tag: 'Stations',
+    summary: 'Level the volume of a type: how many of its signals may start per second',
+    description: 'Starts are spaced evenly, over all workers; retries count. What cannot start yet waits.',
+    parameters: [TYPE],
+    body: 'RateChange',
+    answers: { 200: { description: 'What holds now', schema: 'RateState' } },
+    errors: ['INVALID_JSON', 'INVALID_REQUEST', 'UNKNOWN_SIGNAL_TYPE', 'UNAVAILABLE'],
+    examples: [`-X PUT -d '{"max_per_s":5}'`, `-X PUT -d '{"max_per_s":null}'`],
+  },
 } satisfies Record<string, Operation>;

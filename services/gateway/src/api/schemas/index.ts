@@ -2,5 +2,6 @@
 export * from './andon';
 export * from './dead-letters';
 export * from './fleet';
+export * from './limits';
 export * from './problem';
 export * from './signals';
