@@ -1,40 +1,27 @@
 import type { CircuitRecord, Outcome } from '@tps/contracts';
 import { sampleOutcome } from '@tps/testkit';
-import { admitForTrial, afterOutcome, closedCircuit, grantTrial, verdictOf } from './circuit';
+import { admitForTrial, afterOutcome, closedCircuit, grantTrial, resumedCircuit } from './circuit';
+import type { Finding } from './monitor';
 
 const T0 = Date.parse('2026-01-25T12:00:00.000Z');
-const settings = { threshold: 3, pauseMs: 1_000 };
+const settings = { threshold: 3, errorPercent: 50, slowMs: 0, pauseMs: 1_000 };
+const found: Finding = { cause: 'in_a_row', reason: '3 failed attempts in a row' };
 const at = (ms: number): Date => new Date(T0 + ms);
 const bad: Partial<Outcome> = { status: 'retrying', error_class: 'transient' };
 
 function after(
   record: CircuitRecord,
   given: Partial<Outcome>,
-  { seq = 10, ms = 0, failures = 3 } = {},
+  { seq = 10, ms = 0, finding = null as Finding | null } = {},
 ): CircuitRecord | null {
-  return afterOutcome(record, { outcome: sampleOutcome(given), seq, at: at(ms), failures }, settings);
+  return afterOutcome(record, { outcome: sampleOutcome(given), seq, at: at(ms), finding }, settings);
 }
 const closed = closedCircuit('demo', at(0));
-const open = after(closed, bad)!;
+const open = after(closed, bad, { finding: found })!;
 const trying = grantTrial(open, { workerId: 'w', timeoutMs: 500, now: at(1_000) })!;
 
-test.each([
-  ['succeeded', undefined, 'good'],
-  ['failed', 'transient', 'bad'],
-  ['retrying', 'transient', 'bad'],
-  ['failed', 'defect', 'bad'],
-  ['failed', 'capacity', 'neutral'],
-  ['expired', 'capacity', 'neutral'],
-  ['rejected', 'rejected', 'neutral'],
-  ['cancelled', undefined, 'neutral'],
-  ['returned', undefined, 'neutral'],
-] as const)('%s (%s) is %s for the line', (status, error_class, verdict) => {
-  expect(verdictOf(sampleOutcome({ status, ...(error_class ? { error_class } : {}) }))).toBe(verdict);
-});
-
-test('a line stops at the threshold and not before', () => {
-  expect(after(closed, bad, { failures: 2 })).toBeNull();
-  expect(after(closed, {}, { failures: 3 })).toBeNull();
+test('a line stops when its monitor found why, and not before', () => {
+  expect(after(closed, bad)).toBeNull();
   expect(open).toMatchObject({
     state: 'open',
     epoch: 1,
@@ -46,7 +33,7 @@ test('a line stops at the threshold and not before', () => {
 });
 
 test('an outcome that is accounted for changes nothing when the log is read again', () => {
-  expect(after({ ...closed, log_seq: 10 }, bad, { seq: 10 })).toBeNull();
+  expect(after({ ...closed, log_seq: 10 }, bad, { seq: 10, finding: found })).toBeNull();
   expect(after(trying, { epoch: trying.epoch }, { seq: 10 })).toBeNull();
 });
 
@@ -93,4 +80,30 @@ test('a trial that says nothing about the line leaves it half-open for the next'
   const record = after(trying, { status: 'rejected', error_class: 'rejected', epoch: 2 }, { seq: 11 })!;
   expect(record).toMatchObject({ state: 'open', epoch: 2, log_seq: 11 });
   expect(grantTrial(record, { workerId: 'v', timeoutMs: 500, now: at(1_300) })).not.toBeNull();
+});
+
+test('a latched line has no trial and heeds no outcome; a person starts it, and its past is over', () => {
+  const finding: Finding = { cause: 'defect', reason: 'same', latch: { fingerprint: 'f', signals: 3 } };
+  for (const before of [closed, open, trying]) {
+    const latched = after(before, bad, { seq: 20, ms: 500, finding })!;
+    expect(latched).toMatchObject({ state: 'open', reason: 'same', latch: finding.latch });
+    expect(latched).not.toHaveProperty('until');
+    expect(grantTrial(latched, { workerId: 'v', timeoutMs: 500, now: at(9e6) })).toBeNull();
+    expect(admitForTrial(latched, 'id', at(9e6))).toBeNull();
+    expect(after(latched, { epoch: latched.epoch }, { seq: 21 })).toBeNull();
+    const resumed = resumedCircuit(latched, { reason: 'mended', position: 30, now: at(9_000) })!;
+    expect(resumed).toMatchObject({ state: 'closed', reason: 'mended', log_seq: 30, pause_ms: 0 });
+    expect(resumed).not.toHaveProperty('latch');
+    expect(resumed).not.toHaveProperty('andon_id');
+    expect(resumed.stops.at(-1)?.[1]).toBe(at(9_000).toISOString());
+    expect(resumedCircuit(resumed, { reason: 'again', position: 31, now: at(9_001) })).toBeNull();
+  }
+});
+
+test('one name for the whole time that it stands still, another one the next time', () => {
+  expect(open.andon_id).toBeTruthy();
+  const reopened = after(trying, { ...bad, epoch: trying.epoch }, { seq: 11 })!;
+  expect(reopened.andon_id).toBe(open.andon_id);
+  const running = after(trying, { epoch: trying.epoch }, { seq: 11 })!;
+  expect(after(running, bad, { seq: 12, finding: found })?.andon_id).not.toBe(open.andon_id);
 });

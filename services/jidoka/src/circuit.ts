@@ -1,13 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { type CircuitRecord, circuitState, type Outcome, WIRE_VERSION } from '@tps/contracts';
+import { type Finding, type MonitorSettings, verdictOf } from './monitor';
 
-export interface CircuitSettings {
-  threshold: number;
+export interface CircuitSettings extends MonitorSettings {
+  /** The first pause, in milliseconds. */
   pauseMs: number;
 }
-
-/** What an outcome says about the line it came from. */
-export type Verdict = 'good' | 'bad' | 'neutral';
 
 const MAX_PAUSES = 8;
 const MAX_STOPS = 50;
@@ -15,13 +13,6 @@ const MAX_STOPS = 50;
 const TRIAL_GRACE_MS = 10_000;
 /** A new signal that was let in to be tried must reach a worker within this. */
 const ADMITTED_MS = 10_000;
-
-/** Capacity and the sender's faults never count against the line. */
-export function verdictOf({ status, error_class }: Outcome): Verdict {
-  if (status === 'succeeded') return 'good';
-  if (status !== 'failed' && status !== 'retrying') return 'neutral';
-  return error_class === 'transient' || error_class === 'defect' ? 'bad' : 'neutral';
-}
 
 export function closedCircuit(type: string, now: Date): CircuitRecord {
   return {
@@ -42,8 +33,8 @@ export interface Step {
   outcome: Outcome;
   seq: number;
   at: Date;
-  /** Failed attempts in a row, this one included. */
-  failures: number;
+  /** What the monitor of the line found with it. */
+  finding: Finding | null;
 }
 
 /**
@@ -55,16 +46,17 @@ export function afterOutcome(
   step: Step,
   settings: CircuitSettings,
 ): CircuitRecord | null {
-  const { outcome, seq, failures } = step;
-  if (seq <= record.log_seq) return null;
-  const verdict = verdictOf(outcome);
+  const { outcome, seq, finding } = step;
+  // A latched line knows only people.
+  if (seq <= record.log_seq || (record.state === 'open' && record.latch)) return null;
+  if (finding?.latch)
+    return { ...opened(record, step, { reason: finding.reason, pauseMs: 0 }), latch: finding.latch };
   if (record.state === 'closed') {
-    if (verdict !== 'bad' || failures < settings.threshold) return null;
-    const reason = `${failures} failed attempts in a row, last: ${outcome.message}`;
-    return opened(record, step, { reason, pauseMs: settings.pauseMs });
+    return finding && opened(record, step, { reason: finding.reason, pauseMs: settings.pauseMs });
   }
   // Stragglers of the time before the stop decide nothing: only the trial does.
   if (outcome.epoch === undefined || outcome.epoch !== record.epoch) return null;
+  const verdict = verdictOf(outcome);
   if (verdict === 'neutral') return { ...withoutTrial(record), log_seq: seq };
   if (verdict === 'good') {
     return {
@@ -118,14 +110,15 @@ function opened(
   { reason, pauseMs }: { reason: string; pauseMs: number },
 ): CircuitRecord {
   const stopped = record.state === 'open';
+  const { until, ...before } = withoutTrial(record);
   const stops: CircuitRecord['stops'] = stopped ? record.stops : [...record.stops, [at.toISOString()]];
   return {
-    ...withoutTrial(record),
+    ...before,
     state: 'open',
     epoch: record.epoch + 1,
     reason,
     since: stopped ? record.since : at.toISOString(),
-    until: new Date(at.getTime() + pauseMs).toISOString(),
+    ...(pauseMs > 0 ? { until: new Date(at.getTime() + pauseMs).toISOString() } : {}),
     pause_ms: pauseMs,
     trace_id: outcome.trace_id,
     ...(outcome.fingerprint ? { fingerprint: outcome.fingerprint } : {}),

@@ -17,18 +17,19 @@ import {
   closedCircuit,
   grantTrial,
   resumedCircuit,
-  verdictOf,
 } from './circuit';
+import { LineMonitor } from './monitor';
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 const FINE: AdmitVerdict = { ok: true };
 
 /**
  * All circuits. What they are is in the bucket, written by compare-and-set, so that replicas of jidoka decide alike
- * and a restart forgets nothing; only the count of failures in a row is kept here, and rebuilt from the log.
+ * and a restart forgets nothing; only what a monitor has seen since the last change is kept here, and rebuilt from the
+ * log.
  */
 export class Lines {
-  private readonly failures = new Map<string, number>();
+  private readonly monitors = new Map<string, { from: number; monitor: LineMonitor }>();
 
   constructor(
     private readonly view: LineView,
@@ -71,18 +72,27 @@ export class Lines {
   async onOutcome({ outcome, seq, timeMs, superseded }: LoggedOutcome): Promise<void> {
     if (superseded) return;
     const type = outcome.signal_type;
-    const failures = this.count(type, outcome);
-    const step = { outcome, seq, at: new Date(timeMs), failures };
-    const decides = outcome.epoch !== undefined || failures >= this.settings.threshold;
-    if (decides) await this.change(type, (record) => afterOutcome(record, step, this.settings));
+    const from = this.view.circuit(type)?.log_seq ?? 0;
+    // Read again after a restart: the circuit has accounted for it.
+    if (seq <= from) return;
+    const finding = this.monitorOf(type, from).take(outcome, timeMs);
+    if (!finding && outcome.epoch === undefined) return;
+    const step = { outcome, seq, at: new Date(timeMs), finding };
+    await this.change(type, (record) => afterOutcome(record, step, this.settings));
   }
 
-  private count(type: string, outcome: LoggedOutcome['outcome']): number {
-    const verdict = verdictOf(outcome);
-    const before = this.failures.get(type) ?? 0;
-    const failures = verdict === 'bad' ? before + 1 : verdict === 'good' ? 0 : before;
-    this.failures.set(type, failures);
-    return verdict === 'bad' ? failures : 0;
+  close(): void {
+    for (const { monitor } of this.monitors.values()) monitor.close();
+  }
+
+  /** A line whose circuit changed, here or by another replica, is watched anew. */
+  private monitorOf(type: string, from: number): LineMonitor {
+    const known = this.monitors.get(type);
+    if (known?.from === from) return known.monitor;
+    known?.monitor.close();
+    const monitor = new LineMonitor(this.settings);
+    this.monitors.set(type, { from, monitor });
+    return monitor;
   }
 
   /** Applies a change to the circuit as it is now, again whenever another replica was faster. */
@@ -90,15 +100,10 @@ export class Lines {
     type: string,
     apply: (record: CircuitRecord) => CircuitRecord | null,
   ): Promise<CircuitRecord | null> {
-    let was: CircuitRecord['state'] = 'closed';
-    const next = await this.view.circuits.update(type, (record) => {
-      was = record?.state ?? 'closed';
-      return apply(record ?? closedCircuit(type, new Date()));
-    });
-    if (!next) return null;
-    // A line that changed starts counting anew.
-    if (next.state !== was) this.failures.set(type, 0);
-    this.onChange(next);
+    const next = await this.view.circuits.update(type, (record) =>
+      apply(record ?? closedCircuit(type, new Date())),
+    );
+    if (next) this.onChange(next);
     return next;
   }
 }

@@ -1,4 +1,4 @@
-import { connectBus, encodeHeaders, type Bus } from '@tps/bus';
+import { connectBus, encodeHeaders, openBucket, type Bus } from '@tps/bus';
 import {
   type AdmitVerdict,
   ALL_FINE,
@@ -9,7 +9,7 @@ import {
   WIRE_VERSION,
 } from '@tps/contracts';
 import { type ServiceHandle, startService } from '@tps/service';
-import { NatsServer, sampleOutcome, waitFor } from '@tps/testkit';
+import { NatsServer, sampleCall, sampleOutcome, waitFor } from '@tps/testkit';
 import { jidoka } from './service';
 
 /** Two replicas of jidoka over a real broker: they must behave as one. */
@@ -133,6 +133,46 @@ describe('jidoka', () => {
     const kv = await bus.nc.request('$JS.API.DIRECT.GET.KV_tps_circuits.$KV.tps_circuits.e');
     const [stop] = kv.json<CircuitRecord>().stops;
     expect(Date.parse(stop![1]!)).toBeGreaterThan(Date.parse(stop![0]));
+  });
+
+  test('the same defect in three signals latches the line; only a person starts it, and its past is over', async () => {
+    const defect = { error_class: 'defect', fingerprint: 'f', message: 'x is undefined' } as const;
+    for (let n = 0; n < 3; n += 1) await fail('latch', defect);
+    const verdict = await waitFor('a refusal', async () => {
+      const answer = await admit('latch');
+      return answer === ALL_FINE || answer.ok ? null : answer;
+    });
+    expect(verdict).toMatchObject({
+      code: 'LINE_STOPPED',
+      reason: expect.stringMatching(/3 signals/) as string,
+    });
+    expect(await circuit('latch')).toMatchObject({ state: 'Open', latched: true });
+    expect(await trial('latch')).toEqual({ granted: false });
+    const request = { signal_type: 'latch', reason: 'resumed by bob: mended' };
+    expect(await ask(bus.names.subjects.resumeCircuit, request)).toEqual({ resumed: true });
+    expect(await ask(bus.names.subjects.resumeCircuit, request)).toEqual({ resumed: true });
+    await waitFor('admission', async () => (await admit('latch')) === ALL_FINE);
+    await fail('latch', defect);
+    await open('another');
+    expect((await circuit('latch'))?.state).toBe('Closed');
+  });
+
+  test('a line that a person stopped lets nothing in and grants no trial; what nobody waits for may be held', async () => {
+    const bucket = await openBucket(bus, bus.names.buckets.stops, 1);
+    const put = (intake: 'hold' | 'refuse'): Promise<number> => {
+      const call = sampleCall({ line: 'cord', mode: 'stop', intake });
+      const record = { v: WIRE_VERSION, line: 'cord', call, stops: [], resolved: [], unlogged: [] };
+      return bucket.put('cord', JSON.stringify(record));
+    };
+    const verdict = async (more: object): Promise<unknown> =>
+      ask(bus.names.subjects.admit, [{ id: 'x', signal_type: 'cord', ...more }]);
+    await put('refuse');
+    await waitFor('the refusal', async () => (await verdict({ async: true })) !== ALL_FINE);
+    expect(await verdict({})).toMatchObject([{ code: 'LINE_STOPPED', reason: 'smells burnt' }]);
+    expect(await trial('cord')).toEqual({ granted: false });
+    await put('hold');
+    await waitFor('the intake', async () => (await verdict({ async: true })) === ALL_FINE);
+    expect(await verdict({})).toMatchObject([{ code: 'LINE_STOPPED' }]);
   });
 
   test('a restart of every replica forgets nothing', async () => {

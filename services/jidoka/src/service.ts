@@ -23,10 +23,11 @@ import {
   type SignalSpan,
   type TraceHeaders,
 } from '@tps/service';
+import type { CircuitSettings } from './circuit';
 import { type JidokaConfig, variables } from './config';
 import { Lines } from './line';
 
-/** Failures in a row are counted over at most this much of the log. */
+/** Longer than anything that a monitor looks back to. */
 const REBUILD_MS = 600_000;
 const CATCH_UP_MS = 500;
 
@@ -37,17 +38,19 @@ async function start(context: ServiceContext<JidokaConfig>): Promise<RunningServ
   const { bus, config, log } = context;
   const { buckets, subjects } = bus.names;
   const replicas = config.TPS_NATS_REPLICAS;
-  const onError = (error: unknown): void => void log.error('bucket', { error });
+  const onError = (error: unknown): void => void log.error('circuit', { error });
   const view = await LineView.open(bus, { replicas, onError });
   const types = await KvView.open<TypeRecord>(bus, buckets.types, { replicas, onError });
-  const settings = { threshold: config.TPS_CB_THRESHOLD, pauseMs: config.TPS_CB_TIMEOUT * 1000 };
-  const lines = new Lines(view, types, settings, ({ signal_type, state, reason, epoch, trace_id }) =>
-    log.info('circuit', { signal_type, state, reason, epoch, trace_id }),
+  const lines = new Lines(
+    view,
+    types,
+    settingsOf(config),
+    ({ signal_type, state, reason, epoch, trace_id }) =>
+      log.info('circuit', { signal_type, state, reason, epoch, trace_id }),
   );
   const outcomes = await OutcomesLog.open(context, {
     sinceMs: REBUILD_MS,
-    onOutcome: (logged) =>
-      void lines.onOutcome(logged).catch((error: unknown) => log.error('circuit', { error })),
+    onOutcome: (logged) => void lines.onOutcome(logged).catch(onError),
   });
 
   context.endpoint<AdmitRequest[], typeof ALL_FINE | AdmitVerdict[]>(
@@ -86,9 +89,19 @@ async function start(context: ServiceContext<JidokaConfig>): Promise<RunningServ
     board: () => board(view),
     stop: async () => {
       await outcomes.stop();
+      lines.close();
       view.close();
       types.close();
     },
+  };
+}
+
+function settingsOf(config: JidokaConfig): CircuitSettings {
+  return {
+    threshold: config.TPS_CB_THRESHOLD,
+    errorPercent: config.TPS_CB_ERROR_PERCENT,
+    slowMs: config.TPS_CB_SLOW_MS,
+    pauseMs: config.TPS_CB_TIMEOUT * 1000,
   };
 }
 

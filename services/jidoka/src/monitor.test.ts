@@ -1,0 +1,109 @@
+import type { Outcome } from '@tps/contracts';
+import { sampleOutcome } from '@tps/testkit';
+import { type Finding, LineMonitor, type MonitorSettings, verdictOf } from './monitor';
+
+const T0 = Date.parse('2026-01-25T12:00:00.000Z');
+const open: LineMonitor[] = [];
+afterEach(() => open.splice(0).forEach((monitor) => monitor.close()));
+
+/** A monitor and what it finds in outcomes that come one second apart, unless told otherwise. */
+function watch(given: Partial<MonitorSettings> = {}) {
+  const monitor = new LineMonitor({ threshold: 5, errorPercent: 50, slowMs: 0, ...given });
+  open.push(monitor);
+  let now = T0;
+  return (outcome: Partial<Outcome> | 'good', afterMs = 1_000): Finding | null => {
+    now += afterMs;
+    return monitor.take(sampleOutcome(outcome === 'good' ? {} : outcome), now);
+  };
+}
+const transient: Partial<Outcome> = { status: 'retrying', error_class: 'transient', message: 'no link' };
+const defect: Partial<Outcome> = {
+  status: 'failed',
+  error_class: 'defect',
+  fingerprint: 'f',
+  message: 'x.y',
+};
+
+test.each([
+  ['succeeded', undefined, 'good'],
+  ['failed', 'transient', 'bad'],
+  ['retrying', 'transient', 'bad'],
+  ['failed', 'defect', 'bad'],
+  ['failed', 'capacity', 'neutral'],
+  ['expired', 'capacity', 'neutral'],
+  ['rejected', 'rejected', 'neutral'],
+  ['cancelled', undefined, 'neutral'],
+  ['returned', undefined, 'neutral'],
+] as const)('%s (%s) is %s for the line', (status, error_class, verdict) => {
+  expect(verdictOf(sampleOutcome({ status, ...(error_class ? { error_class } : {}) }))).toBe(verdict);
+});
+
+test('as many failures in a row as the threshold; a good one begins anew, a neutral one does not', () => {
+  const see = watch({ threshold: 3 });
+  const seen = [
+    transient,
+    transient,
+    'good' as const,
+    transient,
+    { status: 'cancelled' as const },
+    transient,
+  ];
+  expect(seen.map((outcome) => see(outcome))).toEqual([null, null, null, null, null, null]);
+  expect(see(transient)).toMatchObject({
+    cause: 'in_a_row',
+    reason: '3 failed attempts in a row, last: no link',
+  });
+});
+
+test('the share of failures in the window, once there are enough of them', () => {
+  const see = watch();
+  for (let i = 0; i < 9; i += 1) expect([see(transient, 10), see('good', 10)]).toEqual([null, null]);
+  expect(see(transient, 10)).toBeNull();
+  expect(see(transient, 10)).toMatchObject({
+    cause: 'window',
+    reason: '55 % of 20 attempts within 30 s failed',
+  });
+});
+
+test('the window forgets with the time of the log', () => {
+  const see = watch({ threshold: 100 });
+  for (let i = 0; i < 40; i += 1) expect(see(transient, 1)).toBeNull();
+  for (let i = 0; i < 40; i += 1) expect(see('good', 1)).toBeNull();
+  for (let i = 0; i < 19; i += 1) expect(see(transient, i === 0 ? 40_000 : 1)).toBeNull();
+});
+
+test('slow attempts are bad in the window, and only there', () => {
+  const see = watch({ threshold: 5, slowMs: 200 });
+  for (let i = 0; i < 19; i += 1) expect(see({ process_ms: 201 }, 10)).toBeNull();
+  const found = see({ process_ms: 201 }, 10);
+  expect(found).toMatchObject({ cause: 'window' });
+  expect(found?.reason).toBe('100 % of 20 attempts within 30 s failed or took longer than 200 ms');
+  const fast = watch({ slowMs: 200 });
+  for (let i = 0; i < 50; i += 1) expect(fast({ process_ms: 200 }, 10)).toBeNull();
+});
+
+test('the same defect in as many distinct signals as the threshold latches, whatever succeeds between', () => {
+  const see = watch({ threshold: 3, errorPercent: 90 });
+  for (let i = 0; i < 5; i += 1) {
+    expect(see({ ...defect, signal_id: 'one and the same' })).toBeNull();
+    expect(see('good')).toBeNull();
+  }
+  expect(see({ ...defect, fingerprint: 'other' })).toBeNull();
+  expect(see('good')).toBeNull();
+  expect(see(defect)).toBeNull();
+  expect(see('good')).toBeNull();
+  expect(see(defect)).toEqual({
+    cause: 'defect',
+    reason: 'the same defect in 3 signals: x.y',
+    latch: { fingerprint: 'f', signals: 3 },
+  });
+});
+
+test('a defect of more than five minutes ago is forgotten', () => {
+  const see = watch({ threshold: 2, errorPercent: 99 });
+  expect(see(defect)).toBeNull();
+  expect(see('good', 300_000)).toBeNull();
+  expect(see(defect, 0)).toBeNull();
+  expect(see('good', 299_000)).toBeNull();
+  expect(see(defect, 0)?.cause).toBe('defect');
+});
