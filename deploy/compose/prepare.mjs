@@ -5,7 +5,7 @@ import { chownSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 
 const SECRETS = '/run/secrets';
 const DONE = `${SECRETS}/.complete`;
-const USERS = { root: 0, fleet: 1000, nats: 1000, grafana: 472 };
+const USERS = { root: 0, fleet: 1000, nats: 1000, grafana: 472, jaeger: 10001 };
 
 function write(name, owner, text, mode = 0o400) {
   const path = `${SECRETS}/${name}`;
@@ -55,3 +55,4 @@ function makeSecrets() {
 
 if (!existsSync(DONE)) makeSecrets();
 chownSync('/data', USERS.nats, USERS.nats);
+chownSync('/badger', USERS.jaeger, USERS.jaeger);

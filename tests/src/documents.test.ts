@@ -38,6 +38,7 @@ describe('README', () => {
       'docs/extending.md',
       'docs/differences.md',
       'docs/deployment.md',
+      'docs/monitoring.md',
     ]) {
       const text = readFileSync(resolve(ROOT, page), 'utf8');
       for (const [, target] of text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
