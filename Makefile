@@ -5,7 +5,7 @@ RUN := ./deploy/local/run.sh
 
 .DEFAULT_GOAL := help
 .PHONY: help up down clean restart health status info metrics logs logs-system logs-nats logs-rabbitmq \
-	profile run-local build test lint format dashboard traces \
+	profile run-local build test lint format sbom dashboard traces \
 	bench load spike stress flame
 
 help: ## show this list
@@ -64,6 +64,9 @@ lint: ## formatting and lint rules
 
 format: ## format all files
 	@$(RUN) pnpm format
+
+sbom: ## what runs is made of: a CycloneDX bill of materials in .tps/sbom.cdx.json
+	@$(RUN) pnpm sbom --sbom-format cyclonedx --sbom-type application --prod --out .tps/sbom.cdx.json
 
 dashboard: ## where the dashboards are
 	@$(RUN) dashboard
