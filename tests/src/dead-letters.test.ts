@@ -98,6 +98,12 @@ describe('dead letters', () => {
     for (const wrong of ['?class=bad', '?limit=0', '?since=yesterday', '?cursor=x', '?what=1']) {
       expect(await letters(wrong)).toMatchObject({ status: 400, body: { code: 'INVALID_REQUEST' } });
     }
+    const signals = await fleet.get<Letters>('/signals?type=flaky&status=failed&class=transient');
+    expect(signals.body.items.map(({ signal_id }) => signal_id).sort()).toEqual([...ids].sort());
+    expect((await fleet.get<Letters>('/signals?limit=1')).body.items).toHaveLength(1);
+    for (const wrong of ['status=bad', 'status=failed,queued', 'status=queued&class=defect', 'cursor=-1']) {
+      expect(await fleet.get(`/signals?${wrong}`)).toMatchObject({ status: 400 });
+    }
     expect((await fleet.get('/kanban/dead/018f4f6e-0000-7000-8000-00000000ffff')).status).toBe(404);
   }, 60_000);
 
@@ -111,6 +117,10 @@ describe('dead letters', () => {
     expect(good).toMatchObject({ status: 202, body: { success: true, status: 'succeeded', signal_id: id } });
     expect(good.body.trace_id).not.toBe(before.trace_id);
     const view = await finished(id);
+    const listed = (await fleet.get<Letters>('/signals?type=flaky')).body.items;
+    expect(listed.filter(({ signal_id }) => signal_id === id)).toMatchObject([
+      { run: 2, status: 'succeeded' },
+    ]);
     expect(view).toMatchObject({ run: 2, status: 'succeeded' });
     expect(view.runs.map(({ trace_id }) => trace_id)).toEqual([
       before.trace_id,
@@ -129,6 +139,11 @@ describe('dead letters', () => {
 
   test('what is under way or was rejected is not run again; a retry need not be waited for', async () => {
     const slow = await fleet.send('execute', { chaos: { sleep_ms: 1_000 } });
+    const open = await waitFor('it to run', async () => {
+      const { body } = await fleet.get<Letters>('/signals?type=execute&status=running');
+      return body.items.find(({ signal_id }) => signal_id === slow);
+    });
+    expect(open).toMatchObject({ status: 'running', signal_type: 'execute', run: 0 });
     expect(await call(`/signal/${slow}/retry`)).toMatchObject({ status: 409 });
     const { body } = await fleet.post('validate', {});
     expect(await call(`/signal/${body.signal_id}/retry`)).toMatchObject({ status: 409 });

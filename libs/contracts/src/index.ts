@@ -5,6 +5,7 @@ export * from './dead-letters';
 export * from './errors';
 export * from './fleet';
 export * from './limits';
+export * from './listing';
 export * from './messages';
 export * from './names';
 export * from './signal';

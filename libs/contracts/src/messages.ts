@@ -68,13 +68,16 @@ export type CancelReply =
 
 /** Broadcast to workers: every worker answers, so that silence is not taken for "no". */
 export interface HoldsRequest {
-  id: string;
+  /** Absent: whatever it has started. */
+  id?: string;
   /** With `refuse`: it was not taken out after all, take it again. */
   undo?: boolean;
 }
 export interface HoldsReply {
   worker_id: string;
   state: 'none' | 'waiting' | 'started';
+  /** Without an `id`: the signals it has started. */
+  started?: string[];
 }
 
 export interface LookupRequest {

@@ -36,6 +36,9 @@ export interface Names {
     find: string;
     /** Request: remove a signal that has not started. */
     cancel: string;
+    /** Requests: a page of the signals that are not finished (kanban), and of those that are (andon). */
+    openSignals: string;
+    finishedSignals: string;
     /** Requests on dead letters: a page of them, one by its signal's id, deleting, running one again. */
     letters: string;
     letter: string;
@@ -104,6 +107,8 @@ export function namesFor(prefix = ''): Names {
       lanes: p('tps.kanban.lanes'),
       find: p('tps.kanban.find'),
       cancel: p('tps.kanban.cancel'),
+      openSignals: p('tps.kanban.open'),
+      finishedSignals: p('tps.records.finished'),
       letters: p('tps.kanban.letters'),
       letter: p('tps.kanban.letter'),
       purge: p('tps.kanban.purge'),

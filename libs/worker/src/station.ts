@@ -100,8 +100,11 @@ export class Station {
     this.intake.plan();
   }
 
-  holds(id: string): HoldsReply {
+  holds(id?: string): HoldsReply {
     const worker_id = this.options.context.instance;
+    if (id === undefined) {
+      return { worker_id, state: 'none', started: [...this.held].map(({ signal }) => signal.id) };
+    }
     for (const held of this.held) if (held.signal.id === id) return { worker_id, state: 'started' };
     return { worker_id, state: this.intake.has((delivered) => isOf(delivered, id)) ? 'waiting' : 'none' };
   }
@@ -109,6 +112,7 @@ export class Station {
   /** Takes nothing of this id from now on; says whether it was too late. */
   refuseSignal({ id, undo }: HoldsRequest): HoldsReply {
     const answer = this.holds(id);
+    if (id === undefined) return answer;
     if (undo) this.refused.delete(id);
     if (undo || answer.state === 'started') return answer;
     this.refused.add(id);

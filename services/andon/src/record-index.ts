@@ -11,6 +11,15 @@ export interface Position {
 /** More outcomes than fit into a message of the broker's size limit. */
 const MAX_INDEX = 16_384;
 
+/** Where an outcome is in the log, as one number that grows with it. */
+export function placeOf(seq: number, index: number): number {
+  return seq * MAX_INDEX + index;
+}
+
+export function positionAt(place: number): Omit<Position, 'final'> {
+  return { seq: Math.floor(place / MAX_INDEX), index: place % MAX_INDEX };
+}
+
 /**
  * Where the outcomes of the latest 100k to 200k signals are in the log. A position is packed into one number: that is a
  * fifth of what the record itself would take, and reading it back from the stream takes less than a millisecond.
@@ -23,7 +32,7 @@ export class RecordIndex {
   }
 
   add(id: string, { seq, index, final }: Position): void {
-    const packed = (seq * MAX_INDEX + index) * 2 + (final ? 1 : 0);
+    const packed = placeOf(seq, index) * 2 + (final ? 1 : 0);
     const known = this.positions.get(id);
     if (known === undefined) this.positions.set(id, packed);
     else this.positions.set(id, typeof known === 'number' ? [known, packed] : [...known, packed]);
@@ -31,14 +40,10 @@ export class RecordIndex {
 
   /** Oldest first. */
   positionsOf(id: string): Position[] {
-    return this.packedOf(id).map((packed) => {
-      const place = Math.floor(packed / 2);
-      return {
-        seq: Math.floor(place / MAX_INDEX),
-        index: place % MAX_INDEX,
-        final: packed % 2 === 1,
-      };
-    });
+    return this.packedOf(id).map((packed) => ({
+      ...positionAt(Math.floor(packed / 2)),
+      final: packed % 2 === 1,
+    }));
   }
 
   isFinal(id: string): boolean {

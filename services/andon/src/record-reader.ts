@@ -22,13 +22,25 @@ export class RecordReader {
     }
     const found = new Map<string, Outcome[]>();
     const seqs = [...bySeq.keys()].sort((a, b) => a - b);
-    for (let from = 0; from < seqs.length; from += READS_AT_ONCE) {
-      const some = seqs.slice(from, from + READS_AT_ONCE);
-      const messages = await Promise.all(some.map((seq) => this.message(seq)));
-      messages.forEach((outcomes, i) => collect(outcomes, bySeq.get(some[i]!)!, found));
-    }
+    for (const [seq, outcomes] of await this.messages(seqs)) collect(outcomes, bySeq.get(seq)!, found);
     const known = [...wanted.keys()].filter((id) => found.has(id));
     return fitted(known.map((id) => ({ id, outcomes: found.get(id)! })));
+  }
+
+  /** The outcomes at these positions; undefined where the log has forgotten one. */
+  async at(positions: readonly Omit<Position, 'final'>[]): Promise<(Outcome | undefined)[]> {
+    const messages = await this.messages([...new Set(positions.map(({ seq }) => seq))]);
+    return positions.map(({ seq, index }) => messages.get(seq)?.[index]);
+  }
+
+  private async messages(seqs: readonly number[]): Promise<Map<number, Outcome[]>> {
+    const messages = new Map<number, Outcome[]>();
+    for (let from = 0; from < seqs.length; from += READS_AT_ONCE) {
+      const some = seqs.slice(from, from + READS_AT_ONCE);
+      const read = await Promise.all(some.map((seq) => this.message(seq)));
+      read.forEach((outcomes, i) => messages.set(some[i]!, outcomes));
+    }
+    return messages;
   }
 
   private async message(seq: number): Promise<Outcome[]> {

@@ -2,6 +2,8 @@ import { KvView } from '@tps/bus';
 import {
   type AcknowledgeRequest,
   type CallReply,
+  type FinishedReply,
+  type FinishedRequest,
   type HistoryReply,
   type HistoryRequest,
   type KanbanBoard,
@@ -24,7 +26,8 @@ import { Board } from './board';
 import { Calls } from './calls';
 import { type AndonConfig, andonVariables } from './config';
 import { History } from './history';
-import { Lookups } from './lookups';
+import { FinishedSignals } from './finished-signals';
+import { Lookups, RecordsBehindError } from './lookups';
 import { RecordReader } from './record-reader';
 
 const EVALUATE_MS = 1_000;
@@ -52,11 +55,14 @@ async function start(context: ServiceContext<AndonConfig>): Promise<RunningServi
   const respondMs = config.TPS_ANDON_RESPOND_MS;
   const calls = new Calls({ bus, log, lines, changes, lightOf, respondMs });
   const board = new Board({ fleet, lines, types, changes, calls, history }, Date.now());
-  const lookups = new Lookups(new RecordReader(bus));
+  const reader = new RecordReader(bus);
+  const lookups = new Lookups(reader);
+  const finished = new FinishedSignals(reader);
   const outcomes = await OutcomesLog.open(context, {
     spanAttributes: () => ({}),
     onOutcome: (logged) => {
       lookups.take(logged);
+      finished.take(logged);
       board.take(logged);
     },
   });
@@ -70,9 +76,7 @@ async function start(context: ServiceContext<AndonConfig>): Promise<RunningServi
     if (ready()) void evaluateAll({ board, calls }).catch(onError);
   }, EVALUATE_MS);
   serve(context, { calls, changes, history });
-  context.endpoint<LookupRequest, LookupReply>('lookup', bus.names.subjects.lookup, (request) =>
-    lookups.answer(request, outcomes),
-  );
+  serveRecords(context, { lookups, finished, outcomes });
   return {
     problems,
     vitals: () => ({ colour: board.colour() }),
@@ -126,6 +130,20 @@ function serve(
   context.endpoint<HistoryRequest, HistoryReply>('history', subjects.history, async (request) => {
     await changes.caughtUp(CATCH_UP_MS);
     return history.page(request ?? {});
+  });
+}
+
+function serveRecords(
+  context: ServiceContext<AndonConfig>,
+  { lookups, finished, outcomes }: { lookups: Lookups; finished: FinishedSignals; outcomes: OutcomesLog },
+): void {
+  const { lookup, finishedSignals } = context.bus.names.subjects;
+  context.endpoint<LookupRequest, LookupReply>('lookup', lookup, (request) =>
+    lookups.answer(request, outcomes),
+  );
+  context.endpoint<FinishedRequest, FinishedReply>('finished', finishedSignals, async (request) => {
+    if (!(await outcomes.caughtUp(CATCH_UP_MS))) throw new RecordsBehindError();
+    return finished.page(request);
   });
 }
 

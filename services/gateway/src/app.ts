@@ -20,6 +20,7 @@ import { preferences } from './prefer';
 import { ApiError, header, sendJson, sendProblem, traceIdOf } from './problem';
 import { deadLetterHandlers } from './signals/dead-letters';
 import type { RetrySignal } from './signals/retry-signal';
+import { listSignals } from './signals/signal-list';
 import type { SignalViews } from './signals/signal-view';
 import type { Standby } from './standby/standby';
 
@@ -88,6 +89,7 @@ function handlersOf(parts: AppParts, page: Page): Handlers {
       if (waitMs > 0) res.setHeader('preference-applied', `wait=${waitMs / 1000}`);
       sendJson(res, 200, view);
     },
+    signals: async (_req, res, { query }) => sendJson(res, 200, await listSignals(parts.bus, query)),
     retrySignal: (req, res) => parts.retry.handle(idOf(req), req, res),
     ...deadLetterHandlers(parts.bus),
     cancelSignal: async (req, res) => sendJson(res, 200, await signals.cancel(idOf(req))),

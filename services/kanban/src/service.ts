@@ -10,6 +10,8 @@ import {
   type KanbanVitals,
   type LanesReply,
   type LanesRequest,
+  type OpenReply,
+  type OpenRequest,
   type TypeRecord,
   WIRE_VERSION,
 } from '@tps/contracts';
@@ -30,6 +32,7 @@ import { serveDeadLetters } from './dead-letters';
 import { Deadlines } from './deadlines';
 import { Drain } from './drain';
 import { Enqueue } from './enqueue';
+import { OpenSignals } from './open-signals';
 import { Queue } from './queue';
 import { Rescue } from './rescue';
 import { Withdrawal } from './withdrawal';
@@ -69,7 +72,8 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
     ({ signal, seq }) => deadlines.add(signal, seq, Date.now()),
   );
 
-  registerEndpoints(context, { enqueue, withdrawal, cards });
+  const open = new OpenSignals(bus, lines, withdrawal);
+  registerEndpoints(context, { enqueue, withdrawal, cards, open });
   const redrives = await serveDeadLetters(context, enqueue, (type) => lines.state(type));
   const drain = config.RABBITMQ_URL ? await Drain.open(context, enqueue, () => types.keys()) : undefined;
   exposeMetrics(context, queue);
@@ -115,9 +119,10 @@ interface Desks {
   enqueue: Enqueue;
   withdrawal: Withdrawal;
   cards: CardsDesk;
+  open: OpenSignals;
 }
 
-function registerEndpoints(context: ServiceContext, { enqueue, withdrawal, cards }: Desks): void {
+function registerEndpoints(context: ServiceContext, { enqueue, withdrawal, cards, open }: Desks): void {
   const { subjects } = context.bus.names;
   context.endpoint('enqueue', subjects.enqueue, enqueue.handle.bind(enqueue));
   context.endpoint<LanesRequest, LanesReply>('lanes', subjects.lanes, (request) =>
@@ -127,6 +132,7 @@ function registerEndpoints(context: ServiceContext, { enqueue, withdrawal, cards
   context.endpoint<CancelRequest, CancelReply>('cancel', subjects.cancel, ({ id, by }) =>
     withdrawal.cancel(id, by),
   );
+  context.endpoint<OpenRequest, OpenReply>('open', subjects.openSignals, (request) => open.page(request));
   context.endpoint<CardsRequest, CardsReply>('cards', subjects.cards, (request) => cards.set(request));
 }
 

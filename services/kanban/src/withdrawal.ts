@@ -52,6 +52,12 @@ export class Withdrawal {
     return { found };
   }
 
+  /** What workers have started, and who. Silence of a worker is no answer: what it has counts as waiting. */
+  async started(): Promise<Map<string, string>> {
+    const { answers } = await this.askWorkers(this.context.bus.names.subjects.workerHolds);
+    return new Map(answers.flatMap(({ worker_id, started = [] }) => started.map((id) => [id, worker_id])));
+  }
+
   async cancel(id: string, by?: string): Promise<CancelReply> {
     const waiting = await this.get(id);
     if (!waiting) return { cancelled: false, reason: 'not_found' };
@@ -125,7 +131,7 @@ export class Withdrawal {
 
   private async askWorkers(
     subject: string,
-    id: string,
+    id?: string,
   ): Promise<{ answers: HoldsReply[]; complete: boolean }> {
     const workers = this.fleet.of('worker').length;
     const answers: HoldsReply[] = [];

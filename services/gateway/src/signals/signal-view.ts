@@ -123,7 +123,7 @@ function latest({ outcomes, found }: Known): { run: number; last: Outcome | unde
 }
 
 /** An outcome without what only the fleet needs. */
-function plain(outcome: Outcome): object {
+export function plain(outcome: Outcome): object {
   const { v: _v, request_hash: _hash, level: _level, epoch: _epoch, delivery: _delivery, ...rest } = outcome;
   return rest;
 }

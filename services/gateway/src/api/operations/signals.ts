@@ -74,6 +74,20 @@ export const signalOperations = {
     errors: ['INVALID_REQUEST', 'NOT_FOUND', 'ALREADY_STARTED', 'ALREADY_FINISHED', 'UNAVAILABLE'],
     examples: ['-X DELETE'],
   },
+  signals: {
+    method: 'get',
+    path: '/signals',
+    role: 'client',
+    tag: 'Signals',
+    summary: 'Signals by type, status and class, newest first',
+    description:
+      'Finished ones from the records (the latest 100,000), unless `status` asks for those that are not finished. ' +
+      'A signal that was run again is listed once, with what became of it last.',
+    query: 'SignalsQuery',
+    answers: { 200: { description: 'A page of signals', schema: 'Signals' } },
+    errors: ['INVALID_REQUEST', 'UNAVAILABLE'],
+    examples: ['', '-G -d status=failed -d type=execute', '-G -d status=queued,held'],
+  },
   retrySignal: {
     method: 'post',
     path: '/signal/{id}/retry',

@@ -3,5 +3,6 @@ export * from './andon';
 export * from './dead-letters';
 export * from './fleet';
 export * from './limits';
+export * from './listing';
 export * from './problem';
 export * from './signals';

@@ -1,0 +1,64 @@
+import type { Static } from '@sinclair/typebox';
+import type { Bus } from '@tps/bus';
+import {
+  FINAL_STATUSES,
+  type FinalStatus,
+  type FinishedReply,
+  type FinishedRequest,
+  OPEN_STATUSES,
+  type OpenReply,
+  type OpenRequest,
+  type OpenStatus,
+} from '@tps/contracts';
+import type { SignalsQuery } from '../api/schemas';
+import { askService } from '../ask';
+import { ApiError } from '../problem';
+import { plain } from './signal-view';
+
+const ASK_LIMIT_MS = 5_000;
+
+/**
+ * `GET /signals`: andon knows what is finished, kanban what is not.
+ * @throws ApiError
+ */
+export async function listSignals(bus: Bus, query: Static<typeof SignalsQuery>): Promise<object> {
+  const { status, class: error_class, ...page } = query;
+  const wanted = status?.split(',') ?? [];
+  const open = wanted.filter(isOpen);
+  if (open.length === 0) return listFinished(bus, query, wanted as FinalStatus[]);
+  const problem = openProblem(open, wanted, error_class);
+  if (problem) throw new ApiError('INVALID_REQUEST', problem);
+  const request: OpenRequest = { ...page, status: open };
+  const subject = bus.names.subjects.openSignals;
+  const { items, next } = await askService<OpenReply>(bus, 'kanban', {
+    subject,
+    request,
+    limitMs: ASK_LIMIT_MS,
+  });
+  return { items: items.map((item) => ({ ...item, final: false, success: null })), next };
+}
+
+async function listFinished(
+  bus: Bus,
+  { status: _, ...page }: Static<typeof SignalsQuery>,
+  wanted: FinalStatus[],
+): Promise<object> {
+  const request: FinishedRequest = { ...page, ...(wanted.length > 0 ? { status: wanted } : {}) };
+  const subject = bus.names.subjects.finishedSignals;
+  const { items, next } = await askService<FinishedReply>(bus, 'andon', {
+    subject,
+    request,
+    limitMs: ASK_LIMIT_MS,
+  });
+  return { items: items.map(plain), next };
+}
+
+function isOpen(status: string): status is OpenStatus {
+  return (OPEN_STATUSES as readonly string[]).includes(status);
+}
+
+function openProblem(open: string[], wanted: string[], error_class: string | undefined): string | null {
+  if (error_class) return '/class is known of finished signals only';
+  if (open.length === wanted.length) return null;
+  return `/status may name finished (${FINAL_STATUSES.join(', ')}) or unfinished signals (${OPEN_STATUSES.join(', ')}), not both`;
+}
