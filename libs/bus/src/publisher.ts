@@ -21,9 +21,9 @@ export class PublishError extends Error {
     super(message);
     this.name = 'PublishError';
   }
-  /** The stream's message limit was reached: back pressure, not a fault of the broker. */
+  /** The stream's limit was reached: back pressure, not a fault of the broker. */
   get full(): boolean {
-    return this.code === STREAM_STORE_FAILED && /maximum messages/.test(this.message);
+    return this.code === STREAM_STORE_FAILED && /maximum (messages|bytes)/.test(this.message);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Msg } from '@nats-io/transport-node';
 import { type DeliveryInfo, headerValues } from '@tps/bus';
-import { parseLane, type Signal } from '@tps/contracts';
+import { type Outcome, parseLane, type Signal } from '@tps/contracts';
 import type { LineView, TraceHeaders } from '@tps/service';
 import type { Abort } from './abort';
 import type { Delivered } from './lanes';
@@ -18,6 +18,8 @@ export interface Held {
   readonly trace: TraceHeaders | undefined;
   /** It may have run before: looked up in the records before it runs. */
   readonly suspect: boolean;
+  /** The latest record of this run, where an earlier delivery left one. */
+  last?: Outcome | undefined;
   /** Place in the level sequence. */
   place: number;
   /** When the sequence chose its lane. */
@@ -28,6 +30,8 @@ export interface Held {
   epoch?: number;
 }
 
+const LATER_MS = 1_000;
+const MAX_DOUBLINGS = 5;
 const encoder = new TextEncoder();
 const ACK = encoder.encode('+ACK');
 const IN_PROGRESS = encoder.encode('+WPI');
@@ -58,6 +62,12 @@ export function renew(msg: Msg): void {
 /** Gives the message back to its lane, not before `delayMs`. */
 export function giveBack(msg: Msg, delayMs: number): void {
   msg.respond(delayMs > 0 ? `-NAK {"delay":${Math.round(delayMs * 1e6)}}` : '-NAK');
+}
+
+/** When a signal that cannot run now comes back: later each time, and not all of them at once. */
+export function laterMs({ info }: Held): number {
+  const ms = LATER_MS * 2 ** Math.min(info.deliveries - 1, MAX_DOUBLINGS);
+  return ms / 2 + (Math.random() * ms) / 2;
 }
 
 export function isOf({ msg }: Delivered, id: string): boolean {

@@ -4,7 +4,8 @@ import type { Held } from './held';
 
 /** What the records say of a signal that was delivered before. */
 export type History =
-  | { kind: 'run'; attempt: number }
+  /** `last`: the latest record of this run. */
+  | { kind: 'run'; attempt: number; last: Outcome | undefined }
   /** It has a final outcome: only its message was left over. */
   | { kind: 'finished'; outcome: Outcome };
 
@@ -21,15 +22,24 @@ const LOOKUP_LIMIT_MS = 2_000;
  * latest record vanished with the worker that had them, and each of those was an attempt.
  */
 export async function historyOf(bus: Bus, held: Held): Promise<History> {
-  const { signal, info } = held;
-  const last = await lastAttempt(bus, signal.id, signal.run);
-  const recorded = last?.delivery ?? 0;
-  const vanished = Math.max(0, info.deliveries - 1 - recorded);
+  const { id, run } = held.signal;
+  const { last, vanished, used } = await attemptsOf(bus, held);
   if (vanished > 0 || held.suspect) {
-    const outcome = await finalOutcome(bus, signal.id, signal.run);
+    const outcome = await finalOutcome(bus, id, run);
     if (outcome) return { kind: 'finished', outcome };
   }
-  return { kind: 'run', attempt: (last?.attempt ?? 0) + vanished + 1 };
+  return { kind: 'run', attempt: used + 1, last };
+}
+
+/** Attempts used up before this delivery; the stream alone knows them, so that a hand-back needs nobody else. */
+export async function attemptsOf(
+  bus: Bus,
+  { signal, info }: Held,
+): Promise<{ last: Outcome | undefined; vanished: number; used: number }> {
+  if (info.deliveries === 1) return { last: undefined, vanished: 0, used: 0 };
+  const last = await lastAttempt(bus, signal.id, signal.run);
+  const vanished = Math.max(0, info.deliveries - 1 - (last?.delivery ?? 0));
+  return { last, vanished, used: (last?.attempt ?? 0) + vanished };
 }
 
 /** The latest record of a failed attempt or hand-back in this run. */

@@ -62,8 +62,21 @@ export function conclude(facts: Facts): Conclusion {
   return { ...failure, status: 'retrying', final: false, attempt, retryMs };
 }
 
-function notRun({ definition, attempt, deadlineMs, nowMs }: Facts): Conclusion {
+/** The failure that ended this run in an earlier delivery, when its dead letter could not be kept then. */
+export function failureBefore({ last }: Held, { retry }: CompiledSignal): Outcome | undefined {
+  if (!last?.error_class) return undefined;
+  const out = last.attempt >= (retry?.max_attempts ?? 1);
+  // A trial that failed is followed by another attempt whatever its number.
+  return (out && last.epoch === undefined) || last.error_class !== 'transient' ? last : undefined;
+}
+
+function notRun({ definition, held, attempt, deadlineMs, nowMs }: Facts): Conclusion {
   const none = { final: true, success: false, retryMs: 0, attempt: attempt - 1 };
+  const before = failureBefore(held, definition);
+  if (before) {
+    const { error_class: errorClass = 'transient', fingerprint = '', message } = before;
+    return { ...none, status: 'failed', attempt: before.attempt, errorClass, fingerprint, message };
+  }
   if (nowMs >= deadlineMs) {
     return {
       ...none,
@@ -123,8 +136,12 @@ export function outcomeOf(conclusion: Conclusion, circumstances: Circumstances):
   return outcome;
 }
 
-/** The record of a hand-back: this delivery was no attempt. */
-export function returned(held: Held, workerId: string, attemptsUsed: number): Outcome {
+/**
+ * The record of a hand-back: this delivery was no attempt.
+ * @param last the record before, whose failure this one must not hide
+ */
+export function returned(held: Held, workerId: string, attemptsUsed: number, last?: Outcome): Outcome {
+  const { error_class, fingerprint, message } = last ?? {};
   const now = new Date().toISOString();
   return {
     ...base(held, workerId),
@@ -132,7 +149,9 @@ export function returned(held: Held, workerId: string, attemptsUsed: number): Ou
     final: false,
     attempt: attemptsUsed,
     success: false,
-    message: 'handed back before it ran to its end',
+    message: (error_class && message) ?? 'handed back before it ran to its end',
+    ...(error_class ? { error_class } : {}),
+    ...(error_class && fingerprint ? { fingerprint } : {}),
     started_at: now,
     finished_at: now,
     wait_ms: Math.max(0, Date.now() - held.info.storedAtMs),

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Msg, type MsgHdrs, nuid } from '@nats-io/transport-node';
-import { Batcher, type Bus, encodeHeaders } from '@tps/bus';
+import { Batcher, type Bus, encodeHeaders, PublishError } from '@tps/bus';
 import {
   type DeadLetter,
   type InvalidLetter,
@@ -12,7 +12,7 @@ import {
   WIRE_VERSION,
 } from '@tps/contracts';
 import type { Logger, TraceHeaders } from '@tps/service';
-import { acknowledge, giveBack, type Held } from './held';
+import { acknowledge, giveBack, type Held, laterMs } from './held';
 import type { Conclusion } from './outcome';
 
 /** An outcome on its way into the log, with the context of its span. */
@@ -75,8 +75,11 @@ export class Recorder {
     }
   }
 
-  /** Keeps a dead letter, payload and all. Must be in the stream before the work message is removed. */
-  private async dead(signal: Signal, { outcome, trace }: Recorded): Promise<void> {
+  /**
+   * Keeps a dead letter, payload and all. Must be in the stream before the work message is removed.
+   * @returns false when the stream is full
+   */
+  private async dead(signal: Signal, { outcome, trace }: Recorded): Promise<boolean> {
     this.pending += 1;
     try {
       const body: DeadLetter = { v: outcome.v, signal, outcome };
@@ -85,6 +88,10 @@ export class Recorder {
         JSON.stringify(body),
         encodeHeaders([...letterHeaders(outcome), ...Object.entries(trace)]),
       );
+      return true;
+    } catch (error) {
+      if (error instanceof PublishError && error.full) return false;
+      throw error;
     } finally {
       this.pending -= 1;
     }
@@ -94,16 +101,15 @@ export class Recorder {
    * Makes an attempt's conclusion durable, and only then lets go of the message: dead letter, outcome,
    * acknowledgement, reply, in this order.
    */
-  async settle(
-    { signal, msg }: Held,
-    { final, status, retryMs }: Conclusion,
-    recorded: Recorded,
-  ): Promise<void> {
+  async settle(held: Held, { final, status, retryMs }: Conclusion, recorded: Recorded): Promise<void> {
+    const { signal, msg } = held;
     if (!final) {
       await this.attempt(recorded);
       return giveBack(msg, retryMs);
     }
-    if (status === 'failed' || status === 'expired') await this.dead(signal, recorded);
+    if ((status === 'failed' || status === 'expired') && !(await this.dead(signal, recorded))) {
+      return this.postpone(held, recorded);
+    }
     this.pending += 1;
     try {
       await this.finals.push(recorded);
@@ -112,6 +118,20 @@ export class Recorder {
     }
     acknowledge(msg);
     this.reply(recorded);
+  }
+
+  /** DEAD is full: the signal stays in the queue, and what ended it in a record, until there is room. */
+  private async postpone(held: Held, { outcome, trace }: Recorded): Promise<void> {
+    this.log.error('no room for dead letters: the signal stays in the queue', {
+      signal_id: outcome.signal_id,
+    });
+    const { error_class: _class, fingerprint: _print, ...expired } = outcome;
+    const kept: Outcome =
+      outcome.status === 'expired'
+        ? { ...expired, status: 'returned', final: false }
+        : { ...outcome, status: 'retrying', final: false };
+    await this.attempt({ outcome: kept, trace });
+    giveBack(held.msg, laterMs(held));
   }
 
   /** Keeps a message that is no signal, as it came. */
@@ -174,6 +194,8 @@ export class Recorder {
         await this.bus.publisher.publish(subject, data, { headers: head });
         return;
       } catch (error) {
+        // Waiting for room is for the queue: what is kept here would end with the process.
+        if (error instanceof PublishError && error.full) throw error;
         this.log.warn('outcome not recorded yet', { subject, error });
         await sleep(wait / 2 + randomInt(wait / 2));
       }

@@ -126,9 +126,12 @@ export class Rig {
     await bucket.put(type, JSON.stringify({ ...fixed, ...given }));
   }
 
-  /** Answers who asks for records, as andon does. */
-  serveRecords(): void {
-    this.bus.nc.subscribe(this.bus.names.subjects.lookup, {
+  /**
+   * Answers who asks for records, as andon does.
+   * @returns a function that ends it
+   */
+  serveRecords(): () => void {
+    const subscription = this.bus.nc.subscribe(this.bus.names.subjects.lookup, {
       callback: (_, msg) => {
         const { ids: wanted } = msg.json<LookupRequest>();
         const records = wanted.map((id) => ({
@@ -138,6 +141,7 @@ export class Rig {
         msg.respond(JSON.stringify({ records }));
       },
     });
+    return () => subscription.unsubscribe();
   }
 
   async close(): Promise<void> {

@@ -9,13 +9,13 @@ import {
   handlerContext,
   runAttempt,
 } from './attempt';
-import { discard, handBack, LATER_MS, NO_TRACE } from './hand-back';
-import { acknowledge, deadlineOf, type Held, isOf, readSignal, renew, traceOf } from './held';
+import { discard, handBack, NO_TRACE } from './hand-back';
+import { acknowledge, deadlineOf, type Held, isOf, laterMs, readSignal, renew, traceOf } from './held';
 import { historyOf, RecordsUnavailableError } from './history';
 import { Intake, type Wait } from './intake';
 import type { Delivered } from './lanes';
 import type { Limits } from './limits';
-import { conclude, outcomeOf } from './outcome';
+import { conclude, failureBefore, outcomeOf } from './outcome';
 import { Pace } from './pace';
 import type { Recorded, Recorder } from './recorder';
 import { Refusals } from './refusals';
@@ -178,7 +178,7 @@ export class Station {
     try {
       after = await this.process(held);
     } catch (error) {
-      const delay = error instanceof RecordsUnavailableError ? LATER_MS : 0;
+      const delay = error instanceof RecordsUnavailableError ? laterMs(held) : 0;
       if (!(error instanceof HandBackError)) {
         this.options.context.log.warn('handed back', { signal_id: held.signal.id, error });
       }
@@ -214,6 +214,7 @@ export class Station {
       const history = await historyOf(context.bus, held);
       if (history.kind === 'finished') return async () => this.dropFinished(held, history.outcome);
       attempt = history.attempt;
+      held.last = history.last;
     }
     const definition = definitions.get(signal.signal_type) as CompiledSignal;
     const deadlineMs = deadlineOf(held, lines);
@@ -258,6 +259,7 @@ export class Station {
     { attempt, deadlineMs, span }: { attempt: number; deadlineMs: number; span: SignalSpan },
   ): AttemptResult | null | Promise<AttemptResult> {
     const { signal } = held;
+    if (failureBefore(held, definition)) return null;
     if (Date.now() >= deadlineMs || attempt > (definition.retry?.max_attempts ?? 1)) return null;
     const abort = new Abort();
     held.abort = abort;

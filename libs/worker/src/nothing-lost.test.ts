@@ -1,0 +1,161 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { nanos } from '@nats-io/transport-node';
+import { Type } from '@sinclair/typebox';
+import { encodeHeaders, ensureLanes, managerOf } from '@tps/bus';
+import { laneName, type Outcome, SUSPECT_HEADER } from '@tps/contracts';
+import { waitFor } from '@tps/testkit';
+import { defineSignal, type SignalDefinition } from './definition';
+import { DefectError, TransientError } from './failure';
+import { Rig } from './rig.fixture';
+
+jest.setTimeout(60_000);
+
+let rig: Rig;
+let stopRecords: () => void = () => undefined;
+beforeAll(async () => {
+  rig = await Rig.start();
+  stopRecords = rig.serveRecords();
+});
+afterAll(() => rig.close());
+
+function signal(
+  name: string,
+  run: SignalDefinition['run'],
+  given: Partial<SignalDefinition> = {},
+): SignalDefinition {
+  const retry = { max_attempts: 3, base_ms: 10, cap_ms: 20 };
+  return defineSignal({ name, input: Type.Unknown(), output: Type.Unknown(), retry, run, ...given });
+}
+const finished = (id: string): Promise<Outcome> =>
+  waitFor(`the end of ${id}`, () => rig.outcomes.find(({ signal_id, final }) => signal_id === id && final), {
+    limitMs: 30_000,
+  });
+const drained = (type: string): Promise<unknown> =>
+  waitFor('an empty queue', async () => (await rig.queued(type)) === 0, { limitMs: 30_000 });
+/** A lease short enough for a test, on the lane that the test uses. */
+async function lease(type: string, ms: number): Promise<void> {
+  await ensureLanes(rig.bus, type);
+  const jsm = await managerOf(rig.bus);
+  await jsm.consumers.update(rig.bus.names.streams.kanban, laneName(type, 3), { ack_wait: nanos(ms) });
+}
+async function updateStream(stream: 'outcomes' | 'dead', change: object): Promise<void> {
+  const jsm = await managerOf(rig.bus);
+  await jsm.streams.update(rig.bus.names.streams[stream], change);
+}
+
+test('while the records do not answer, what may have run is handed back with a delay, and that costs nothing', async () => {
+  stopRecords();
+  let runs = 0;
+  await rig.worker('suspicious', [signal('suspect', () => (runs += 1), { retry: { max_attempts: 1 } })]);
+  const id = 'may-have-run';
+  const body = { v: 1, id, run: 0, signal_type: 'suspect', priority: 3, payload: {}, timeout_ms: 60_000 };
+  await rig.bus.publisher.publish(
+    rig.bus.names.subjects.work('suspect', 3, id),
+    JSON.stringify({ ...body, created_at: new Date().toISOString() }),
+    { headers: encodeHeaders([[SUSPECT_HEADER, '1']]) },
+  );
+  // More deliveries than it has attempts.
+  await waitFor('hand-backs', () => rig.told(id).length >= 2, { limitMs: 30_000 });
+  expect(rig.told(id).every((told) => JSON.stringify(told) === '["returned",0]')).toBe(true);
+  expect(runs).toBe(0);
+  stopRecords = rig.serveRecords();
+  expect(await finished(id)).toMatchObject({ status: 'succeeded', attempt: 1 });
+  expect(runs).toBe(1);
+});
+
+test('an outcome that cannot be recorded is kept; the work is not done again for that', async () => {
+  let runs = 0;
+  await rig.worker('kept', [signal('kept', () => (runs += 1))]);
+  const { subjects } = (await (await managerOf(rig.bus)).streams.info(rig.bus.names.streams.outcomes)).config;
+  await updateStream('outcomes', { subjects: ['nobody.says.this'] });
+  const id = await rig.enqueue('kept');
+  await waitFor('the work', () => runs === 1);
+  await sleep(500);
+  expect([await rig.queued('kept'), rig.told(id)]).toEqual([1, []]);
+  await updateStream('outcomes', { subjects });
+  expect(await finished(id)).toMatchObject({ status: 'succeeded', attempt: 1 });
+  await drained('kept');
+  expect(runs).toBe(1);
+});
+
+test('while DEAD is full what failed stays in the queue, over a restart too, and is not run again', async () => {
+  let runs = 0;
+  const doomed = signal('doomed', () => {
+    runs += 1;
+    throw new DefectError('broken for good');
+  });
+  const first = await rig.worker('first', [doomed, signal('lucky', () => 1)]);
+  await updateStream('dead', { max_bytes: 1 });
+  const late = { created_at: new Date(Date.now() - 5_000).toISOString(), timeout_ms: 1_000 };
+  const [id, expired] = [await rig.enqueue('doomed'), await rig.enqueue('doomed', late)];
+  await waitFor('the refusal', () => rig.told(id).length > 0 && rig.told(expired).length > 0);
+  expect([rig.told(id)[0], rig.told(expired)[0]]).toEqual([
+    ['retrying', 1],
+    ['returned', 0],
+  ]);
+  // Others go on meanwhile.
+  expect(await finished(await rig.enqueue('lucky'))).toMatchObject({ status: 'succeeded' });
+  await rig.stop(first);
+  await rig.worker('second', [doomed]);
+  await updateStream('dead', { max_bytes: 1024 ** 3 });
+  expect(await finished(id)).toMatchObject({
+    status: 'failed',
+    error_class: 'defect',
+    message: 'broken for good',
+    attempt: 1,
+  });
+  expect(await finished(expired)).toMatchObject({ status: 'expired' });
+  await drained('doomed');
+  expect(runs).toBe(1);
+  expect((await rig.lastDead('doomed'))?.outcome).toBeDefined();
+});
+
+test('a signal that kills its worker every time ends after as many attempts as any other, as a dead letter', async () => {
+  await lease('poison', 1_000);
+  const id = await rig.enqueue('poison');
+  const next = `$JS.API.CONSUMER.MSG.NEXT.${rig.bus.names.streams.kanban}.${laneName('poison', 3)}`;
+  for (let death = 1; death <= 3; death += 1) {
+    // A worker that takes it and is never heard of again.
+    const taken = await rig.bus.nc.request(next, '{"batch":1}', { timeout: 5_000, noMux: true });
+    expect(taken.subject).toContain(id);
+  }
+  let runs = 0;
+  await rig.worker('survivor', [signal('poison', () => (runs += 1))]);
+  expect(await finished(id)).toMatchObject({ status: 'failed', error_class: 'defect', attempt: 3 });
+  expect(runs).toBe(0);
+  expect(await rig.lastDead('poison')).toMatchObject({ signal: { id } });
+});
+
+test('work that takes longer than the lease is not given to another worker, up to its time-out', async () => {
+  await lease('long', 3_000);
+  const aborted: boolean[] = [];
+  const long = signal(
+    'long',
+    async (_, { abort }) => {
+      await sleep(20_000, undefined, { signal: abort }).catch(() => undefined);
+      aborted.push(abort.aborted);
+      throw new TransientError('gave up');
+    },
+    { timeoutMs: 4_500, retry: { max_attempts: 1 } },
+  );
+  await rig.worker('patient', [long]);
+  await rig.worker('greedy', [long]);
+  const id = await rig.enqueue('long');
+  expect(await finished(id)).toMatchObject({ status: 'failed', error_class: 'transient', attempt: 1 });
+  expect(aborted).toEqual([true]);
+  expect(rig.told(id)).toEqual([['failed', 1]]);
+});
+
+test('each type has its own number of attempts', async () => {
+  const failing = (): never => {
+    throw new TransientError('down');
+  };
+  const retry = (max_attempts: number): Partial<SignalDefinition> => ({
+    retry: { max_attempts, base_ms: 1, cap_ms: 1 },
+  });
+  await rig.worker('policies', [signal('once', failing, retry(1)), signal('often', failing, retry(5))]);
+  const [once, often] = [await rig.enqueue('once'), await rig.enqueue('often')];
+  expect(await finished(once)).toMatchObject({ status: 'failed', attempt: 1 });
+  expect(await finished(often)).toMatchObject({ status: 'failed', attempt: 5 });
+  expect(rig.told(often)).toHaveLength(5);
+});
