@@ -142,15 +142,19 @@ export class Intake {
     const { bus, mayTake } = this.options;
     if (this.stopped || !bus.connected || !mayTake()) return;
     this.pullPlanned();
-    if (this.options.pace.freeSlots === 0) return;
+    const { freeSlots } = this.options.pace;
+    if (freeSlots === 0) return;
     const now = Date.now();
     for (const lane of this.lanes) {
       const state = this.state(lane.type);
       // Nothing is planned for a half-open type, so its backlog is reached by the poll alone; while a trial runs,
       // whatever else came would only go back.
       if (state === 'HalfOpen' && this.trialRuns(lane.type, now)) continue;
-      if (this.options.limits.free(lane.type, now) <= 0) continue;
-      if (state !== 'Open') this.reader.listen(lane.name, now, state === 'HalfOpen');
+      const free = this.options.limits.free(lane.type, now);
+      if (free <= 0 || state === 'Open') continue;
+      // What polls stand for must find a slot when it comes; and of a limited type nobody takes more than needed.
+      const atMost = free === Infinity && state === 'Closed' ? freeSlots - this.reader.polled : 1;
+      this.reader.listen(lane.name, now, { atMost, known: state === 'HalfOpen' });
     }
   }
 

@@ -18,9 +18,10 @@ interface Lane {
   /** Messages asked for by planned pulls and not answered yet. */
   asked: number;
   pulls: Map<string, { left: number; sentMs: number }>;
-  /** The open long poll, by its inbox suffix. */
-  poll: string | null;
-  pollSentMs: number;
+  /** The open long poll, by its inbox suffix, and for how many more it stands. */
+  poll: { suffix: string; left: number; sentMs: number } | null;
+  /** Messages that came in the present stretch of `BURST_MS`, and in the one before. */
+  came: { sinceMs: number; count: number; before: number };
   retryAtMs: number;
   /** When the broker last said what it holds. */
   heardMs: number;
@@ -28,6 +29,8 @@ interface Lane {
 
 /** How long a poll on an idle lane stays open; also how long a stop may have to wait for it. */
 export const POLL_MS = 4_000;
+/** A poll stands for as many as came in such a stretch of time. */
+const BURST_MS = 20;
 /** A pull that is not answered by then was lost with the connection or with the lane. */
 const ANSWER_LIMIT_MS = 1_500;
 const RETRY_MS = 250;
@@ -43,8 +46,8 @@ export interface LaneEvents {
 
 /**
  * Reads lanes by pulls of its own making. Two kinds: planned pulls ask for exactly what the level sequence chose
- * (`no_wait`, so that nothing is outstanding when a lane must stop), and one long poll for a single message stands
- * on each idle lane. One inbox subscription lives as long as the reader: taking interest away while a message is on
+ * (`no_wait`, so that nothing is outstanding when a lane must stop), and a long poll stands on each idle lane, for a
+ * single message or for the next burst of a busy one: what comes then need not be asked for. One inbox subscription lives as long as the reader: taking interest away while a message is on
  * its way would cost that message a lease.
  */
 export class LaneReader {
@@ -71,7 +74,7 @@ export class LaneReader {
       asked: 0,
       pulls: new Map(),
       poll: null,
-      pollSentMs: 0,
+      came: { sinceMs: 0, count: 0, before: 0 },
       retryAtMs: 0,
       heardMs: Date.now(),
     };
@@ -113,20 +116,31 @@ export class LaneReader {
     this.request(lane, suffix, { batch, no_wait: true });
   }
 
-  /** Keeps one long poll open on an idle lane; `known`: also where work is known to wait, one at a time. */
-  listen(name: string, nowMs: number, known = false): void {
+  /**
+   * Keeps one long poll open on an idle lane.
+   * @param options.atMost messages it may stand for
+   * @param options.known also where work is known to wait
+   */
+  listen(name: string, nowMs: number, { atMost = 1, known = false } = {}): void {
     const lane = this.lanes.get(name);
     if (!lane || lane.poll !== null || lane.asked > 0 || nowMs < lane.retryAtMs) return;
     if (lane.known > 0 && !known) return;
-    lane.poll = this.suffix(lane);
-    lane.pollSentMs = nowMs;
-    this.request(lane, lane.poll, { batch: 1, expires: nanos(POLL_MS) });
+    const batch = Math.max(1, Math.min(burstOf(lane, nowMs), atMost));
+    lane.poll = { suffix: this.suffix(lane), left: batch, sentMs: nowMs };
+    this.request(lane, lane.poll.suffix, { batch, expires: nanos(POLL_MS) });
+  }
+
+  /** Messages that open polls stand for. */
+  get polled(): number {
+    let polled = 0;
+    for (const { poll } of this.byIndex) if (poll) polled += poll.left;
+    return polled;
   }
 
   /** Gives up what was not answered: asked of a connection or a lane that is gone. */
   sweep(nowMs: number): void {
     for (const lane of this.byIndex) {
-      if (lane.poll !== null && nowMs - lane.pollSentMs > POLL_MS + ANSWER_LIMIT_MS) lane.poll = null;
+      if (lane.poll !== null && nowMs - lane.poll.sentMs > POLL_MS + ANSWER_LIMIT_MS) lane.poll = null;
       for (const [suffix, { sentMs }] of lane.pulls) {
         if (nowMs - sentMs > ANSWER_LIMIT_MS) this.end(lane, suffix);
       }
@@ -162,8 +176,9 @@ export class LaneReader {
     if (!lane) return;
     const planned = this.settle(lane);
     // A lane that others drain too may hold less by now; asking for what is gone is answered at once.
-    lane.known = Math.max(0, info.pending - lane.asked);
+    lane.known = Math.max(0, info.pending - lane.asked - (lane.poll?.left ?? 0));
     lane.heardMs = Date.now();
+    countIn(lane);
     this.events.onMessage({ lane: lane.name, msg, info, planned });
   }
 
@@ -175,7 +190,7 @@ export class LaneReader {
       if (pull.left === 0) lane.pulls.delete(suffix);
       return true;
     }
-    lane.poll = null;
+    if (lane.poll && (lane.poll.left -= 1) === 0) lane.poll = null;
     return false;
   }
 
@@ -187,7 +202,7 @@ export class LaneReader {
     const code = msg.headers?.code ?? 0;
     lane.heardMs = Date.now();
     if (code === 503 || code === 409) lane.retryAtMs = lane.heardMs + RETRY_MS;
-    if (lane.poll === suffix) lane.poll = null;
+    if (lane.poll?.suffix === suffix) lane.poll = null;
     else if (lane.pulls.has(suffix)) this.end(lane, suffix);
   }
 
@@ -199,4 +214,19 @@ export class LaneReader {
     lane.known = 0;
     this.events.onMissing(lane.name, pull.left);
   }
+}
+
+function countIn({ came, heardMs }: Lane): void {
+  const age = heardMs - came.sinceMs;
+  if (age >= BURST_MS) {
+    came.before = age < 2 * BURST_MS ? came.count : 0;
+    came.count = 0;
+    came.sinceMs = heardMs;
+  }
+  came.count += 1;
+}
+
+/** How many are likely to come in the next moments: as many as in the last. */
+function burstOf({ came }: Lane, nowMs: number): number {
+  return nowMs - came.sinceMs < 2 * BURST_MS ? Math.max(came.before, came.count) : 1;
 }

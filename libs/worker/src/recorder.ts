@@ -116,8 +116,9 @@ export class Recorder {
     } finally {
       this.pending -= 1;
     }
-    acknowledge(msg);
+    // Replies leave at the end of this turn, behind all of its acknowledgements; said first, they leave in one write.
     this.reply(recorded);
+    acknowledge(msg);
   }
 
   /** DEAD is full: the signal stays in the queue, and what ended it in a record, until there is room. */
