@@ -9,10 +9,19 @@ export class Child {
   constructor(
     readonly name: string,
     file: string,
-    options: { args?: string[]; env?: Record<string, string>; stdio?: ForkOptions['stdio'] } = {},
+    options: {
+      args?: string[];
+      env?: Record<string, string>;
+      stdio?: ForkOptions['stdio'];
+      execArgv?: string[];
+    } = {},
   ) {
-    const { args = [], env = {}, stdio = 'inherit' } = options;
-    this.process = fork(file, args, { env: { NODE_ENV: 'production', ...env }, stdio });
+    const { args = [], env = {}, stdio = 'inherit', execArgv = [] } = options;
+    this.process = fork(file, args, {
+      env: { NODE_ENV: 'production', ...env },
+      stdio,
+      execArgv,
+    });
     if (this.process.pid === undefined) throw new BenchError(`${name} did not start.`);
     this.pid = this.process.pid;
   }

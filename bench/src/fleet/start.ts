@@ -79,6 +79,8 @@ function startWorker(env: Record<string, string>, firstPort: number): Child {
       TPS_NUM_WORKERS: String(SLOTS),
     },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    // As the local runtime starts the fleet's own.
+    execArgv: ['--min-semi-space-size=8'],
   });
 }
 

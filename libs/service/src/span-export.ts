@@ -9,7 +9,7 @@ export interface SpanExportOptions {
   onState: (problem: string | null) => void;
 }
 
-const FLUSH_EVERY_MS = 250;
+const FLUSH_EVERY_MS = 500;
 const POST_LIMIT_MS = 5_000;
 /** Spans kept while the collector is slow or away; more are dropped, work is never held up. */
 const QUEUE_SPANS = 8_192;

@@ -50,6 +50,8 @@ async function start(context: ServiceContext<JidokaConfig>): Promise<RunningServ
   );
   const outcomes = await OutcomesLog.open(context, {
     sinceMs: REBUILD_MS,
+    // A line that fails must stop soon.
+    gatherMs: 50,
     onOutcome: (logged) => void lines.onOutcome(logged).catch(onError),
   });
 
