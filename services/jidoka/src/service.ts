@@ -1,4 +1,5 @@
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import type { Msg } from '@nats-io/transport-node';
 import { headerValues, KvView } from '@tps/bus';
 import {
   type AdmitRequest,
@@ -29,6 +30,8 @@ import { Lines } from './line';
 
 /** Longer than anything that a monitor looks back to. */
 const REBUILD_MS = 600_000;
+/** A line that fails must stop soon. */
+const GATHER_MS = 50;
 const CATCH_UP_MS = 500;
 
 /** Stop at the defect: one circuit per signal type; decides whether a type's line runs. */
@@ -50,32 +53,11 @@ async function start(context: ServiceContext<JidokaConfig>): Promise<RunningServ
   );
   const outcomes = await OutcomesLog.open(context, {
     sinceMs: REBUILD_MS,
-    // A line that fails must stop soon.
-    gatherMs: 50,
+    gatherMs: GATHER_MS,
     onOutcome: (logged) => void lines.onOutcome(logged).catch(onError),
   });
 
-  context.endpoint<AdmitRequest[], typeof ALL_FINE | AdmitVerdict[]>(
-    'admit',
-    subjects.admit,
-    async (requests, msg) => {
-      const parents = headerValues(msg.headers, 'traceparent');
-      const states = headerValues(msg.headers, 'tracestate');
-      const verdicts = await Promise.all(
-        requests.map(async (request, i) => {
-          const span = startSpan(context, request, {
-            traceparent: parents[i] ?? '',
-            tracestate: states[i] ?? '',
-          });
-          const verdict = await lines.admit(request);
-          if (!verdict.ok) span.setStatus({ code: SpanStatusCode.ERROR, message: verdict.reason });
-          span.end();
-          return verdict;
-        }),
-      );
-      return verdicts.every(({ ok }) => ok) ? ALL_FINE : verdicts;
-    },
-  );
+  context.endpoint('admit', subjects.admit, admitEndpoint(context, lines));
   context.endpoint<TrialRequest, TrialGrant>('trial', subjects.trial, (request) => lines.trial(request));
   context.endpoint<ResumeCircuitRequest, ResumeCircuitReply>(
     'resume',
@@ -104,6 +86,27 @@ function settingsOf(config: JidokaConfig): CircuitSettings {
     errorPercent: config.TPS_CB_ERROR_PERCENT,
     slowMs: config.TPS_CB_SLOW_MS,
     pauseMs: config.TPS_CB_TIMEOUT * 1000,
+  };
+}
+
+/** The first question a signal passes; on a running line the answer is a look into a map. */
+function admitEndpoint(context: ServiceContext<JidokaConfig>, lines: Lines) {
+  return async (requests: AdmitRequest[], msg: Msg): Promise<typeof ALL_FINE | AdmitVerdict[]> => {
+    const parents = headerValues(msg.headers, 'traceparent');
+    const states = headerValues(msg.headers, 'tracestate');
+    const verdicts = await Promise.all(
+      requests.map(async (request, i) => {
+        const span = startSpan(context, request, {
+          traceparent: parents[i] ?? '',
+          tracestate: states[i] ?? '',
+        });
+        const verdict = await lines.admit(request);
+        if (!verdict.ok) span.setStatus({ code: SpanStatusCode.ERROR, message: verdict.reason });
+        span.end();
+        return verdict;
+      }),
+    );
+    return verdicts.every(({ ok }) => ok) ? ALL_FINE : verdicts;
   };
 }
 
