@@ -5,4 +5,5 @@ export { BinaryMissingError, NatsServer, type NatsServerOptions } from './nats-s
 export { RabbitServer } from './rabbit-server';
 export { sampleOutcome } from './outcomes';
 export { freePort, freePorts } from './ports';
+export { type ProxyMode, TcpProxy } from './tcp-proxy';
 export { waitFor, WaitTimeoutError } from './wait';

@@ -25,6 +25,8 @@ function findNatsServer(): string {
 export interface NatsServerOptions {
   /** A configuration file; address, port and store stay the test's own. */
   config?: string;
+  /** Further arguments. */
+  args?: string[];
   /** What the configuration takes from the environment. */
   env?: Record<string, string>;
 }
@@ -63,8 +65,9 @@ export class NatsServer {
   async restart(): Promise<void> {
     await this.kill('SIGTERM');
     const args = ['-js', '-a', '127.0.0.1', '-p', String(this.port), '-sd', this.store];
-    const { config, env = {} } = this.options;
+    const { config, env = {}, args: more = [] } = this.options;
     if (config) args.push('-c', config);
+    args.push(...more);
     const child = spawn(findNatsServer(), args, {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'ignore', 'pipe'],

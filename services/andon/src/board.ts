@@ -3,7 +3,9 @@ import {
   type AndonBoard,
   circuitState,
   type Colour,
+  type GatewayVitals,
   type KanbanBoard,
+  type KanbanVitals,
   type LineStatus,
   type ServiceName,
   SERVICES,
@@ -222,8 +224,18 @@ export class Board {
     return {
       ...{ service, up: replicas > 0, replicas, unready: unready.length },
       settled: this.settled(nowMs),
+      ...(service === 'kanban' ? { backup: this.backup() } : {}),
       ...(call ? { call } : {}),
     };
+  }
+
+  private backup(): { active: boolean; waiting: number } {
+    const { fleet } = this.sources;
+    const drains = fleet.of<KanbanVitals>('kanban').flatMap(({ vitals }) => vitals.backup ?? []);
+    // What others put there passes through within moments.
+    const stuck = drains.filter(({ appends }) => !appends).map(({ on_backup }) => on_backup);
+    const active = fleet.of<GatewayVitals>('gateway').some(({ vitals }) => vitals.backup?.active);
+    return { active, waiting: Math.max(0, ...(active ? drains.map((drain) => drain.on_backup) : stuck)) };
   }
 
   /** Everyone who lives has had time to say so. */

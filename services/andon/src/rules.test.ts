@@ -76,6 +76,14 @@ test('a missing station is red once there was time to hear from it; jidoka alone
   expect(judgeStation({ ...gone, settled: false })).toMatchObject({ colour: 'YELLOW', rule: 'not_heard' });
   expect(judgeStation({ ...gone, service: 'jidoka' })).toMatchObject({ colour: 'YELLOW', rule: 'missing' });
   expect(judgeStation({ unready: 1 })).toMatchObject({ colour: 'YELLOW', rule: 'not_ready' });
+  const idle = { active: false, waiting: 0 };
+  expect(judgeStation({ backup: idle }).colour).toBe('GREEN');
+  for (const backup of [
+    { ...idle, active: true },
+    { ...idle, waiting: 3 },
+  ]) {
+    expect(judgeStation({ backup })).toMatchObject({ colour: 'YELLOW', rule: 'backup' });
+  }
 });
 
 test('every rule says in words what gives its colours and what to do first', () => {

@@ -147,6 +147,8 @@ export interface StationFacts {
   settled: boolean;
   /** Processes that beat and are not ready. */
   unready: number;
+  /** Of kanban: signals go to the backup, or wait there although the queue could take them. */
+  backup?: { active: boolean; waiting: number };
   call?: AndonCall;
 }
 
@@ -174,6 +176,16 @@ export const STATION_RULES: readonly Rule<StationFacts>[] = [
     first: 'Ask its /health/ready, which says why.',
     judge: ({ up, unready }) =>
       up && unready > 0 ? { colour: 'YELLOW', reason: `${unready} not ready` } : undefined,
+  },
+  {
+    rule: 'backup',
+    yellow:
+      'signals go to RabbitMQ, because kanban or NATS did not take them; or some wait there and cannot move',
+    first: 'GET /kanban shows what waits; the logs of the gateway and of kanban say what NATS answers.',
+    judge: ({ backup }) =>
+      backup && (backup.active || backup.waiting > 0)
+        ? { colour: 'YELLOW', reason: `signals go to the backup; ${backup.waiting} wait there` }
+        : undefined,
   },
   {
     rule: 'cord',

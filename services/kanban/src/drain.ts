@@ -6,6 +6,7 @@ import { type DrainVitals, type InvalidLetter, LETTER_HEADERS, WIRE_VERSION } fr
 import type { ServiceContext } from '@tps/service';
 import { type BackedUp, idOf, readBackedUp, UnreadableError } from './backup-message';
 import type { KanbanConfig } from './config';
+import { exposeBackup } from './drain-metrics';
 import type { Enqueue } from './enqueue';
 import { finishedRuns, runKey } from './records';
 
@@ -61,6 +62,7 @@ export class Drain {
       onOpen: (channel) => drain.consume(channel),
       onLost: () => drain.forget(),
     });
+    exposeBackup(context.registry, () => drain.vitals());
     return drain;
   }
 

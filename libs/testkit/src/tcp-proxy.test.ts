@@ -1,0 +1,77 @@
+import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
+import { TcpProxy } from './tcp-proxy';
+import { waitFor } from './wait';
+
+let server: Server;
+let proxy: TcpProxy;
+let heard = '';
+
+beforeEach(async () => {
+  heard = '';
+  server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.on('data', (chunk) => {
+      heard += chunk.toString();
+      socket.write(chunk);
+    });
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  proxy = await TcpProxy.start((server.address() as AddressInfo).port);
+});
+afterEach(async () => {
+  await proxy.stop();
+  server.close();
+});
+
+interface Client {
+  socket: Socket;
+  got: string;
+  error?: string;
+}
+async function dial(): Promise<Client> {
+  const client: Client = { socket: connect(proxy.port, '127.0.0.1'), got: '' };
+  client.socket.on('data', (chunk) => (client.got += chunk.toString()));
+  client.socket.on('error', (error: NodeJS.ErrnoException) => (client.error = error.code ?? error.message));
+  await new Promise((done) => client.socket.once('connect', done).once('close', done));
+  return client;
+}
+
+test('it passes both ways, and refuses when told so', async () => {
+  const client = await dial();
+  client.socket.write('one');
+  await waitFor('the echo', () => client.got === 'one');
+  proxy.set('refuse');
+  await waitFor('the reset', () => client.error === 'ECONNRESET');
+  const next = await dial();
+  await waitFor('the next to be reset', () => next.socket.destroyed);
+  proxy.set('pass');
+  const last = await dial();
+  last.socket.write('two');
+  await waitFor('the echo', () => last.got === 'two');
+});
+
+test('deaf: the server hears, the client does not; afterwards the connection is reset', async () => {
+  const client = await dial();
+  client.socket.write('one');
+  await waitFor('the echo', () => client.got === 'one');
+  proxy.set('deaf');
+  client.socket.write('two');
+  await waitFor('the server to hear', () => heard === 'onetwo');
+  proxy.set('pass');
+  await waitFor('the reset', () => client.socket.destroyed);
+  expect(client.got).toBe('one');
+});
+
+test('hang: connections stay, also new ones, and nothing arrives', async () => {
+  const client = await dial();
+  await waitFor('the connection to be through', () => proxy.connections === 1);
+  proxy.set('hang');
+  client.socket.write('one');
+  const next = await dial();
+  next.socket.write('two');
+  await waitFor('both to be held', () => proxy.connections === 2);
+  expect([heard, client.got, client.socket.destroyed]).toEqual(['', '', false]);
+  proxy.set('pass');
+  await waitFor('the reset', () => client.socket.destroyed && next.socket.destroyed);
+  expect(heard).toBe('');
+});

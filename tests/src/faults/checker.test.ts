@@ -1,0 +1,68 @@
+import { check, type Outcome } from './checker';
+import { Journal } from './journal';
+
+/** A: accepted, R: refused, U: unknown. */
+function journalOf(replies: string): Journal {
+  const journal = new Journal();
+  const name = { A: 'accepted', R: 'refused', U: 'unknown' } as const;
+  [...replies].forEach((reply, n) =>
+    journal.record(`k${n}`, name[reply as 'A'], { ms: 1, ...(reply === 'A' ? { id: `id${n}` } : {}) }),
+  );
+  return journal;
+}
+function outcome(given: Partial<Outcome> & { succeeded?: string[] }): Outcome {
+  const { succeeded = [], ...rest } = given;
+  const found = new Map(succeeded.map((id) => [id, { status: 'succeeded' }]));
+  return { found, counted: succeeded.length, superseded: 0, ...rest };
+}
+
+test('everything accepted came out once', () => {
+  const effects = new Map([
+    ['k0', 1],
+    ['k1', 1],
+  ]);
+  const verdict = check(journalOf('AAR'), outcome({ succeeded: ['id0', 'id1'], effects }));
+  expect(verdict).toMatchObject({ accepted: 2, refused: 1, lost: [], unexpected: [], countsAgree: true });
+  expect(verdict).toMatchObject({ repeated: 0, recovered: 0, ineffective: [] });
+});
+
+test('what was accepted and did not come out is lost; still waiting is lost too', () => {
+  const found = new Map([['id0', { status: 'queued' }]]);
+  expect(check(journalOf('AA'), outcome({ found, counted: 0 }))).toMatchObject({
+    lost: ['k0', 'k1'],
+    countsAgree: false,
+  });
+});
+
+test('an unknown may come out or not', () => {
+  const effects = new Map([
+    ['k0', 1],
+    ['k1', 1],
+  ]);
+  const both = check(journalOf('AUU'), outcome({ succeeded: ['id0'], counted: 2, effects }));
+  expect(both).toMatchObject({ recovered: 1, lost: [], unexpected: [], countsAgree: true });
+  expect(check(journalOf('AU'), outcome({ succeeded: ['id0'] }))).toMatchObject({
+    recovered: 0,
+    countsAgree: true,
+  });
+  expect(check(journalOf('AU'), outcome({ succeeded: ['id0'], counted: 3 }))).toMatchObject({
+    countsAgree: false,
+  });
+});
+
+test('what was never sent must not come out, and what says it succeeded has had its effect', () => {
+  const effects = new Map([['other', 1]]);
+  expect(check(journalOf('A'), outcome({ succeeded: ['id0'], effects }))).toMatchObject({
+    unexpected: ['other'],
+    ineffective: ['k0'],
+  });
+});
+
+test('repeated effects are counted beyond the first', () => {
+  const effects = new Map([
+    ['k0', 3],
+    ['k1', 1],
+  ]);
+  const verdict = check(journalOf('AA'), outcome({ succeeded: ['id0', 'id1'], effects, superseded: 1 }));
+  expect(verdict).toMatchObject({ repeated: 2, repeatedPercent: 100, superseded: 1 });
+});

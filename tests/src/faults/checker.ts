@@ -1,0 +1,84 @@
+import type { Journal } from './journal';
+
+export const FINAL = ['succeeded', 'failed', 'rejected', 'expired', 'cancelled'];
+
+/** What the fleet says of a signal; `unknown` when it says nothing. */
+export interface Found {
+  status: string;
+  attempt?: number;
+}
+
+/** The fleet's side, read when everything has come to rest. */
+export interface Outcome {
+  /** By signal id; every accepted one is asked for. */
+  found: ReadonlyMap<string, Found>;
+  /** Final outcomes that were counted since the journal began, all statuses together. */
+  counted: number;
+  /** Second final outcomes of a run, since the journal began. */
+  superseded: number;
+  /** How often each key had an effect, where that can be seen. */
+  effects?: ReadonlyMap<string, number>;
+}
+
+/**
+ * The queue as a whole, after a full drain (as Jepsen's total-queue checker sees one): everything accepted came out,
+ * nothing came out that was not put in, and what is unknown may have come out or not.
+ */
+export interface Verdict {
+  sent: number;
+  accepted: number;
+  refused: number;
+  unknown: number;
+  /** Accepted, and without a final outcome. */
+  lost: string[];
+  /** Came out, though never sent. */
+  unexpected: string[];
+  /** Unknown to the client, and came out. */
+  recovered: number;
+  /** Accepted, and without an effect though said to have succeeded. */
+  ineffective: string[];
+  /** Effects beyond the first of a signal, and their share of the accepted in percent. */
+  repeated: number;
+  repeatedPercent: number;
+  superseded: number;
+  /** The fleet's own total is the number of signals. */
+  countsAgree: boolean;
+  byStatus: Record<string, number>;
+  longestMs: number;
+}
+
+export function check(journal: Journal, { found, counted, superseded, effects }: Outcome): Verdict {
+  const accepted = journal.accepted;
+  const unknown = journal.of('unknown');
+  const byStatus: Record<string, number> = {};
+  const lost: string[] = [];
+  const ineffective: string[] = [];
+  let repeated = 0;
+  for (const { key, id = '' } of accepted) {
+    const { status, attempt = 1 } = found.get(id) ?? { status: 'unknown' };
+    byStatus[status] = (byStatus[status] ?? 0) + 1;
+    if (!FINAL.includes(status)) lost.push(key);
+    if (effects && status === 'succeeded' && !effects.get(key)) ineffective.push(key);
+    repeated += effects ? Math.max(0, (effects.get(key) ?? 0) - 1) : Math.max(0, attempt - 1);
+  }
+  const came = [...(effects?.keys() ?? [])];
+  const recovered = effects
+    ? unknown.filter(({ key }) => effects.has(key)).length
+    : Math.max(0, counted - accepted.length);
+  return {
+    sent: journal.entries.size,
+    accepted: accepted.length,
+    refused: journal.of('refused').length,
+    unknown: unknown.length,
+    lost,
+    unexpected: came.filter((key) => !journal.entries.has(key)),
+    recovered,
+    ineffective,
+    repeated,
+    repeatedPercent: accepted.length > 0 ? (repeated / accepted.length) * 100 : 0,
+    superseded,
+    countsAgree: counted === accepted.length + recovered && recovered <= unknown.length,
+    byStatus,
+    longestMs: journal.longestMs,
+  };
+}

@@ -1,0 +1,121 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Journal, type Reply } from './journal';
+
+export interface LoadOptions {
+  /** The gateway. */
+  url: string;
+  token?: string;
+  /** Put before every key: no two loads may share one. */
+  label: string;
+  perSecond: number;
+  signal: (key: string) => { signal_type: string; payload: object; priority?: number; timeout_ms?: number };
+  /** Try again with the same key until it is accepted, as clients should. */
+  retry?: boolean;
+}
+
+interface Answer {
+  signal_id?: string;
+  success?: boolean | null;
+  accepted?: unknown;
+  code?: string;
+}
+
+const ASK_LIMIT_MS = 10_000;
+const RETRY_MS = 200;
+/** A client that was not accepted by then gives up. */
+const RETRY_LIMIT_MS = 60_000;
+const ACCEPTED = 202;
+/** Of the refusals only these may be tried again; of the others a client did wrong. */
+const SERVER_SIDE = 500;
+const TOO_MANY = 429;
+
+/** Sends signals at a fixed rate, whatever becomes of those before, and writes down what it was told. */
+export class Load {
+  readonly journal = new Journal();
+  private readonly underWay = new Set<Promise<void>>();
+  private readonly timer: NodeJS.Timeout;
+  private sent = 0;
+  private probes = 0;
+  private readonly began = Date.now();
+
+  constructor(private readonly options: LoadOptions) {
+    this.timer = setInterval(() => this.send(), 1_000 / options.perSecond);
+  }
+
+  /** Stops sending and waits until every signal has its answer, or has been given up. */
+  async stop(): Promise<void> {
+    clearInterval(this.timer);
+    await Promise.all(this.underWay);
+  }
+
+  /**
+   * One more signal, whose outcome is waited for.
+   * @returns whether it succeeded
+   */
+  async probe(): Promise<boolean> {
+    this.probes += 1;
+    const { succeeded } = await this.ask(`${this.options.label}-probe-${this.probes}`, false);
+    return succeeded;
+  }
+
+  /** As many as the time that has passed asks for: timers are late on a busy machine. */
+  private send(): void {
+    const due = Math.floor(((Date.now() - this.began) / 1_000) * this.options.perSecond);
+    for (; this.sent < due; this.sent += 1) {
+      const task = this.handIn(`${this.options.label}-${this.sent}`).finally(() =>
+        this.underWay.delete(task),
+      );
+      this.underWay.add(task);
+    }
+  }
+
+  private async handIn(key: string): Promise<void> {
+    const until = Date.now() + RETRY_LIMIT_MS;
+    for (;;) {
+      const { reply } = await this.ask(key, true);
+      if (reply === 'accepted' || !this.options.retry || Date.now() > until) return;
+      await sleep(RETRY_MS);
+    }
+  }
+
+  private async ask(key: string, respondAsync: boolean): Promise<{ reply: Reply; succeeded: boolean }> {
+    const { url, token, signal } = this.options;
+    const began = performance.now();
+    // Only of those who are answered at once; the others wait for their outcome.
+    const ms = (): number => (respondAsync ? performance.now() - began : 0);
+    try {
+      const response = await fetch(`${url}/signal`, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          ...(respondAsync ? { prefer: 'respond-async' } : {}),
+          'idempotency-key': key,
+          ...(token ? { authorization: `Bearer ${token}` } : {}),
+        },
+        body: JSON.stringify(signal(key)),
+        signal: AbortSignal.timeout(ASK_LIMIT_MS),
+      });
+      const body = (await response.json()) as Answer;
+      const reply = replyOf(response.status, body.accepted);
+      const trouble = reply === 'accepted' ? {} : { trouble: `${response.status} ${body.code ?? ''}` };
+      this.journal.record(key, reply, {
+        ms: ms(),
+        ...(body.signal_id ? { id: body.signal_id } : {}),
+        ...trouble,
+      });
+      return { reply, succeeded: body.success === true };
+    } catch (error) {
+      const cause = (error as { cause?: { code?: string } }).cause?.code ?? (error as Error).name;
+      // Nobody listened: it cannot have arrived.
+      const reply = cause === 'ECONNREFUSED' ? 'refused' : 'unknown';
+      this.journal.record(key, reply, { ms: ms(), trouble: cause });
+      return { reply, succeeded: false };
+    }
+  }
+}
+
+function replyOf(status: number, accepted: unknown): Reply {
+  if (status === ACCEPTED) return 'accepted';
+  if (status === TOO_MANY || status < SERVER_SIDE || accepted === false) return 'refused';
+  return 'unknown';
+}

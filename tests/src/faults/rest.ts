@@ -1,0 +1,67 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { FINAL, type Found, type Outcome } from './checker';
+import type { Journal } from './journal';
+
+/** What is read of a fleet over its API. */
+export type Get = (path: string) => Promise<{ status: number; body: Record<string, unknown> }>;
+
+const COUNTED = ['success_count', 'error_count', 'rejected', 'expired', 'cancelled'];
+const LOOK_MS = 200;
+const AT_ONCE = 8;
+
+export interface Figures {
+  counted: number;
+  superseded: number;
+}
+
+/** @throws when kaizen does not answer */
+export async function figures(get: Get): Promise<Figures> {
+  const { status, body } = await get('/metrics');
+  if (status !== 200) throw new Error(`/metrics answers ${status}`);
+  const number = (name: string): number => Number(body[name] ?? 0);
+  return { counted: COUNTED.reduce((sum, name) => sum + number(name), 0), superseded: number('superseded') };
+}
+
+/**
+ * Waits until nothing is unfinished, then reads what became of every accepted signal.
+ * @param before figures from before the journal began
+ * @throws when the fleet does not come to rest within `limitMs`
+ */
+export async function outcomeOf(
+  get: Get,
+  journal: Journal,
+  { before, limitMs }: { before: Figures; limitMs: number },
+): Promise<Outcome> {
+  const until = Date.now() + limitMs;
+  await atRest(get, until);
+  const found = new Map<string, Found>();
+  const ids = journal.accepted.flatMap(({ id }) => id ?? []);
+  const reader = async (): Promise<void> => {
+    for (let id = ids.pop(); id; id = ids.pop()) found.set(id, await read(get, id, until));
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, reader));
+  const after = await figures(get);
+  return { found, counted: after.counted - before.counted, superseded: after.superseded - before.superseded };
+}
+
+async function atRest(get: Get, until: number): Promise<void> {
+  let last: unknown;
+  while (Date.now() < until) {
+    const { status, body } = await get('/health').catch((error: unknown) => ({ status: 0, body: { error } }));
+    last = body;
+    if (status === 200 && (body as { queue_depth?: number }).queue_depth === 0) return;
+    await sleep(LOOK_MS);
+  }
+  throw new Error(`not at rest in time: ${JSON.stringify(last)}`);
+}
+
+/** The records follow the log with a small delay, and are away while andon restarts: asked until they say something. */
+async function read(get: Get, id: string, until: number): Promise<Found> {
+  for (;;) {
+    const { status, body } = await get(`/signal/${id}`).catch(() => ({ status: 0, body: {} }));
+    const known = body as unknown as Found;
+    if (status === 200 && FINAL.includes(known.status)) return known;
+    if (Date.now() > until) return { status: status === 200 ? known.status : 'unknown' };
+    await sleep(LOOK_MS);
+  }
+}

@@ -1,0 +1,117 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { waitFor } from '@tps/testkit';
+import { Fleet } from '../fleet';
+import { check, type Verdict } from './checker';
+import { Load } from './load';
+import { type Figures, figures, type Get, outcomeOf } from './rest';
+import { Sink } from './sink';
+
+/** `TPS_FAULTS=long`: every fault for a minute and at its full length, instead of a few seconds each. */
+export const LONG = process.env.TPS_FAULTS === 'long';
+
+export const PER_SECOND = 60;
+const REST_LIMIT_MS = 90_000;
+/** The load has a moment to itself before anything happens. */
+const CALM_MS = 1_000;
+
+export interface Trial {
+  label: string;
+  /** Load goes on for so long at least, from the fault on. */
+  forMs: number;
+  perSecond?: number;
+  retry?: boolean;
+  fault: (recovered: Recovered) => Promise<void>;
+  signal?: (key: string) => { signal_type: string; payload: object; priority?: number };
+}
+
+/**
+ * From now until the fleet says that it is healthy and a new signal goes all the way, in milliseconds.
+ * @throws when that takes longer than `limitMs`
+ */
+export type Recovered = (limitMs: number) => Promise<number>;
+
+/** A fleet whose signals have their effect in a sink: faults are tried on it under load, and the whole is checked. */
+export class Scene {
+  readonly get: Get;
+
+  private constructor(
+    readonly fleet: Fleet,
+    readonly sink: Sink,
+  ) {
+    this.get = async (path) => {
+      const { status, body } = await fleet.get(path);
+      return { status, body };
+    };
+  }
+
+  static async start(variables: Record<string, string> = {}): Promise<Scene> {
+    const sink = await Sink.start();
+    const env = {
+      TPS_HTTP_ALLOWLIST: sink.host,
+      TPS_KANBAN_BUFFER: '20000',
+      TPS_NUM_WORKERS: '8',
+      ...variables,
+    };
+    return new Scene(await Fleet.start(env), sink);
+  }
+
+  async stop(): Promise<void> {
+    await this.fleet.stop();
+    await this.sink.stop();
+  }
+
+  /** Lets a fault happen under load, and checks the queue as a whole when everything has come to rest. */
+  async try({ label, forMs, fault, signal, ...load }: Trial): Promise<Verdict> {
+    const before = await this.settledFigures();
+    const effects = new Map(this.sink.effects);
+    const running = new Load({
+      url: this.fleet.url,
+      label,
+      perSecond: load.perSecond ?? PER_SECOND,
+      retry: load.retry ?? true,
+      signal: signal ?? ((key) => ({ signal_type: 'execute', payload: this.sink.payload(key) })),
+    });
+    try {
+      await sleep(CALM_MS);
+      const began = Date.now();
+      await fault((limitMs) => this.recovery(running, limitMs));
+      await sleep(Math.max(0, forMs - (Date.now() - began)));
+    } finally {
+      await running.stop();
+    }
+    const { journal } = running;
+    const outcome = await outcomeOf(this.get, journal, { before, limitMs: REST_LIMIT_MS });
+    const here = [...this.sink.effects].filter(([key]) => !effects.has(key));
+    return check(journal, { ...outcome, effects: new Map(here) });
+  }
+
+  private async recovery(load: Load, limitMs: number): Promise<number> {
+    const began = performance.now();
+    const recovered = async (): Promise<boolean> => {
+      const { body } = await this.fleet.get('/health');
+      return body.healthy === true && (await load.probe());
+    };
+    await waitFor('the fleet to have recovered', recovered, { limitMs, everyMs: 100 });
+    return performance.now() - began;
+  }
+
+  private settledFigures(): Promise<Figures> {
+    return waitFor('the figures', async () => {
+      const { body } = await this.fleet.get('/health');
+      return body.queue_depth === 0 ? figures(this.get) : null;
+    });
+  }
+}
+
+/** What every fault leaves intact, whatever it is. */
+export const INTACT = { lost: [], unexpected: [], ineffective: [], countsAgree: true };
+
+/** Printed as they come: the figures of docs/reliability.md. */
+export function report(label: string, verdict: Verdict, recoveryMs?: number): void {
+  const { accepted, refused, unknown, repeated, longestMs } = verdict;
+  const recovery = recoveryMs === undefined ? '' : ` recovery=${Math.round(recoveryMs)}ms`;
+  process.stdout.write(
+    `${label}: accepted=${accepted} refused=${refused} unknown=${unknown} lost=${verdict.lost.length}` +
+      ` repeated=${repeated} longest=${Math.round(longestMs)}ms${recovery}\n`,
+  );
+}

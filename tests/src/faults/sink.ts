@@ -1,0 +1,50 @@
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** Where the signals of a test have their effect: counts how often each was delivered, by its key and by its id. */
+export class Sink {
+  readonly effects = new Map<string, number>();
+  /** `Idempotency-Key` of each delivery, by key: what a receiver would recognise a repeat by. */
+  readonly ids = new Map<string, Set<string>>();
+  /** Called with each delivery, before it is answered. */
+  onEffect: (key: string) => void | Promise<void> = () => undefined;
+
+  private constructor(private readonly server: Server) {}
+
+  static async start(): Promise<Sink> {
+    const server = createServer((request, response) => {
+      void readAll(request).then(async (body) => {
+        const { key } = JSON.parse(body) as { key: string };
+        sink.effects.set(key, (sink.effects.get(key) ?? 0) + 1);
+        const ids = sink.ids.get(key) ?? new Set();
+        sink.ids.set(key, ids.add(String(request.headers['idempotency-key'])));
+        await sink.onEffect(key);
+        response.setHeader('content-type', 'application/json').end('{"ok":true}');
+      });
+    });
+    const sink = new Sink(server);
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+    return sink;
+  }
+
+  /** For `TPS_HTTP_ALLOWLIST`. */
+  get host(): string {
+    return `127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  /** A signal of the type `execute` whose effect is counted here. */
+  payload(key: string): object {
+    return { task: 'http', url: `http://${this.host}/`, method: 'POST', body: { key } };
+  }
+
+  async stop(): Promise<void> {
+    this.server.closeAllConnections();
+    await new Promise((done) => this.server.close(done));
+  }
+}
+
+async function readAll(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString();
+}
