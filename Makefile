@@ -5,11 +5,11 @@ RUN := ./deploy/local/run.sh
 
 .DEFAULT_GOAL := help
 .PHONY: help up down clean restart health status info metrics logs logs-system logs-nats logs-rabbitmq \
-	profile run-local build test lint format sbom dashboard traces \
+	profile run-local build test lint format sbom k8s dashboard traces \
 	bench load spike stress flame
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: ## start the whole fleet; returns when all of it is healthy
 	@$(RUN) up
@@ -67,6 +67,9 @@ format: ## format all files
 
 sbom: ## what runs is made of: a CycloneDX bill of materials in .tps/sbom.cdx.json
 	@$(RUN) pnpm sbom --sbom-format cyclonedx --sbom-type application --prod --out .tps/sbom.cdx.json
+
+k8s: ## render k8s/fleet.yaml from the Helm chart
+	@./deploy/chart/render.sh >k8s/fleet.yaml.new && mv k8s/fleet.yaml.new k8s/fleet.yaml
 
 dashboard: ## where the dashboards are
 	@$(RUN) dashboard

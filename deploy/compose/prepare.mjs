@@ -1,14 +1,19 @@
 // Runs before everything else in the compose stack. At the first start it makes the passwords, which stay in their volume;
-// each file belongs to the one user that reads it. Runs as root, with the capability to give files away and no other.
+// each file belongs to the one user that reads it. It also gives data volumes to the users that write them. Runs as root,
+// with the capability to give files away and no other.
 import { createHash, randomBytes } from 'node:crypto';
-import { chownSync, existsSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 
 const SECRETS = '/run/secrets';
-const DONE = `${SECRETS}/.complete`;
-const USERS = { root: 0, fleet: 1000, nats: 1000, grafana: 472, jaeger: 10001 };
+const VOLUMES = '/own';
+const DONE = '.complete';
+/** As `user` in base.yml, or fixed by the image. */
+const USERS = { root: 0, gateway: 2001, kanban: 2003, nats: 1000, grafana: 472, jaeger: 10001 };
 
 function write(name, owner, text, mode = 0o400) {
   const path = `${SECRETS}/${name}`;
+  mkdirSync(dirname(path), { recursive: true });
   rmSync(path, { force: true });
   writeFileSync(path, text, { mode });
   chownSync(path, USERS[owner], USERS[owner]);
@@ -44,15 +49,19 @@ function rabbitDefinitions(passwords) {
 
 function makeSecrets() {
   const passwords = { tps: password(), admin: password() };
-  write('rabbitmq-url', 'fleet', `amqp://tps:${passwords.tps}@rabbitmq:5672/tps`);
+  for (const service of ['gateway', 'kanban']) {
+    write(`${service}/rabbitmq-url`, service, `amqp://tps:${passwords.tps}@rabbitmq:5672/tps`);
+  }
   write('rabbitmq-admin-password', 'root', passwords.admin);
   // RabbitMQ's user has another number in every image, and of the passwords there are only digests in here.
   write('rabbitmq-definitions.json', 'root', rabbitDefinitions(passwords), 0o444);
   write('grafana-admin-password', 'grafana', password());
-  write('.complete', 'root', '');
+  write(DONE, 'root', '');
   console.log('made the passwords');
 }
 
-if (!existsSync(DONE)) makeSecrets();
-chownSync('/data', USERS.nats, USERS.nats);
-chownSync('/badger', USERS.jaeger, USERS.jaeger);
+if (!existsSync(`${SECRETS}/${DONE}`)) makeSecrets();
+for (const volume of readdirSync(VOLUMES)) {
+  const owner = USERS[volume.split('-')[0]];
+  chownSync(`${VOLUMES}/${volume}`, owner, owner);
+}

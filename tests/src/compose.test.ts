@@ -6,7 +6,7 @@ import { variables } from './variables';
 
 const ROOT = resolve(__dirname, '../..');
 const BASE = resolve(ROOT, 'deploy/compose/base.yml');
-const FILES = ['docker-compose.yml'];
+const FILES = ['docker-compose.yml', 'docker-compose-ha.yml'];
 
 interface Container {
   image?: string;
@@ -24,7 +24,15 @@ const services = (path: string): Record<string, Container> =>
   (parse(read(path)) as { services: Record<string, Container> }).services;
 
 /** Set by the compose files, whatever the shell says. */
-const OWN = ['APP_ENVIRONMENT', 'HTTP_PORT', 'INSTANCE_ID', 'JAEGER_ENDPOINT', 'METRICS_PORT', 'NATS_URL'];
+const OWN = [
+  'APP_ENVIRONMENT',
+  'HTTP_PORT',
+  'INSTANCE_ID',
+  'JAEGER_ENDPOINT',
+  'METRICS_PORT',
+  'NATS_URL',
+  'RABBITMQ_URL',
+];
 
 /** `text` with the variables of the code that containers are given between the marks of `block`. */
 function withVariables(text: string, block: 'fleet' | 'gateway'): string {

@@ -1,0 +1,119 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { parse, parseAllDocuments } from 'yaml';
+
+const ROOT = resolve(__dirname, '../..');
+const SERVICES = ['gateway', 'jidoka', 'kanban', 'worker', 'andon', 'kaizen', 'heijunka'];
+
+interface Container {
+  args?: string[];
+  image: string;
+  securityContext: unknown;
+  env?: { name: string; value?: string }[];
+}
+interface PodSpec {
+  securityContext: unknown;
+  automountServiceAccountToken: boolean;
+  containers: Container[];
+  volumes?: { secret?: { items: { key: string }[] } }[];
+}
+interface Manifest {
+  kind: string;
+  metadata: { name: string };
+  spec: { template: { spec: PodSpec } };
+}
+
+const read = (path: string): string => readFileSync(resolve(ROOT, path), 'utf8');
+const manifests = (text: string): Manifest[] =>
+  parseAllDocuments(text)
+    .map((document) => document.toJS() as Manifest | null)
+    .filter((manifest) => manifest !== null);
+const workloads = (text: string): Manifest[] =>
+  manifests(text).filter(({ kind }) => kind === 'Deployment' || kind === 'StatefulSet');
+
+/** What the Pod Security level `restricted` asks, and a little more. */
+const RESTRICTED = {
+  automountServiceAccountToken: false,
+  securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+};
+const RESTRICTED_CONTAINER = {
+  allowPrivilegeEscalation: false,
+  readOnlyRootFilesystem: true,
+  capabilities: { drop: ['ALL'] },
+};
+
+describe('k8s/', () => {
+  test('there is a Deployment for every service', () => {
+    const args = workloads(read('k8s/fleet.yaml')).flatMap(
+      ({ spec }) => spec.template.spec.containers[0]!.args,
+    );
+    expect(args.sort()).toEqual(SERVICES.map((name) => `services/${name}/dist/main.js`).sort());
+  });
+
+  test.each(['k8s/fleet.yaml', 'k8s/nats.yaml'])('%s has no more rights than it needs', (file) => {
+    const found = workloads(read(file));
+    expect(found.length).toBeGreaterThan(0);
+    for (const { spec } of found) {
+      expect(spec.template.spec).toMatchObject(RESTRICTED);
+      for (const container of spec.template.spec.containers) {
+        expect(container.securityContext).toMatchObject(RESTRICTED_CONTAINER);
+      }
+    }
+  });
+
+  test('NATS is the version that compose runs', () => {
+    const [nats] = workloads(read('k8s/nats.yaml'));
+    expect(read('deploy/compose/base.yml')).toContain(
+      `image: ${nats!.spec.template.spec.containers[0]!.image}\n`,
+    );
+  });
+});
+
+const helm = spawnSync('helm', ['version']).error === undefined;
+(helm ? describe : describe.skip)(`the Helm chart${helm ? '' : ': skipped, helm is not installed'}`, () => {
+  const render = (...options: string[]): string => {
+    const { status, stdout, stderr } = spawnSync('deploy/chart/render.sh', options, {
+      cwd: ROOT,
+      encoding: 'utf8',
+    });
+    if (status !== 0) throw new Error(stderr);
+    return stdout;
+  };
+  const everything = (): string =>
+    render('-f', 'deploy/chart/ci/everything-values.yaml', '--api-versions', 'monitoring.coreos.com/v1');
+
+  test('k8s/fleet.yaml is what it renders (make k8s)', () => {
+    expect(render()).toBe(read('k8s/fleet.yaml'));
+  });
+
+  test('each service sees only its own secrets', () => {
+    const keys = workloads(everything()).map(({ metadata, spec }) => [
+      metadata.name,
+      (spec.template.spec.volumes ?? []).flatMap(({ secret }) => secret?.items.map(({ key }) => key) ?? []),
+    ]);
+    expect(Object.fromEntries(keys)).toMatchObject({
+      'tps-gateway': ['auth-token', 'rabbitmq-url'],
+      'tps-kanban': ['rabbitmq-url'],
+      'tps-worker': [],
+    });
+  });
+
+  test('its alerts are those of prometheus/', () => {
+    const rule = manifests(everything()).find(({ kind }) => kind === 'PrometheusRule');
+    expect(rule?.spec).toEqual(parse(read('prometheus/rules/tps.yml')));
+  });
+
+  test.each([
+    ['an unknown value', ['--set', 'typo=1'], /typo/],
+    ['a wrong type', ['--set', 'services.worker.replicas=two'], /replicas/],
+    ['secrets from nowhere', ['--set', 'services.gateway.secrets.AUTH_TOKEN=token'], /secretName is needed/],
+    [
+      'two who scale the workers',
+      ['--set', 'keda.enabled=true,autoscaling.worker.enabled=true'],
+      /one of keda and autoscaling/,
+    ],
+  ])('%s is refused', (_, options, message) => {
+    expect(() => render(...options)).toThrow(message);
+  });
+});
