@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { freePorts, waitFor } from '@tps/testkit';
@@ -91,6 +91,13 @@ export class Fleet {
   /** Ends a part by SIGKILL; the local runtime starts it again. */
   async kill(name: string): Promise<void> {
     process.kill(await this.pid(name), 'SIGKILL');
+  }
+
+  /** Everything that its processes wrote. */
+  async logs(): Promise<string> {
+    const folder = join(this.home, 'logs');
+    const files = await readdir(folder);
+    return (await Promise.all(files.map((file) => readFile(join(folder, file), 'utf8')))).join('');
   }
 
   async get<T = Record<string, unknown>>(

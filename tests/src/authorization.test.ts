@@ -1,0 +1,155 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative, resolve } from 'node:path';
+import { type Bus, connectBus } from '@tps/bus';
+import { SERVICES } from '@tps/contracts';
+import { Certificate, NatsServer, waitFor } from '@tps/testkit';
+import { Fleet } from './fleet';
+
+const AUTHORIZATION = resolve(__dirname, '../../deploy/nats/authorization.conf');
+const PASSWORD = 'well-kept';
+const TOKENS = { AUTH_ENABLED: 'true', AUTH_TOKEN: 'shop:client-token', OPERATOR_TOKEN: 'operator-token' };
+const client = { authorization: 'Bearer client-token' };
+const operator = { authorization: 'Bearer operator-token' };
+
+/** Does the fleet work over TLS while each service may do at NATS only what deploy/nats says? */
+describe('least permissions', () => {
+  let folder: string;
+  let certificate: Certificate;
+  let nats: NatsServer;
+  let fleet: Fleet;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'tps-authorization-'));
+    certificate = await Certificate.make();
+    const config = join(folder, 'nats.conf');
+    await writeFile(
+      config,
+      `include "${relative(folder, AUTHORIZATION)}"
+       tls { cert_file: "${certificate.cert}", key_file: "${certificate.key}" }`,
+    );
+    const users = [...SERVICES, 'sys'].map((user) => [`TPS_NATS_${user.toUpperCase()}_PASSWORD`, PASSWORD]);
+    nats = await NatsServer.start({ config, env: Object.fromEntries(users) as Record<string, string> });
+    fleet = await Fleet.start({
+      NATS_URL: nats.url,
+      NATS_PASSWORD: PASSWORD,
+      NATS_CA_FILE: certificate.cert,
+      TPS_CB_THRESHOLD: '3',
+      TPS_CB_TIMEOUT: '1',
+      TPS_NUM_WORKERS: '2',
+      ...TOKENS,
+    });
+  }, 90_000);
+  afterAll(async () => {
+    await fleet?.stop();
+    await nats?.stop();
+    await certificate?.remove();
+    await rm(folder, { recursive: true });
+  }, 60_000);
+
+  const post = async (type: string, payload: object): Promise<string> =>
+    (await fleet.post(type, payload, { headers: client })).body.status;
+  const send = (payload: object): Promise<string> => fleet.send('execute', payload, client);
+  const outcome = async (id: string): Promise<unknown> =>
+    (await fleet.get(`/signal/${id}`, { prefer: 'wait=10', ...client })).body.status;
+  const violations = (): string[] => nats.output.split('\n').filter((line) => /Violation/.test(line));
+
+  test('signals of every type, retries, dead letters, boards', async () => {
+    await fleet.healthy();
+    expect(await post('execute', {})).toBe('succeeded');
+    expect(await post('report', {})).toBe('succeeded');
+    expect(await post('validate', { data: 1, chaos: { fail: 'transient', fail_first: 1 } })).toBe(
+      'succeeded',
+    );
+    expect(await post('validate', { chaos: { fail: 'defect' } })).toBe('failed');
+    for (const board of ['jidoka', 'kanban', 'andon', 'kaizen', 'heijunka']) {
+      expect((await fleet.get(`/${board}`, client)).status).toBe(200);
+    }
+    expect(await fleet.run('status')).toContain('"status": "running"');
+  });
+
+  test('what has not started is cancelled, by an operator alone', async () => {
+    const busy = await Promise.all([1, 2].map(() => send({ chaos: { sleep_ms: 1_000 } })));
+    const waiting = await send({});
+    expect((await fleet.call('DELETE', `/signal/${waiting}`, undefined, client)).status).toBe(403);
+    expect((await fleet.call('DELETE', `/signal/${waiting}`, undefined, operator)).status).toBe(200);
+    expect(await outcome(waiting)).toBe('cancelled');
+    for (const id of busy) expect(await outcome(id)).toBe('succeeded');
+  });
+
+  test('a circuit opens, is tried, and closes', async () => {
+    for (let i = 0; i < 3; i += 1) await post('execute', { chaos: { fail: 'transient' } });
+    const state = async (): Promise<unknown> => (await fleet.get('/health')).body.circuit_state;
+    await waitFor('the circuit to open', async () => (await state()) !== 'Closed');
+    const tried = async (): Promise<boolean> => (await post('execute', {})) === 'succeeded';
+    await waitFor('a trial', tried, { limitMs: 15_000, everyMs: 200 });
+    await waitFor('the circuit to close', async () => (await state()) === 'Closed');
+  });
+
+  test('a killed worker and a killed broker cost nothing', async () => {
+    const ids = [await send({ chaos: { sleep_ms: 2_000, fail_first: 0 } })];
+    await fleet.kill('worker-1');
+    ids.push(await send({}));
+    await nats.kill();
+    await nats.restart();
+    await fleet.healthy();
+    ids.push(await send({}));
+    for (const id of ids) {
+      const done = async (): Promise<boolean> => (await outcome(id)) === 'succeeded';
+      await waitFor('the outcome', done, { limitMs: 30_000 });
+    }
+  }, 60_000);
+
+  test('no service asked for more than it may', () => expect(violations()).toEqual([]));
+
+  describe('refuses', () => {
+    const tls = (): { caFile: string } => ({ caFile: certificate.cert });
+    const as = (user: string): Promise<Bus> =>
+      connectBus({ url: nats.url, name: 'intruder', access: { user, password: PASSWORD, tls: tls() } });
+
+    test.each([
+      ['gateway', 'tps.outcomes.batch'],
+      ['gateway', 'tps.kanban.execute.1.some-id'],
+      ['gateway', '$KV.tps_circuits.execute'],
+      ['kaizen', '$JS.API.STREAM.DELETE.OUTCOMES'],
+      ['kanban', '$JS.API.STREAM.PURGE.KANBAN'],
+      ['worker', '$KV.tps_circuits.execute'],
+      ['worker', 'tps.jidoka.admit'],
+      ['heijunka', '$JS.ACK.KANBAN.execute_3.1.1.1.1.0'],
+    ])('what %s publishes to %s', async (user, subject) => {
+      const bus = await as(user);
+      const published = bus.publisher.publish(subject, '[]', { timeoutMs: 300 });
+      await expect(published).rejects.toThrow('no acknowledgement in time');
+      expect(violations().join()).toContain(`Publish Violation - User "${user}", Subject "${subject}"`);
+      await bus.close();
+    });
+
+    test.each([
+      ['gateway', '_INBOX_worker.>'],
+      ['worker', '_INBOX_gateway.>'],
+      ['kaizen', 'tps.kanban.>'],
+      ['andon', '>'],
+    ])('that %s listens on %s', async (user, subject) => {
+      const bus = await as(user);
+      const heard = new Promise<Error | null>((resolve) => {
+        bus.nc.subscribe(subject, { callback: (error) => resolve(error) });
+      });
+      expect(String(await heard)).toMatch(/Permissions Violation for Subscription/);
+      await bus.close();
+    });
+
+    test('a wrong password, with a line that says so and not the password', async () => {
+      const main = resolve(__dirname, '../../services/kaizen/dist/main.js');
+      const env = { ...fleet.environment, METRICS_PORT: 'disabled', NATS_PASSWORD: 'guessed-wrong' };
+      const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+      let said = '';
+      child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
+      await waitFor('a line', () => said.includes('Authorization Violation'));
+      expect(said).toMatch(/"level":"warn".*"cannot connect"/);
+      expect(said).not.toContain('guessed-wrong');
+      child.kill('SIGTERM');
+      await new Promise((gone) => child.once('exit', gone));
+    });
+  });
+});
