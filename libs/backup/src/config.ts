@@ -8,4 +8,9 @@ export const backupVariables = {
     pattern: '^(amqps?://\\S+)?$',
     description: 'RabbitMQ, which takes signals while NATS cannot; empty: no backup',
   }),
+  RABBITMQ_CA_FILE: Type.String({
+    default: '',
+    description:
+      'certificates that RabbitMQ is verified with (PEM), for `amqps://`; empty: those of the system',
+  }),
 };

@@ -1,4 +1,7 @@
-import { RabbitServer, waitFor } from '@tps/testkit';
+import { readFileSync } from 'node:fs';
+import { type AddressInfo, connect } from 'node:net';
+import { createServer } from 'node:tls';
+import { Certificate, RabbitServer, waitFor } from '@tps/testkit';
 import { BackupLink, type BackupLinkOptions } from './link';
 
 jest.setTimeout(120_000);
@@ -54,6 +57,34 @@ const installed = RabbitServer.isInstalled;
     await rabbit.restart();
     await connected(link);
     expect(await link.waiting()).toBeGreaterThanOrEqual(3);
+  });
+
+  test('goes over TLS to a broker that the given certificates vouch for, and to no other', async () => {
+    const certificate = await Certificate.make();
+    // RabbitMQ's own TLS listener would do the same: end TLS and speak AMQP inside.
+    const options = { cert: readFileSync(certificate.cert), key: readFileSync(certificate.key) };
+    const front = createServer(options, (socket) => {
+      const back = connect(rabbit.ports.amqp, '127.0.0.1');
+      socket.on('error', () => back.destroy()).pipe(back);
+      back.on('error', () => socket.destroy()).pipe(socket);
+    });
+    await new Promise<void>((resolve) => front.listen(0, '127.0.0.1', resolve));
+    const url = `amqps://guest:guest@127.0.0.1:${(front.address() as AddressInfo).port}`;
+    await connected(await open({ url, caFile: certificate.cert }));
+    log.warn.mockClear();
+    const stranger = await open({ url });
+    const failed = await waitFor('the refusal', () => log.warn.mock.calls[0] as unknown[]);
+    expect([failed[0], String((failed[1] as { error: Error }).error)]).toEqual([
+      'no connection to RabbitMQ',
+      expect.stringMatching(/certificate/),
+    ]);
+    expect(stranger.connected).toBe(false);
+    await expect(open({ url, caFile: '/nowhere' })).rejects.toThrow(
+      /^RABBITMQ_CA_FILE=\/nowhere is not allowed/,
+    );
+    for (const link of links.splice(-2)) await link.close();
+    front.close();
+    await certificate.remove();
   });
 
   test('a queue that exists is used as it is, whatever limit is asked for', async () => {

@@ -1,4 +1,4 @@
-import type { Logger } from '@tps/service';
+import { type Logger, readConfigFile } from '@tps/service';
 import {
   type ChannelModel,
   type ConfirmChannel,
@@ -9,6 +9,8 @@ import {
 
 export interface BackupLinkOptions {
   url: string;
+  /** Certificates (PEM) that the broker of an `amqps://` URL is verified with; by default those of the system. */
+  caFile?: string;
   queue: string;
   /** Most messages that may wait in the queue: applies to whoever creates it. */
   maxLength: number;
@@ -42,7 +44,10 @@ export class BackupLink {
 
   private constructor(private readonly options: BackupLinkOptions) {}
 
-  /** Does not wait for the broker: it may be away when the service starts. */
+  /**
+   * Does not wait for the broker: it may be away when the service starts.
+   * @throws ConfigError when the certificates cannot be read
+   */
   static async open(options: BackupLinkOptions): Promise<BackupLink> {
     const link = new BackupLink(options);
     await link.dial();
@@ -66,10 +71,11 @@ export class BackupLink {
   }
 
   private async dial(): Promise<void> {
-    const { url, name, log } = this.options;
+    const { url, caFile, name, log } = this.options;
     const model = await connect(withHeartbeat(url), {
       timeout: CONNECT_LIMIT_MS,
       noDelay: true,
+      ...(caFile ? { ca: [readConfigFile('RABBITMQ_CA_FILE', caFile)] } : {}),
       clientProperties: { connection_name: name },
       recovery: {
         initialDelay: 250,

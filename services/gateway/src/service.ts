@@ -107,8 +107,8 @@ function vitals({ size }: Waiters, standby: Standby | undefined): Record<string,
 
 async function openStandby(context: Context, fleet: FleetView): Promise<Standby | undefined> {
   const { bus, config, instance, log } = context;
-  const { RABBITMQ_URL: url, TPS_KANBAN_BUFFER: maxLength } = config;
-  return url ? Standby.open({ url, maxLength, instance, bus, fleet, log }) : undefined;
+  const { RABBITMQ_URL: url, RABBITMQ_CA_FILE: caFile, TPS_KANBAN_BUFFER: maxLength } = config;
+  return url ? Standby.open({ url, caFile, maxLength, instance, bus, fleet, log }) : undefined;
 }
 
 function followLines({ bus, config, log }: Context): Promise<LineView> {

@@ -55,6 +55,7 @@ export class Drain {
     const drain = new Drain(context, enqueue, knownTypes);
     drain.link = await BackupLink.open({
       url: config.RABBITMQ_URL,
+      caFile: config.RABBITMQ_CA_FILE,
       queue: bus.names.queues.backup,
       maxLength: config.TPS_KANBAN_BUFFER,
       name: `tps-kanban ${instance}`,

@@ -7,6 +7,7 @@ import { Switchover } from './switchover';
 
 export interface StandbyOptions {
   url: string;
+  caFile: string;
   maxLength: number;
   instance: string;
   bus: Bus;
@@ -28,10 +29,11 @@ export class Standby {
   ) {}
 
   static async open(options: StandbyOptions): Promise<Standby> {
-    const { url, maxLength, instance, bus, log } = options;
+    const { url, caFile, maxLength, instance, bus, log } = options;
     const name = bus.names.queues.backup;
     const link = await BackupLink.open({
       url,
+      caFile,
       queue: name,
       maxLength,
       name: `tps-system ${instance}`,
