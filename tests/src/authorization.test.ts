@@ -93,12 +93,28 @@ describe('least permissions', () => {
     ids.push(await send({}));
     await nats.kill();
     await nats.restart();
-    await fleet.healthy();
-    ids.push(await send({}));
+    ids.push(await waitFor('a signal to be accepted again', () => send({}), { limitMs: 30_000 }));
     for (const id of ids) {
       const done = async (): Promise<boolean> => (await outcome(id)) === 'succeeded';
       await waitFor('the outcome', done, { limitMs: 30_000 });
     }
+  }, 60_000);
+
+  test('what operators do', async () => {
+    const call = async (method: string, path: string, body?: object): Promise<number> =>
+      (await fleet.call(method, path, body, operator)).status;
+    const pulled = { signal_type: 'report', mode: 'stop', reason: 'a look' };
+    const { body } = await fleet.call<{ id: string }>('POST', '/andon/cord', pulled, operator);
+    expect(await call('POST', `/andon/${body.id}/ack`, { owner: 'me' })).toBe(200);
+    expect(await call('POST', `/andon/${body.id}/resume`, { owner: 'me', countermeasure: 'none' })).toBe(200);
+    expect(await call('PUT', '/kanban/report', { cards: 1 })).toBe(200);
+    expect(await call('PUT', '/heijunka/report', { max_per_s: 100 })).toBe(200);
+    for (const path of ['/kanban/dead', '/andon/history', '/kanban/redrives']) {
+      expect([path, await call('GET', path)]).toEqual([path, 200]);
+    }
+    expect(await call('POST', '/kanban/dead/redrive', { filter: { type: 'validate' } })).toBeLessThan(300);
+    expect(await call('DELETE', '/kanban/dead?type=execute')).toBe(200);
+    expect(await post('report', {})).toBe('succeeded');
   }, 60_000);
 
   test('no service asked for more than it may', () => expect(violations()).toEqual([]));
