@@ -78,15 +78,6 @@ describe('least permissions', () => {
     for (const id of busy) expect(await outcome(id)).toBe('succeeded');
   });
 
-  test('a circuit opens, is tried, and closes', async () => {
-    for (let i = 0; i < 3; i += 1) await post('execute', { chaos: { fail: 'transient' } });
-    const state = async (): Promise<unknown> => (await fleet.get('/health')).body.circuit_state;
-    await waitFor('the circuit to open', async () => (await state()) !== 'Closed');
-    const tried = async (): Promise<boolean> => (await post('execute', {})) === 'succeeded';
-    await waitFor('a trial', tried, { limitMs: 15_000, everyMs: 200 });
-    await waitFor('the circuit to close', async () => (await state()) === 'Closed');
-  });
-
   test('a killed worker and a killed broker cost nothing', async () => {
     const ids = [await send({ chaos: { sleep_ms: 2_000, fail_first: 0 } })];
     await fleet.kill('worker-1');
