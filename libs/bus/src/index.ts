@@ -1,6 +1,6 @@
 export type { BusAccess } from './access';
 export { Batcher, type BatcherOptions } from './batcher';
-export { type Bus, BusClosedError, type BusOptions, connectBus } from './connect';
+export { type Bus, BusClosedError, type BusOptions, connectBus, UnansweredError } from './connect';
 export { type DeliveryInfo, parseDelivery } from './delivery';
 export { Follower, type FollowOptions, type LogMessage } from './follower';
 export { encodeHeaders, headerValues } from './headers';

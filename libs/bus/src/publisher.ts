@@ -1,4 +1,5 @@
-import type { Msg, MsgHdrs, NatsConnection, Subscription } from '@nats-io/transport-node';
+import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node';
+import { nobodyListens, type ReplyInbox } from './reply-inbox';
 
 /** The stream has the message. `duplicate`: it had one with this `Nats-Msg-Id` already, which is as good. */
 export interface PubAck {
@@ -28,41 +29,23 @@ export class PublishError extends Error {
 }
 
 const STREAM_STORE_FAILED = 10077;
-const SWEEP_MS = 250;
 const DEFAULT_TIMEOUT_MS = 5_000;
 
-interface Waiting {
-  resolve: (ack: PubAck) => void;
-  reject: (error: PublishError) => void;
-  deadline: number;
-}
-
 /**
- * Publishes to streams and matches their acknowledgements on one inbox of its own. Unlike the client's publish it
- * builds no Error and no timer per message (one sweep looks after all deadlines), and it refuses at once while
- * disconnected, where the client would drop the message without a word.
+ * Publishes to streams and matches their acknowledgements. It refuses at once while disconnected, where the client
+ * would drop the message without a word.
  */
 export class Publisher {
-  private readonly waiting = new Map<string, Waiting>();
-  private readonly subscription: Subscription;
-  private sweeper: NodeJS.Timeout | null = null;
-  private next = 0;
+  private closed = false;
 
   constructor(
     private readonly nc: NatsConnection,
-    private readonly inbox: string,
+    private readonly replies: ReplyInbox,
     private readonly connected: () => boolean,
-  ) {
-    this.subscription = nc.subscribe(`${this.inbox}.*`, { callback: (_, msg) => this.settle(msg) });
-  }
-
-  /** Messages sent and not yet acknowledged. */
-  get inFlight(): number {
-    return this.waiting.size;
-  }
+  ) {}
 
   /**
-   * @param timeoutMs after this the outcome is unknown
+   * @param options.timeoutMs after this the outcome is unknown
    * @throws PublishError
    */
   publish(
@@ -72,57 +55,37 @@ export class Publisher {
   ): Promise<PubAck> {
     return new Promise((resolve, reject) => {
       if (!this.connected()) return reject(new PublishError('not connected to NATS', false, 0));
-      const token = (this.next = (this.next + 1) % Number.MAX_SAFE_INTEGER).toString(36);
-      const deadline = Date.now() + (options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
-      this.waiting.set(token, { resolve, reject, deadline });
-      this.sweeper ??= setInterval(() => this.sweep(), SWEEP_MS).unref();
+      const reply = this.replies.expect(options.timeoutMs ?? DEFAULT_TIMEOUT_MS, (msg) => {
+        const ack = msg ? readAck(msg) : this.silence();
+        if (ack instanceof PublishError) reject(ack);
+        else resolve(ack);
+      });
       try {
-        const reply = `${this.inbox}.${token}`;
         this.nc.publish(subject, data, options.headers ? { reply, headers: options.headers } : { reply });
       } catch (error) {
-        this.waiting.delete(token);
+        this.replies.forget(reply);
         reject(new PublishError(String(error), false, 0));
       }
     });
   }
 
   close(): void {
-    if (this.sweeper) clearInterval(this.sweeper);
-    this.subscription.unsubscribe();
-    for (const [token, { reject }] of this.waiting) {
-      this.waiting.delete(token);
-      reject(new PublishError('closed before the acknowledgement', 'unknown', 0));
-    }
+    this.closed = true;
   }
 
-  private settle(msg: Msg): void {
-    const token = msg.subject.slice(this.inbox.length + 1);
-    const waiter = this.waiting.get(token);
-    if (!waiter) return;
-    this.waiting.delete(token);
-    // No responders: no stream listens on the subject, or it has no leader now.
-    if (msg.data.length === 0 && msg.headers?.code === 503) {
-      return waiter.reject(new PublishError('no stream takes this subject now', false, 503));
-    }
-    try {
-      const ack = msg.json<PubAck & { error?: { description: string; err_code: number } }>();
-      if (ack.error) waiter.reject(new PublishError(ack.error.description, false, ack.error.err_code));
-      else waiter.resolve(ack);
-    } catch {
-      waiter.reject(new PublishError('unreadable acknowledgement', 'unknown', 0));
-    }
+  private silence(): PublishError {
+    const message = this.closed ? 'closed before the acknowledgement' : 'no acknowledgement in time';
+    return new PublishError(message, 'unknown', 0);
   }
+}
 
-  private sweep(): void {
-    const now = Date.now();
-    for (const [token, { deadline, reject }] of this.waiting) {
-      if (deadline > now) continue;
-      this.waiting.delete(token);
-      reject(new PublishError('no acknowledgement in time', 'unknown', 0));
-    }
-    // An idle process has nothing to wake up for.
-    if (this.waiting.size > 0 || !this.sweeper) return;
-    clearInterval(this.sweeper);
-    this.sweeper = null;
+function readAck(msg: Msg): PubAck | PublishError {
+  // No stream has the subject, or it has no leader now.
+  if (nobodyListens(msg)) return new PublishError('no stream takes this subject now', false, 503);
+  try {
+    const ack = msg.json<PubAck & { error?: { description: string; err_code: number } }>();
+    return ack.error ? new PublishError(ack.error.description, false, ack.error.err_code) : ack;
+  } catch {
+    return new PublishError('unreadable acknowledgement', 'unknown', 0);
   }
 }

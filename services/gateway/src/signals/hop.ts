@@ -1,5 +1,5 @@
-import { errors, type MsgHdrs } from '@nats-io/transport-node';
-import { Batcher, type Bus, encodeHeaders } from '@tps/bus';
+import type { MsgHdrs } from '@nats-io/transport-node';
+import { Batcher, type Bus, encodeHeaders, UnansweredError } from '@tps/bus';
 import { ALL_FINE } from '@tps/contracts';
 import type { Logger, TraceHeaders } from '@tps/service';
 import CircuitBreaker from 'opossum';
@@ -84,7 +84,7 @@ export class Hop<V> {
     const body = `[${items.map(({ json }) => json).join(',')}]`;
     const headers = traceHeaders(items);
     const { subject, limitMs } = this.target;
-    const msg = await this.bus.nc.request(subject, body, { timeout: limitMs, headers });
+    const msg = await this.bus.request(subject, body, { timeoutMs: limitMs, headers });
     const reply: unknown = msg.json();
     if (reply === ALL_FINE) return items.map(() => this.fine);
     if (Array.isArray(reply) && reply.length === items.length) return reply as V[];
@@ -94,7 +94,7 @@ export class Hop<V> {
   private explain(error: unknown): HopError {
     if (error instanceof HopError) return error;
     const { name } = this.target;
-    const nobody = error instanceof errors.RequestError && error.isNoResponders();
+    const nobody = error instanceof UnansweredError && error.nobody;
     if (nobody || (error as { code?: string }).code === 'EOPENBREAKER') {
       return new HopError(`${name} is away`, false);
     }

@@ -1,0 +1,48 @@
+import { NatsServer } from '@tps/testkit';
+import { type Bus, connectBus, UnansweredError } from './connect';
+
+let nats: NatsServer;
+let bus: Bus;
+beforeAll(async () => {
+  nats = await NatsServer.start();
+  bus = await connectBus({ url: nats.url, name: 'test' });
+});
+afterAll(async () => {
+  await bus.close();
+  await nats.stop();
+});
+
+test('every request gets its own reply, whatever the order in which they come', async () => {
+  const held: { respond: (text: string) => void }[] = [];
+  bus.nc.subscribe('ask.reversed', {
+    callback: (_, msg) => {
+      held.push({ respond: () => msg.respond(msg.data) });
+      if (held.length === 50) for (const request of held.reverse()) request.respond('');
+    },
+  });
+  const asked = Array.from({ length: 50 }, (_, i) =>
+    bus.request('ask.reversed', `${i}`, { timeoutMs: 5_000 }),
+  );
+  expect((await Promise.all(asked)).map((msg) => msg.string())).toEqual(asked.map((_, i) => `${i}`));
+});
+
+test('where nobody listens that is known at once, and surely nothing arrived', async () => {
+  const asked = bus.request('ask.nobody', '', { timeoutMs: 60_000 });
+  await expect(asked).rejects.toMatchObject({ name: 'UnansweredError', nobody: true });
+});
+
+test('silence ends at its limit, and what was asked may have arrived', async () => {
+  bus.nc.subscribe('ask.silence', { callback: () => undefined });
+  const began = Date.now();
+  const error: unknown = await bus.request('ask.silence', '', { timeoutMs: 100 }).catch((e: unknown) => e);
+  expect(error).toBeInstanceOf(UnansweredError);
+  expect(error).toMatchObject({ nobody: false });
+  expect(Date.now() - began).toBeGreaterThanOrEqual(100);
+});
+
+test('closing answers those who wait', async () => {
+  const other = await connectBus({ url: nats.url, name: 'other' });
+  const asked = other.request('ask.silence', '', { timeoutMs: 60_000 }).catch((error: unknown) => error);
+  await other.close();
+  expect(await asked).toMatchObject({ nobody: false });
+});
