@@ -17,6 +17,8 @@ export interface LineViewOptions {
   onChange?: (line: string) => void;
 }
 
+const RAMP_STEP_MS = 500;
+const RAMP_MS = 3_000;
 const SOON_MS = 1_000;
 /** Nobody knows when a person will start the line again. */
 const PERSON_MS = 10_000;
@@ -29,14 +31,25 @@ export class LineView {
   private constructor(
     readonly circuits: KvView<CircuitRecord>,
     readonly stops: KvView<StopRecord>,
+    private readonly closedMs: ReadonlyMap<string, number>,
   ) {}
 
   static async open(bus: Bus, { replicas, onError, onChange }: LineViewOptions): Promise<LineView> {
-    const options = { replicas, onError, onChange: (key: string) => onChange?.(key) };
-    return new LineView(
-      await KvView.open<CircuitRecord>(bus, bus.names.buckets.circuits, options),
-      await KvView.open<StopRecord>(bus, bus.names.buckets.stops, options),
-    );
+    const closedMs = new Map<string, number>();
+    const options = { replicas, onError };
+    const circuits = await KvView.open<CircuitRecord>(bus, bus.names.buckets.circuits, {
+      ...options,
+      onChange: (type, record) => {
+        if (record?.state === 'closed') closedMs.set(type, Date.parse(record.since));
+        else closedMs.delete(type);
+        onChange?.(type);
+      },
+    });
+    const stops = await KvView.open<StopRecord>(bus, bus.names.buckets.stops, {
+      ...options,
+      onChange: (key) => onChange?.(key),
+    });
+    return new LineView(circuits, stops, closedMs);
   }
 
   /** Signal types that ever had a circuit or a stop. */
@@ -75,6 +88,16 @@ export class LineView {
   /** A person stopped it, or a call that nobody answered. */
   stopped(type: string, nowMs = Date.now()): boolean {
     return isStopped(this.stops.get(type), nowMs);
+  }
+
+  /**
+   * How many signals of a type a worker may have in hand. After its circuit closed that grows step by step: the whole
+   * queue at once could be what stopped the line.
+   */
+  rampLimit(type: string, nowMs: number): number {
+    const closed = this.closedMs.get(type);
+    if (closed === undefined || nowMs - closed >= RAMP_MS) return Infinity;
+    return 2 ** Math.max(0, Math.floor((nowMs - closed) / RAMP_STEP_MS));
   }
 
   /** How long a signal of this type that waits since `fromMs` has been held, in milliseconds. */

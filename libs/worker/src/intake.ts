@@ -24,6 +24,8 @@ export interface IntakeOptions {
   pace: Pace;
   limits: Limits;
   lines: LineView;
+  /** Signals of a type that were asked for or are held. */
+  inHand: (type: string) => number;
   /** False while outcomes cannot be written: then nothing more may be taken. */
   mayTake: () => boolean;
   onReady: () => void;
@@ -150,12 +152,20 @@ export class Intake {
       // Nothing is planned for a half-open type, so its backlog is reached by the poll alone; while a trial runs,
       // whatever else came would only go back.
       if (state === 'HalfOpen' && this.trialRuns(lane.type, now)) continue;
-      const free = this.options.limits.free(lane.type, now);
+      const free = this.free(lane.type, now);
       if (free <= 0 || state === 'Open') continue;
       // What polls stand for must find a slot when it comes; and of a limited type nobody takes more than needed.
       const atMost = free === Infinity && state === 'Closed' ? freeSlots - this.reader.polled : 1;
       this.reader.listen(lane.name, now, { atMost, known: state === 'HalfOpen' });
     }
+  }
+
+  /** How many more of a type may be taken: by its cards and rate, and by the ramp of a line that runs again. */
+  private free(type: string, nowMs: number): number {
+    const { limits, lines, inHand } = this.options;
+    const ramp = lines.rampLimit(type, nowMs);
+    const free = limits.free(type, nowMs);
+    return ramp === Infinity ? free : Math.min(free, ramp - inHand(type));
   }
 
   private trialRuns(type: string, nowMs: number): boolean {
@@ -181,7 +191,7 @@ export class Intake {
       const rest = (left.get(next.lane) ?? 0) - 1;
       left.set(next.lane, rest);
       if (rest <= 0) exhaust(available, lane);
-      if (limits.free(lane.type, now) <= 0) {
+      if (this.free(lane.type, now) <= 0) {
         for (const priority of PRIORITIES) exhaust(available, { type: lane.type, priority });
       }
     }
@@ -197,8 +207,7 @@ export class Intake {
     if (!this.options.pace.hasRoom()) return available;
     for (const { name, type, priority } of this.lanes) {
       const waiting = this.reader.waiting(name) || Number(this.reader.isStale(name, nowMs));
-      if (waiting === 0 || this.state(type) !== 'Closed' || this.options.limits.free(type, nowMs) <= 0)
-        continue;
+      if (waiting === 0 || this.state(type) !== 'Closed' || this.free(type, nowMs) <= 0) continue;
       left.set(name, waiting);
       const types = available.get(priority);
       if (types) types.push(type);
@@ -224,7 +233,7 @@ export class Intake {
     const { type } = parseLane(delivered.lane);
     const now = Date.now();
     if (this.stopped || this.state(type) === 'Open' || !pace.hasRoom()) return false;
-    if (limits.free(type, now) <= 0) return false;
+    if (this.free(type, now) <= 0) return false;
     const place = (sequence.place += 1);
     const expectedMs = pace.enqueue(type);
     this.picks.push({ lane: delivered.lane, type, place, pickedMs: now, expectedMs, delivered });

@@ -21,7 +21,7 @@ import type { Recorded, Recorder } from './recorder';
 import { Refusals } from './refusals';
 import type { LevelSequence } from './sequence';
 import { endSpan, startSpan } from './span';
-import { claimTrial } from './trial';
+import { claimTrial, givesWay } from './trial';
 
 export interface StationOptions {
   context: ServiceContext;
@@ -65,6 +65,7 @@ export class Station {
       pace: this.pace,
       limits,
       lines,
+      inHand: (type) => this.inHand(type),
       mayTake: () => recorder.backlog < MAX_BACKLOG,
       onReady: () => this.fill(),
       onUnwanted: (delivered) => this.refuse(delivered, 0),
@@ -205,6 +206,9 @@ export class Station {
     const { signal, info } = held;
     const state = this.intake.state(signal.signal_type);
     if (state !== 'Closed') {
+      if (state === 'HalfOpen' && (await givesWay(context, lines, held))) {
+        return () => handBack(this.options, held, AFTER_TRIAL_MS);
+      }
       const epoch = state === 'HalfOpen' ? await claimTrial(context, signal.signal_type) : null;
       if (epoch === null) return () => handBack(this.options, held, AFTER_TRIAL_MS);
       held.epoch = epoch;

@@ -1,7 +1,11 @@
 import type { TrialGrant, TrialRequest } from '@tps/contracts';
-import type { ServiceContext } from '@tps/service';
+import type { LineView, ServiceContext } from '@tps/service';
+import type { Held } from './held';
+import { historyOf } from './history';
 
 const LIMIT_MS = 1_000;
+/** How long after the pause only those are tried that never failed, if there are any. */
+const GIVE_WAY_MS = 2_000;
 
 /**
  * Asks jidoka for the one permit to try a stopped type.
@@ -17,4 +21,13 @@ export async function claimTrial({ bus, instance }: ServiceContext, type: string
   } catch {
     return null;
   }
+}
+
+/** What failed before is no fair trial: for a moment it leaves that to others of its lane that never ran. */
+export async function givesWay({ bus }: ServiceContext, lines: LineView, held: Held): Promise<boolean> {
+  const { until } = lines.circuit(held.signal.signal_type) ?? {};
+  const since = until ? Date.now() - Date.parse(until) : Infinity;
+  if (held.info.deliveries === 1 || held.info.pending === 0 || since > GIVE_WAY_MS) return false;
+  const history = await historyOf(bus, held);
+  return history.kind === 'run' && history.attempt > 1;
 }

@@ -17,6 +17,7 @@ import {
 import { type FleetView, type LineView, type LoggedOutcome, SILENT_MS } from '@tps/service';
 import type { AndonLog } from './andon-log';
 import type { Calls } from './calls';
+import type { DeadStore } from './dead-store';
 import type { History } from './history';
 import { advance, type Light } from './lights';
 import { type LineFigures, LineWindow } from './line-window';
@@ -38,6 +39,7 @@ export interface BoardSources {
   changes: AndonLog;
   calls: Calls;
   history: History;
+  dead: DeadStore;
 }
 
 const NOTHING: LineFigures = { processed: 0, failed: 0, error_rate: 0, p99_ms: 0, rate_per_s: 0 };
@@ -64,6 +66,7 @@ export class Board {
 
   take({ outcome, timeMs, superseded }: LoggedOutcome): void {
     if (superseded || !outcome.final) return;
+    if (outcome.status === 'failed' || outcome.status === 'expired') this.sources.dead.grown();
     const line = outcome.signal_type;
     const window = this.windows.get(line) ?? new LineWindow();
     this.windows.set(line, window);
@@ -153,7 +156,7 @@ export class Board {
       ...this.shown(line, nowMs),
       ...{ error_rate, p99_ms, processed_5m: processed, rate_per_s, circuit, stopped },
       queue: kanban && queueOf(kanban, line, circuit !== 'Closed'),
-      cards: null,
+      cards: kanban && cardsOf(kanban, line),
     };
   }
 
@@ -224,6 +227,7 @@ export class Board {
     return {
       ...{ service, up: replicas > 0, replicas, unready: unready.length },
       settled: this.settled(nowMs),
+      dead_percent: service === 'kanban' ? this.sources.dead.percent : 0,
       ...(service === 'kanban' ? { backup: this.backup() } : {}),
       ...(call ? { call } : {}),
     };
@@ -242,6 +246,11 @@ export class Board {
   private settled(nowMs: number): boolean {
     return nowMs - this.startedMs > SILENT_MS;
   }
+}
+
+function cardsOf({ types }: KanbanBoard, line: string): LineStatus['cards'] {
+  const type = types[line];
+  return type ? { limit: type.limit, in_use: type.in_progress } : null;
 }
 
 function queueOf({ lanes }: KanbanBoard, line: string, held: boolean): LineStatus['queue'] {

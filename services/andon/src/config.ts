@@ -16,5 +16,10 @@ export const andonVariables = {
     maximum: 86_400_000,
     description: 'milliseconds in which a call must be acknowledged, or its line stops; 0: it never does',
   }),
+  TPS_ANDON_WEBHOOK_URL: Type.String({
+    default: '',
+    pattern: '^(https?://\\S+)?$',
+    description: 'where every event of the andon is posted as JSON; empty: nowhere',
+  }),
 };
 export type AndonConfig = ConfigOf<typeof andonVariables>;

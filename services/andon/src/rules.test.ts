@@ -25,7 +25,15 @@ const judgeLine = (given: LineFacts): Verdict => judge(LINE_RULES, given, 'fine'
 const judgeStation = (given: Partial<StationFacts>): Verdict =>
   judge(
     STATION_RULES,
-    { service: 'kanban', up: true, replicas: 1, settled: true, unready: 0, ...given },
+    {
+      service: 'kanban',
+      up: true,
+      replicas: 1,
+      settled: true,
+      unready: 0,
+      dead_percent: 0,
+      ...given,
+    },
     'fine',
   );
 
@@ -75,6 +83,9 @@ test('a missing station is red once there was time to hear from it; jidoka alone
   expect(judgeStation(gone)).toMatchObject({ colour: 'RED', rule: 'missing' });
   expect(judgeStation({ ...gone, settled: false })).toMatchObject({ colour: 'YELLOW', rule: 'not_heard' });
   expect(judgeStation({ ...gone, service: 'jidoka' })).toMatchObject({ colour: 'YELLOW', rule: 'missing' });
+  expect(judgeStation({ dead_percent: 79 }).colour).toBe('GREEN');
+  expect(judgeStation({ dead_percent: 80 })).toMatchObject({ colour: 'YELLOW', rule: 'dead_letters' });
+  expect(judgeStation({ dead_percent: 98 })).toMatchObject({ colour: 'RED', rule: 'dead_letters' });
   expect(judgeStation({ unready: 1 })).toMatchObject({ colour: 'YELLOW', rule: 'not_ready' });
   const idle = { active: false, waiting: 0 };
   expect(judgeStation({ backup: idle }).colour).toBe('GREEN');

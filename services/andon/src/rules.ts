@@ -39,6 +39,7 @@ export interface Rule<F> {
 /** A rate or percentile of fewer signals says little. */
 const ENOUGH = 20;
 const ERROR_PERCENT = { yellow: 1, red: 5 };
+const DEAD_PERCENT = { yellow: 80, red: 98 };
 const P99_MS = { yellow: 200, red: 500 };
 
 export function rank(colour: Colour): number {
@@ -147,6 +148,8 @@ export interface StationFacts {
   settled: boolean;
   /** Processes that beat and are not ready. */
   unready: number;
+  /** kanban: how full the stream of dead letters is, in percent. */
+  dead_percent: number;
   /** Of kanban: signals go to the backup, or wait there although the queue could take them. */
   backup?: { active: boolean; waiting: number };
   call?: AndonCall;
@@ -169,6 +172,18 @@ export const STATION_RULES: readonly Rule<StationFacts>[] = [
     first: 'Wait a few seconds.',
     judge: ({ up, settled }) =>
       up || settled ? undefined : { colour: 'YELLOW', reason: 'not heard from yet' },
+  },
+  {
+    rule: 'dead_letters',
+    yellow: `the store of dead letters is ${DEAD_PERCENT.yellow} % full`,
+    red: `it is ${DEAD_PERCENT.red} % full: workers cannot let go of what failed, and soon stand still`,
+    first:
+      'Look at GET /kanban/dead; run again or delete what is done with (POST /kanban/dead/redrive, DELETE).',
+    judge: ({ dead_percent }) => {
+      if (dead_percent < DEAD_PERCENT.yellow) return undefined;
+      const colour = dead_percent >= DEAD_PERCENT.red ? 'RED' : 'YELLOW';
+      return { colour, reason: `the store of dead letters is ${dead_percent} % full` };
+    },
   },
   {
     rule: 'not_ready',

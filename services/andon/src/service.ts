@@ -25,10 +25,12 @@ import { AndonLog } from './andon-log';
 import { Board } from './board';
 import { Calls } from './calls';
 import { type AndonConfig, andonVariables } from './config';
+import { DeadStore } from './dead-store';
 import { History } from './history';
 import { FinishedSignals } from './finished-signals';
 import { Lookups, RecordsBehindError } from './lookups';
 import { RecordReader } from './record-reader';
+import { Webhook } from './webhook';
 
 const EVALUATE_MS = 1_000;
 const CATCH_UP_MS = 500;
@@ -51,10 +53,11 @@ async function start(context: ServiceContext<AndonConfig>): Promise<RunningServi
   const types = await KvView.open<TypeRecord>(bus, bus.names.buckets.types, kv);
   const history = new History(bus, config.TPS_ANDON_HISTORY);
   const changes = await AndonLog.open(context, history);
+  const dead = new DeadStore(context);
   const lightOf = (line: string): ReturnType<Board['lightOf']> => board.lightOf(line, Date.now());
   const respondMs = config.TPS_ANDON_RESPOND_MS;
   const calls = new Calls({ bus, log, lines, changes, lightOf, respondMs });
-  const board = new Board({ fleet, lines, types, changes, calls, history }, Date.now());
+  const board = new Board({ fleet, lines, types, changes, calls, history, dead }, Date.now());
   const reader = new RecordReader(bus);
   const lookups = new Lookups(reader);
   const finished = new FinishedSignals(reader);
@@ -73,8 +76,9 @@ async function start(context: ServiceContext<AndonConfig>): Promise<RunningServi
   const ready = (): boolean => problems().length === 0;
   onLine = (line) => void (ready() && lineChanged(line, { board, calls }).catch(onError));
   const evaluator = setInterval(() => {
-    if (ready()) void evaluateAll({ board, calls }).catch(onError);
+    if (ready()) void evaluateAll({ board, calls, dead }).catch(onError);
   }, EVALUATE_MS);
+  const webhook = config.TPS_ANDON_WEBHOOK_URL && Webhook.start(context, config.TPS_ANDON_WEBHOOK_URL);
   serve(context, { calls, changes, history });
   serveRecords(context, { lookups, finished, outcomes });
   return {
@@ -90,6 +94,7 @@ async function start(context: ServiceContext<AndonConfig>): Promise<RunningServi
     },
     stop: async () => {
       clearInterval(evaluator);
+      if (webhook) webhook.stop();
       lookups.close();
       for (const view of [fleet, lines, types]) view.close();
       await Promise.all([outcomes.stop(), changes.stop()]);
@@ -102,8 +107,9 @@ interface Judges {
   calls: Calls;
 }
 
-async function evaluateAll({ board, calls }: Judges): Promise<void> {
+async function evaluateAll({ board, calls, dead }: Judges & { dead: DeadStore }): Promise<void> {
   board.evaluate(Date.now());
+  await dead.look(Date.now());
   await calls.sweep();
   await board.record(Date.now());
 }

@@ -10,6 +10,7 @@ import {
 import { Access } from './access';
 import { AndonCalls } from './andon/calls';
 import { AndonEvents } from './andon/events';
+import { registerAndonGauges } from './andon/gauges';
 import { openApiDocument } from './api/openapi';
 import type { InfoReport } from './api/schemas';
 import { createApp } from './app';
@@ -56,6 +57,7 @@ async function start(context: Context): Promise<RunningService> {
   const health = new Health({ bus, fleet, boards, types, lines, standby });
   const durations = new RequestDurations(registry);
   registerFleetGauges(registry, health, boards);
+  registerAndonGauges(registry, boards);
 
   let stopping = false;
   const problems = (): string[] => (stopping ? ['stopping'] : health.problems());

@@ -1,8 +1,9 @@
 import type { Bus } from '@tps/bus';
-import type { KaizenBoard, KanbanBoard, ServiceName } from '@tps/contracts';
+import type { AndonBoard, KaizenBoard, KanbanBoard, ServiceName } from '@tps/contracts';
 import { askService } from '../ask';
 
 export interface BoardOf {
+  andon: AndonBoard;
   kanban: KanbanBoard;
   kaizen: KaizenBoard;
 }

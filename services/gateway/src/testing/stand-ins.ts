@@ -47,7 +47,7 @@ export const BOARDS: Partial<Record<ServiceName, object>> = {
     types: {},
   },
   jidoka: { v: 1, circuits: {} },
-  andon: { v: 1, colour: 'GREEN', lines: {}, stations: {} },
+  andon: { v: 1, colour: 'GREEN', lines: { execute: { colour: 'RED' } }, stations: {}, calls: [] },
   heijunka: { v: 1, schedule: null },
 };
 

@@ -1,0 +1,133 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AckPolicy, DeliverPolicy, jetstream, type JsMsg } from '@nats-io/jetstream';
+import { nanos } from '@nats-io/transport-node';
+import { isApiError, managerOf } from '@tps/bus';
+import type { AndonEvent } from '@tps/contracts';
+import type { ServiceContext } from '@tps/service';
+import { Counter } from 'prom-client';
+
+const DURABLE = 'andon_webhook';
+const CONSUMER_EXISTS = 10148;
+const POLL_MS = 20_000;
+const POST_LIMIT_MS = 10_000;
+/** Longer than one delivery can take: nobody else sends what is being sent. */
+const ACK_WAIT_MS = 30_000;
+const RETRY_FIRST_MS = 1_000;
+const RETRY_CAP_MS = 60_000;
+/** A call that is older helps nobody. */
+const MAX_AGE_MS = 3_600_000;
+const RESTART_MS = 1_000;
+
+/** The receiver did not take the event. */
+class WebhookError extends Error {
+  override readonly name = 'WebhookError';
+}
+
+/**
+ * Posts every event of the stream ANDON to one URL, in their order. All replicas share one durable consumer that has
+ * one event out at a time: each is sent by one of them, and sent again with backoff until the receiver takes it. Only
+ * if a replica dies between the receiver's answer and the acknowledgement does it arrive twice, with the same key.
+ */
+export class Webhook {
+  private stopped = false;
+  private readonly sent: Counter<'result'>;
+
+  private constructor(
+    private readonly context: ServiceContext,
+    private readonly url: string,
+  ) {
+    this.sent = new Counter({
+      name: 'tps_andon_webhook_posts_total',
+      help: 'Events posted to the webhook: taken, failed (tried again), given_up',
+      labelNames: ['result'],
+      registers: [context.registry],
+    });
+  }
+
+  static start(context: ServiceContext, url: string): Webhook {
+    const webhook = new Webhook(context, url);
+    void webhook.run();
+    return webhook;
+  }
+
+  stop(): void {
+    this.stopped = true;
+  }
+
+  private async run(): Promise<void> {
+    const { bus, log } = this.context;
+    while (!this.stopped && !bus.nc.isClosed()) {
+      try {
+        await this.ensureConsumer();
+        const consumer = await jetstream(bus.nc).consumers.get(bus.names.streams.andon, DURABLE);
+        for (;;) {
+          const msg = await consumer.next({ expires: POLL_MS });
+          if (this.stopped) return;
+          if (msg) await this.deliver(msg);
+        }
+      } catch (error) {
+        if (!this.stopped) log.warn('webhook', { error });
+        await sleep(RESTART_MS + Math.random() * RESTART_MS, undefined, { ref: false });
+      }
+    }
+  }
+
+  private async ensureConsumer(): Promise<void> {
+    const { bus } = this.context;
+    const config = {
+      durable_name: DURABLE,
+      ack_policy: AckPolicy.Explicit,
+      // What happened before there was a webhook calls nobody.
+      deliver_policy: DeliverPolicy.New,
+      ack_wait: nanos(ACK_WAIT_MS),
+      max_ack_pending: 1,
+      max_deliver: -1,
+    };
+    const jsm = await managerOf(bus);
+    await jsm.consumers.add(bus.names.streams.andon, config).catch((error: unknown) => {
+      if (!isApiError(error, CONSUMER_EXISTS)) throw error;
+    });
+  }
+
+  private async deliver(msg: JsMsg): Promise<void> {
+    const { log } = this.context;
+    try {
+      await this.post(msg.json<AndonEvent>(), msg.seq);
+      msg.ack();
+      this.sent.inc({ result: 'taken' });
+    } catch (error) {
+      const ageMs = Date.now() - msg.time.getTime();
+      const over = ageMs > MAX_AGE_MS;
+      if (over) msg.term();
+      else msg.nak(backoff(msg.info.deliveryCount));
+      this.sent.inc({ result: over ? 'given_up' : 'failed' });
+      log.warn(over ? 'webhook given up' : 'webhook failed', { seq: msg.seq, error: reasonOf(error) });
+    }
+  }
+
+  private async post({ v: _v, ...event }: AndonEvent, seq: number): Promise<void> {
+    const { colour, line, reason, by } = event;
+    const text = `${colour} ${line}: ${event.event} by ${by}: ${reason}`;
+    const response = await fetch(this.url, {
+      method: 'POST',
+      // The same event is the same key, however often it comes.
+      headers: { 'content-type': 'application/json', 'idempotency-key': `andon-${seq}` },
+      body: JSON.stringify({ text, ...event }),
+      redirect: 'error',
+      signal: AbortSignal.timeout(POST_LIMIT_MS),
+    });
+    await response.body?.cancel();
+    if (!response.ok) throw new WebhookError(`answered ${response.status}`);
+  }
+}
+
+/** What is logged: the URL may hold a secret, and an error of `fetch` quotes it. */
+function reasonOf(error: unknown): string {
+  if (error instanceof WebhookError) return error.message;
+  return error instanceof Error && error.name === 'TimeoutError' ? 'no answer in time' : 'not reachable';
+}
+
+function backoff(deliveries: number): number {
+  const limit = Math.min(RETRY_CAP_MS, RETRY_FIRST_MS * 2 ** (deliveries - 1));
+  return limit / 2 + Math.random() * (limit / 2);
+}

@@ -1,0 +1,51 @@
+import { COLOURS } from '@tps/contracts';
+import { Gauge, type Registry } from 'prom-client';
+import type { Boards } from '../fleet/boards';
+
+/** A scrape asks once, however many metrics want the answer. */
+const BOARD_AGE_MS = 500;
+const BOARD_LIMIT_MS = 500;
+
+/** What an alert manager needs to call somebody. */
+export function registerAndonGauges(registry: Registry, boards: Boards): void {
+  const registers = [registry];
+  const andon = () => boards.latest('andon', BOARD_LIMIT_MS, BOARD_AGE_MS);
+  new Gauge({
+    name: 'tps_andon_colour',
+    help: 'Light of a line, or of a station as station:<service>: 0 green, 1 yellow, 2 red',
+    labelNames: ['line'],
+    registers,
+    async collect() {
+      const known = await andon();
+      this.reset();
+      if (!known) return;
+      const { lines, stations } = known.board;
+      for (const [line, { colour }] of Object.entries(lines)) this.set({ line }, COLOURS.indexOf(colour));
+      for (const [service, { colour }] of Object.entries(stations)) {
+        this.set({ line: `station:${service}` }, COLOURS.indexOf(colour));
+      }
+    },
+  });
+  new Gauge({
+    name: 'tps_andon_open_calls',
+    help: 'Calls that are not resumed, by whether somebody looks after them',
+    labelNames: ['acknowledged'],
+    registers,
+    async collect() {
+      const calls = (await andon())?.board.calls ?? [];
+      const owned = calls.filter(({ owner }) => owner !== undefined).length;
+      this.set({ acknowledged: 'true' }, owned);
+      this.set({ acknowledged: 'false' }, calls.length - owned);
+    },
+  });
+  new Gauge({
+    name: 'tps_andon_unacknowledged_seconds',
+    help: 'Age of the oldest call that nobody looks after; 0 without one',
+    registers,
+    async collect() {
+      const calls = (await andon())?.board.calls ?? [];
+      const ages = calls.filter(({ owner }) => owner === undefined).map(({ age_ms }) => age_ms / 1_000);
+      this.set(Math.max(0, ...ages));
+    },
+  });
+}
