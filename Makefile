@@ -6,7 +6,7 @@ RUN := ./deploy/local/run.sh
 .DEFAULT_GOAL := help
 .PHONY: help up down clean restart health status info metrics logs logs-system logs-nats logs-rabbitmq \
 	profile run-local build test lint format sbom k8s dashboard traces \
-	bench load spike stress flame
+	bench load spike stress chaos faults flame
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -88,6 +88,12 @@ spike: ## 1000 signals/s for 10 s, and a verdict
 
 stress: ## 500 signals/s for 30 s, and a verdict
 	@$(RUN) bench load stress
+
+chaos: ## kill each part of the running fleet in turn, under load, and see what held (SECONDS=60: so long each)
+	@$(RUN) chaos $(if $(SECONDS),--seconds $(SECONDS))
+
+faults: ## the fault suite with every fault at full length
+	@TPS_FAULTS=long $(RUN) pnpm jest --selectProjects fleet --runInBand --testPathPatterns tests/src/faults
 
 flame: ## CPU profile of a running service: SERVICE=gateway (LOAD=1: under full load; DURATION=10)
 	@$(RUN) bench flame $(or $(SERVICE),gateway) $(if $(DURATION),--seconds $(DURATION)) $(if $(LOAD),--load)

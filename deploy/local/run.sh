@@ -54,7 +54,7 @@ case ${1:-} in
 pnpm)
   shift
   "$HERE/bootstrap.sh"
-  [ "$1" != test ] || "$HERE/rabbitmq.sh"
+  case $1 in test | jest) "$HERE/rabbitmq.sh" ;; esac
   cd "$ROOT" && exec pnpm --silent "$@"
   ;;
 # bench/dist/<program>.js, whichever runtime the fleet is in: it only needs its port.
@@ -65,6 +65,13 @@ bench)
   # No options for the others: the bench's child processes would inherit them.
   [ "$program" != flame ] || exec node --experimental-websocket "$ROOT/bench/dist/flame.js" "$@"
   exec node "$ROOT/bench/dist/$program.js" "$@"
+  ;;
+# The processes that `make up` runs: there is nothing of that kind to kill in containers from here.
+chaos)
+  shift
+  [ "$(runtime)" = local ] || die "make chaos kills the processes of the local runtime: TPS_RUNTIME=local make up, then again."
+  [ -f "$ROOT/tests/dist/chaos.js" ] || "$HERE/bootstrap.sh"
+  exec node "$ROOT/tests/dist/chaos.js" "$@"
   ;;
 '') die "usage: $0 <command>" ;;
 *)

@@ -33,11 +33,14 @@ export class Drain {
   /** Read once: one without an id gets one. */
   private readonly inHand = new Map<ConsumeMessage, BackedUp | UnreadableError>();
   private channel: ConfirmChannel | undefined;
+  /** Set while RabbitMQ may give messages to this process. */
+  private consumer: string | undefined;
   /** At RabbitMQ, beyond what is in hand; as of the last look. */
   private waiting = 0;
   private working: Promise<void> | undefined;
   private stopping = false;
   private link!: BackupLink;
+  private offReconnect: () => void = () => undefined;
 
   private constructor(
     private readonly context: ServiceContext<KanbanConfig>,
@@ -64,6 +67,7 @@ export class Drain {
       onLost: () => drain.forget(),
     });
     exposeBackup(context.registry, () => drain.vitals());
+    drain.offReconnect = bus.onReconnect(() => void drain.resume());
     return drain;
   }
 
@@ -86,6 +90,7 @@ export class Drain {
   /** What is in hand and not moved yet stays at RabbitMQ. */
   async stop(): Promise<void> {
     this.stopping = true;
+    this.offReconnect();
     await this.working;
     await this.link.close();
   }
@@ -95,7 +100,24 @@ export class Drain {
     this.channel = channel;
     this.waiting = (await channel.checkQueue(queue)).messageCount;
     await channel.prefetch(PREFETCH);
-    await channel.consume(queue, (message) => this.take(channel, message));
+    const { consumerTag } = await channel.consume(queue, (message) => this.take(channel, message));
+    this.consumer = consumerTag;
+  }
+
+  /** Without NATS nothing can be moved: all goes back, where it is counted, and where another process may take it. */
+  private async release(channel: ConfirmChannel, consumer: string): Promise<void> {
+    this.consumer = undefined;
+    await channel.cancel(consumer);
+    channel.nackAll(true);
+    this.inHand.clear();
+  }
+
+  private async resume(): Promise<void> {
+    if (!this.channel || this.consumer || this.stopping) return;
+    await this.consume(this.channel).catch((error: unknown) => {
+      this.context.log.warn('the backup is not drained yet', { error });
+      void this.channel?.close().catch(() => undefined);
+    });
   }
 
   private take(channel: ConfirmChannel, message: ConsumeMessage | null): void {
@@ -107,6 +129,7 @@ export class Drain {
 
   private forget(): void {
     this.channel = undefined;
+    this.consumer = undefined;
     this.inHand.clear();
     this.waiting = 0;
   }
@@ -115,7 +138,9 @@ export class Drain {
     let wait = RETRY_FIRST_MS;
     while (this.inHand.size > 0 && !this.stopping) {
       const before = this.inHand.size;
+      const { channel, consumer } = this;
       if (this.context.bus.connected) await this.moveAll();
+      else if (channel && consumer) await this.release(channel, consumer).catch(() => undefined);
       if (this.inHand.size < before) wait = RETRY_FIRST_MS;
       else {
         await sleep(wait / 2 + randomInt(wait / 2));
@@ -140,6 +165,7 @@ export class Drain {
         if (finished?.has(runKey(signal))) return this.settle(message, 'suppressed');
         // Should it have succeeded, it must not be recorded as expired.
         if (!finished && Date.parse(signal.created_at) + signal.timeout_ms <= Date.now()) return;
+        if (await this.enqueue.has(signal)) return this.settle(message, 'suppressed');
         const verdict = await this.enqueue.move(backedUp);
         if (verdict.ok) this.settle(message, verdict.duplicate ? 'suppressed' : 'reconciled');
       }),

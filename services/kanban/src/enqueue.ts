@@ -1,6 +1,6 @@
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import type { Msg } from '@nats-io/transport-node';
-import { encodeHeaders, headerValues, PublishError } from '@tps/bus';
+import { encodeHeaders, headerValues, managerOf, PublishError } from '@tps/bus';
 import {
   ALL_FINE,
   type EnqueueVerdict,
@@ -63,6 +63,16 @@ export class Enqueue {
     const span = this.startSpan(signal, { traceparent: parent ?? '' });
     span.addLinks(linksTo(before));
     return this.within(span, this.enqueue(signal, span));
+  }
+
+  /** Whether the queue holds this run: the broker's own memory of message ids ends when it is restarted. */
+  async has({ signal_type, priority, id, run }: Signal): Promise<boolean> {
+    const { names } = this.context.bus;
+    const jsm = await managerOf(this.context.bus);
+    const query = { last_by_subj: names.subjects.work(signal_type, priority, id) };
+    // Without an answer it is appended: then the worker looks it up.
+    const held = await jsm.direct.getMessage(names.streams.kanban, query).catch(() => null);
+    return held?.json<Signal>().run === run;
   }
 
   /** Appends a signal that was accepted elsewhere and may be here already; only the stream's own limit refuses it. */

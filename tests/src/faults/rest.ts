@@ -8,6 +8,7 @@ export type Get = (path: string) => Promise<{ status: number; body: Record<strin
 const COUNTED = ['success_count', 'error_count', 'rejected', 'expired', 'cancelled'];
 const LOOK_MS = 200;
 const AT_ONCE = 8;
+const LAG_MS = 5_000;
 
 export interface Figures {
   counted: number;
@@ -40,7 +41,13 @@ export async function outcomeOf(
     for (let id = ids.pop(); id; id = ids.pop()) found.set(id, await read(get, id, until));
   };
   await Promise.all(Array.from({ length: AT_ONCE }, reader));
-  const after = await figures(get);
+  const finals = [...found.values()].filter(({ status }) => FINAL.includes(status)).length;
+  let after = await figures(get);
+  // kaizen follows the log with a small delay of its own.
+  for (const late = Date.now() + LAG_MS; after.counted - before.counted < finals && Date.now() < late;) {
+    await sleep(LOOK_MS);
+    after = await figures(get);
+  }
   return { found, counted: after.counted - before.counted, superseded: after.superseded - before.superseded };
 }
 

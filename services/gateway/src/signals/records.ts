@@ -28,13 +28,13 @@ export class Records {
   constructor(private readonly bus: Bus) {}
 
   /** @param waitMs hold the answer until every id has a final outcome, at most this long */
-  async lookup(ids: string[], waitMs = 0): Promise<Map<string, Outcome[]>> {
+  async lookup(ids: string[], waitMs = 0, limitMs = ASK_LIMIT_MS): Promise<Map<string, Outcome[]>> {
     const byId = new Map<string, Outcome[]>();
     let open = ids;
     while (open.length > 0) {
       const request: LookupRequest = { ids: open.slice(0, LOOKUP_MAX_IDS) };
       if (waitMs > 0) request.wait_ms = waitMs;
-      const limit = ASK_LIMIT_MS + waitMs;
+      const limit = limitMs + waitMs;
       const reply = await this.ask<LookupReply>('andon', this.bus.names.subjects.lookup, request, limit);
       for (const { id, outcomes } of reply.records) byId.set(id, outcomes);
       const again = reply.records.length > 0 ? (reply.left_out ?? []) : [];
@@ -43,8 +43,9 @@ export class Records {
     return byId;
   }
 
-  async of(id: string): Promise<Known> {
-    const [byId, { found }] = await Promise.all([this.lookup([id]), this.find(id)]);
+  /** @param limitMs how long each of the two may take */
+  async of(id: string, limitMs = ASK_LIMIT_MS): Promise<Known> {
+    const [byId, { found }] = await Promise.all([this.lookup([id], 0, limitMs), this.find(id, limitMs)]);
     return { outcomes: byId.get(id) ?? [], found };
   }
 
@@ -53,9 +54,9 @@ export class Records {
     return this.ask('kanban', this.bus.names.subjects.cancel, request, CANCEL_LIMIT_MS);
   }
 
-  private find(id: string): Promise<FindReply> {
+  private find(id: string, limitMs: number): Promise<FindReply> {
     const request: FindRequest = { id };
-    return this.ask('kanban', this.bus.names.subjects.find, request, ASK_LIMIT_MS);
+    return this.ask('kanban', this.bus.names.subjects.find, request, limitMs);
   }
 
   private ask<R>(who: string, subject: string, request: object, limitMs: number): Promise<R> {

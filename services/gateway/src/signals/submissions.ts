@@ -35,6 +35,8 @@ interface Flight {
   accepted: Promise<Accepted>;
 }
 
+/** With a backup the signal goes there unchecked instead, and its caller is to hear that soon. */
+const BACKED_RECALL_LIMIT_MS = 700;
 /** The deadline itself brings about an outcome (expired, aborted), which should still reach the caller. */
 const GRACE_MS = 100;
 
@@ -120,7 +122,8 @@ export class Submissions {
   }
 
   private async recall(signal: Signal): Promise<Accepted | null> {
-    const known = await this.records.of(signal.id).catch((error: unknown) => {
+    const limitMs = this.intake.backed ? BACKED_RECALL_LIMIT_MS : undefined;
+    const known = await this.records.of(signal.id, limitMs).catch((error: unknown) => {
       throw unsure(error, signal.id);
     });
     assertSame(signal.request_hash, known.found?.signal.request_hash);

@@ -1,0 +1,176 @@
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { check, type Verdict } from './faults/checker';
+import { Load } from './faults/load';
+import { figures, type Get, outcomeOf } from './faults/rest';
+
+const USAGE = `Usage: node tests/dist/chaos.js [--seconds n]
+
+Kills every part of the fleet that \`make up\` runs on this machine, one after another, under load, and watches
+whether it comes back with nothing lost. Nobody else may send meanwhile: the counts are compared. HTTP_PORT and AUTH_TOKEN as for the fleet. Default: 12 seconds of load a part.
+Exit code: 0 everything held, 1 something did not, 3 no fleet runs here or wrong use.
+`;
+
+const EXIT_BROKEN = 1;
+const EXIT_NO_FLEET = 3;
+const PER_SECOND = 60;
+const DEFAULT_SECONDS = 12;
+const CALM_MS = 1_000;
+const LOOK_MS = 200;
+const GET_LIMIT_MS = 10_000;
+const REST_LIMIT_MS = 120_000;
+const RECOVERY_LIMIT_MS = 60_000;
+/** What is promised: services within 10 s; NATS within 15 s, as every service has to connect again. RabbitMQ starts slowly. */
+const PROMISED_MS: Record<string, number> = { nats: 15_000, rabbitmq: 45_000, epmd: 45_000 };
+const PROMISED_SERVICE_MS = 10_000;
+const MAX_REPEATED_PERCENT = 1;
+
+interface Part {
+  name: string;
+  service: string;
+  pid: number | null;
+}
+
+class ChaosError extends Error {}
+
+interface Target {
+  url: string;
+  token: string;
+  stateFile: string;
+}
+
+function target(): Target {
+  const { HTTP_PORT = '8080', AUTH_TOKEN = '', TPS_HOME, TPS_ROOT } = process.env;
+  const home = TPS_HOME || join(TPS_ROOT || resolve(__dirname, '../..'), '.tps');
+  // Tokens may be a list with names in front, as the gateway takes it.
+  const token = AUTH_TOKEN.split(',')[0]?.split(':').at(-1) ?? '';
+  return { url: `http://127.0.0.1:${HTTP_PORT}`, token, stateFile: join(home, 'run/state.json') };
+}
+
+async function partsOf({ stateFile }: Target): Promise<Part[]> {
+  const text = await readFile(stateFile, 'utf8').catch(() => null);
+  if (text === null) throw new ChaosError('No fleet of `make up` runs here (start it, or set TPS_HOME).');
+  return (JSON.parse(text) as { parts: Part[] }).parts;
+}
+
+function reader({ url, token }: Target): Get {
+  const headers = token ? { authorization: `Bearer ${token}` } : {};
+  return async (path) => {
+    const response = await fetch(url + path, { headers, signal: AbortSignal.timeout(GET_LIMIT_MS) });
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  };
+}
+
+/** From the kill until another process has the part's name, the fleet says it is healthy, and a new signal succeeds. */
+async function recovery(victim: Part, to: Target, load: Load): Promise<number> {
+  const get = reader(to);
+  const began = performance.now();
+  while (performance.now() - began < RECOVERY_LIMIT_MS) {
+    const pid = (await partsOf(to)).find(({ name }) => name === victim.name)?.pid;
+    const replaced = typeof pid === 'number' && pid !== victim.pid;
+    const healthy = replaced && (await get('/health').catch(() => null))?.body.healthy === true;
+    if (healthy && (await load.probe())) return performance.now() - began;
+    await sleep(LOOK_MS);
+  }
+  return Infinity;
+}
+
+async function strike(
+  victim: Part,
+  to: Target,
+  seconds: number,
+): Promise<{ verdict: Verdict; recoveryMs: number }> {
+  const get = reader(to);
+  const before = await figures(get);
+  const load = new Load({
+    url: to.url,
+    token: to.token,
+    label: `chaos-${process.pid}-${Date.now()}-${victim.name}`,
+    perSecond: PER_SECOND,
+    retry: true,
+    signal: (key) => ({ signal_type: 'validate', payload: { data: key } }),
+  });
+  await sleep(CALM_MS);
+  const began = Date.now();
+  process.kill(victim.pid as number, 'SIGKILL');
+  const recoveryMs = await recovery(victim, to, load);
+  await sleep(Math.max(0, seconds * 1_000 - (Date.now() - began)));
+  await load.stop();
+  const { journal } = load;
+  const outcome = await outcomeOf(get, journal, { before, limitMs: REST_LIMIT_MS });
+  return { verdict: check(journal, outcome), recoveryMs };
+}
+
+interface Line {
+  part: string;
+  held: boolean;
+  faults: string[];
+  columns: string[];
+}
+
+function judge(victim: Part, verdict: Verdict, recoveryMs: number): Line {
+  const promisedMs = PROMISED_MS[victim.service] ?? PROMISED_SERVICE_MS;
+  const faults = [
+    ...(verdict.lost.length > 0 ? [`${verdict.lost.length} lost`] : []),
+    ...(verdict.countsAgree ? [] : ['the count is not the number of signals']),
+    ...(verdict.repeatedPercent >= MAX_REPEATED_PERCENT
+      ? [`${verdict.repeatedPercent.toFixed(1)} % repeated`]
+      : []),
+    ...(recoveryMs > promisedMs ? [`recovery took longer than ${promisedMs / 1_000} s`] : []),
+  ];
+  const recovered = Number.isFinite(recoveryMs) ? `${(recoveryMs / 1_000).toFixed(1)} s` : 'never';
+  const { accepted, lost, repeated, longestMs } = verdict;
+  const columns = [recovered, accepted, lost.length, repeated, `${(longestMs / 1_000).toFixed(1)} s`].map(
+    String,
+  );
+  return { part: victim.name, held: faults.length === 0, faults, columns };
+}
+
+const HEAD = ['killed', 'recovered', 'accepted', 'lost', 'repeated', 'longest wait', 'verdict'];
+const WIDTHS = [14, 11, 10, 6, 10, 14];
+
+function row(cells: readonly string[]): string {
+  return cells.map((cell, i) => cell.padEnd(WIDTHS[i] ?? 0)).join('');
+}
+
+async function run(seconds: number): Promise<number> {
+  const to = target();
+  const health = await reader(to)('/health').catch(() => null);
+  if (!health)
+    throw new ChaosError(`No fleet answers on ${to.url}: start it with \`make up\`, or set HTTP_PORT.`);
+  const victims = (await partsOf(to)).filter(({ pid }) => pid !== null);
+  process.stdout.write(
+    `${PER_SECOND} signals/s, ${seconds} s a part; each is killed with SIGKILL.\n\n${row(HEAD)}\n`,
+  );
+  let broken = 0;
+  for (const { name } of victims) {
+    const victim = (await partsOf(to)).find((part) => part.name === name);
+    if (!victim?.pid) continue;
+    const { verdict, recoveryMs } = await strike(victim, to, seconds);
+    const line = judge(victim, verdict, recoveryMs);
+    const said = line.held ? '✓ held' : `✗ ${line.faults.join(', ')}`;
+    process.stdout.write(`${row([line.part, ...line.columns, said])}\n`);
+    if (!line.held) broken += 1;
+  }
+  process.stdout.write(
+    broken === 0 ? '\nEverything held.\n' : `\n${broken} of ${victims.length} did not hold.\n`,
+  );
+  return broken === 0 ? 0 : EXIT_BROKEN;
+}
+
+function readSeconds(args: readonly string[]): number {
+  if (args.length === 0) return DEFAULT_SECONDS;
+  const seconds = args[0] === '--seconds' && args.length === 2 ? Number(args[1]) : NaN;
+  if (!Number.isInteger(seconds) || seconds < 2 || seconds > 600) throw new ChaosError(USAGE);
+  return seconds;
+}
+
+void (async () => {
+  try {
+    process.exitCode = await run(readSeconds(process.argv.slice(2)));
+  } catch (error) {
+    process.stderr.write(error instanceof ChaosError ? `${error.message}\n` : `${String(error)}\n`);
+    process.exitCode = error instanceof ChaosError ? EXIT_NO_FLEET : EXIT_BROKEN;
+  }
+})();

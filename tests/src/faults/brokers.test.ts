@@ -1,0 +1,201 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { NatsServer, RabbitServer, TcpProxy, waitFor } from '@tps/testkit';
+import { INTACT, LONG, report, Scene } from './scene';
+
+const installed = RabbitServer.isInstalled;
+const RECOVERY_MS = 30_000;
+/** A fault's length, in the short and in the long suite. */
+const lasting = (shortMs: number, longMs: number): number => (LONG ? longMs : shortMs);
+
+interface Backup {
+  active: boolean;
+  on_backup: number;
+  reconciled: number;
+}
+
+(installed ? describe : describe.skip)('brokers that fail under load', () => {
+  let nats: NatsServer;
+  let rabbit: RabbitServer;
+  let proxy: TcpProxy;
+  let scene: Scene;
+  beforeAll(async () => {
+    [nats, rabbit] = await Promise.all([NatsServer.start(), RabbitServer.start()]);
+    proxy = await TcpProxy.start(nats.port);
+    scene = await Scene.start({ NATS_URL: `nats://127.0.0.1:${proxy.port}`, RABBITMQ_URL: rabbit.url });
+    await waitFor('the backup to be reachable', async () => (await backup()).active === false);
+    await rabbit.writeQueuesDown();
+  }, 150_000);
+  afterAll(async () => {
+    await scene?.stop();
+    await proxy?.stop();
+    await nats?.stop();
+    await rabbit?.stop();
+  }, 90_000);
+
+  async function backup(): Promise<Backup> {
+    const { body } = await scene.fleet.get<{ backup: Backup }>('/kanban');
+    return body.backup;
+  }
+  /** Watches until the promise is settled. @returns how often the backup was turned on or off */
+  async function modeChanges(until: Promise<unknown>): Promise<number> {
+    let over = false;
+    void until.finally(() => (over = true));
+    let was = (await backup()).active;
+    let changes = 0;
+    while (!over) {
+      const { active } = await backup();
+      if (active !== was) changes += 1;
+      was = active;
+      await sleep(100);
+    }
+    return changes;
+  }
+
+  test('NATS down: every signal is accepted within 2 s and runs when it is back', async () => {
+    let recoveryMs = 0;
+    const { reconciled } = await backup();
+    const verdict = await scene.try({
+      label: 'down',
+      forMs: lasting(8_000, 70_000),
+      retry: false,
+      fault: async (recovered) => {
+        await nats.kill();
+        await waitFor('the backup to be said to be active', async () => (await backup()).active);
+        await waitFor('signals to be counted there', async () => (await backup()).on_backup > 10);
+        expect((await scene.fleet.get('/health/ready')).status).toBe(200);
+        await sleep(lasting(4_000, 60_000));
+        await nats.restart();
+        recoveryMs = await recovered(RECOVERY_MS);
+      },
+    });
+    report('nats down', verdict, recoveryMs);
+    expect(verdict).toMatchObject({ ...INTACT, refused: 0, unknown: 0 });
+    expect(verdict.longestMs).toBeLessThan(2_000);
+    expect(verdict.repeatedPercent).toBeLessThan(1);
+    expect(recoveryMs).toBeLessThan(15_000);
+    expect((await backup()).reconciled).toBeGreaterThan(reconciled + 100);
+  }, 250_000);
+
+  test('NATS frozen: what is unknown goes to the backup too, and runs once', async () => {
+    let recoveryMs = 0;
+    const verdict = await scene.try({
+      label: 'frozen',
+      forMs: lasting(6_000, 40_000),
+      fault: async (recovered) => {
+        nats.signal('SIGSTOP');
+        await sleep(lasting(4_000, 30_000));
+        nats.signal('SIGCONT');
+        recoveryMs = await recovered(RECOVERY_MS);
+      },
+    });
+    report('nats frozen', verdict, recoveryMs);
+    expect(verdict).toMatchObject(INTACT);
+    expect(verdict.repeatedPercent).toBeLessThan(1);
+    expect(recoveryMs).toBeLessThan(15_000);
+  }, 200_000);
+
+  test('NATS flapping every three seconds: the mode changes at most twice a minute', async () => {
+    let changes = 0;
+    const flaps = lasting(2, 10);
+    const verdict = await scene.try({
+      label: 'flapping',
+      forMs: 0,
+      fault: async (recovered) => {
+        const flapping = (async () => {
+          for (let flap = 0; flap < flaps; flap += 1) {
+            proxy.set('refuse');
+            await sleep(3_000);
+            proxy.set('pass');
+            await sleep(3_000);
+          }
+        })();
+        changes = await modeChanges(flapping);
+        await recovered(RECOVERY_MS);
+      },
+    });
+    report(`nats flapping (${changes} changes)`, verdict);
+    expect(verdict).toMatchObject(INTACT);
+    expect(verdict.repeatedPercent).toBeLessThan(1);
+    expect(changes).toBeLessThanOrEqual(2);
+  }, 250_000);
+
+  test.each([
+    ['a connection on which nothing comes through', 'hang', lasting(5_000, 30_000)],
+    ['acknowledgements that are lost', 'deaf', lasting(3_000, 10_000)],
+  ] as const)(
+    '%s',
+    async (_, mode, ms) => {
+      let recoveryMs = 0;
+      const verdict = await scene.try({
+        label: mode,
+        forMs: 0,
+        fault: async (recovered) => {
+          proxy.set(mode);
+          await sleep(ms);
+          proxy.set('pass');
+          recoveryMs = await recovered(RECOVERY_MS);
+        },
+      });
+      report(mode, verdict, recoveryMs);
+      expect(verdict).toMatchObject(INTACT);
+      expect(recoveryMs).toBeLessThan(25_000);
+    },
+    200_000,
+  );
+
+  test('NATS restarted: it has forgotten which ids it had, and nothing runs twice all the same', async () => {
+    const first = await scene.try({ label: 'again', forMs: 1_000, fault: async () => undefined });
+    const before = new Map(scene.sink.effects);
+    const verdict = await scene.try({
+      label: 'again',
+      forMs: 1_000,
+      fault: async (recovered) => {
+        await nats.kill('SIGTERM');
+        await sleep(500);
+        await nats.restart();
+        await recovered(RECOVERY_MS);
+      },
+    });
+    expect(first).toMatchObject(INTACT);
+    // Those of the first time are not new: neither effects nor figures count them again.
+    const repeated = [...before.keys()].filter((key) => scene.sink.effects.get(key) !== before.get(key));
+    expect({ repeated, lost: verdict.lost, unexpected: verdict.unexpected }).toEqual({
+      repeated: [],
+      lost: [],
+      unexpected: [],
+    });
+  }, 150_000);
+
+  test('both brokers down: an honest refusal within a second, and nothing of it was accepted', async () => {
+    await rabbit.writeQueuesDown();
+    let between = 0;
+    const verdict = await scene.try({
+      label: 'both',
+      forMs: 0,
+      retry: false,
+      fault: async (recovered) => {
+        await Promise.all([nats.kill(), rabbit.kill()]);
+        await waitFor(
+          'a refusal',
+          async () => (await scene.fleet.post('validate', { data: 1 })).status === 503,
+        );
+        const began = performance.now();
+        const { status, body, headers } = await scene.fleet.post('validate', { data: 1 });
+        between = performance.now() - began;
+        expect({ status, body }).toMatchObject({ status: 503, body: { code: 'NO_BROKER', accepted: false } });
+        expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
+        await sleep(lasting(1_000, 20_000));
+        await nats.restart();
+        await recovered(RECOVERY_MS);
+        await rabbit.restart();
+      },
+    });
+    report('both down', verdict);
+    expect(between).toBeLessThan(1_000);
+    expect(verdict).toMatchObject(INTACT);
+    expect(verdict.refused).toBeGreaterThan(0);
+    await waitFor('the backup to be reachable', async () => (await backup()).on_backup === 0, {
+      limitMs: 30_000,
+    });
+  }, 200_000);
+});
