@@ -1,5 +1,6 @@
-import type { Msg, MsgHdrs } from '@nats-io/transport-node';
+import { errors, type Msg, type MsgHdrs } from '@nats-io/transport-node';
 import type { Bus } from '@tps/bus';
+import { askPatiently } from './patience';
 import { ApiError } from './problem';
 
 export interface Question {
@@ -7,22 +8,35 @@ export interface Question {
   request?: object;
   headers?: MsgHdrs;
   limitMs: number;
+  /** Whether the service was heard lately: then it is asked again when nobody listens. */
+  lives?: () => boolean;
 }
 
 /** @throws ApiError UNAVAILABLE when the service is away, too slow or failed */
 export async function askService<R>(bus: Bus, who: string, question: Question): Promise<R> {
-  const { subject, request, headers, limitMs } = question;
+  const { lives = () => false } = question;
   if (!bus.connected) throw new ApiError('UNAVAILABLE', 'Not connected to NATS.');
-  let msg: Msg;
-  try {
-    const options = headers ? { timeout: limitMs, headers } : { timeout: limitMs };
-    msg = await bus.nc.request(subject, request && JSON.stringify(request), options);
-  } catch {
-    throw new ApiError('UNAVAILABLE', `${who} does not answer.`);
-  }
+  const msg = await askPatiently(
+    () => send(bus, question),
+    (answer) => answer === 'nobody',
+    () => bus.connected && lives(),
+  );
+  if (typeof msg === 'string') throw new ApiError('UNAVAILABLE', `${who} does not answer.`);
   const reply = readReply<R>(msg);
   if (reply === undefined) throw new ApiError('UNAVAILABLE', `${who} could not answer.`);
   return reply;
+}
+
+async function send(
+  bus: Bus,
+  { subject, request, headers, limitMs }: Question,
+): Promise<Msg | 'nobody' | 'silence'> {
+  try {
+    const options = headers ? { timeout: limitMs, headers } : { timeout: limitMs };
+    return await bus.nc.request(subject, request && JSON.stringify(request), options);
+  } catch (error) {
+    return error instanceof errors.RequestError && error.isNoResponders() ? 'nobody' : 'silence';
+  }
 }
 
 /** Services answer `{error}` when a handler threw. */

@@ -47,11 +47,11 @@ async function start(context: Context): Promise<RunningService> {
   checkConfig(config);
   const lines = await followLines(context);
   const types = await SignalTypes.open(bus, config.TPS_NATS_REPLICAS, log);
-  const records = new Records(bus);
-  const waiters = new Waiters(bus, records, log);
   const fleet = new FleetView(bus);
+  const records = new Records(bus, fleet);
+  const waiters = new Waiters(bus, records, log);
   const standby = await openStandby(context, fleet);
-  const intake = new Intake({ bus, lines, log, standby });
+  const intake = new Intake({ bus, lines, fleet, log, standby });
   const boards = new Boards(bus);
   const andonEvents = new AndonEvents(bus, boards, log);
   const health = new Health({ bus, fleet, boards, types, lines, standby });

@@ -6,7 +6,8 @@ import {
   MAX_BODY_BYTES,
   type Signal,
 } from '@tps/contracts';
-import type { LineView, Logger, TraceHeaders } from '@tps/service';
+import type { FleetView, LineView, Logger, TraceHeaders } from '@tps/service';
+import { askPatiently } from '../patience';
 import { ApiError } from '../problem';
 import { type Parcel, PutError } from '../standby/backup-queue';
 import type { Standby } from '../standby/standby';
@@ -32,6 +33,7 @@ export interface Enqueued {
 export interface IntakeParts {
   bus: Bus;
   lines: LineView;
+  fleet: FleetView;
   log: Logger;
   /** Absent without a RabbitMQ. */
   standby: Standby | undefined;
@@ -124,7 +126,17 @@ export class Intake {
     }
   }
 
+  /** With a backup nobody has to wait for a kanban that is being restarted. */
   private append(item: { json: string; trace: TraceHeaders }): Promise<EnqueueVerdict> {
+    const { bus, fleet, standby } = this.parts;
+    return askPatiently(
+      () => this.ask(item),
+      (verdict) => !verdict.ok && verdict.code === 'NO_BROKER' && verdict.accepted === false,
+      () => !standby && bus.connected && fleet.of('kanban').length > 0,
+    );
+  }
+
+  private ask(item: { json: string; trace: TraceHeaders }): Promise<EnqueueVerdict> {
     return this.kanban.ask(item).catch((error: unknown) => {
       if (!(error instanceof HopError)) throw error;
       const { message, arrived } = error;

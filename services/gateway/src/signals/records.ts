@@ -9,7 +9,9 @@ import {
   type LookupReply,
   type LookupRequest,
   type Outcome,
+  type ServiceName,
 } from '@tps/contracts';
+import type { FleetView } from '@tps/service';
 import { askService } from '../ask';
 
 const ASK_LIMIT_MS = 2_000;
@@ -25,7 +27,10 @@ export interface Known {
 
 /** Questions about signals. Silence of who would know is `UNAVAILABLE`, never taken for "no". */
 export class Records {
-  constructor(private readonly bus: Bus) {}
+  constructor(
+    private readonly bus: Bus,
+    private readonly fleet: FleetView,
+  ) {}
 
   /** @param waitMs hold the answer until every id has a final outcome, at most this long */
   async lookup(ids: string[], waitMs = 0, limitMs = ASK_LIMIT_MS): Promise<Map<string, Outcome[]>> {
@@ -59,8 +64,9 @@ export class Records {
     return this.ask('kanban', this.bus.names.subjects.find, request, limitMs);
   }
 
-  private ask<R>(who: string, subject: string, request: object, limitMs: number): Promise<R> {
-    return askService<R>(this.bus, who, { subject, request, limitMs });
+  private ask<R>(who: ServiceName, subject: string, request: object, limitMs: number): Promise<R> {
+    const lives = (): boolean => this.fleet.of(who).length > 0;
+    return askService<R>(this.bus, who, { subject, request, limitMs, lives });
   }
 }
 
