@@ -7,9 +7,18 @@ import { dirname } from 'node:path';
 
 const SECRETS = '/run/secrets';
 const VOLUMES = '/own';
-const DONE = '.complete';
-/** As `user` in base.yml, or fixed by the image. */
-const USERS = { root: 0, gateway: 2001, kanban: 2003, nats: 1000, grafana: 472, jaeger: 10001 };
+/** As `user` in base.yml. */
+const SERVICES = {
+  gateway: 2001,
+  jidoka: 2002,
+  kanban: 2003,
+  worker: 2004,
+  andon: 2005,
+  kaizen: 2006,
+  heijunka: 2007,
+};
+/** The others are fixed by their images. */
+const USERS = { ...SERVICES, root: 0, nats: 1000, grafana: 472, jaeger: 10001 };
 
 function write(name, owner, text, mode = 0o400) {
   const path = `${SECRETS}/${name}`;
@@ -47,7 +56,17 @@ function rabbitDefinitions(passwords) {
   });
 }
 
-function makeSecrets() {
+/** A password for each service, and one for the system account, for NATS to read from its environment. */
+function natsSecrets() {
+  const lines = [...Object.keys(SERVICES), 'sys'].map((user) => {
+    const secret = password();
+    if (user in SERVICES) write(`${user}/nats-password`, user, secret);
+    return `TPS_NATS_${user.toUpperCase()}_PASSWORD='"${secret}"'\n`;
+  });
+  write('nats/passwords.env', 'nats', lines.join(''));
+}
+
+function rabbitSecrets() {
   const passwords = { tps: password(), admin: password() };
   for (const service of ['gateway', 'kanban']) {
     write(`${service}/rabbitmq-url`, service, `amqp://tps:${passwords.tps}@rabbitmq:5672/tps`);
@@ -55,12 +74,20 @@ function makeSecrets() {
   write('rabbitmq-admin-password', 'root', passwords.admin);
   // RabbitMQ's user has another number in every image, and of the passwords there are only digests in here.
   write('rabbitmq-definitions.json', 'root', rabbitDefinitions(passwords), 0o444);
-  write('grafana-admin-password', 'grafana', password());
-  write(DONE, 'root', '');
-  console.log('made the passwords');
 }
 
-if (!existsSync(`${SECRETS}/${DONE}`)) makeSecrets();
+/** Each writes the file it is known by last: what was interrupted is made again. */
+const MAKERS = {
+  'nats/passwords.env': natsSecrets,
+  'rabbitmq-definitions.json': rabbitSecrets,
+  'grafana-admin-password': () => write('grafana-admin-password', 'grafana', password()),
+};
+for (const [file, make] of Object.entries(MAKERS)) {
+  if (existsSync(`${SECRETS}/${file}`)) continue;
+  make();
+  console.log(`made ${file}`);
+}
+
 for (const volume of readdirSync(VOLUMES)) {
   const owner = USERS[volume.split('-')[0]];
   chownSync(`${VOLUMES}/${volume}`, owner, owner);

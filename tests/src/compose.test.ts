@@ -30,8 +30,14 @@ const OWN = [
   'INSTANCE_ID',
   'JAEGER_ENDPOINT',
   'METRICS_PORT',
+  'NATS_CREDS',
+  'NATS_NKEY',
+  'NATS_PASSWORD',
   'NATS_URL',
+  'NATS_USER',
   'RABBITMQ_URL',
+  // The rights at NATS are for names without one.
+  'TPS_STREAM_PREFIX',
 ];
 
 /** `text` with the variables of the code that containers are given between the marks of `block`. */
