@@ -1,0 +1,40 @@
+import { NatsServer } from './nats-server';
+import { freePorts } from './ports';
+
+/** Three real nats-servers that replicate JetStream among themselves, on loopback. */
+export class NatsCluster {
+  private constructor(readonly nodes: readonly NatsServer[]) {}
+
+  static async start(): Promise<NatsCluster> {
+    const ports = await freePorts(3);
+    const routes = ports.map((port) => `nats://127.0.0.1:${port}`);
+    const nodes = await Promise.all(
+      routes.map((own, n) => {
+        const others = routes.filter((route) => route !== own).join(',');
+        const args = ['-n', nameOf(n), '--cluster_name', 'tps', '--cluster', own, '--routes', others];
+        return NatsServer.start({ args });
+      }),
+    );
+    return new NatsCluster(nodes);
+  }
+
+  /** All of them: a client goes on with another when its own is gone. */
+  get url(): string {
+    return this.nodes.map(({ url }) => url).join(',');
+  }
+
+  /** @param name as the broker says it, for example who leads a stream */
+  node(name: string): NatsServer {
+    const found = this.nodes.find((_, n) => nameOf(n) === name);
+    if (!found) throw new Error(`there is no node ${name}`);
+    return found;
+  }
+
+  async stop(): Promise<void> {
+    for (const node of this.nodes) await node.stop();
+  }
+}
+
+function nameOf(n: number): string {
+  return `node-${n + 1}`;
+}

@@ -1,0 +1,52 @@
+import { type Bus, connectBus, managerOf } from '@tps/bus';
+import { NatsCluster, waitFor } from '@tps/testkit';
+import { INTACT, LONG, report, Scene } from './scene';
+
+const LOAD_MS = LONG ? 60_000 : 6_000;
+
+/** Does the fleet lose anything when a node of its cluster dies, with three copies of everything? */
+describe('a cluster of three NATS nodes', () => {
+  let cluster: NatsCluster;
+  let scene: Scene;
+  let bus: Bus;
+  beforeAll(async () => {
+    cluster = await NatsCluster.start();
+    bus = await connectBus({ url: cluster.url, name: 'test' });
+    const ready = async (): Promise<unknown> => (await managerOf(bus)).getAccountInfo();
+    await waitFor('the cluster to have a leader', ready, { limitMs: 30_000 });
+    scene = await Scene.start({ NATS_URL: cluster.url, TPS_NATS_REPLICAS: '3' });
+  }, 150_000);
+  afterAll(async () => {
+    await scene?.stop();
+    await bus?.close();
+    await cluster?.stop();
+  }, 90_000);
+
+  async function leaderOf(stream: string): Promise<string> {
+    const { cluster: state, config } = await (await managerOf(bus)).streams.info(stream);
+    expect(config.num_replicas).toBe(3);
+    return String(state?.leader);
+  }
+
+  test.each(['kanban', 'outcomes'] as const)(
+    'the node that leads %s is killed under load',
+    async (which) => {
+      let recoveryMs = 0;
+      const leader = await leaderOf(bus.names.streams[which]);
+      const verdict = await scene.try({
+        label: `cluster-${which}`,
+        forMs: LOAD_MS,
+        fault: async (recovered) => {
+          await cluster.node(leader).kill();
+          recoveryMs = await recovered(60_000);
+        },
+      });
+      await cluster.node(leader).restart();
+      report(`cluster, leader of ${which}`, verdict, recoveryMs);
+      expect(verdict).toMatchObject(INTACT);
+      expect(verdict.repeatedPercent).toBeLessThan(1);
+      expect(recoveryMs).toBeLessThan(15_000);
+    },
+    LOAD_MS + 200_000,
+  );
+});
