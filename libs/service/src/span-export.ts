@@ -64,9 +64,10 @@ export class SpanExport {
     this.timer = null;
     const spans = this.queue.splice(0, POST_SPANS);
     if (spans.length === 0) return Promise.resolve();
-    const body =
+    const body = Buffer.from(
       `{"resourceSpans":[{"resource":${this.options.resource},"scopeSpans":[{"scope":{"name":"tps"},` +
-      `"spans":[${spans.join()}]}]}]}`;
+        `"spans":[${spans.join()}]}]}]}`,
+    );
     this.sending = this.post(body)
       .then(
         () => this.report(null),
@@ -88,10 +89,10 @@ export class SpanExport {
     this.options.onState(problem);
   }
 
-  private post(body: string): Promise<void> {
+  private post(body: Buffer): Promise<void> {
     const send = this.url.protocol === 'https:' ? httpsRequest : httpRequest;
     return new Promise((resolve, reject) => {
-      const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+      const headers = { 'content-type': 'application/json', 'content-length': body.length };
       const request = send(this.url, { method: 'POST', agent: this.agent, headers }, (response) => {
         response.resume();
         response.once('end', () => {

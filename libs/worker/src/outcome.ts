@@ -39,8 +39,17 @@ export function conclude(facts: Facts): Conclusion {
   if (!result) return notRun(facts);
   if (result.ok) {
     const message = definition.success ?? `${definition.name} done`;
-    const done = { status: 'succeeded', final: true, success: true, attempt, message, retryMs: 0 } as const;
-    return { ...done, result: result.result, ...(result.json ? { json: result.json } : {}) };
+    const done: Conclusion = {
+      status: 'succeeded',
+      final: true,
+      success: true,
+      attempt,
+      message,
+      retryMs: 0,
+      result: result.result,
+    };
+    if (result.json) done.json = result.json;
+    return done;
   }
   const { errorClass, message, fingerprint, stack } = result;
   const failure = { success: false, message, errorClass, fingerprint, ...(stack ? { stack } : {}) };
@@ -132,7 +141,8 @@ export function outcomeOf(conclusion: Conclusion, circumstances: Circumstances):
     place: held.place,
     card_wait_ms: Math.max(0, startedMs - held.pickedMs),
   };
-  if (result !== undefined) outcome.result = result;
+  // Where its JSON is known it is put in when the outcome is encoded.
+  if (result !== undefined && conclusion.json === undefined) outcome.result = result;
   return outcome;
 }
 

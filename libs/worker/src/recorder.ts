@@ -18,7 +18,7 @@ import type { Conclusion } from './outcome';
 /** An outcome on its way into the log, with the context of its span. */
 export interface Recorded {
   outcome: Outcome;
-  /** The outcome's result as JSON, where it is known already. */
+  /** The outcome's result as JSON, where it is known already; then the outcome itself has none. */
   resultJson?: string;
   /** The outcome as JSON, made once for the log and for the reply. */
   json?: string;
@@ -211,8 +211,7 @@ function jsonOf(recorded: Recorded): string {
 
 function encode({ outcome, resultJson }: Recorded): string {
   if (resultJson === undefined) return JSON.stringify(outcome);
-  const { result: _, ...rest } = outcome;
-  return `${JSON.stringify(rest).slice(0, -1)},"result":${resultJson}}`;
+  return `${JSON.stringify(outcome).slice(0, -1)},"result":${resultJson}}`;
 }
 
 /** The process ended before the log had it; the broker will deliver the signal again. */

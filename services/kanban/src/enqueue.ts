@@ -112,7 +112,7 @@ export class Enqueue {
     this.queue.add(signal_type);
     try {
       const subject = names.subjects.work(signal_type, priority, id);
-      const data = JSON.stringify({ ...signal, v: WIRE_VERSION });
+      const data = JSON.stringify(signal.v === WIRE_VERSION ? signal : { ...signal, v: WIRE_VERSION });
       const options = { headers: encodeHeaders(entries), timeoutMs: APPEND_LIMIT_MS };
       const ack = await publisher.publish(subject, data, options);
       this.appends = true;

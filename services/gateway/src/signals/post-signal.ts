@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import { type Attributes, SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { type Signal, SPANS, WIRE_VERSION } from '@tps/contracts';
 import { callersTrace, type LineView, type Logger, type SignalSpan, type SignalTracer } from '@tps/service';
 import { readJson } from '../api/body';
@@ -35,7 +35,7 @@ export class PostSignal {
 
   readonly handle = (req: IncomingMessage, res: ServerResponse, client: string): void => {
     const began = performance.now();
-    const options = { kind: SpanKind.SERVER, attributes: { ...ROUTE } };
+    const options = { kind: SpanKind.SERVER, attributes: attributesOf() };
     const span = this.parts.tracer.start(
       SPANS.gateway,
       options,
@@ -61,12 +61,10 @@ export class PostSignal {
       created_at: new Date().toISOString(),
     };
     if (!respondAsync) signal.reply_to = this.parts.replyTo;
-    span.setAttributes({
-      'tps.signal.id': signal.id,
-      'tps.signal.type': signal.signal_type,
-      'tps.signal.priority': signal.priority,
-      'messaging.message.id': signal.id,
-    });
+    const { attributes } = span;
+    attributes['tps.signal.id'] = attributes['messaging.message.id'] = signal.id;
+    attributes['tps.signal.type'] = signal.signal_type;
+    attributes['tps.signal.priority'] = signal.priority;
     const { headers: trace, traceId } = span;
     const wait = !respondAsync;
     this.reply(
@@ -103,9 +101,18 @@ export class PostSignal {
   }
 }
 
-const ROUTE = {
-  'http.request.method': 'POST',
-  'http.route': '/signal',
-  'messaging.system': 'nats',
-  'messaging.operation.type': 'send',
-};
+/** All keys from the start: an object that keeps its shape is cheaper to fill. */
+function attributesOf(): Attributes {
+  return {
+    'http.request.method': 'POST',
+    'http.route': '/signal',
+    'http.response.status_code': undefined,
+    'messaging.system': 'nats',
+    'messaging.operation.type': 'send',
+    'messaging.message.id': undefined,
+    'tps.signal.id': undefined,
+    'tps.signal.type': undefined,
+    'tps.signal.priority': undefined,
+    'tps.signal.status': undefined,
+  };
+}
