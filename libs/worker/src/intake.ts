@@ -144,7 +144,8 @@ export class Intake {
     const { bus, mayTake } = this.options;
     if (this.stopped || !bus.connected || !mayTake()) return;
     this.pullPlanned();
-    const { freeSlots } = this.options.pace;
+    const { pace } = this.options;
+    const { freeSlots } = pace;
     if (freeSlots === 0) return;
     const now = Date.now();
     for (const lane of this.lanes) {
@@ -154,8 +155,10 @@ export class Intake {
       if (state === 'HalfOpen' && this.trialRuns(lane.type, now)) continue;
       const free = this.free(lane.type, now);
       if (free <= 0 || state === 'Open') continue;
-      // What polls stand for must find a slot when it comes; and of a limited type nobody takes more than needed.
-      const atMost = free === Infinity && state === 'Closed' ? freeSlots - this.reader.polled : 1;
+      // What polls stand for must find a slot when it comes, of slow work one at a time; and of a limited type nobody
+      // takes more than needed.
+      const unlimited = free === Infinity && state === 'Closed';
+      const atMost = unlimited ? Math.min(freeSlots - this.reader.polled, pace.ahead(lane.type)) : 1;
       this.reader.listen(lane.name, now, { atMost, known: state === 'HalfOpen' });
     }
   }

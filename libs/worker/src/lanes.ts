@@ -47,12 +47,16 @@ export interface LaneEvents {
 /**
  * Reads lanes by pulls of its own making. Two kinds: planned pulls ask for exactly what the level sequence chose
  * (`no_wait`, so that nothing is outstanding when a lane must stop), and a long poll stands on each idle lane, for a
- * single message or for the next burst of a busy one: what comes then need not be asked for. One inbox subscription lives as long as the reader: taking interest away while a message is on
- * its way would cost that message a lease.
+ * single message or for the next burst of a busy one: what comes then need not be asked for.
+ *
+ * A message carries its own subject and not the inbox, so each kind has an inbox of its own: which of them a message
+ * came by says what it answers. The subscriptions live as long as the reader: taking interest away while a message is
+ * on its way would cost that message a lease.
  */
 export class LaneReader {
-  private readonly inbox: string;
-  private readonly subscription: Subscription;
+  private readonly pullInbox: string;
+  private readonly pollInbox: string;
+  private readonly subscriptions: Subscription[];
   private readonly lanes = new Map<string, Lane>();
   private readonly byIndex: Lane[] = [];
   private pullNo = 0;
@@ -61,8 +65,13 @@ export class LaneReader {
     private readonly bus: Bus,
     private readonly events: LaneEvents,
   ) {
-    this.inbox = bus.createInbox();
-    this.subscription = bus.nc.subscribe(`${this.inbox}.*.*`, { callback: (_, msg) => this.receive(msg) });
+    const inbox = bus.createInbox();
+    this.pullInbox = `${inbox}.pull`;
+    this.pollInbox = `${inbox}.poll`;
+    this.subscriptions = [this.pullInbox, this.pollInbox].map((own) => {
+      const planned = own === this.pullInbox;
+      return bus.nc.subscribe(`${own}.*.*`, { callback: (_, msg) => this.receive(msg, planned) });
+    });
   }
 
   add(name: string): void {
@@ -113,7 +122,7 @@ export class LaneReader {
     lane.known = Math.max(0, lane.known - batch);
     lane.asked += batch;
     lane.pulls.set(suffix, { left: batch, sentMs: Date.now() });
-    this.request(lane, suffix, { batch, no_wait: true });
+    this.request(lane, `${this.pullInbox}.${suffix}`, { batch, no_wait: true });
   }
 
   /**
@@ -127,7 +136,7 @@ export class LaneReader {
     if (lane.known > 0 && !known) return;
     const batch = Math.max(1, Math.min(burstOf(lane, nowMs), atMost));
     lane.poll = { suffix: this.suffix(lane), left: batch, sentMs: nowMs };
-    this.request(lane, lane.poll.suffix, { batch, expires: nanos(POLL_MS) });
+    this.request(lane, `${this.pollInbox}.${lane.poll.suffix}`, { batch, expires: nanos(POLL_MS) });
   }
 
   /** Messages that open polls stand for. */
@@ -156,7 +165,7 @@ export class LaneReader {
   }
 
   close(): void {
-    this.subscription.unsubscribe();
+    for (const subscription of this.subscriptions) subscription.unsubscribe();
   }
 
   private suffix(lane: Lane): string {
@@ -164,17 +173,18 @@ export class LaneReader {
     return `${lane.index}.${this.pullNo.toString(36)}`;
   }
 
-  private request(lane: Lane, suffix: string, body: object): void {
+  private request(lane: Lane, reply: string, body: object): void {
     const subject = `$JS.API.CONSUMER.MSG.NEXT.${this.bus.names.streams.kanban}.${lane.name}`;
-    this.bus.nc.publish(subject, JSON.stringify(body), { reply: `${this.inbox}.${suffix}` });
+    this.bus.nc.publish(subject, JSON.stringify(body), { reply });
   }
 
-  private receive(msg: Msg): void {
+  private receive(msg: Msg, planned: boolean): void {
     const info = parseDelivery(msg.reply ?? '');
-    if (!info) return this.receiveStatus(msg);
+    if (!info) return this.receiveStatus(msg, planned);
     const lane = this.lanes.get(info.consumer);
     if (!lane) return;
-    const planned = this.settle(lane);
+    if (planned) settlePull(lane);
+    else if (lane.poll && (lane.poll.left -= 1) === 0) lane.poll = null;
     // A lane that others drain too may hold less by now; asking for what is gone is answered at once.
     lane.known = Math.max(0, info.pending - lane.asked - (lane.poll?.left ?? 0));
     lane.heardMs = Date.now();
@@ -182,28 +192,17 @@ export class LaneReader {
     this.events.onMessage({ lane: lane.name, msg, info, planned });
   }
 
-  /** A message carries its own subject and not the inbox, so it is counted to the oldest pull, else to the poll. */
-  private settle(lane: Lane): boolean {
-    for (const [suffix, pull] of lane.pulls) {
-      lane.asked -= 1;
-      pull.left -= 1;
-      if (pull.left === 0) lane.pulls.delete(suffix);
-      return true;
-    }
-    if (lane.poll && (lane.poll.left -= 1) === 0) lane.poll = null;
-    return false;
-  }
-
   /** A pull or poll ended without (all of) its messages: 404 nothing there, 408 time is over, 409/503 no such lane. */
-  private receiveStatus(msg: Msg): void {
-    const suffix = msg.subject.slice(this.inbox.length + 1);
+  private receiveStatus(msg: Msg, planned: boolean): void {
+    const inbox = planned ? this.pullInbox : this.pollInbox;
+    const suffix = msg.subject.slice(inbox.length + 1);
     const lane = this.byIndex[Number(suffix.split('.')[0])];
     if (!lane) return;
     const code = msg.headers?.code ?? 0;
     lane.heardMs = Date.now();
     if (code === 503 || code === 409) lane.retryAtMs = lane.heardMs + RETRY_MS;
-    if (lane.poll?.suffix === suffix) lane.poll = null;
-    else if (lane.pulls.has(suffix)) this.end(lane, suffix);
+    if (planned) this.end(lane, suffix);
+    else if (lane.poll?.suffix === suffix) lane.poll = null;
   }
 
   private end(lane: Lane, suffix: string): void {
@@ -213,6 +212,16 @@ export class LaneReader {
     lane.asked -= pull.left;
     lane.known = 0;
     this.events.onMissing(lane.name, pull.left);
+  }
+}
+
+/** The pulls of a lane are answered one after the other. */
+function settlePull(lane: Lane): void {
+  for (const [suffix, pull] of lane.pulls) {
+    lane.asked -= 1;
+    pull.left -= 1;
+    if (pull.left === 0) lane.pulls.delete(suffix);
+    return;
   }
 }
 

@@ -28,6 +28,11 @@ export class Pace {
     return this.queued < MAX_AHEAD && this.runningMs + this.queuedMs < AHEAD_MS * this.slots;
   }
 
+  /** How many of this type one slot does in the time that signals may be held. */
+  ahead(type: string): number {
+    return Math.floor(AHEAD_MS / this.mean(type));
+  }
+
   get freeSlots(): number {
     return Math.max(0, this.slots - this.running - this.queued);
   }
