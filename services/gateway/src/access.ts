@@ -3,12 +3,15 @@ import type { Request, Response } from 'express';
 import { ipKeyGenerator, rateLimit, type RateLimitRequestHandler } from 'express-rate-limit';
 import { operations } from './api/operations';
 import type { GatewayConfig } from './config';
+import { opensBoard } from './pages/accept';
 import { ApiError, header, sendProblem, traceIdOf } from './problem';
 import { type Caller, DEFAULT_CLIENT, parseTokens, Tokens } from './tokens';
 
 /** Exact paths: anything else is closed. */
 const OPEN = new Set(operations.filter(([, { role }]) => role === 'anyone').map(([, { path }]) => path));
 const UNLIMITED = new Set(['/health', '/health/live', '/health/ready']);
+/** Files of the pages: they hold nothing of the fleet. */
+const ASSETS = '/assets/';
 const WINDOW_MS = 60_000;
 /** Without tokens everybody may do everything. */
 const ANYONE: Caller = { client: DEFAULT_CLIENT, operator: true };
@@ -37,12 +40,13 @@ export class Access {
     const path = req.url?.split('?', 1)[0] ?? '/';
     const admit = (): void => {
       const caller = this.callerOf(req);
-      if (caller || OPEN.has(path)) return next(caller?.client ?? DEFAULT_CLIENT);
+      const open = OPEN.has(path) || path.startsWith(ASSETS) || opensBoard(req);
+      if (caller || open) return next(caller?.client ?? DEFAULT_CLIENT);
       const headers = { 'www-authenticate': 'Bearer realm="tps"' };
       const message = 'Send a valid token as Authorization: Bearer <token>.';
       sendProblem(req, res, new ApiError('UNAUTHORIZED', message, { headers }), traceIdOf(req));
     };
-    if (!this.limiter || UNLIMITED.has(path)) return admit();
+    if (!this.limiter || UNLIMITED.has(path) || path.startsWith(ASSETS)) return admit();
     // All the limiter wants of express: `append`, which Node calls otherwise.
     const response = Object.assign(res, { append: res.appendHeader.bind(res) });
     // Before the token is judged: guessing is limited too, by address.

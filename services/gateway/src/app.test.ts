@@ -89,11 +89,28 @@ describe('views', () => {
   });
 
   test.each(['jidoka', 'kanban', 'andon', 'kaizen', 'heijunka'] as const)('/%s', async (station) => {
-    expect((await get(`/${station}`)).body).toEqual(BOARDS[station]);
+    const json = { accept: 'application/json' };
+    expect((await get(`/${station}`, json)).body).toEqual(BOARDS[station]);
     rig.fleet.leave(station);
-    const { status, body, headers } = await get(`/${station}`);
+    const { status, body, headers } = await get(`/${station}`, json);
     expect({ status, body: body }).toMatchObject({ status: 503, body: { code: 'UNAVAILABLE' } });
     expect(headers['retry-after']).toBe('1');
+  });
+
+  test('/andon is a page, and JSON for who asks for it', async () => {
+    for (const accept of ['*/*', 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8']) {
+      const { headers, text } = await get('/andon', { accept });
+      expect(headers['content-type']).toMatch(/^text\/html/);
+      for (const [, file] of text.matchAll(/(?:src|href)="(\/assets\/[^"]+\.css)"/g)) {
+        const asset = await get(file!);
+        expect({ file, status: asset.status }).toEqual({ file, status: 200 });
+        expect((await get(file!, { 'if-none-match': asset.headers.etag! })).status).toBe(304);
+      }
+    }
+    for (const accept of ['application/json', 'application/json, text/plain, */*']) {
+      expect((await get('/andon', { accept })).body).toEqual(BOARDS.andon);
+    }
+    expect((await get('/assets/..%2fpackage.json')).status).toBe(404);
   });
 
   test('unknown paths, wrong methods, HEAD and OPTIONS', async () => {
@@ -149,7 +166,7 @@ describe('views', () => {
     expect(text).toContain('curl -d');
     expect(text).not.toMatch(/(src|href)="(https?:)?\/\//);
     const policy = String(headers['content-security-policy']);
-    expect(policy).toMatch(/script-src 'sha256-/);
+    expect(policy).toMatch(/script-src 'self' 'sha256-/);
     expect(policy).not.toContain('unsafe');
   });
 });

@@ -16,8 +16,10 @@ import type { Boards } from './fleet/boards';
 import type { RequestDurations } from './fleet/gauges';
 import type { Health } from './fleet/health';
 import type { TypeLimits } from './fleet/limits';
+import { prefersJson, wanted } from './pages/accept';
+import { Assets } from './pages/assets';
 import { preferences } from './prefer';
-import { ApiError, header, sendJson, sendProblem, traceIdOf } from './problem';
+import { ApiError, sendJson, sendProblem, traceIdOf } from './problem';
 import { deadLetterHandlers } from './signals/dead-letters';
 import type { RetrySignal } from './signals/retry-signal';
 import { listSignals } from './signals/signal-list';
@@ -58,7 +60,9 @@ export function createApp(parts: AppParts): Express {
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing');
   const page = apiPage(parts.document);
   app.use(measure(parts.durations), protect(page, parts.secure));
-  const handlers = handlersOf(parts, page) as Partial<Record<OperationId, Handler>>;
+  const assets = new Assets();
+  app.get('/assets/:file', assets.serve);
+  const handlers = handlersOf(parts, page, assets) as Partial<Record<OperationId, Handler>>;
   for (const [id, operation] of operations) {
     const handler = handlers[id];
     if (!handler) continue;
@@ -76,7 +80,7 @@ export function createApp(parts: AppParts): Express {
   return app;
 }
 
-function handlersOf(parts: AppParts, page: Page): Handlers {
+function handlersOf(parts: AppParts, page: Page, assets: Assets): Handlers {
   const { signals, health, boards, limits, andon } = parts;
   const board =
     (service: 'jidoka' | 'kanban' | 'andon' | 'kaizen' | 'heijunka') =>
@@ -110,7 +114,10 @@ function handlersOf(parts: AppParts, page: Page): Handlers {
     },
     jidoka: board('jidoka'),
     kanban: async (_req, res) => sendJson(res, 200, await kanbanBoard(parts)),
-    andon: board('andon'),
+    andon: (req, res) => {
+      res.vary('accept');
+      return prefersJson(req) ? board('andon')(req, res) : res.type('html').send(assets.board);
+    },
     pullCord: async (_req, res, { body }) => sendJson(res, 201, await andon.pull(body)),
     acknowledgeCall: async (req, res, { body }) =>
       sendJson(res, 200, await andon.acknowledge({ id: idOf(req), ...body })),
@@ -148,15 +155,8 @@ async function metricsOf(boards: Boards): Promise<object> {
 
 /** Prometheus names text before anything; curl and browsers take whatever comes and get JSON. */
 function prefersText(req: IncomingMessage): boolean {
-  let text = 0;
-  let json = 0;
-  for (const entry of (header(req, 'accept') ?? '').toLowerCase().split(',')) {
-    const [type = '', ...parameters] = entry.split(';').map((part) => part.trim());
-    const quality = Number(parameters.find((parameter) => parameter.startsWith('q='))?.slice(2) ?? 1);
-    if (/^(text\/plain|text\/\*|application\/openmetrics-text)$/.test(type)) text = Math.max(text, quality);
-    if (/^(application\/json|application\/\*|\*\/\*)$/.test(type)) json = Math.max(json, quality);
-  }
-  return text > json;
+  const json = wanted(req, /^(application\/json|application\/\*|\*\/\*)$/);
+  return wanted(req, /^(text\/plain|text\/\*|application\/openmetrics-text)$/) > json;
 }
 
 /** Ids are written in lower case here; UUIDs mean the same in capitals. */
@@ -190,17 +190,17 @@ function otherMethod(allowed: string[]) {
   };
 }
 
-/** Only the page's own style and script run, and it talks to nobody but this gateway. */
+/** Only the pages' own styles and scripts run, and they talk to nobody but this gateway. */
 function protect(page: Page, secure: boolean): ReturnType<typeof helmet> {
   return helmet({
     contentSecurityPolicy: {
       useDefaults: false,
       directives: {
         defaultSrc: ["'none'"],
-        styleSrc: [page.styleSource],
-        scriptSrc: [page.scriptSource],
+        styleSrc: ["'self'"],
+        scriptSrc: ["'self'", page.scriptSource],
         connectSrc: ["'self'"],
-        // The page's empty icon.
+        // The pages' empty icon.
         imgSrc: ['data:'],
         baseUri: ["'none'"],
         formAction: ["'self'"],

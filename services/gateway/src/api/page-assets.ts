@@ -1,41 +1,7 @@
-/** Style and script of the page. The Content-Security-Policy names their hashes, so nothing else runs there. */
-
-export const STYLE = `
-:root{color-scheme:light dark;--ink:#1d1d1f;--soft:#55555d;--ground:#fff;--card:#f5f5f7;--line:#c9c9d0;--red:#b3001b;--blue:#0050b3;--green:#19692c;--amber:#8a5300}
-@media(prefers-color-scheme:dark){:root{--ink:#ececf0;--soft:#adadb6;--ground:#141416;--card:#1f1f23;--line:#45454d;--red:#ff7b88;--blue:#79b8ff;--green:#6fd286;--amber:#f0b455}}
-*{box-sizing:border-box}
-html{scroll-padding-top:4.5rem}
-body{margin:0 auto;max-width:60rem;padding:1rem;font:16px/1.55 system-ui,sans-serif;color:var(--ink);background:var(--ground);overflow-wrap:anywhere}
-h1{font-size:1.6rem;margin:.5rem 0}h1 small{font-weight:400;color:var(--soft);font-size:1rem}
-h2{font-size:1.2rem;margin:2rem 0 .6rem}
-p{margin:.4rem 0}a{color:var(--blue)}
-#state{position:sticky;top:0;z-index:1;margin:.75rem 0;padding:.6rem .9rem;background:var(--card);border:1px solid var(--line);border-left:.4rem solid var(--soft);border-radius:.4rem}
-#state.good{border-left-color:var(--green)}#state.bad{border-left-color:var(--red)}#state.odd{border-left-color:var(--amber)}
-.good b{color:var(--green)}.bad b{color:var(--red)}.odd b{color:var(--amber)}
-nav{display:flex;flex-wrap:wrap;gap:.25rem 1rem}
-dl{display:grid;grid-template-columns:minmax(7rem,auto) 1fr;gap:.25rem .9rem;margin:.6rem 0;font-size:.92rem}
-dt{font-weight:600}dd{margin:0;color:var(--soft)}
-code,pre,textarea,summary{font-family:ui-monospace,monospace}
-code{font-size:.92em}
-details{background:var(--card);border:1px solid var(--line);border-radius:.5rem;margin:.5rem 0;padding:0 1rem}
-summary{cursor:pointer;padding:.6rem 0}summary b{display:inline-block;min-width:4.5rem;color:var(--blue);text-transform:uppercase}
-summary span{font-family:system-ui,sans-serif;color:var(--soft);margin-left:.75rem}
-details[open]{padding-bottom:1rem}
-h3{font-size:.95rem;margin:1rem 0 .3rem}
-.curl{display:flex;gap:.5rem;align-items:flex-start;margin:.4rem 0}
-pre,textarea,input{padding:.5rem .6rem;color:var(--ink);background:var(--ground);border:1px solid var(--line);border-radius:.35rem}
-pre{flex:1;min-width:0;max-height:26rem;overflow:auto;margin:0;white-space:pre-wrap;font-size:.85rem}
-label{display:block;margin:.5rem 0 .15rem;font-size:.92rem;font-weight:600}label small{font-weight:400;color:var(--soft)}
-input,textarea{display:block;width:100%;font-size:1rem}textarea{min-height:7.5rem;resize:vertical;font-size:.9rem}input{font-family:inherit}
-button{font:inherit;font-size:.9rem;min-height:2.4rem;padding:.35rem .8rem;border:1px solid var(--line);border-radius:.35rem;background:var(--ground);color:var(--ink);cursor:pointer}
-button[type=submit]{margin:.75rem 0 0;background:var(--blue);border-color:var(--blue);color:var(--ground);font-weight:600}
-button:disabled{opacity:.6;cursor:default}
-:focus-visible{outline:3px solid var(--blue);outline-offset:2px}
-.answer:not(:empty){margin-top:.9rem}.answer ol{margin:.3rem 0;padding-left:1.5rem}
-@media(max-width:36rem){dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.5rem}.curl{flex-wrap:wrap}.curl pre{flex-basis:100%}summary span{display:block;margin:0}#state{font-size:.9rem}}
-`;
-
-/** Without it the page still documents everything. Whatever came from outside is shown as text, never as HTML. */
+/**
+ * The script of the page, which the Content-Security-Policy names by its hash. Without it the page still documents
+ * everything. Whatever came from outside is shown as text, never as HTML.
+ */
 export const SCRIPT = `
 const find = (selector, root = document) => root.querySelector(selector);
 function element(name, text, ...children) {

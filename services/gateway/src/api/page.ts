@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
 import { API_ERRORS } from '@tps/contracts';
 import type { OpenApiDocument, OpenApiOperation } from './openapi';
-import { SCRIPT, STYLE } from './page-assets';
+import { SCRIPT } from './page-assets';
 
 export interface Page {
   html: string;
-  /** CSP sources of the page's own style and script; nothing else is allowed to run. */
-  styleSource: string;
+  /** CSP source of the page's own script. */
   scriptSource: string;
 }
 
@@ -46,17 +45,17 @@ export function apiPage(document: OpenApiDocument): Page {
     : '';
   const html = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-<title>${escape(title)}</title><link rel="icon" href="data:,"><style>${STYLE}</style></head><body>
+<title>${escape(title)}</title><link rel="icon" href="data:,"><link rel="stylesheet" href="/assets/look.css"><link rel="stylesheet" href="/assets/api.css"></head><body>
 <header><h1>${escape(title)} <small>${escape(version)}</small></h1>
 <p>${escape(description)} You post <em>signals</em>, units of work; the fleet admits, queues, levels, processes and
 reports them, and stops a line by itself where work goes wrong. Every accepted signal ends in exactly one recorded outcome.</p></header>
 <div id="state" role="status">The live state is shown with scripts enabled; see <a href="/health">/health</a>.</div>
-<nav aria-label="Sections">${['Services', ...tags, 'Errors'].map((tag) => `<a href="#${tag}">${tag}</a>`).join('')}<a href="/openapi.json">OpenAPI</a></nav>${token}
+<nav aria-label="Sections">${['Services', ...tags, 'Errors'].map((tag) => `<a href="#${tag}">${tag}</a>`).join('')}<a href="/openapi.json">OpenAPI</a><a href="/andon">Board</a></nav>${token}
 <main>${groups.join('')}
 <h2 id="Services">Services</h2><dl>${services.join('')}</dl>
 <h2 id="Errors">Errors</h2><p>Every error is <code>application/problem+json</code> (RFC 9457); its <code>type</code> leads to one of these codes.</p>
 <dl>${errors.join('')}</dl></main><script>${SCRIPT}</script></body></html>`;
-  return { html, styleSource: source(STYLE), scriptSource: source(SCRIPT) };
+  return { html, scriptSource: source(SCRIPT) };
 }
 
 function endpointHtml(endpoint: Endpoint): string {

@@ -1,0 +1,48 @@
+const TOKEN = 'tps-token';
+/** Longer than the gateway waits for any part of the fleet. */
+const LIMIT_MS = 8_000;
+
+/** A refusal of the gateway, with its own words. */
+export class Refusal extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** The token lives as long as the tab, so that a screen on the wall may reload. */
+export function setToken(token: string): void {
+  sessionStorage.setItem(TOKEN, token);
+}
+
+export function headers(more: Record<string, string> = {}): Headers {
+  const made = new Headers({ accept: 'application/json', ...more });
+  const token = sessionStorage.getItem(TOKEN);
+  if (token) made.set('authorization', `Bearer ${token}`);
+  return made;
+}
+
+/** @throws Refusal */
+export async function refuse(answer: Response): Promise<never> {
+  const problem = (await answer.json().catch(() => ({}))) as { message?: string; code?: string };
+  throw new Refusal(answer.status, problem.message ?? `The gateway answered ${answer.status}.`);
+}
+
+/** @throws Refusal, or an error when the gateway cannot be reached */
+export async function get<T>(path: string): Promise<T> {
+  const answer = await fetch(path, { headers: headers(), signal: AbortSignal.timeout(LIMIT_MS) });
+  return answer.ok ? ((await answer.json()) as T) : refuse(answer);
+}
+
+/** @throws Refusal, or an error when the gateway cannot be reached */
+export async function post(path: string, body: object): Promise<void> {
+  const answer = await fetch(path, {
+    method: 'POST',
+    headers: headers({ 'content-type': 'application/json' }),
+    body: JSON.stringify(body),
+    signal: AbortSignal.timeout(LIMIT_MS),
+  });
+  if (!answer.ok) await refuse(answer);
+}

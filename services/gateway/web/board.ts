@@ -1,0 +1,103 @@
+import type { AndonBoard, AndonEvent } from '@tps/contracts';
+import { get } from './api.js';
+import { addToHistory, loadHistory, showCalls } from './calls.js';
+import { askToken, needsToken, pullCord } from './dialogs.js';
+import { find, say, show } from './elements.js';
+import { follow } from './events.js';
+import { askFigures, showFlow, showStations } from './fleet.js';
+import { age } from './format.js';
+import { showLines } from './lines.js';
+import { setTraces } from './trace.js';
+
+/** andon sends the board every two seconds: without one for this long, what is shown may be wrong. */
+const STALE_MS = 6_000;
+const FIGURES_EVERY_MS = 5_000;
+
+let board: AndonBoard | undefined;
+let heardAt = 0;
+let lost = '';
+
+function showBoard(next: AndonBoard): void {
+  board = next;
+  heardAt = Date.now();
+  lost = '';
+  const lines = Object.values(next.lines);
+  const standing = lines.filter(({ circuit, stopped }) => stopped || circuit !== 'Closed').length;
+  const missing = Object.values(next.stations).filter(({ up }) => !up).length;
+  const status = find('#fleet');
+  status.dataset.colour = next.colour;
+  show(find('.light', status), next.colour);
+  const parts = [
+    standing ? `${standing} of ${lines.length} lines stopped` : `all ${lines.length} lines run`,
+    missing ? `${missing} stations missing` : '',
+    next.calls.length
+      ? `${next.calls.length} open ${next.calls.length === 1 ? 'call' : 'calls'}`
+      : 'no open calls',
+  ];
+  say(find('#summary'), parts.filter(Boolean).join(' · '));
+  document.title = `${next.colour} · Andon board`;
+  for (const part of [showLines, showStations, showFlow, showCalls]) part(next);
+  showAge();
+}
+
+/** Says how old the board is: a wall must not show yesterday's green. */
+function showAge(): void {
+  const stale = Date.now() - heardAt > STALE_MS;
+  document.body.classList.toggle('stale', stale);
+  const text =
+    heardAt === 0 ? 'no board yet' : stale ? `STALE: nothing heard for ${age(Date.now() - heardAt)}` : 'live';
+  say(find('#live'), stale && lost ? `${text} (${lost})` : text);
+}
+
+function onEvent(name: string, data: string): void {
+  if (name === 'board') showBoard(JSON.parse(data) as AndonBoard);
+  if (name === 'andon') addToHistory(JSON.parse(data) as AndonEvent);
+}
+
+let asked = false;
+function onLost(error: unknown): void {
+  lost = error instanceof Error ? error.message : String(error);
+  showAge();
+  if (!needsToken(error) || asked) return;
+  asked = true;
+  askToken(lost, () => {
+    asked = false;
+    void start();
+  });
+}
+
+/** What the events do not bring. */
+async function start(): Promise<void> {
+  await Promise.allSettled([
+    loadHistory(),
+    get<{ traces_url?: string }>('/info').then(({ traces_url }) => setTraces(traces_url ?? '')),
+    refreshFigures(),
+  ]);
+}
+
+async function refreshFigures(): Promise<void> {
+  await askFigures();
+  if (board) showFlow(board);
+}
+
+function nextTheme(): void {
+  const root = document.documentElement;
+  const dark = matchMedia('(prefers-color-scheme: dark)').matches;
+  root.dataset.theme = (root.dataset.theme ?? (dark ? 'dark' : 'light')) === 'dark' ? 'light' : 'dark';
+  localStorage.setItem('tps-theme', root.dataset.theme);
+  dispatchEvent(new Event('themechange'));
+}
+
+const theme = localStorage.getItem('tps-theme');
+if (theme) document.documentElement.dataset.theme = theme;
+find('#theme').addEventListener('click', nextTheme);
+find('#pull').addEventListener('click', () => pullCord(Object.keys(board?.lines ?? {}).sort()));
+for (const cancel of document.querySelectorAll('.cancel')) {
+  cancel.addEventListener('click', () => cancel.closest('dialog')?.close());
+}
+setInterval(showAge, 1_000);
+setInterval(() => {
+  if (!document.hidden) void refreshFigures();
+}, FIGURES_EVERY_MS);
+void start();
+void follow('/andon/events', { onEvent, onLost });

@@ -1,0 +1,131 @@
+import { get, post, Refusal, setToken } from './api.js';
+import { find, make } from './elements.js';
+import { age } from './format.js';
+import { trace } from './trace.js';
+
+const WHO = 'tps-name';
+type Fields = Record<string, string>;
+
+/** Opens a dialog of the page and hands its fields to `send`; a refusal is said in it, and asks for a token if it takes one. */
+function open(id: string, values: Fields, send: (fields: Fields) => Promise<void>): void {
+  const dialog = find<HTMLDialogElement>(`#${id}`);
+  const form = find<HTMLFormElement>('form', dialog);
+  const problem = find('.problem', form);
+  form.reset();
+  problem.textContent = '';
+  for (const [name, value] of Object.entries({ who: localStorage.getItem(WHO) ?? '', ...values })) {
+    const field = form.elements.namedItem(name);
+    if (field instanceof HTMLInputElement || field instanceof HTMLSelectElement) field.value = value;
+    for (const place of form.querySelectorAll(`[data-text=${name}]`)) place.textContent = value;
+  }
+  form.onsubmit = (event) => {
+    event.preventDefault();
+    const fields = Object.fromEntries(new FormData(form)) as Fields;
+    if (fields.who) localStorage.setItem(WHO, fields.who);
+    const submit = find<HTMLButtonElement>('[type=submit]', form);
+    submit.disabled = true;
+    problem.textContent = '';
+    send(fields)
+      .then(() => dialog.close())
+      .catch((error: unknown) => {
+        problem.textContent = error instanceof Error ? error.message : String(error);
+        if (needsToken(error)) askToken(problem.textContent, () => form.requestSubmit());
+      })
+      .finally(() => (submit.disabled = false));
+  };
+  if (!dialog.open) dialog.showModal();
+}
+
+export function needsToken(error: unknown): boolean {
+  return error instanceof Refusal && (error.status === 401 || error.status === 403);
+}
+
+export function askToken(why: string, then: () => void): void {
+  open('token-dialog', { why }, async ({ token }) => {
+    setToken(token ?? '');
+    setTimeout(then);
+  });
+}
+
+export function pullCord(types: string[], type?: string): void {
+  const select = find<HTMLSelectElement>('#cord-dialog select[name=type]');
+  select.replaceChildren(...types.map((name) => make('option', { text: name })));
+  open('cord-dialog', type ? { type } : {}, ({ type: signal_type, mode, reason, who, intake }) =>
+    post('/andon/cord', {
+      signal_type,
+      mode,
+      reason,
+      ...(who ? { by: who } : {}),
+      intake: intake ?? 'refuse',
+    }),
+  );
+}
+
+export function acknowledge(id: string, line: string): void {
+  open('ack-dialog', { line }, ({ who }) => post(`/andon/${encodeURIComponent(id)}/ack`, { owner: who }));
+}
+
+export function resume(id: string, line: string): void {
+  open('resume-dialog', { line }, ({ who, countermeasure }) =>
+    post(`/andon/${encodeURIComponent(id)}/resume`, { owner: who, countermeasure }),
+  );
+}
+
+interface Listed {
+  signal_id: string;
+  status: string;
+  message?: string;
+  trace_id?: string;
+  created_at?: string;
+  finished_at?: string;
+  enqueued_at?: string;
+}
+
+/** The latest signals of a line, each with its trace. */
+export function signals(type: string, status = 'failed'): void {
+  const dialog = find<HTMLDialogElement>('#signals-dialog');
+  const select = find<HTMLSelectElement>('select', dialog);
+  const list = find('.signals', dialog);
+  const path = (): string =>
+    `/signals?type=${encodeURIComponent(type)}&status=${encodeURIComponent(select.value)}`;
+  const load = async (): Promise<void> => {
+    find<HTMLAnchorElement>('a.raw', dialog).href = path();
+    list.replaceChildren(make('p', { text: 'Asking …' }));
+    try {
+      const { items } = await get<{ items: Listed[] }>(path());
+      list.replaceChildren(...(items.length ? items.map(row) : [make('p', { text: 'None.' })]));
+    } catch (error) {
+      list.replaceChildren(make('p', { class: 'problem', text: String((error as Error).message) }));
+      if (needsToken(error)) askToken((error as Error).message, () => void load());
+    }
+  };
+  find('[data-text=line]', dialog).textContent = type;
+  select.value = status;
+  select.onchange = () => void load();
+  dialog.showModal();
+  void load();
+}
+
+function row({
+  signal_id,
+  status,
+  message,
+  trace_id,
+  finished_at,
+  enqueued_at,
+  created_at,
+}: Listed): HTMLElement {
+  const at = finished_at ?? enqueued_at ?? created_at;
+  const ago = at ? `${age(Date.now() - Date.parse(at))} ago` : '';
+  const href = `/signal/${encodeURIComponent(signal_id)}`;
+  const link = make('a', { text: signal_id, attributes: { href } });
+  return make(
+    'p',
+    {},
+    link,
+    ` ${status} ${ago} `,
+    ...(trace_id ? [trace(trace_id)] : []),
+    make('br'),
+    message ?? '',
+  );
+}

@@ -1,0 +1,77 @@
+import type { AndonBoard, HeijunkaBoard, KaizenBoard, KanbanBoard } from '@tps/contracts';
+import { get } from './api.js';
+import { find, keep, light, make, say, show } from './elements.js';
+import { age, number, words } from './format.js';
+
+/** Each service with its processes. */
+export function showStations(board: AndonBoard): void {
+  keep(find('#stations'), Object.keys(board.stations), (name) =>
+    make('li', {}, make('strong', { text: name }), light(), make('span', { class: 'says' })),
+  );
+  for (const child of find('#stations').children) {
+    const place = child as HTMLElement;
+    const station = board.stations[place.dataset.key as keyof AndonBoard['stations']];
+    place.dataset.colour = station.colour;
+    show(find('.light', place), station.colour);
+    const silent = station.instances.filter(({ silent_ms }) => silent_ms > 3_000);
+    const heard = silent.map(({ instance, silent_ms }) => `${instance} silent for ${age(silent_ms)}`);
+    const why = station.colour === 'GREEN' ? [] : [`${words(station.rule)}: ${station.reason}`];
+    const count = `${station.replicas} ${station.replicas === 1 ? 'replica' : 'replicas'}`;
+    say(find('.says', place), [count, ...why, ...heard].join('; '));
+  }
+}
+
+interface Figures {
+  kanban: KanbanBoard | null;
+  heijunka: HeijunkaBoard | null;
+  kaizen: KaizenBoard | null;
+}
+let figures: Figures = { kanban: null, heijunka: null, kaizen: null };
+
+/** What the boards of the stations add to the flow; one that does not answer shows a dash. */
+export async function askFigures(): Promise<void> {
+  const ask = <T>(path: string): Promise<T | null> => get<T>(path).catch(() => null);
+  const [kanban, heijunka, kaizen] = await Promise.all([
+    ask<KanbanBoard>('/kanban'),
+    ask<HeijunkaBoard>('/heijunka'),
+    ask<KaizenBoard>('/kaizen'),
+  ]);
+  figures = { kanban, heijunka, kaizen };
+}
+
+const sum = (values: number[]): number => values.reduce((total, value) => total + value, 0);
+
+/** gateway -> jidoka -> kanban -> worker -> outcome, with what passes each. */
+export function showFlow(board: AndonBoard): void {
+  const lines = Object.values(board.lines);
+  const running = lines.filter(({ circuit, stopped }) => circuit === 'Closed' && !stopped).length;
+  const { kanban, heijunka, kaizen } = figures;
+  const arrivals =
+    heijunka && sum(Object.values(heijunka.demand).map(({ arrivals_per_s }) => arrivals_per_s));
+  const workers = heijunka && Object.values(heijunka.distribution);
+  const steps: Record<string, [string, string]> = {
+    gateway: [arrivals === null ? '–' : `${number(arrivals)}/s`, 'accepted'],
+    jidoka: [`${running} of ${lines.length}`, 'lines run'],
+    kanban: [kanban ? `${kanban.queue_depth} of ${kanban.buffer}` : '–', backupOf(kanban)],
+    worker: [
+      workers ? `${sum(workers.map(({ busy }) => busy))} of ${sum(workers.map(({ slots }) => slots))}` : '–',
+      'slots busy',
+    ],
+    outcome: [
+      `${number(sum(lines.map(({ rate_per_s }) => rate_per_s)))}/s`,
+      kaizen ? `finished, ${number(kaizen.error_rate_5m)} % errors` : 'finished',
+    ],
+  };
+  for (const [name, [value, text]] of Object.entries(steps)) {
+    const place = find(`#flow-${name}`);
+    say(find('output', place), value);
+    say(find('small', place), text);
+    const station = board.stations[name as keyof AndonBoard['stations']] as { colour: string } | undefined;
+    if (station) show(find('.light', place), station.colour);
+  }
+}
+
+function backupOf(kanban: KanbanBoard | null): string {
+  const waiting = kanban?.backup?.on_backup ?? 0;
+  return waiting > 0 || kanban?.backup?.active ? `unfinished, ${waiting} on the backup` : 'unfinished';
+}

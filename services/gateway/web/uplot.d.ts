@@ -1,0 +1,2 @@
+/** The gateway serves the library under this name. */
+export { default } from 'uplot';

@@ -1,0 +1,142 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { waitFor } from '@tps/testkit';
+import { Fleet } from './fleet';
+
+const PATHS = [
+  process.env.CHROMIUM_PATH ?? '',
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+];
+const CHROMIUM = PATHS.find((path) => path && existsSync(path));
+const FLAGS =
+  '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync';
+const AXE = createRequire(__filename).resolve('axe-core/axe.min.js');
+
+if (!CHROMIUM) {
+  process.stderr.write(
+    'SKIPPED: the pages are not tested, no chromium here (apt-get install chromium, or CHROMIUM_PATH)\n',
+  );
+}
+
+/** With SCREENSHOTS=<folder>, the pictures of docs/images are taken. */
+async function photograph(page: Page): Promise<void> {
+  const folder = process.env.SCREENSHOTS;
+  if (!folder) return;
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    await page.screenshot({ path: `${folder}/board-${colorScheme}.png`, fullPage: true });
+  }
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.screenshot({ path: `${folder}/board-phone.png`, fullPage: true });
+  await page.setViewportSize({ width: 1440, height: 1000 });
+}
+
+/** Do the pages work for people, in a real browser? */
+(CHROMIUM ? describe : describe.skip)(`the pages${CHROMIUM ? '' : ': skipped, no chromium'}`, () => {
+  let fleet: Fleet;
+  let browser: Browser;
+  let page: Page;
+  const complaints: string[] = [];
+
+  beforeAll(async () => {
+    fleet = await Fleet.start({ TPS_CB_THRESHOLD: '3', TPS_CB_TIMEOUT: '600' });
+    browser = await chromium.launch({ executablePath: CHROMIUM!, args: FLAGS.split(' ') });
+    page = await browser.newPage({ viewport: { width: 1440, height: 1000 } });
+    page.setDefaultTimeout(8_000);
+    page.on('pageerror', (error) => complaints.push(error.message));
+    page.on('console', (message) => {
+      if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
+    });
+  }, 120_000);
+  afterAll(async () => {
+    await browser?.close();
+    await fleet?.stop();
+  }, 60_000);
+  beforeEach(() => (complaints.length = 0));
+  afterEach(() => expect(complaints).toEqual([]));
+
+  const line = (name: string) => page.locator(`#line-${name}`);
+  test('a failing type turns its line red within two seconds, and people start it again from the page', async () => {
+    await page.goto(`${fleet.url}/andon`);
+    await line('execute').waitFor();
+    await page.locator('#live', { hasText: 'live' }).waitFor();
+    await waitFor('the line to be stopped', async () => {
+      await fleet.post('execute', { chaos: { fail: 'transient' } }, { timeout_ms: 5_000 });
+      return (await fleet.post('execute', { task: 'demo' })).status === 503;
+    });
+    await page.locator('#line-execute[data-colour=RED]').waitFor({ timeout: 2_000 });
+    expect(await line('execute').locator('.light').textContent()).toMatch(/RED/);
+    expect(await line('validate').getAttribute('data-colour')).toBe('GREEN');
+
+    await page.getByRole('button', { name: 'Acknowledge execute' }).click();
+    await page.locator('#ack-dialog input[name=who]').fill('<b>bob</b>');
+    await page.keyboard.press('Enter');
+    await page.locator('#history li', { hasText: 'acknowledged by <b>bob</b>' }).first().waitFor();
+    await page.getByRole('button', { name: 'Resume execute', exact: true }).focus();
+    await page.keyboard.press('Enter');
+    await page.locator('#resume-dialog input[name=countermeasure]').fill('mended');
+    await page.keyboard.press('Enter');
+    await waitFor(
+      'the line to run',
+      async () => (await fleet.post('execute', { task: 'demo' })).body.success,
+    );
+    await page.locator('#history li', { hasText: 'resumed by <b>bob</b>: mended' }).first().waitFor();
+  }, 60_000);
+
+  test('the cord is pulled with the keyboard alone', async () => {
+    await page.goto(`${fleet.url}/andon`);
+    await line('report').waitFor();
+    await page.locator('#pull').focus();
+    await page.keyboard.press('Enter');
+    await page.locator('#cord-dialog select[name=type]').selectOption('report');
+    await page.locator('#cord-dialog select[name=mode]').selectOption('stop');
+    await page.locator('#cord-dialog input[name=reason]').fill('wrong totals');
+    await page.keyboard.press('Enter');
+    await page.locator('#line-report[data-colour=RED]').waitFor({ timeout: 5_000 });
+    await page.locator('#calls li', { hasText: 'wrong totals' }).waitFor();
+    await photograph(page);
+    expect(
+      await page.evaluate(
+        () =>
+          (globalThis as unknown as { document: { activeElement: { id: string } } }).document.activeElement
+            .id,
+      ),
+    ).toBe('pull');
+  }, 30_000);
+
+  test('a board that hears nothing says that it is stale', async () => {
+    await page.goto(`${fleet.url}/andon`);
+    await page.locator('#live', { hasText: 'live' }).waitFor();
+    const gateway = await fleet.pid('gateway-1');
+    process.kill(gateway, 'SIGSTOP');
+    await page.locator('#live', { hasText: 'STALE' }).waitFor({ timeout: 15_000 });
+    process.kill(gateway, 'SIGCONT');
+    await page.locator('#live', { hasText: /^live$/ }).waitFor({ timeout: 15_000 });
+    complaints.length = 0;
+  }, 45_000);
+
+  test('the page at / sends a signal and shows its answer and trace', async () => {
+    await page.goto(`${fleet.url}/`);
+    await page.locator('#postSignal textarea').fill('{"signal_type":"execute","payload":{"task":"demo"}}');
+    await page.locator('#postSignal [type=submit]').click();
+    await page.locator('#postSignal .answer', { hasText: 'Execution successful' }).waitFor();
+    expect(await page.locator('#postSignal .answer code').first().textContent()).toMatch(/^[0-9a-f]{32}$/);
+  });
+
+  test.each(['/andon', '/'])('%s passes the checks for accessibility', async (path) => {
+    const context = await browser.newContext({ bypassCSP: true });
+    const checked = await context.newPage();
+    await checked.goto(fleet.url + path);
+    if (path === '/andon') await checked.locator('#line-execute').waitFor();
+    await checked.addScriptTag({ path: AXE });
+    const { violations } = await checked.evaluate<{
+      violations: { id: string; nodes: { html: string }[] }[];
+    }>('axe.run()');
+    await context.close();
+    expect(violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html)])).toEqual([]);
+  });
+});
