@@ -34,11 +34,10 @@ export class Lookups {
   async answer(request: LookupRequest | undefined, log: OutcomesLog): Promise<LookupReply> {
     const { ids, waitMs } = checked(request);
     const deadline = Date.now() + waitMs;
-    if (this.open(ids).length > 0) {
-      if (!(await log.caughtUp(CATCH_UP_MS))) throw new RecordsBehindError();
-      const open = this.open(ids);
-      if (open.length > 0 && waitMs > 0) await this.room.wait(open, deadline);
-    }
+    // A signal that is final here may have a later run that was not read yet.
+    if (!(await log.caughtUp(CATCH_UP_MS))) throw new RecordsBehindError();
+    const open = this.open(ids);
+    if (open.length > 0 && waitMs > 0) await this.room.wait(open, deadline);
     return this.reader.read(new Map(ids.map((id) => [id, this.index.positionsOf(id)])));
   }
 

@@ -34,6 +34,8 @@ import { Webhook } from './webhook';
 
 const EVALUATE_MS = 1_000;
 const CATCH_UP_MS = 500;
+/** Callers wait here for outcomes. */
+const GATHER_MS = 100;
 const KANBAN_LIMIT_MS = 300;
 
 /** Make it visible, call for help: colours, calls, stops by people, history, and the record of every signal. */
@@ -62,6 +64,7 @@ async function start(context: ServiceContext<AndonConfig>): Promise<RunningServi
   const lookups = new Lookups(reader);
   const finished = new FinishedSignals(reader);
   const outcomes = await OutcomesLog.open(context, {
+    gatherMs: GATHER_MS,
     spanAttributes: () => ({}),
     onOutcome: (logged) => {
       lookups.take(logged);
