@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type Static, type TProperties, type TSchema, Type } from '@sinclair/typebox';
 import Ajv, { type ErrorObject } from 'ajv';
-import { redactUrls } from './redact';
 
 /** A variable has a value the service cannot start with. One line: the variable, the value, what is allowed. */
 export class ConfigError extends Error {
@@ -181,15 +180,15 @@ export function redacted(variables: TProperties, config: object): Record<string,
   const properties: Record<string, TSchema> = { ...commonVariables, ...variables };
   const shown = Object.entries(config).map(([key, value]) => [
     key,
-    properties[key]?.secret ? hidden(String(value)) : (value as unknown),
+    properties[key]?.secret ? hidden(key, String(value)) : (value as unknown),
   ]);
   return Object.fromEntries(shown) as Record<string, unknown>;
 }
 
-/** Of a URL only the credentials are secret. */
-function hidden(secret: string): string {
-  if (secret === '' || /^[a-z]+:\/\//.test(secret)) return redactUrls(secret);
-  return '***';
+/** Of a URL only the credentials are secret, also where the URL is malformed. */
+function hidden(name: string, secret: string): string {
+  if (secret === '') return '';
+  return name.endsWith('_URL') ? secret.replace(/[^/,\s]*@/g, '***@') : '***';
 }
 
 function explain(error: ErrorObject | undefined, env: Env, properties: Record<string, TSchema>): string {
@@ -198,7 +197,7 @@ function explain(error: ErrorObject | undefined, env: Env, properties: Record<st
   const name = nameOf(key, env);
   const variable = rule.secret && env[`${name}_FILE`] ? `${name}_FILE` : name;
   const value = env[variable] ?? '';
-  const shown = rule.secret && variable === name ? hidden(value) : value;
+  const shown = rule.secret && variable === name ? hidden(name, value) : value;
   return `${variable}=${shown} is not allowed: must be ${allowed(rule)}`;
 }
 

@@ -1,5 +1,5 @@
 import { freePort, RabbitServer, waitFor } from '@tps/testkit';
-import { INTACT, LONG, report, Scene } from './scene';
+import { INTACT, LONG, report, Scene, within } from './scene';
 
 /** A service, or a broker: what `make up` runs is killed as it is, and must come back by itself. */
 const VICTIMS: [name: string, recoveryMs: number][] = [
@@ -62,7 +62,7 @@ describe('SIGKILL of each process in turn, under load', () => {
       fault: async (recovered) => {
         for (const name of installed ? ['kanban-1', ...restarted] : restarted) {
           process.kill(await scene.fleet.pid(name), 'SIGTERM');
-          await recovered(20_000);
+          await recovered(within(20_000));
         }
       },
     });
