@@ -1,11 +1,16 @@
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { freePorts, waitFor } from '@tps/testkit';
+import { waitFor } from '@tps/testkit';
 
 const CLI = resolve(__dirname, '../../deploy/local/dist/cli.js');
-const SERVICES = 8;
+/** Replicas of the gateway that a test may start; each has the next port. */
+const GATEWAYS = 4;
+/** The broker's two, the gateway's metrics, the gateways', and one for each other process. */
+const PORTS = 3 + GATEWAYS + 20;
 
 export interface Answer<T = Record<string, unknown>> {
   status: number;
@@ -39,8 +44,14 @@ export class Fleet {
 
   static async start(variables: Record<string, string> = {}): Promise<Fleet> {
     const home = await mkdtemp(join(tmpdir(), 'tps-fleet-'));
-    const [nats, monitor, http, metrics] = await freePorts(4);
-    const base = await portBlock();
+    const first = await portBlock();
+    const [nats, monitor, metrics, http, base] = [
+      first,
+      first + 1,
+      first + 2,
+      first + 3,
+      first + 3 + GATEWAYS,
+    ];
     const env = {
       ...process.env,
       TPS_HOME: home,
@@ -150,21 +161,23 @@ export class Fleet {
   }
 }
 
-/** Consecutive ports for the services' probes. */
+/**
+ * The first of consecutive ports that nobody listens on, one for everything a fleet may start: below the range from which
+ * Linux takes ports for outgoing connections, where another test's could take one meanwhile.
+ */
 async function portBlock(): Promise<number> {
   return waitFor('a block of free ports', async () => {
-    const [first] = await freePorts(1);
-    const wanted = Array.from({ length: SERVICES * 2 }, (_, i) => first! + i);
-    const { createServer } = await import('node:net');
-    for (const port of wanted) {
-      const free = await new Promise<boolean>((done) => {
-        const server = createServer();
-        server.once('error', () => done(false));
-        server.listen(port, '127.0.0.1', () => server.close(() => done(true)));
-      });
-      if (!free) return null;
-    }
+    const first = randomInt(12_000, 31_000);
+    for (let port = first; port < first + PORTS; port += 1) if (!(await isFree(port))) return null;
     return first;
+  });
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((done) => {
+    const server = createServer();
+    server.once('error', () => done(false));
+    server.listen(port, () => server.close(() => done(true)));
   });
 }
 
