@@ -184,7 +184,7 @@ interface Backup {
         between = performance.now() - began;
         expect({ status, body }).toMatchObject({ status: 503, body: { code: 'NO_BROKER', accepted: false } });
         expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
-        await sleep(lasting(1_000, 20_000));
+        await sleep(lasting(4_000, 20_000));
         await nats.restart();
         await recovered(RECOVERY_MS);
         await rabbit.restart();
