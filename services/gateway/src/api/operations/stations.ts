@@ -17,7 +17,12 @@ function board(service: string, summary: string): Operation {
 export const stationOperations = {
   jidoka: board('jidoka', 'Circuits: which lines run, which are stopped'),
   kanban: board('kanban', 'The queue: lanes with their age and what is held, cards, who has what, buffer'),
-  andon: board('andon', 'Colours of lines and stations'),
+  andon: {
+    ...board('andon', 'Colours of lines and stations'),
+    description: 'The board as a page, or as JSON for who asks for `application/json`.',
+    answers: { 200: { description: 'The board', schema: 'Board', text: ['text/html'] } },
+    examples: [`-H 'Accept: application/json'`],
+  },
   kaizen: board('kaizen', 'Counts and true percentiles'),
   heijunka: board('heijunka', 'The level schedule, takt and distribution'),
   setCards: {
