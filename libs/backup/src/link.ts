@@ -23,6 +23,11 @@ export interface BackupLinkOptions {
   onLost?: () => void;
 }
 
+/** RabbitMQ is not there, or does not answer. */
+export class BackupAwayError extends Error {
+  override readonly name = 'BackupAwayError';
+}
+
 const CONNECT_LIMIT_MS = 3_000;
 /** A queue without a leader answers nothing at all. */
 const SETUP_LIMIT_MS = 5_000;
@@ -60,7 +65,7 @@ export class BackupLink {
 
   /** Messages that wait in the queue, without those that somebody was given and has not acknowledged. */
   async waiting(): Promise<number> {
-    if (!this.channel) throw new Error('not connected to RabbitMQ');
+    if (!this.channel) throw new BackupAwayError('not connected to RabbitMQ');
     return (await this.channel.checkQueue(this.options.queue)).messageCount;
   }
 
@@ -183,7 +188,7 @@ async function within(limitMs: number, task: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(
-      () => reject(new Error(`the backup queue did not answer within ${limitMs} ms`)),
+      () => reject(new BackupAwayError(`the backup queue did not answer within ${limitMs} ms`)),
       limitMs,
     );
   });

@@ -56,11 +56,11 @@ describe('bus', () => {
 
     test('a broker that hangs leaves the outcome unknown, one that is gone refuses at once', async () => {
       await ensureStream(bus, 'outcomes', settings);
-      server.signal('SIGSTOP');
+      await server.freeze();
       const error = await bus.publisher
         .publish('tps.outcomes.batch', '1', { timeoutMs: 300 })
         .catch((e: unknown) => e);
-      server.signal('SIGCONT');
+      server.thaw();
       expect(error).toMatchObject({ accepted: 'unknown' });
       await server.kill();
       await waitFor('the connection to be noticed as lost', () => !bus.connected);

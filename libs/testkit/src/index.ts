@@ -2,7 +2,7 @@ export { sampleCall } from './calls';
 export { Certificate } from './certificate';
 export { type CollectedSpan, TraceCollector } from './collector';
 export { NatsCluster } from './nats-cluster';
-export { BinaryMissingError, NatsServer, type NatsServerOptions } from './nats-server';
+export { BinaryMissingError, BrokerError, NatsServer, type NatsServerOptions } from './nats-server';
 export { RabbitServer } from './rabbit-server';
 export { sampleOutcome } from './outcomes';
 export { freePort, freePorts } from './ports';

@@ -1,4 +1,4 @@
-import { NatsServer } from './nats-server';
+import { BrokerError, NatsServer } from './nats-server';
 import { freePorts } from './ports';
 
 /** Three real nats-servers that replicate JetStream among themselves, on loopback. */
@@ -26,7 +26,7 @@ export class NatsCluster {
   /** @param name as the broker says it, for example who leads a stream */
   node(name: string): NatsServer {
     const found = this.nodes.find((_, n) => nameOf(n) === name);
-    if (!found) throw new Error(`there is no node ${name}`);
+    if (!found) throw new BrokerError(`there is no node ${name}`);
     return found;
   }
 

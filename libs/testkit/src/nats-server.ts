@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
@@ -12,6 +12,11 @@ export class BinaryMissingError extends Error {
     super(`${name} is not in ${searched.join(', ')}; \`make test\` installs it`);
     this.name = 'BinaryMissingError';
   }
+}
+
+/** A broker ended by itself, or a command of it failed; the message has what it printed. */
+export class BrokerError extends Error {
+  override readonly name = 'BrokerError';
 }
 
 function findNatsServer(): string {
@@ -75,7 +80,7 @@ export class NatsServer {
     this.child = child;
     child.stderr.on('data', (chunk: Buffer) => (this.log = (this.log + chunk.toString()).slice(-100_000)));
     await waitFor(`nats-server on port ${this.port}`, () => {
-      if (child.exitCode !== null) throw new Error(`nats-server ended:\n${this.log}`);
+      if (child.exitCode !== null) throw new BrokerError(`nats-server ended:\n${this.log}`);
       return this.answers();
     });
   }
@@ -90,8 +95,21 @@ export class NatsServer {
     await gone;
   }
 
-  signal(signal: NodeJS.Signals): void {
-    this.child?.kill(signal);
+  /** Makes it hang. Each of its threads stops when the kernel gets to it: until the last has, it still answers. */
+  async freeze(): Promise<void> {
+    const { child } = this;
+    if (!child?.pid) throw new BrokerError('nats-server does not run');
+    child.kill('SIGSTOP');
+    const tasks = `/proc/${child.pid}/task`;
+    await waitFor('nats-server to hang', async () => {
+      const stats = (await readdir(tasks)).map((id) => readFile(join(tasks, id, 'stat'), 'utf8'));
+      // "1234 (nats-server) T ..."
+      return (await Promise.all(stats)).every((stat) => stat.includes(') T '));
+    });
+  }
+
+  thaw(): void {
+    this.child?.kill('SIGCONT');
   }
 
   async stop(): Promise<void> {

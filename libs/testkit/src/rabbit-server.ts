@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
+import { BinaryMissingError, BrokerError } from './nats-server';
 import { freePorts } from './ports';
 import { waitFor } from './wait';
 
@@ -45,9 +46,13 @@ export class RabbitServer {
     private readonly home: string,
   ) {}
 
-  /** Says so on the console when it is not: a test that is skipped must not look like one that passed. */
+  /**
+   * Says so on the console when it is not: a test that is skipped must not look like one that passed. Where tests
+   * decide what lands (`CI`), none of them may be skipped.
+   */
   static get isInstalled(): boolean {
     const installed = installation() !== undefined;
+    if (!installed && process.env.CI) throw new BinaryMissingError('rabbitmq-server', ['.tps/tools', 'PATH']);
     if (!installed)
       console.warn('RabbitMQ is not installed: tests of the backup are SKIPPED (make test fetches it)');
     return installed;
@@ -55,7 +60,7 @@ export class RabbitServer {
 
   static async start(): Promise<RabbitServer> {
     const programs = installation();
-    if (!programs) throw new Error('RabbitMQ is not installed; `make test` fetches it');
+    if (!programs) throw new BinaryMissingError('rabbitmq-server', ['.tps/tools', 'PATH']);
     const [amqp = 0, dist = 0, epmd = 0] = await freePorts(3);
     const server = new RabbitServer(
       programs,
@@ -96,7 +101,7 @@ export class RabbitServer {
     await waitFor(
       `RabbitMQ on port ${this.ports.amqp}`,
       () => {
-        if (child.exitCode !== null) throw new Error(`RabbitMQ ended:\n${this.log}`);
+        if (child.exitCode !== null) throw new BrokerError(`RabbitMQ ended:\n${this.log}`);
         return this.answers();
       },
       { limitMs: START_LIMIT_MS, everyMs: 100 },
@@ -134,7 +139,7 @@ export class RabbitServer {
         stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
       }
       child.once('error', reject);
-      child.once('exit', (code) => (code === 0 ? done(output) : reject(new Error(output))));
+      child.once('exit', (code) => (code === 0 ? done(output) : reject(new BrokerError(output))));
     });
   }
 

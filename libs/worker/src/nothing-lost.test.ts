@@ -68,9 +68,13 @@ test('an outcome that cannot be recorded is kept; the work is not done again for
   await rig.worker('kept', [signal('kept', () => (runs += 1))]);
   const { subjects } = (await (await managerOf(rig.bus)).streams.info(rig.bus.names.streams.outcomes)).config;
   await updateStream('outcomes', { subjects: ['nobody.says.this'] });
+  let appends = 0;
+  const tried = rig.bus.nc.subscribe(rig.bus.names.subjects.outcomeBatch, {
+    callback: () => void (appends += 1),
+  });
   const id = await rig.enqueue('kept');
-  await waitFor('the work', () => runs === 1);
-  await sleep(500);
+  await waitFor('the outcome to be tried again', () => appends > 1);
+  tried.unsubscribe();
   expect([await rig.queued('kept'), rig.told(id)]).toEqual([1, []]);
   await updateStream('outcomes', { subjects });
   expect(await finished(id)).toMatchObject({ status: 'succeeded', attempt: 1 });

@@ -12,9 +12,16 @@ export function make<K extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
+/** The page and its script do not fit together. */
+class MissingElementError extends Error {
+  constructor(selector: string) {
+    super(`the page has no ${selector}`);
+  }
+}
+
 export function find<E extends HTMLElement = HTMLElement>(selector: string, root: ParentNode = document): E {
   const found = root.querySelector<E>(selector);
-  if (!found) throw new Error(`the page has no ${selector}`);
+  if (!found) throw new MissingElementError(selector);
   return found;
 }
 

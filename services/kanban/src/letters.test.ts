@@ -1,6 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { LetterFilter, Outcome } from '@tps/contracts';
-import { sampleOutcome } from '@tps/testkit';
+import { sampleOutcome, waitFor } from '@tps/testkit';
 import { DeadRig } from './dead-rig.fixture';
 
 jest.setTimeout(60_000);
@@ -13,9 +12,15 @@ beforeEach(() => {
 });
 afterAll(() => rig.stop());
 
+/** Letters are ordered by the millisecond in which they were kept. */
+async function nextMillisecond(): Promise<void> {
+  const now = Date.now();
+  await waitFor('the next millisecond', () => Date.now() > now + 1, { everyMs: 1 });
+}
+
 test('letters are listed newest first, by filter and in pages; one is shown whole', async () => {
   const first = await rig.letter('listed', { error_class: 'defect', fingerprint: 'abc', message: 'broken' });
-  await sleep(5);
+  await nextMillisecond();
   const old = await rig.letter('listed', { status: 'expired', error_class: 'capacity' }, true);
   const last = await rig.letter('listed');
   await rig.letter('other');

@@ -1,8 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Bus, connectBus, ensureStream, managerOf } from '@tps/bus';
 import type { OpenReply, OpenRequest, Priority } from '@tps/contracts';
 import type { LineView } from '@tps/service';
-import { NatsServer, sampleOutcome } from '@tps/testkit';
+import { NatsServer, sampleOutcome, waitFor } from '@tps/testkit';
 import { OpenSignals } from './open-signals';
 import type { Withdrawal } from './withdrawal';
 
@@ -38,7 +37,8 @@ afterAll(async () => {
 test('says where each is, newest first, by type, status and time', async () => {
   for (const id of ['waits', 'runs', 'again']) await accept(id);
   // Times are told in milliseconds.
-  await sleep(5);
+  const now = Date.now();
+  await waitFor('the next millisecond', () => Date.now() > now + 1, { everyMs: 1 });
   await accept('held', 'stopped');
   started.set('runs', 'worker-1');
   const failed = sampleOutcome({ signal_id: 'again', status: 'retrying', message: 'no luck' });

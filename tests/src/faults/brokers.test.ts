@@ -82,9 +82,9 @@ interface Backup {
       label: 'frozen',
       forMs: lasting(6_000, 40_000),
       fault: async (recovered) => {
-        nats.signal('SIGSTOP');
+        await nats.freeze();
         await sleep(lasting(4_000, 30_000));
-        nats.signal('SIGCONT');
+        nats.thaw();
         recoveryMs = await recovered(RECOVERY_MS);
       },
     });

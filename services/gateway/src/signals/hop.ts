@@ -3,6 +3,7 @@ import { Batcher, type Bus, encodeHeaders, UnansweredError } from '@tps/bus';
 import { ALL_FINE } from '@tps/contracts';
 import type { Logger, TraceHeaders } from '@tps/service';
 import CircuitBreaker from 'opossum';
+import { GUARD } from '../guard';
 
 /** What goes to the other side, already as JSON: it is weighed and sent, and should be encoded once. */
 export interface HopItem {
@@ -48,13 +49,7 @@ export class Hop<V> {
     this.breaker = new CircuitBreaker((items: HopItem[]) => this.request(items), {
       name: target.name,
       timeout: target.limitMs + BACKSTOP_MS,
-      errorThresholdPercentage: 50,
-      volumeThreshold: 3,
-      rollingCountTimeout: 5_000,
-      rollingCountBuckets: 5,
-      resetTimeout: 1_000,
-      rollingPercentilesEnabled: false,
-      enableSnapshots: false,
+      ...GUARD,
     });
     this.breaker.on('open', () => log.warn(`${target.name} does not answer: asking it only now and then`));
     this.breaker.on('close', () => log.info(`${target.name} answers again`));

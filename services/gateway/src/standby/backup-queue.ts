@@ -1,6 +1,7 @@
 import type { BackupLink, ConfirmChannel } from '@tps/backup';
 import type { Logger, TraceHeaders } from '@tps/service';
 import CircuitBreaker from 'opossum';
+import { GUARD } from '../guard';
 
 /** A signal on its way to the backup, as the JSON that kanban would have got. */
 export interface Parcel {
@@ -42,13 +43,7 @@ export class BackupQueue {
     this.breaker = new CircuitBreaker((parcel: Parcel) => this.send(parcel), {
       name: 'RabbitMQ',
       timeout: CONFIRM_LIMIT_MS,
-      errorThresholdPercentage: 50,
-      volumeThreshold: 3,
-      rollingCountTimeout: 5_000,
-      rollingCountBuckets: 5,
-      resetTimeout: 1_000,
-      rollingPercentilesEnabled: false,
-      enableSnapshots: false,
+      ...GUARD,
       errorFilter: (error: unknown) => error instanceof PutError && error.full,
     });
     this.breaker.on('open', () => log.warn('RabbitMQ does not confirm: asking it only now and then'));

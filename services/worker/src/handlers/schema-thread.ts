@@ -34,6 +34,8 @@ export function schemaThread(load: (module: string) => unknown): void {
     [DRAFT_07, { Dialect: Ajv, judge: new Ajv() }],
     ['https://json-schema.org/draft/2020-12/schema', { Dialect: Ajv2020, judge: new Ajv2020() }],
   ]);
+  /** What is wrong with a schema, in words for its sender. */
+  class UnusableSchemaError extends Error {}
   // Senders use the same few schemas over and over, and compiling one costs milliseconds.
   const compiled = new Map<string, AjvModule.ValidateFunction>();
 
@@ -42,16 +44,17 @@ export function schemaThread(load: (module: string) => unknown): void {
     const named: unknown = typeof schema === 'object' ? schema.$schema : undefined;
     const dialect = typeof named === 'string' ? named.replace(/#$/, '') : DRAFT_07;
     const known = dialects.get(dialect);
-    if (!known) throw new Error(`$schema ${dialect} is neither draft-07 nor draft 2020-12`);
+    if (!known) throw new UnusableSchemaError(`$schema ${dialect} is neither draft-07 nor draft 2020-12`);
     const { Dialect, judge } = known;
-    if (!judge.validateSchema(schema)) throw new Error(judge.errorsText(judge.errors, { dataVar: 'schema' }));
+    if (!judge.validateSchema(schema))
+      throw new UnusableSchemaError(judge.errorsText(judge.errors, { dataVar: 'schema' }));
     // Each has an instance of its own, as ajv keeps every `$id` it has seen; `strict` refuses what the standard allows.
     const lenient = { strict: false, allErrors: true, meta: false, validateSchema: false } as const;
     const ajv = new Dialect({ ...lenient, logger: false });
     addFormats(ajv);
     const check = ajv.compile(schema);
     // It would answer with a promise, which is truthy.
-    if ('$async' in check) throw new Error('$async is not supported');
+    if ('$async' in check) throw new UnusableSchemaError('$async is not supported');
     if (compiled.size >= SCHEMAS_KEPT) compiled.clear();
     compiled.set(text, check);
     return check;
