@@ -12,6 +12,7 @@ export {
   isApiError,
   LEASE_MS,
   managerOf,
+  messageAt,
   type StreamName,
   type StreamSettings,
 } from './streams';

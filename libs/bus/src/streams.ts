@@ -8,6 +8,7 @@ import {
   type JetStreamManager,
   RetentionPolicy,
   StorageType,
+  type StoredMsg,
   type StreamConfig,
 } from '@nats-io/jetstream';
 import { laneName, type Names, PRIORITIES } from '@tps/contracts';
@@ -30,6 +31,7 @@ export const LEASE_MS = 8_000;
 const CONSUMER_EXISTS = [10013, 10148];
 const STREAM_NOT_FOUND = 10059;
 const STREAM_NAME_IN_USE = 10058;
+const MESSAGE_NOT_FOUND = 10037;
 
 function definition(names: Names, stream: StreamName, settings: StreamSettings): Partial<StreamConfig> {
   const root = `${names.prefix}tps`;
@@ -117,6 +119,20 @@ export async function ensureLanes(bus: Bus, type: string): Promise<void> {
     await jsm.consumers.add(bus.names.streams.kanban, config).catch((error: unknown) => {
       if (!CONSUMER_EXISTS.some((code) => isApiError(error, code))) throw error;
     });
+  }
+}
+
+/** The message a stream has at a sequence, or null when it has none (any more). */
+export async function messageAt(bus: Bus, stream: string, seq: number): Promise<StoredMsg | null> {
+  const jsm = await managerOf(bus);
+  const direct = await jsm.direct.getMessage(stream, { seq });
+  if (direct) return direct;
+  try {
+    // Any replica answers a direct get, also one that lags: only the leader knows that a message is gone.
+    return await jsm.streams.getMessage(stream, { seq });
+  } catch (error) {
+    if (isApiError(error, MESSAGE_NOT_FOUND)) return null;
+    throw error;
   }
 }
 

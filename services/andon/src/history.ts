@@ -1,4 +1,4 @@
-import { type Bus, managerOf } from '@tps/bus';
+import { type Bus, messageAt } from '@tps/bus';
 import {
   type AndonEvent,
   type AndonEventKind,
@@ -21,6 +21,8 @@ interface Entry {
 /** Of what lies further back than this many events, only the stream knows. */
 const MAX_ENTRIES = 200_000;
 const READS_AT_ONCE = 16;
+/** Leaves room for the rest of the answer below the broker's limit of 1 MiB. */
+const ANSWER_BYTES = 900 * 1024;
 export const MAX_PAGE = 1_000;
 
 /** The request for a page is not one that andon understands. */
@@ -69,9 +71,7 @@ export class History {
       const entry = this.entries[i]!;
       if (matches(entry)) seqs.push(entry.seq);
     }
-    const more = seqs.length > limit;
-    const page = seqs.slice(0, limit);
-    return { items: await this.read(page), next: more ? String(page.at(-1)) : null };
+    return fitted(await this.read(seqs.slice(0, limit)), seqs.length > limit);
   }
 
   /** How many entries lie before the cursor. */
@@ -91,18 +91,36 @@ export class History {
     return low;
   }
 
-  private async read(seqs: number[]): Promise<AndonEvent[]> {
-    const jsm = await managerOf(this.bus);
-    const items: AndonEvent[] = [];
+  private async read(seqs: number[]): Promise<{ seq: number; event: AndonEvent }[]> {
+    const items: { seq: number; event: AndonEvent }[] = [];
     for (let from = 0; from < seqs.length; from += READS_AT_ONCE) {
       const some = seqs.slice(from, from + READS_AT_ONCE);
       const found = await Promise.all(
-        some.map((seq) => jsm.direct.getMessage(this.bus.names.streams.andon, { seq })),
+        some.map((seq) => messageAt(this.bus, this.bus.names.streams.andon, seq)),
       );
-      for (const message of found) if (message) items.push(normalised(message.json<AndonEvent>()));
+      for (const message of found) {
+        if (message) items.push({ seq: message.seq, event: normalised(message.json<AndonEvent>()) });
+      }
     }
     return items;
   }
+}
+
+/** As many as one message takes; what is left begins the next page. */
+export function fitted(
+  found: { seq: number; event: AndonEvent }[],
+  more: boolean,
+  limitBytes = ANSWER_BYTES,
+): HistoryReply {
+  let bytes = 0;
+  const over = found.findIndex(({ event }, i) => {
+    bytes += Buffer.byteLength(JSON.stringify(event));
+    return i > 0 && bytes > limitBytes;
+  });
+  const taken = over < 0 ? found : found.slice(0, over);
+  const last = taken.at(-1);
+  const next = (more || over >= 0) && last ? String(last.seq) : null;
+  return { items: taken.map(({ event }) => event), next };
 }
 
 /** Before there were other events, all were changes of colour. */

@@ -1,8 +1,7 @@
-import { type Bus, isApiError, managerOf } from '@tps/bus';
+import { type Bus, messageAt } from '@tps/bus';
 import type { LookupReply, Outcome, SignalRecord } from '@tps/contracts';
 import type { Position } from './record-index';
 
-const MESSAGE_NOT_FOUND = 10037;
 const READS_AT_ONCE = 16;
 /** Leaves room for the rest of the answer below the broker's limit of 1 MiB. */
 const ANSWER_BYTES = 900 * 1024;
@@ -44,17 +43,8 @@ export class RecordReader {
   }
 
   private async message(seq: number): Promise<Outcome[]> {
-    const jsm = await managerOf(this.bus);
-    const stream = this.bus.names.streams.outcomes;
-    const direct = await jsm.direct.getMessage(stream, { seq });
-    if (direct) return direct.json<Outcome[]>();
-    try {
-      // Any replica answers a direct get, also one that lags: only the leader knows that a message is gone.
-      return (await jsm.streams.getMessage(stream, { seq }))?.json<Outcome[]>() ?? [];
-    } catch (error) {
-      if (isApiError(error, MESSAGE_NOT_FOUND)) return [];
-      throw error;
-    }
+    const message = await messageAt(this.bus, this.bus.names.streams.outcomes, seq);
+    return message?.json<Outcome[]>() ?? [];
   }
 }
 

@@ -97,7 +97,7 @@ async function start(context: ServiceContext<AndonConfig>): Promise<RunningServi
     },
     stop: async () => {
       clearInterval(evaluator);
-      if (webhook) webhook.stop();
+      if (webhook) await webhook.stop();
       lookups.close();
       for (const view of [fleet, lines, types]) view.close();
       await Promise.all([outcomes.stop(), changes.stop()]);
@@ -112,9 +112,9 @@ interface Judges {
 
 async function evaluateAll({ board, calls, dead }: Judges & { dead: DeadStore }): Promise<void> {
   board.evaluate(Date.now());
-  await dead.look(Date.now());
-  await calls.sweep();
-  await board.record(Date.now());
+  // Calls and colours do not wait for a stream that does not answer.
+  const recorded = calls.sweep().then(() => board.record(Date.now()));
+  await Promise.all([recorded, dead.look(Date.now())]);
 }
 
 /** A line that stops is red at once, and not at the next evaluation. */

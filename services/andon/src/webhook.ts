@@ -25,11 +25,13 @@ class WebhookError extends Error {
 
 /**
  * Posts every event of the stream ANDON to one URL, in their order. All replicas share one durable consumer that has
- * one event out at a time: each is sent by one of them, and sent again with backoff until the receiver takes it. Only
- * if a replica dies between the receiver's answer and the acknowledgement does it arrive twice, with the same key.
+ * one event out at a time: each is sent by one of them, and sent again with backoff until the receiver takes it. If a
+ * replica dies between the receiver's answer and the acknowledgement, it arrives twice, with the same key.
  */
 export class Webhook {
   private stopped = false;
+  /** The delivery under way. */
+  private delivery: Promise<void> = Promise.resolve();
   private readonly sent: Counter<'result'>;
 
   private constructor(
@@ -50,8 +52,10 @@ export class Webhook {
     return webhook;
   }
 
-  stop(): void {
+  /** Resolves when what is being posted is posted, or handed to another replica. */
+  stop(): Promise<void> {
     this.stopped = true;
+    return this.delivery;
   }
 
   private async run(): Promise<void> {
@@ -62,8 +66,9 @@ export class Webhook {
         const consumer = await jetstream(bus.nc).consumers.get(bus.names.streams.andon, DURABLE);
         for (;;) {
           const msg = await consumer.next({ expires: POLL_MS });
-          if (this.stopped) return;
-          if (msg) await this.deliver(msg);
+          // Kept, it would hold up the other replicas for as long as it may be out.
+          if (this.stopped) return msg?.nak();
+          if (msg) await (this.delivery = this.deliver(msg));
         }
       } catch (error) {
         if (!this.stopped) log.warn('webhook', { error });

@@ -18,7 +18,7 @@ import {
   grantTrial,
   resumedCircuit,
 } from './circuit';
-import { LineMonitor } from './monitor';
+import { LineMonitor, WINDOW_MS } from './monitor';
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 const FINE: AdmitVerdict = { ok: true };
@@ -29,6 +29,8 @@ const FINE: AdmitVerdict = { ok: true };
  * log.
  */
 export class Lines {
+  /** From here on in the log's time every window is known whole. */
+  private wholeFromMs: number | undefined;
   private readonly monitors = new Map<string, { from: number; monitor: LineMonitor }>();
 
   constructor(
@@ -75,7 +77,9 @@ export class Lines {
     const from = this.view.circuit(type)?.log_seq ?? 0;
     // Read again after a restart: the circuit has accounted for it.
     if (seq <= from) return;
-    const finding = this.monitorOf(type, from).take(outcome, timeMs);
+    // A process that begins to read in the middle has seen only a part of its first window.
+    this.wholeFromMs ??= seq === 1 ? timeMs : timeMs + WINDOW_MS;
+    const finding = this.monitorOf(type, from).take(outcome, timeMs, timeMs >= this.wholeFromMs);
     if (!finding && outcome.epoch === undefined) return;
     const step = { outcome, seq, at: new Date(timeMs), finding };
     await this.change(type, (record) => afterOutcome(record, step, this.settings));

@@ -107,3 +107,19 @@ test('a defect of more than five minutes ago is forgotten', () => {
   expect(see('good', 299_000)).toBeNull();
   expect(see(defect, 0)?.cause).toBe('defect');
 });
+
+test('a window that is known only in part is counted and opens nothing; known whole, it does', () => {
+  const monitor = new LineMonitor({ threshold: 5, errorPercent: 50, slowMs: 0 });
+  open.push(monitor);
+  let now = T0;
+  const see = (outcome: Partial<Outcome>, whole: boolean): Finding | null =>
+    monitor.take(sampleOutcome(outcome), (now += 100), whole);
+  for (let n = 0; n < 24; n += 1) {
+    expect(see(n % 4 === 3 ? {} : transient, false)).toBeNull();
+  }
+  expect(see({}, true)).toBeNull();
+  expect(see(transient, true)).toMatchObject({
+    cause: 'window',
+    reason: expect.stringContaining('of 26') as string,
+  });
+});

@@ -21,7 +21,7 @@ export interface Finding {
 /** What an outcome says about the line it came from. */
 export type Verdict = 'good' | 'bad' | 'neutral';
 
-const WINDOW_MS = 30_000;
+export const WINDOW_MS = 30_000;
 const BUCKETS = 10;
 const BUCKET_MS = WINDOW_MS / BUCKETS;
 /** A share of fewer attempts says little. */
@@ -70,7 +70,8 @@ export class LineMonitor {
     this.breaker = new CircuitBreaker(fail, options);
   }
 
-  take(outcome: Outcome, timeMs: number): Finding | null {
+  /** @param whole false: the window is known only in part, so its share says nothing yet */
+  take(outcome: Outcome, timeMs: number, whole = true): Finding | null {
     const verdict = verdictOf(outcome);
     if (verdict === 'neutral') return null;
     this.turnTo(timeMs);
@@ -83,8 +84,15 @@ export class LineMonitor {
         return null;
       }
     } else this.inARow += 1;
-    this.breaker.fire().catch(() => undefined);
+    this.countBad(whole);
     return verdict === 'bad' ? this.findFailure(outcome, timeMs) : this.findWindow();
+  }
+
+  /** Only a failed call makes opossum look at its window; an event is just counted. */
+  private countBad(whole: boolean): void {
+    if (whole) return void this.breaker.fire().catch(() => undefined);
+    this.breaker.emit('fire');
+    this.breaker.emit('failure', BAD, 0);
   }
 
   /** Nothing of it is left to run. */

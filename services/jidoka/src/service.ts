@@ -64,7 +64,7 @@ async function start(context: ServiceContext<JidokaConfig>): Promise<RunningServ
     subjects.resumeCircuit,
     async (request) => {
       // What is in the log by now is the past that the person has looked at.
-      await outcomes.caughtUp(CATCH_UP_MS);
+      if (!(await outcomes.caughtUp(CATCH_UP_MS))) return { resumed: false };
       return lines.resume(request, outcomes.position);
     },
   );
