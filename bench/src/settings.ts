@@ -9,7 +9,7 @@ export const ENV_FILE = join(ROOT, '.env');
 
 export interface LoadSettings {
   httpPort: number;
-  /** Empty: the fleet asks for none. */
+  /** The first of `[client:]token,...`; empty: the fleet asks for none. */
   token: string;
 }
 
@@ -21,7 +21,9 @@ export function loadSettings(): LoadSettings {
   if (!Number.isInteger(httpPort) || httpPort < 1 || httpPort > 65_535) {
     throw new BenchError(`HTTP_PORT=${env.HTTP_PORT} is not allowed: must be a whole number from 1 to 65535`);
   }
-  return { httpPort, token: env.AUTH_TOKEN ?? '' };
+  if (env.SSL_ENABLED === 'true')
+    throw new BenchError('SSL_ENABLED=true: the load is sent by plain HTTP only');
+  return { httpPort, token: env.AUTH_TOKEN?.split(',')[0]?.split(':').at(-1)?.trim() ?? '' };
 }
 
 /** Where the local runtime keeps what it writes. */

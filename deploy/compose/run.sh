@@ -34,7 +34,7 @@ up() {
   build
   $COMPOSE up -d --no-build "$@"
   wait_until_ready
-  echo "The fleet is up: http://localhost:$(setting HTTP_PORT 8080)/ (make health, make logs, make down)"
+  echo "The fleet is up: $(api)/ (make health, make logs, make down)"
 }
 
 # "<service> <state>" for each container of the project; the state is the health where there is a check.
@@ -79,8 +79,16 @@ line() {
   esac
 }
 
+# Where the API is. Its certificate is for the name that clients use, not for localhost: this is a look at this machine's own.
+api() { echo "$([ "$(setting SSL_ENABLED false)" = true ] && echo https || echo http)://localhost:$(setting HTTP_PORT 8080)"; }
+
+# The first of `[client:]token,...`; given to curl by its standard input, as arguments can be read by everyone.
 show() {
-  answer=$(curl -fsS -m 5 "http://localhost:$(setting HTTP_PORT 8080)/$1") || die "No answer: make health shows what is down."
+  token=$(setting AUTH_TOKEN '')
+  token=${token%%,*}
+  token=${token#*:}
+  answer=$(printf '%s' "${token:+header = \"Authorization: Bearer $token\"}" |
+    curl -fsSk -m 5 -K - "$(api)/$1") || die "No answer: make health shows what is down."
   printf '%s\n' "$answer" | if command -v jq >/dev/null; then jq .; else cat; fi
 }
 

@@ -1,6 +1,8 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parseEnv } from 'node:util';
 import { check, type Verdict } from './faults/checker';
 import { Load } from './faults/load';
 import { figures, type Get, outcomeOf } from './faults/rest';
@@ -8,7 +10,8 @@ import { figures, type Get, outcomeOf } from './faults/rest';
 const USAGE = `Usage: node tests/dist/chaos.js [--seconds n]
 
 Kills every part of the fleet that \`make up\` runs on this machine, one after another, under load, and watches
-whether it comes back with nothing lost. Nobody else may send meanwhile: the counts are compared. HTTP_PORT and AUTH_TOKEN as for the fleet. Default: 12 seconds of load a part.
+whether it comes back with nothing lost. Nobody else may send meanwhile: the counts are compared. HTTP_PORT and AUTH_TOKEN as for the fleet,
+from the environment or .env. Default: 12 seconds of load a part.
 Exit code: 0 everything held, 1 something did not, 3 no fleet runs here or wrong use.
 `;
 
@@ -41,8 +44,12 @@ interface Target {
 }
 
 function target(): Target {
-  const { HTTP_PORT = '8080', AUTH_TOKEN = '', TPS_HOME, TPS_ROOT } = process.env;
-  const home = TPS_HOME || join(TPS_ROOT || resolve(__dirname, '../..'), '.tps');
+  const root = process.env.TPS_ROOT || resolve(__dirname, '../..');
+  const file = join(root, '.env');
+  const settings = existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {};
+  const { HTTP_PORT = '8080', AUTH_TOKEN = '', SSL_ENABLED, TPS_HOME } = { ...settings, ...process.env };
+  if (SSL_ENABLED === 'true') throw new ChaosError('SSL_ENABLED=true: the load is sent by plain HTTP only.');
+  const home = TPS_HOME || join(root, '.tps');
   // Tokens may be a list with names in front, as the gateway takes it.
   const token = AUTH_TOKEN.split(',')[0]?.split(':').at(-1) ?? '';
   return { url: `http://127.0.0.1:${HTTP_PORT}`, token, stateFile: join(home, 'run/state.json') };

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { built, type Rule, variables } from './variables';
 
@@ -10,6 +10,16 @@ const RULES_BEGIN =
   '<!-- rules: these tables are compared with the code by a test; UPDATE_DOCS=1 writes them -->';
 const RULES_END = '<!-- end of rules -->';
 const END = '<!-- end of variables -->';
+const PAGES = [
+  'README.md',
+  'CHANGELOG.md',
+  'bench/README.md',
+  'deploy/local/README.md',
+  'examples/own-worker/README.md',
+  ...readdirSync(resolve(ROOT, 'docs'))
+    .filter((file) => file.endsWith('.md'))
+    .map((file) => `docs/${file}`),
+];
 
 function table(): string {
   const { allowed } = built<{ allowed: (rule: Rule) => string }>('libs/service/dist/index.js');
@@ -48,10 +58,23 @@ function rules(): string {
 /** What stands between two marks is what the code says; UPDATE_DOCS=1 writes it. */
 function compare(page: string, [begin, end]: [string, string], wanted: string): void {
   const text = readFileSync(page, 'utf8');
-  const from = text.indexOf(begin) + begin.length;
-  const to = text.indexOf(end);
+  const [start, to] = [text.indexOf(begin), text.indexOf(end)];
+  if (start < 0 || to < start) throw new Error(`${page} lacks the mark ${start < 0 ? begin : end}`);
+  const from = start + begin.length;
   if (process.env.UPDATE_DOCS) writeFileSync(page, text.slice(0, from) + wanted + text.slice(to));
   else expect(text.slice(from, to)).toBe(wanted);
+}
+
+/** Names of the headings of a page, as links call them. */
+function anchors(page: string): string[] {
+  const headings = readFileSync(page, 'utf8').match(/^#+ .*$/gm) ?? [];
+  return headings.map((heading) =>
+    heading
+      .replace(/^#+ /, '')
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}_ -]/gu, '')
+      .replaceAll(' ', '-'),
+  );
 }
 
 /** Do the documents say what the code does? */
@@ -64,20 +87,21 @@ describe('README', () => {
     compare(RUNBOOK, [RULES_BEGIN, RULES_END], `\n${rules()}\n`);
   });
 
-  test('its links lead somewhere', () => {
-    for (const page of [
-      'README.md',
-      'docs/flow.md',
-      'docs/runbook.md',
-      'docs/extending.md',
-      'docs/differences.md',
-      'docs/deployment.md',
-      'docs/monitoring.md',
-    ]) {
-      const text = readFileSync(resolve(ROOT, page), 'utf8');
-      for (const [, target] of text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
-        expect(() => readFileSync(resolve(ROOT, page, '..', target!))).not.toThrow(/ENOENT/);
-      }
+  test('a page without its marks is no page that agrees', () => {
+    expect(() => compare(README, ['<!-- no such mark -->', END], '')).toThrow('lacks the mark <!-- no such');
+    expect(() => compare(README, [END, BEGIN], '')).toThrow(`lacks the mark ${BEGIN}`);
+  });
+
+  test.each(PAGES)('the links of %s lead somewhere', (page) => {
+    const text = readFileSync(resolve(ROOT, page), 'utf8').replaceAll(/^```[^]*?^```/gm, '');
+    for (const [, target] of text.matchAll(/\]\((?!https?:)([^)\s]+)\)/g)) {
+      const [path, anchor] = target!.split('#');
+      const file = path ? resolve(ROOT, page, '..', path) : resolve(ROOT, page);
+      expect({ target, there: existsSync(file) }).toEqual({ target, there: true });
+      if (anchor)
+        expect({ target, anchors: anchors(file) }).toMatchObject({
+          anchors: expect.arrayContaining([anchor]) as string[],
+        });
     }
   });
 

@@ -21,7 +21,7 @@ export const gatewayVariables = {
   OPERATOR_TOKEN: Type.String({
     default: '',
     secret: true,
-    description: 'the same for operators, who alone may stop lines, cancel, redrive, purge and set limits',
+    description: 'the same for operators, who alone may resume lines, cancel, redrive, purge and set limits',
   }),
   SSL_ENABLED: Type.Boolean({ default: false, description: 'serve HTTPS, and nothing else, on `HTTP_PORT`' }),
   SSL_CERT_PATH: Type.String({

@@ -21,7 +21,7 @@ const SERVICES = {
   kanban: 'pull, and limit work in progress: the durable queue and its cards',
   worker: 'the station: handlers that do the work',
   andon: 'make it visible: the colour of every line, and calls for help',
-  kaizen: 'improve from facts: counts, percentiles, suggestions',
+  kaizen: 'improve from facts: counts, percentiles, production reports',
   heijunka: 'level volume and mix: who pulls what, in which order',
 };
 
