@@ -6,6 +6,7 @@ export const backupVariables = {
     default: '',
     secret: true,
     pattern: '^(amqps?://\\S+)?$',
+    format: 'urls',
     description: 'RabbitMQ, which takes signals while NATS cannot; empty: no backup',
   }),
   RABBITMQ_CA_FILE: Type.String({

@@ -160,6 +160,14 @@ describe('bus', () => {
       two!.close();
     });
 
+    test('a deleted key can be written again', async () => {
+      const view = await KvView.open<number>(bus, 'tps_types', { replicas: 1, onError });
+      await view.put('a', 1);
+      await view.remove('a');
+      expect(await view.update('a', (value) => (value ?? 6) + 1)).toBe(7);
+      view.close();
+    });
+
     test('begins with what is there, and goes on after a killed broker', async () => {
       const first = await KvView.open<number>(bus, 'tps_types', { replicas: 1, onError });
       await first.put('a', 1);

@@ -133,10 +133,16 @@ class NatsBus implements Bus {
   ): Promise<Msg> {
     return new Promise((resolve, reject) => {
       const reply = this.replies.expect(timeoutMs, (msg) => {
-        if (!msg || nobodyListens(msg)) reject(new UnansweredError(subject, msg !== null));
+        if (!msg) reject(new UnansweredError(`no reply on ${subject} in time`, false));
+        else if (nobodyListens(msg)) reject(new UnansweredError(`nobody listens on ${subject}`, true));
         else resolve(msg);
       });
-      this.nc.publish(subject, data, headers ? { reply, headers } : { reply });
+      try {
+        this.nc.publish(subject, data, headers ? { reply, headers } : { reply });
+      } catch (error) {
+        this.replies.forget(reply);
+        reject(new UnansweredError(`not sent on ${subject}: ${String(error)}`, true));
+      }
     });
   }
 
@@ -166,11 +172,11 @@ class NatsBus implements Bus {
 export class UnansweredError extends Error {
   override readonly name = 'UnansweredError';
   constructor(
-    subject: string,
-    /** Nobody listens there, so it surely did not arrive; otherwise it may have. */
+    message: string,
+    /** Nobody got it: nobody listens there, or it could not be sent. Otherwise it may have arrived. */
     readonly nobody: boolean,
   ) {
-    super(nobody ? `nobody listens on ${subject}` : `no reply on ${subject} in time`);
+    super(message);
   }
 }
 

@@ -4,7 +4,7 @@ export { type Bus, BusClosedError, type BusOptions, connectBus, UnansweredError 
 export { type DeliveryInfo, parseDelivery } from './delivery';
 export { Follower, type FollowOptions, type LogMessage } from './follower';
 export { encodeHeaders, headerValues } from './headers';
-export { isConflict, KvContentionError, KvView, type KvValue, openBucket } from './kv';
+export { KvContentionError, KvView, type KvValue, openBucket } from './kv';
 export { type PubAck, Publisher, PublishError } from './publisher';
 export {
   ensureLanes,

@@ -10,7 +10,7 @@ export async function openBucket(bus: Bus, name: string, replicas: number): Prom
 }
 
 /** The value was changed by somebody else meanwhile: read it again and decide again. */
-export function isConflict(error: unknown): boolean {
+function isConflict(error: unknown): boolean {
   return isApiError(error, WRONG_LAST_SEQUENCE);
 }
 
@@ -102,10 +102,8 @@ export class KvView<V> {
 
   /** The value as the bucket has it now, for a writer that was too slow. */
   async read(key: string): Promise<KvValue<V> | undefined> {
-    const entry = await this.bucket.get(key);
-    if (!entry || entry.operation !== 'PUT') return undefined;
-    this.take(entry);
-    return { value: entry.json<V>(), revision: entry.revision };
+    const { value, revision } = await this.latest(key);
+    return value === undefined ? undefined : { value, revision };
   }
 
   async put(key: string, value: V): Promise<void> {
@@ -125,12 +123,20 @@ export class KvView<V> {
 
   private async updateNow(key: string, change: (value: V | undefined) => V | null): Promise<V | null> {
     for (let conflict = 0; conflict < MAX_CONFLICTS; conflict += 1) {
-      const entry = conflict === 0 ? this.entry(key) : await this.read(key);
+      const entry = conflict === 0 ? this.entry(key) : await this.latest(key);
       const next = change(entry?.value);
       if (next === null) return null;
       if ((await this.swap(key, next, entry?.revision ?? 0)) !== null) return next;
     }
     throw new KvContentionError(`${key} changed ${MAX_CONFLICTS} times while it was to be changed`);
+  }
+
+  /** Of a deleted key the revision is that of its delete marker: the one that the next write has to follow. */
+  private async latest(key: string): Promise<{ value: V | undefined; revision: number }> {
+    const entry = await this.bucket.get(key);
+    if (entry?.operation !== 'PUT') return { value: undefined, revision: entry?.revision ?? 0 };
+    this.take(entry);
+    return { value: entry.json<V>(), revision: entry.revision };
   }
 
   private async load(): Promise<void> {

@@ -1,5 +1,6 @@
 import { NatsServer } from '@tps/testkit';
 import { type Bus, connectBus, UnansweredError } from './connect';
+import { ReplyInbox } from './reply-inbox';
 
 let nats: NatsServer;
 let bus: Bus;
@@ -45,4 +46,16 @@ test('closing answers those who wait', async () => {
   const asked = other.request('ask.silence', '', { timeoutMs: 60_000 }).catch((error: unknown) => error);
   await other.close();
   expect(await asked).toMatchObject({ nobody: false });
+});
+
+test('what is too large to be sent surely did not arrive', async () => {
+  const asked = bus.request('ask.silence', 'x'.repeat(2 * 1024 * 1024), { timeoutMs: 60_000 });
+  await expect(asked).rejects.toMatchObject({ name: 'UnansweredError', nobody: true });
+});
+
+test('a closed inbox still keeps its deadlines', async () => {
+  const inbox = new ReplyInbox(bus.nc, bus.createInbox());
+  inbox.expect(60_000, () => undefined);
+  inbox.close();
+  expect(await new Promise((resolve) => inbox.expect(10, resolve))).toBeNull();
 });

@@ -19,11 +19,12 @@ export class ReplyInbox {
     nc: NatsConnection,
     private readonly inbox: string,
   ) {
-    this.subscription = nc.subscribe(`${inbox}.*`, { callback: (_, msg) => this.settle(msg) });
-  }
-
-  get size(): number {
-    return this.waiting.size;
+    this.subscription = nc.subscribe(`${inbox}.*`, {
+      callback: (error, msg) => {
+        // The connection's status tells it; those who wait have their deadlines.
+        if (!error) this.settle(msg);
+      },
+    });
   }
 
   /** @returns the subject to reply to */
@@ -41,6 +42,7 @@ export class ReplyInbox {
 
   close(): void {
     if (this.sweeper) clearInterval(this.sweeper);
+    this.sweeper = null;
     this.subscription.unsubscribe();
     for (const [token, { onReply }] of this.waiting) {
       this.waiting.delete(token);

@@ -96,6 +96,8 @@ describe('a secret', () => {
       [{ API_TOKEN: 'GEHEIM' }, 'API_TOKEN=*** is not allowed: must be text that matches ^[a-z]*$'],
     ];
     for (const [env, line] of lines) expect(() => loadConfig(variables, env)).toThrow(new ConfigError(line));
+    const comma = { NATS_URL: 'nats://me:ge,hei/m@a:1, nats://b' };
+    expect(() => loadConfig({}, comma)).toThrow(/^NATS_URL=nats:\/\/\*\*\*@a:1, nats:\/\/b is not allowed/);
     const url = { NATS_URL: 'amqp://me:geheim@host' };
     expect(() => loadConfig({}, url)).toThrow(/^NATS_URL=amqp:\/\/\*\*\*@host is not allowed/);
   });
@@ -109,6 +111,14 @@ describe('a secret', () => {
       LOG_LEVEL: 'info',
     });
   });
+});
+
+test.each([
+  ['NATS_URL', 'nats://me:%zz@host'],
+  ['NATS_URL', 'nats://host:99999'],
+  ['JAEGER_ENDPOINT', 'http://host:port/v1/traces'],
+])('%s=%s is refused although it looks like a URL', (name, url) => {
+  expect(() => loadConfig({}, { [name]: url })).toThrow(/must be a URL with a host and sound escapes$/);
 });
 
 describe('tracing', () => {

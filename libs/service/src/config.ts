@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type Static, type TProperties, type TSchema, Type } from '@sinclair/typebox';
 import Ajv, { type ErrorObject } from 'ajv';
+import { redactUrlList, redactUrls } from './redact';
 
 /** A variable has a value the service cannot start with. One line: the variable, the value, what is allowed. */
 export class ConfigError extends Error {
@@ -45,6 +46,7 @@ export const commonVariables = {
     default: 'nats://127.0.0.1:4222',
     secret: true,
     pattern: '^(nats|tls)://[^\\s,]+(,\\s*(nats|tls)://[^\\s,]+)*$',
+    format: 'urls',
     description: 'NATS servers, separated by commas',
   }),
   ...natsAccessVariables,
@@ -66,6 +68,7 @@ export const commonVariables = {
   JAEGER_ENDPOINT: Type.String({
     default: '',
     pattern: '^(https?://\\S+)?$',
+    format: 'urls',
     description: 'where traces go, OTLP over HTTP; empty: nowhere',
   }),
   JAEGER_TAGS: Type.String({
@@ -115,12 +118,26 @@ export function loadConfig<P extends TProperties>(variables: P, env: Env): Confi
     const value = rule.secret ? secretOf(name, env) : env[name];
     if (value) given[key] = name === 'RUST_LOG' ? levelOf(value) : value;
   }
-  const check = new Ajv({ coerceTypes: true, useDefaults: true, strict: false }).compile({
+  const formats = { urls: readable };
+  const check = new Ajv({ coerceTypes: true, useDefaults: true, strict: false, formats }).compile({
     type: 'object',
     properties,
   });
   if (!check(given)) throw new ConfigError(explain(check.errors?.[0], env, properties));
   return Object.freeze(given) as ConfigOf<P> & CommonConfig;
+}
+
+/** One or more URLs, separated by commas, with sound escapes: whoever connects does not stumble over them. */
+function readable(urls: string): boolean {
+  try {
+    for (const text of urls.split(',').filter(Boolean)) {
+      const { username, password, pathname } = new URL(text.trim());
+      for (const part of [username, password, pathname]) decodeURIComponent(part);
+    }
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Other names that the original guide has for a variable; its own name wins. */
@@ -188,7 +205,7 @@ export function redacted(variables: TProperties, config: object): Record<string,
 /** Of a URL only the credentials are secret, also where the URL is malformed. */
 function hidden(name: string, secret: string): string {
   if (secret === '') return '';
-  return name.endsWith('_URL') ? secret.replace(/[^/,\s]*@/g, '***@') : '***';
+  return name.endsWith('_URL') ? redactUrlList(secret) : '***';
 }
 
 function explain(error: ErrorObject | undefined, env: Env, properties: Record<string, TSchema>): string {
@@ -198,7 +215,8 @@ function explain(error: ErrorObject | undefined, env: Env, properties: Record<st
   const variable = rule.secret && env[`${name}_FILE`] ? `${name}_FILE` : name;
   const value = env[variable] ?? '';
   const shown = rule.secret && variable === name ? hidden(name, value) : value;
-  return `${variable}=${shown} is not allowed: must be ${allowed(rule)}`;
+  const what = error?.keyword === 'format' ? 'a URL with a host and sound escapes' : allowed(rule);
+  return redactUrls(`${variable}=${shown} is not allowed: must be ${what}`);
 }
 
 interface Rule {

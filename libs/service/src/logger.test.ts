@@ -9,6 +9,7 @@ test.each([
     'connect ECONNREFUSED amqp://***@host:5672/vhost',
   ],
   ['nats://u:p@a:1,nats://token@b:2', 'nats://***@a:1,nats://***@b:2'],
+  ['nats://u:p,w@a:1,nats://b', 'nats://***@a:1,nats://b'],
   ['"http://u:p@x/y?z=a@b"', '"http://***@x/y?z=a@b"'],
   ['see http://host/a@b and me@example.com', 'see http://host/a@b and me@example.com'],
 ])('%s', (text, shown) => expect(redactUrls(text)).toBe(shown));

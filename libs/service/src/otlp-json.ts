@@ -1,4 +1,4 @@
-import { type Attributes, type AttributeValue, SpanStatusCode } from '@opentelemetry/api';
+import { type Attributes, SpanStatusCode } from '@opentelemetry/api';
 import type { SignalSpan } from './signal-spans';
 
 /** The OTLP JSON of spans, written directly: objects for the serialiser would be more work than the spans. */
@@ -36,22 +36,27 @@ export function encodeSpan(span: SignalSpan): string {
 export function encodeAttributes(attributes: Attributes = {}): string {
   let json = '';
   for (const key in attributes) {
-    const value = attributes[key];
-    if (value === undefined || value === null) continue;
-    json += `${json ? ',' : ''}{"key":${keyOf(key)},"value":${encodeValue(value)}}`;
+    const value = encodeValue(attributes[key]);
+    if (value === undefined) continue;
+    json += `${json ? ',' : ''}{"key":${keyOf(key)},"value":${value}}`;
   }
   return `[${json}]`;
 }
 
-function encodeValue(value: AttributeValue): string {
-  if (typeof value === 'string') return `{"stringValue":${JSON.stringify(value)}}`;
-  if (typeof value === 'number') {
-    if (Number.isInteger(value)) return `{"intValue":${value}}`;
-    return Number.isFinite(value) ? `{"doubleValue":${value}}` : `{"stringValue":"${value}"}`;
-  }
-  if (typeof value === 'boolean') return `{"boolValue":${value}}`;
-  const items = value.filter((item) => item !== null && item !== undefined).map(encodeValue);
+/** Undefined for what is no attribute value: JavaScript callers pass anything, and the API ignores it. */
+function encodeValue(value: unknown): string | undefined {
+  if (!Array.isArray(value)) return encodeScalar(value);
+  const items = value.map(encodeScalar).filter((item) => item !== undefined);
   return `{"arrayValue":{"values":[${items.join()}]}}`;
+}
+
+function encodeScalar(value: unknown): string | undefined {
+  if (typeof value === 'string') return `{"stringValue":${JSON.stringify(value)}}`;
+  if (typeof value === 'boolean') return `{"boolValue":${value}}`;
+  if (typeof value !== 'number') return undefined;
+  // Beyond it an integer may be too large for a collector's 64 bits.
+  if (Number.isSafeInteger(value)) return `{"intValue":${value}}`;
+  return Number.isFinite(value) ? `{"doubleValue":${value}}` : `{"stringValue":"${value}"}`;
 }
 
 const KEYS = new Map<string, string>();

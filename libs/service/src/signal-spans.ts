@@ -2,6 +2,7 @@ import { randomFillSync } from 'node:crypto';
 import {
   type Attributes,
   type AttributeValue,
+  diag,
   type Exception,
   INVALID_SPANID,
   type Link,
@@ -177,7 +178,13 @@ export class SignalSpan implements Span {
     const { keepErrors } = this.options;
     if (keepErrors && this.status.code === SpanStatusCode.ERROR && this.place.export) this.sampled = true;
     this.endMs = Math.max(this.startMs, msOf(time));
-    if (this.sampled) this.place.export?.(encodeSpan(this));
+    if (!this.sampled) return;
+    try {
+      this.place.export?.(encodeSpan(this));
+    } catch (error) {
+      // Tracing must not fail what is traced, whatever a handler has put into its span.
+      diag.error('a span could not be written', error);
+    }
   }
 }
 

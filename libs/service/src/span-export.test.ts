@@ -58,6 +58,15 @@ test('spans gather and leave together, with the resource', async () => {
   await spans.shutdown(1_000);
 });
 
+test('as many as fit into one request leave at once', async () => {
+  const { spans } = exportTo(collector.url);
+  const began = Date.now();
+  for (let i = 0; i < 4_096; i += 1) spans.add('{}');
+  await waitFor('both requests', () => collector.bodies.length === 2, { everyMs: 5 });
+  expect(Date.now() - began).toBeLessThan(450);
+  await spans.shutdown(1_000);
+});
+
 test('what is left is sent at the end', async () => {
   const { spans } = exportTo(collector.url);
   for (let i = 0; i < 3_000; i += 1) spans.add('{}');
@@ -83,8 +92,9 @@ test('an outage is told once, costs the spans of its time, and ends', async () =
 
 test('a collector that is away bounds the memory and does not hold up the end', async () => {
   const { spans } = exportTo('http://127.0.0.1:1/v1/traces');
-  for (let i = 0; i < 10_000; i += 1) spans.add('{}');
-  expect(spans.dropped).toBe(10_000 - 8_192);
+  for (let i = 0; i < 12_000; i += 1) spans.add('{}');
+  // One request is under way.
+  expect(spans.dropped).toBe(12_000 - 2_048 - 8_192);
   const began = Date.now();
   await spans.shutdown(3_000);
   expect(Date.now() - began).toBeLessThan(2_500);

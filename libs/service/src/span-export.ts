@@ -40,7 +40,7 @@ export class SpanExport {
       return;
     }
     this.queue.push(span);
-    if (this.timer === null && this.sending === null) this.schedule();
+    if (this.sending === null) this.next();
   };
 
   /** Sends what is left, within `limitMs`. */
@@ -55,8 +55,11 @@ export class SpanExport {
     this.agent.destroy();
   }
 
-  private schedule(): void {
-    this.timer = setTimeout(() => void this.flush(), FLUSH_EVERY_MS).unref();
+  /** A full request leaves at once, unless the last one was not taken; what is less gathers. */
+  private next(): void {
+    if (this.queue.length >= POST_SPANS && !this.failing) void this.flush();
+    else if (this.queue.length > 0)
+      this.timer ??= setTimeout(() => void this.flush(), FLUSH_EVERY_MS).unref();
   }
 
   private flush(): Promise<void> {
@@ -78,7 +81,7 @@ export class SpanExport {
       )
       .finally(() => {
         this.sending = null;
-        if (this.queue.length > 0) this.schedule();
+        this.next();
       });
     return this.sending;
   }

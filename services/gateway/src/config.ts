@@ -42,7 +42,7 @@ export const gatewayVariables = {
     description: 'reverse proxies in front, whose `X-Forwarded-For` entries tell clients apart',
   }),
   ...backupVariables,
-  // Shown by `/info`; others act on them.
+  // Shown by `/info`; others act on them. Here the buffer limits the backup too.
   ...fleetVariables,
 };
 

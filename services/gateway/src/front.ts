@@ -87,7 +87,8 @@ const BROKEN: Record<string, [ApiErrorCode, string]> = {
 
 /** For what is no HTTP there is no request and no response: the answer goes to the socket as it is. */
 function refuseBroken(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
+  // After a broken connection or TLS handshake nothing can be said, and waiting for that to be said never ends.
+  if (!socket.writable || !/^(HPE|ERR_HTTP)_/.test(error.code ?? '')) return void socket.destroy();
   const [code, message] = BROKEN[error.code ?? ''] ?? [
     'INVALID_REQUEST',
     'This is not a valid HTTP request.',

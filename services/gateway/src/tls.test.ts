@@ -1,5 +1,6 @@
 import { request, type RequestOptions } from 'node:https';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { connect as connectPlain, type Socket } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 import { Certificate, waitFor } from '@tps/testkit';
 import { type Rig, startRig } from './testing/rig';
@@ -11,11 +12,17 @@ afterAll(() => certificate.remove());
 
 describe('with SSL_ENABLED', () => {
   let rig: Rig;
+  let silent: Socket;
   beforeAll(async () => {
     const files = { SSL_CERT_PATH: certificate.cert, SSL_KEY_PATH: certificate.key };
     rig = await startRig({ SSL_ENABLED: 'true', ...files });
+    // Now, so that its limit passes during the other tests.
+    silent = connectPlain(rig.port, '127.0.0.1').resume();
   });
-  afterAll(() => rig.stop());
+  afterAll(() => {
+    silent.destroy();
+    return rig.stop();
+  });
 
   function ask(
     options: RequestOptions,
@@ -70,6 +77,10 @@ describe('with SSL_ENABLED', () => {
     const after = (): Promise<boolean> => serial().then((now) => now !== before);
     await waitFor('the renewed certificate', after, { limitMs: 20_000, everyMs: 250 });
     await expect(serial({ ca: good })).rejects.toThrow(/self-signed|unable to verify/);
+  });
+
+  test('who connects and begins no handshake is cut off', async () => {
+    await waitFor('the end of the connection', () => silent.closed, { limitMs: 15_000 });
   });
 });
 

@@ -125,4 +125,3 @@ export const RedriveDryRun = Type.Object({
   matched: count('Letters that it would take'),
   types: Type.Record(Type.String(), count('Of this type')),
 });
-export const RedriveAnswer = Type.Union([Redrive, RedriveDryRun]);
