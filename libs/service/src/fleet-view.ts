@@ -5,6 +5,8 @@ import { type Beat, type Replica, type ServiceName, SERVICES } from '@tps/contra
 export const BEAT_MS = 1_000;
 /** A process that said nothing for this long is taken for gone. */
 export const SILENT_MS = 3_500;
+/** A process that nobody misses for so long is not coming back. */
+const MISSED_MS = 600_000;
 
 export interface Station {
   up: boolean;
@@ -14,6 +16,8 @@ export interface Station {
 /** Who is there, by the beats that every process sends. Times are by the local clock: the senders' may differ. */
 export class FleetView {
   private readonly beats = new Map<string, { beat: Beat; heardMs: number }>();
+  /** Processes that fell silent without a farewell, and since when. */
+  private readonly missed = new Map<string, { service: ServiceName; sinceMs: number }>();
   private readonly subscription: Subscription;
 
   /** @param only whose beats are listened to; by default everybody's */
@@ -34,7 +38,9 @@ export class FleetView {
   }
 
   hear(beat: Beat): void {
-    this.beats.set(`${beat.service}/${beat.instance}`, { beat, heardMs: this.now() });
+    const key = `${beat.service}/${beat.instance}`;
+    if (!this.beats.has(key)) this.replace(key, beat.service);
+    this.beats.set(key, { beat, heardMs: this.now() });
   }
 
   /** Living processes of a service. */
@@ -42,7 +48,7 @@ export class FleetView {
     const oldest = this.now() - SILENT_MS;
     const alive: Beat<V>[] = [];
     for (const [key, { beat, heardMs }] of this.beats) {
-      if (heardMs < oldest) this.beats.delete(key);
+      if (heardMs < oldest) this.drop(key, beat);
       else if (beat.service === service) alive.push(beat as Beat<V>);
     }
     return alive;
@@ -58,12 +64,36 @@ export class FleetView {
     });
   }
 
+  /** How many processes of a service were lost of late: killed, cut off or hung, and none came in their place. */
+  lost(service: ServiceName): number {
+    this.of(service); // whoever fell silent just now
+    const oldest = this.now() - MISSED_MS;
+    let lost = 0;
+    for (const [key, missed] of this.missed) {
+      if (missed.sinceMs < oldest) this.missed.delete(key);
+      else if (missed.service === service) lost += 1;
+    }
+    return lost;
+  }
+
   stations(): Record<ServiceName, Station> {
     const entries = SERVICES.map((service) => {
       const ready = this.of(service).filter((beat) => beat.ready).length;
       return [service, { up: ready > 0, replicas: ready }] as const;
     });
     return Object.fromEntries(entries) as Record<ServiceName, Station>;
+  }
+
+  private drop(key: string, { service, leaving }: Beat): void {
+    this.beats.delete(key);
+    if (!leaving) this.missed.set(key, { service, sinceMs: this.now() });
+  }
+
+  /** A newcomer takes the place of its namesake, or else of whoever is missed longest. */
+  private replace(key: string, service: ServiceName): void {
+    if (this.missed.delete(key)) return;
+    const longest = [...this.missed].find(([, missed]) => missed.service === service);
+    if (longest) this.missed.delete(longest[0]);
   }
 
   close(): void {

@@ -225,7 +225,13 @@ export class Board {
     });
     const call = this.sources.calls.of(stationLine(service));
     return {
-      ...{ service, up: replicas > 0, replicas, unready: unready.length },
+      ...{
+        service,
+        up: replicas > 0,
+        replicas,
+        unready: unready.length,
+        lost: this.sources.fleet.lost(service),
+      },
       settled: this.settled(nowMs),
       dead_percent: service === 'kanban' ? this.sources.dead.percent : 0,
       ...(service === 'kanban' ? { backup: this.backup() } : {}),

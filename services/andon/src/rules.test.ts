@@ -31,6 +31,7 @@ const judgeStation = (given: Partial<StationFacts>): Verdict =>
       replicas: 1,
       settled: true,
       unready: 0,
+      lost: 0,
       dead_percent: 0,
       ...given,
     },
@@ -87,6 +88,8 @@ test('a missing station is red once there was time to hear from it; jidoka alone
   expect(judgeStation({ dead_percent: 80 })).toMatchObject({ colour: 'YELLOW', rule: 'dead_letters' });
   expect(judgeStation({ dead_percent: 98 })).toMatchObject({ colour: 'RED', rule: 'dead_letters' });
   expect(judgeStation({ unready: 1 })).toMatchObject({ colour: 'YELLOW', rule: 'not_ready' });
+  expect(judgeStation({ lost: 1 })).toMatchObject({ colour: 'YELLOW', rule: 'replica_lost' });
+  expect(judgeStation({ ...gone, lost: 1 })).toMatchObject({ colour: 'RED', rule: 'missing' });
   const idle = { active: false, waiting: 0 };
   expect(judgeStation({ backup: idle }).colour).toBe('GREEN');
   for (const backup of [

@@ -99,7 +99,7 @@ export const LINE_RULES: readonly Rule<LineFacts>[] = [
     red: 'the same, and the line was stopped',
     first:
       'It starts again by itself each time, so the cause stays: find what the failures have in common ' +
-      '(GET /andon/history?line=...), remove it, then resume with what was done.',
+      '(GET /andon/history?type=...), remove it, then resume with what was done.',
     judge: ({ stopped, call }) => (call?.rule === 'repeated_stops' ? called(stopped, call) : undefined),
   },
   {
@@ -148,6 +148,8 @@ export interface StationFacts {
   settled: boolean;
   /** Processes that beat and are not ready. */
   unready: number;
+  /** Processes that fell silent without a farewell, and in whose place none has come. */
+  lost: number;
   /** kanban: how full the stream of dead letters is, in percent. */
   dead_percent: number;
   /** Of kanban: signals go to the backup, or wait there although the queue could take them. */
@@ -191,6 +193,14 @@ export const STATION_RULES: readonly Rule<StationFacts>[] = [
     first: 'Ask its /health/ready, which says why.',
     judge: ({ up, unready }) =>
       up && unready > 0 ? { colour: 'YELLOW', reason: `${unready} not ready` } : undefined,
+  },
+  {
+    rule: 'replica_lost',
+    yellow: 'a process fell silent and none has come in its place for up to 10 minutes; the others go on',
+    first:
+      'Read its log and start it again; who is left carries its load. One that is stopped says so, and is not missed.',
+    judge: ({ up, lost }) =>
+      up && lost > 0 ? { colour: 'YELLOW', reason: `${lost} lost, nobody in its place` } : undefined,
   },
   {
     rule: 'backup',

@@ -2,14 +2,10 @@ import { COLOURS } from '@tps/contracts';
 import { Gauge, type Registry } from 'prom-client';
 import type { Boards } from '../fleet/boards';
 
-/** A scrape asks once, however many metrics want the answer. */
-const BOARD_AGE_MS = 500;
-const BOARD_LIMIT_MS = 500;
-
 /** What an alert manager needs to call somebody. */
 export function registerAndonGauges(registry: Registry, boards: Boards): void {
   const registers = [registry];
-  const andon = () => boards.latest('andon', BOARD_LIMIT_MS, BOARD_AGE_MS);
+  const andon = () => boards.scraped('andon');
   new Gauge({
     name: 'tps_andon_colour',
     help: 'Light of a line, or of a station as station:<service>: 0 green, 1 yellow, 2 red',
@@ -19,7 +15,7 @@ export function registerAndonGauges(registry: Registry, boards: Boards): void {
       const known = await andon();
       this.reset();
       if (!known) return;
-      const { lines, stations } = known.board;
+      const { lines, stations } = known;
       for (const [line, { colour }] of Object.entries(lines)) this.set({ line }, COLOURS.indexOf(colour));
       for (const [service, { colour }] of Object.entries(stations)) {
         this.set({ line: `station:${service}` }, COLOURS.indexOf(colour));
@@ -32,7 +28,7 @@ export function registerAndonGauges(registry: Registry, boards: Boards): void {
     labelNames: ['acknowledged'],
     registers,
     async collect() {
-      const calls = (await andon())?.board.calls ?? [];
+      const calls = (await andon())?.calls ?? [];
       const owned = calls.filter(({ owner }) => owner !== undefined).length;
       this.set({ acknowledged: 'true' }, owned);
       this.set({ acknowledged: 'false' }, calls.length - owned);
@@ -43,7 +39,7 @@ export function registerAndonGauges(registry: Registry, boards: Boards): void {
     help: 'Age of the oldest call that nobody looks after; 0 without one',
     registers,
     async collect() {
-      const calls = (await andon())?.board.calls ?? [];
+      const calls = (await andon())?.calls ?? [];
       const ages = calls.filter(({ owner }) => owner === undefined).map(({ age_ms }) => age_ms / 1_000);
       this.set(Math.max(0, ...ages));
     },

@@ -8,9 +8,14 @@ export interface BoardOf {
   kaizen: KaizenBoard;
 }
 
+/** A scrape asks once, however many metrics want the answer. */
+const SCRAPE_AGE_MS = 500;
+const SCRAPE_LIMIT_MS = 500;
+
 /** What other services say of themselves, and what they said last. */
 export class Boards {
   private readonly last = new Map<ServiceName, { board: unknown; at: number }>();
+  private readonly scrapes = new Map<ServiceName, Promise<unknown>>();
 
   constructor(private readonly bus: Bus) {}
 
@@ -29,8 +34,17 @@ export class Boards {
     maxAgeMs = 0,
   ): Promise<{ board: BoardOf[S]; fresh: boolean } | undefined> {
     const age = Date.now() - (this.last.get(service)?.at ?? 0);
-    const fresh = age <= maxAgeMs || (await this.ask(service, limitMs).then(Boolean, () => false));
+    const fresh = age < maxAgeMs || (await this.ask(service, limitMs).then(Boolean, () => false));
     const known = this.last.get(service);
     return known && { board: known.board as BoardOf[S], fresh };
+  }
+
+  /** For metrics: those of one scrape share one question. */
+  async scraped<S extends keyof BoardOf>(service: S): Promise<BoardOf[S] | undefined> {
+    const asked =
+      this.scrapes.get(service) ??
+      this.latest(service, SCRAPE_LIMIT_MS, SCRAPE_AGE_MS).finally(() => this.scrapes.delete(service));
+    this.scrapes.set(service, asked);
+    return ((await asked) as { board: BoardOf[S] } | undefined)?.board;
   }
 }

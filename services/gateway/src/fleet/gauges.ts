@@ -4,20 +4,17 @@ import type { Boards } from './boards';
 import type { Health } from './health';
 
 const CIRCUIT_VALUE: Record<CircuitState, number> = { Closed: 0, Open: 1, HalfOpen: 2 };
-/** A scrape asks once, however many metrics want the answer. */
-const BOARD_AGE_MS = 500;
-const BOARD_LIMIT_MS = 500;
 
 /** What is true of the whole fleet, told by the gateway alone: summed over services it would be wrong. */
 export function registerFleetGauges(registry: Registry, health: Health, boards: Boards): void {
   const registers = [registry];
-  const kaizen = () => boards.latest('kaizen', BOARD_LIMIT_MS, BOARD_AGE_MS);
+  const kaizen = () => boards.scraped('kaizen');
   new Gauge({
     name: 'tps_signals_processed',
     help: 'Signals that succeeded or failed, fleet-wide',
     registers,
     async collect() {
-      this.set((await kaizen())?.board.total_processed ?? 0);
+      this.set((await kaizen())?.total_processed ?? 0);
     },
   });
   new Gauge({
@@ -25,7 +22,7 @@ export function registerFleetGauges(registry: Registry, health: Health, boards: 
     help: 'Failed signals in percent of processed ones, over 5 minutes, fleet-wide',
     registers,
     async collect() {
-      this.set((await kaizen())?.board.error_rate_5m ?? 0);
+      this.set((await kaizen())?.error_rate_5m ?? 0);
     },
   });
   new Gauge({

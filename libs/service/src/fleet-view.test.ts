@@ -1,0 +1,45 @@
+import type { Bus } from '@tps/bus';
+import type { Beat } from '@tps/contracts';
+import { FleetView, SILENT_MS } from './fleet-view';
+
+/** Beats are handed in, so nothing has to come over a wire. */
+function view() {
+  let now = 1_000_000;
+  const subjects = { beat: () => 'beats' };
+  const bus = { nc: { subscribe: () => ({ unsubscribe: () => undefined }) }, names: { subjects } };
+  const fleet = new FleetView(bus as unknown as Bus, () => now);
+  const started_at = new Date(now).toISOString();
+  const hear = (instance: string, more: Partial<Beat> = {}): void =>
+    fleet.hear({
+      ...{ v: 1, service: 'kanban', instance, started_at, at: started_at, ready: true, vitals: {} },
+      ...more,
+    });
+  return { fleet, hear, pass: (ms: number): void => void (now += ms) };
+}
+
+test('who falls silent is lost until its namesake or another comes in its place', () => {
+  const { fleet, hear, pass } = view();
+  for (const name of ['one', 'two', 'three']) hear(name);
+  expect(fleet.lost('kanban')).toBe(0);
+  pass(SILENT_MS + 1);
+  hear('one');
+  expect(fleet.lost('kanban')).toBe(2);
+  expect(fleet.lost('jidoka')).toBe(0);
+  expect(fleet.replicas('kanban')).toHaveLength(1);
+  hear('two');
+  expect(fleet.lost('kanban')).toBe(1);
+  hear('two');
+  expect(fleet.lost('kanban')).toBe(1);
+  hear('four');
+  expect(fleet.lost('kanban')).toBe(0);
+});
+
+test('who says that it leaves is not missed, and nobody is for ever', () => {
+  const { fleet, hear, pass } = view();
+  hear('one', { leaving: true });
+  hear('two');
+  pass(SILENT_MS + 1);
+  expect(fleet.lost('kanban')).toBe(1);
+  pass(600_001);
+  expect(fleet.lost('kanban')).toBe(0);
+});

@@ -1,0 +1,39 @@
+import { type Bus, connectBus } from '@tps/bus';
+import { NatsServer } from '@tps/testkit';
+import { Boards } from './boards';
+
+describe('boards', () => {
+  let server: NatsServer;
+  let bus: Bus;
+  let asked = 0;
+  beforeAll(async () => {
+    server = await NatsServer.start();
+    bus = await connectBus({ url: server.url, name: 'test' });
+    bus.nc.subscribe(bus.names.subjects.board('kaizen'), {
+      callback: (_, msg) => void msg.respond(JSON.stringify({ total_processed: (asked += 1) })),
+    });
+  });
+  afterAll(async () => {
+    await bus.close();
+    await server.stop();
+  });
+
+  test('all metrics of one scrape share one question, and the next scrape soon after asks none', async () => {
+    const boards = new Boards(bus);
+    const all = await Promise.all([1, 2, 3].map(() => boards.scraped('kaizen')));
+    expect(all).toEqual([1, 2, 3].map(() => ({ total_processed: 1 })));
+    expect(await boards.scraped('kaizen')).toEqual({ total_processed: 1 });
+    expect(asked).toBe(1);
+  });
+
+  test('whoever wants it as it is now asks', async () => {
+    const boards = new Boards(bus);
+    const [before, now] = [await boards.scraped('kaizen'), await boards.latest('kaizen', 500)];
+    expect(now).toEqual({ fresh: true, board: { total_processed: (before?.total_processed ?? 0) + 1 } });
+  });
+
+  test('a scrape while nobody answers gets what was said last, or nothing', async () => {
+    const boards = new Boards(bus);
+    expect(await boards.scraped('andon')).toBeUndefined();
+  });
+});
