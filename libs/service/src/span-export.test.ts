@@ -29,6 +29,11 @@ async function startCollector(): Promise<{
   };
 }
 
+function spansOf(body: string): number {
+  const { resourceSpans } = JSON.parse(body) as { resourceSpans: [{ scopeSpans: [{ spans: object[] }] }] };
+  return resourceSpans[0].scopeSpans[0].spans.length;
+}
+
 let collector: Awaited<ReturnType<typeof startCollector>>;
 beforeEach(async () => (collector = await startCollector()));
 afterEach(() => {
@@ -58,21 +63,34 @@ test('spans gather and leave together, with the resource', async () => {
   await spans.shutdown(1_000);
 });
 
+/** A kilobyte, so that 1,023 of them fit into a request. */
+const LARGE = JSON.stringify({ name: 'x'.repeat(1_012) });
+
 test('as many as fit into one request leave at once', async () => {
   const { spans } = exportTo(collector.url);
   const began = Date.now();
-  for (let i = 0; i < 4_096; i += 1) spans.add('{}');
-  await waitFor('both requests', () => collector.bodies.length === 2, { everyMs: 5 });
+  for (let i = 0; i < 1_024; i += 1) spans.add(LARGE);
+  await waitFor('the full request', () => collector.bodies.length === 1, { everyMs: 5 });
   expect(Date.now() - began).toBeLessThan(450);
   await spans.shutdown(1_000);
+  expect(collector.bodies.map(spansOf)).toEqual([1_023, 1]);
+});
+
+test('a character of several bytes counts as such, and a span that fits nowhere is dropped', async () => {
+  const { spans } = exportTo(collector.url);
+  spans.add(JSON.stringify({ name: '\u8eca'.repeat(340_000) }));
+  spans.add(JSON.stringify({ name: '\u8eca'.repeat(20_000) }));
+  spans.add(JSON.stringify({ name: '\u8eca'.repeat(350_000) }));
+  await spans.shutdown(1_000);
+  expect(collector.bodies.map(spansOf)).toEqual([1, 1]);
+  expect(spans.dropped).toBe(1);
 });
 
 test('what is left is sent at the end', async () => {
   const { spans } = exportTo(collector.url);
-  for (let i = 0; i < 3_000; i += 1) spans.add('{}');
+  for (let i = 0; i < 3_000; i += 1) spans.add(LARGE);
   await spans.shutdown(5_000);
-  const counts = collector.bodies.map((body) => body.split('{}').length - 1);
-  expect(counts).toEqual([2_048, 952]);
+  expect(collector.bodies.map(spansOf)).toEqual([1_023, 1_023, 954]);
 });
 
 test('an outage is told once, costs the spans of its time, and ends', async () => {
@@ -92,9 +110,9 @@ test('an outage is told once, costs the spans of its time, and ends', async () =
 
 test('a collector that is away bounds the memory and does not hold up the end', async () => {
   const { spans } = exportTo('http://127.0.0.1:1/v1/traces');
-  for (let i = 0; i < 12_000; i += 1) spans.add('{}');
-  // One request is under way.
-  expect(spans.dropped).toBe(12_000 - 2_048 - 8_192);
+  for (let i = 0; i < 10_000; i += 1) spans.add(LARGE);
+  // One request is under way, six wait.
+  expect(spans.dropped).toBe(10_000 - 7 * 1_023);
   const began = Date.now();
   await spans.shutdown(3_000);
   expect(Date.now() - began).toBeLessThan(2_500);
