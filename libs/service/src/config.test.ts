@@ -48,6 +48,8 @@ describe('loadConfig', () => {
     expect(
       loadConfig(fleetVariables, { KANBAN_BUFFER: '50', TPS_KANBAN_BUFFER: '60' }).TPS_KANBAN_BUFFER,
     ).toBe(60);
+    const history = { TPS_ANDON_HISTORY: Type.Integer({ default: 100 }) };
+    expect(loadConfig(history, { ANDON_HISTORY: '50' }).TPS_ANDON_HISTORY).toBe(50);
   });
 
   test.each([

@@ -144,6 +144,7 @@ function readable(urls: string): boolean {
 const ALIASES: Readonly<Record<string, string>> = {
   LOG_LEVEL: 'RUST_LOG',
   TPS_KANBAN_BUFFER: 'KANBAN_BUFFER',
+  TPS_ANDON_HISTORY: 'ANDON_HISTORY',
 };
 
 function nameOf(key: string, env: Env): string {
