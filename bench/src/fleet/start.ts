@@ -11,8 +11,11 @@ import { freePortBlock } from './port-block';
 /** Signals the fleet's worker works on at once: not to be what limits 64 callers. */
 export const SLOTS = 64;
 
-/** The gateway's two, the broker's two, the worker's, and one for each of six services, with some to spare. */
-const PORTS = 14;
+/** Gateways that may be asked for; each has the next port. */
+const GATEWAYS = 2;
+/** Before it: the gateway's metrics, the broker's two and the worker's. Behind it: one for each other process. */
+const HTTP = 4;
+const PORTS = HTTP + GATEWAYS + 14;
 
 export interface Fleet extends System {
   /** Bytes of traces that were exported so far. */
@@ -24,8 +27,13 @@ export interface Fleet extends System {
  * one process more than the fleet needs, as every user with handlers of their own has it. Without RabbitMQ, as the
  * floor has no second broker either.
  * @param request what it must be able to serve
+ * @param variables that differ from those of the comparison
  */
-export async function startFleet(request: Buffer, teardown: Teardown): Promise<Fleet> {
+export async function startFleet(
+  request: Buffer,
+  teardown: Teardown,
+  variables: Record<string, string> = {},
+): Promise<Fleet> {
   const home = await mkdtemp(join(tmpdir(), 'tps-bench-'));
   teardown.add(() => rm(home, { recursive: true, force: true }));
   const sink = new Child('trace sink', join(__dirname, 'trace-sink.js'));
@@ -33,17 +41,18 @@ export async function startFleet(request: Buffer, teardown: Teardown): Promise<F
   const sinkUrl = `http://127.0.0.1:${String(await sink.firstMessage())}/v1/traces`;
 
   const firstPort = await freePortBlock(PORTS);
-  const env = { ...environment(firstPort, sinkUrl), TPS_HOME: home };
+  const env = { ...environment(firstPort, sinkUrl), ...variables, TPS_HOME: home };
+  const port = firstPort + HTTP;
   const runtime = new LocalRuntime(env);
   teardown.add(() => runtime.command('down'));
   // It waits for the broker by itself.
   const worker = startWorker(env, firstPort);
   teardown.add(() => worker.stop());
   await runtime.command('up');
-  await untilServing('fleet', firstPort, request);
+  await untilServing('fleet', port, request);
   const processes = [...runtime.processes(), worker];
   assertWhole(processes);
-  return { name: 'fleet', port: firstPort, processes, tracedBytes: () => tracedBytes(sinkUrl) };
+  return { name: 'fleet', port, processes, tracedBytes: () => tracedBytes(sinkUrl) };
 }
 
 /** Whatever a shell or `.env` would configure otherwise is set here, if only to nothing. */
@@ -51,12 +60,12 @@ function environment(firstPort: number, sinkUrl: string): Record<string, string>
   return {
     ...bareEnvironment(),
     NODE_ENV: 'production',
-    HTTP_PORT: String(firstPort),
-    METRICS_PORT: String(firstPort + 1),
-    NATS_URL: `nats://127.0.0.1:${firstPort + 2}`,
-    TPS_NATS_MONITOR_PORT: String(firstPort + 3),
-    // firstPort + 4 is the bench's worker
-    TPS_METRICS_BASE_PORT: String(firstPort + 5),
+    METRICS_PORT: String(firstPort),
+    NATS_URL: `nats://127.0.0.1:${firstPort + 1}`,
+    TPS_NATS_MONITOR_PORT: String(firstPort + 2),
+    // firstPort + 3 is the bench's worker
+    HTTP_PORT: String(firstPort + HTTP),
+    TPS_METRICS_BASE_PORT: String(firstPort + HTTP + GATEWAYS),
     TPS_HEIJUNKA_POOL: '1',
     TPS_RABBITMQ: 'off',
     RABBITMQ_URL: '',
@@ -75,7 +84,7 @@ function startWorker(env: Record<string, string>, firstPort: number): Child {
     env: {
       ...env,
       INSTANCE_ID: 'bench-worker',
-      METRICS_PORT: String(firstPort + 4),
+      METRICS_PORT: String(firstPort + 3),
       TPS_NUM_WORKERS: String(SLOTS),
     },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
