@@ -88,7 +88,7 @@ show() {
   token=${token%%,*}
   token=${token#*:}
   answer=$(printf '%s' "${token:+header = \"Authorization: Bearer $token\"}" |
-    curl -fsSk -m 5 -K - "$(api)/$1") || die "No answer: make health shows what is down."
+    curl -fsSk -m 5 -K - "$(api)/$1") || die "Nothing to show: $(api)/$1 did not answer, or refused (above). make health shows what is down."
   printf '%s\n' "$answer" | if command -v jq >/dev/null; then jq .; else cat; fi
 }
 
