@@ -1,0 +1,169 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { waitFor } from '@tps/testkit';
+import { Fleet, type SignalAnswer } from './fleet';
+
+const SIGNALS = 20;
+const TIMEOUT_MS = 4_000;
+const SLOW_MS = 300;
+
+/** What the failing type delivers to, and what the webhook posts to. */
+class Outside {
+  broken = true;
+  /** Deliveries under way, and the most there ever were since this was set to 0. */
+  running = 0;
+  most = 0;
+  /** The signal of every delivery, in order. */
+  readonly delivered: string[] = [];
+  readonly posts: { id: string; event: string }[] = [];
+  private readonly server: Server;
+
+  constructor() {
+    this.server = createServer((request, response) => {
+      let text = '';
+      request.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      request.on('end', () => {
+        if (request.url !== '/hook') {
+          return void this.work(String(request.headers['idempotency-key'])).then((code) =>
+            response.writeHead(code).end(),
+          );
+        }
+        this.posts.push(JSON.parse(text) as { id: string; event: string });
+        response.end();
+      });
+    });
+  }
+
+  start(): Promise<void> {
+    return new Promise((done) => this.server.listen(0, done));
+  }
+
+  /** One of many names of this machine: a host that fails often would not be asked at all by the task `http`. */
+  host(n: number): string {
+    return `127.0.0.${n + 1}:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  close(): void {
+    this.server.closeAllConnections();
+    this.server.close();
+  }
+
+  private async work(id: string): Promise<number> {
+    this.delivered.push(id);
+    this.running += 1;
+    this.most = Math.max(this.most, this.running);
+    const { broken } = this;
+    if (broken) await sleep(SLOW_MS);
+    this.running -= 1;
+    return broken ? 503 : 200;
+  }
+}
+
+interface Event {
+  event: string;
+  colour: string;
+  was: string;
+}
+
+/** Two of each: do they act as one while a type fails, and do the other types notice? */
+describe('a type that fails all the time', () => {
+  const outside = new Outside();
+  let fleet: Fleet;
+  let timer: NodeJS.Timeout;
+  const circuit = async (): Promise<string | undefined> => {
+    const { body } = await fleet.get<{ circuits: Record<string, { state: string }> }>('/health');
+    return body.circuits.execute?.state;
+  };
+  const history = async (query: string): Promise<Event[]> =>
+    (await fleet.get<{ items: Event[] }>(`/andon/history?limit=1000&${query}`)).body.items;
+
+  beforeAll(async () => {
+    await outside.start();
+    fleet = await Fleet.start({
+      ...{ TPS_REPLICAS_GATEWAY: '2', TPS_REPLICAS_JIDOKA: '2', TPS_REPLICAS_ANDON: '2' },
+      ...{ TPS_CB_THRESHOLD: '3', TPS_CB_TIMEOUT: '1' },
+      TPS_HTTP_ALLOWLIST: Array.from({ length: SIGNALS }, (_, n) => outside.host(n)).join(','),
+      TPS_ANDON_WEBHOOK_URL: `http://${outside.host(0)}/hook`,
+    });
+  }, 120_000);
+  afterEach(() => clearInterval(timer));
+  afterAll(async () => {
+    await fleet?.stop();
+    outside.close();
+  }, 60_000);
+
+  test('its queue burns no attempt and no deadline, one trial runs at a time, and the others all succeed', async () => {
+    const others: Promise<{ status: number; body: SignalAnswer }>[] = [];
+    timer = setInterval(() => others.push(fleet.post('validate', { data: others.length })), 40);
+    const payload = (n: number): object => ({
+      task: 'http',
+      url: `http://${outside.host(n)}/`,
+      method: 'POST',
+    });
+    const options = { headers: { prefer: 'respond-async' }, timeout_ms: TIMEOUT_MS };
+    const accepted = await Promise.all(
+      Array.from({ length: SIGNALS }, (_, n) => fleet.post('execute', payload(n), options)),
+    );
+    expect(new Set(accepted.map(({ status }) => status))).toEqual(new Set([202]));
+    await waitFor('the stop', async () => (await circuit()) === 'Open' && outside.running === 0);
+    const stoppedMs = Date.now();
+    const before = [...outside.delivered];
+    outside.most = 0;
+    await fleet.kill('jidoka-1');
+    await waitFor('two trials', () => outside.delivered.length >= before.length + 2, { limitMs: 30_000 });
+    expect(outside.most).toBe(1);
+    outside.broken = false;
+    await waitFor('the line to run', async () => (await circuit()) === 'Closed', { limitMs: 40_000 });
+    expect(Date.now() - stoppedMs).toBeGreaterThan(TIMEOUT_MS);
+    const trials = outside.delivered.slice(before.length, before.length + 2);
+    // Those that never failed first, each time another one.
+    expect(new Set([...before, ...trials]).size).toBe(new Set(before).size + 2);
+
+    const records = await Promise.all(
+      accepted.map(({ body }) => fleet.get(`/signal/${body.signal_id}`, { prefer: 'wait=14' })),
+    );
+    const tried = (id: unknown): number => before.filter((each) => each === id).length;
+    expect(records.map(({ body }) => [body.status, body.attempt])).toEqual(
+      accepted.map(({ body }) => ['succeeded', 1 + tried(body.signal_id)]),
+    );
+    clearInterval(timer);
+    const failed = (await Promise.all(others)).filter(({ body }) => body.status !== 'succeeded');
+    expect(failed.map(({ status, body }) => [status, body])).toEqual([]);
+    expect(others.length).toBeGreaterThan(100);
+    // Each change of colour follows the one before: neither replica told it twice.
+    const colours = (await history('type=execute&event=changed')).reverse();
+    expect(colours.map(({ was }) => was)).toEqual([
+      'GREEN',
+      ...colours.slice(0, -1).map(({ colour }) => colour),
+    ]);
+  }, 120_000);
+
+  test('a call that nobody answers is one stop and one post, also when a replica of andon dies meanwhile', async () => {
+    const cord = { signal_type: 'validate', mode: 'call', reason: 'drill', respond_within_ms: 2_000 };
+    const { body: call } = await fleet.call<{ id: string }>('POST', '/andon/cord', cord);
+    await fleet.kill('andon-1');
+    await waitFor(
+      'the stop in the history',
+      async () => (await history(`id=${call.id}`)).some(({ event }) => event === 'escalated'),
+      { limitMs: 20_000 },
+    );
+    await fleet.healthy().catch(() => undefined);
+    const act = { owner: 'bob', countermeasure: 'drill over' };
+    await waitFor('the resume', async () => {
+      const { status } = await fleet.call('POST', `/andon/${call.id}/resume`, act);
+      return status === 200;
+    });
+    const acts = (await history(`id=${call.id}`))
+      .map(({ event }) => event)
+      .filter((event) => event !== 'changed');
+    expect(acts.reverse()).toEqual(['pulled', 'escalated', 'resumed']);
+    // What the killed replica had out comes to the other when its time is up.
+    const posted = (): string[] => outside.posts.flatMap(({ id, event }) => (id === call.id ? event : []));
+    await waitFor('the posts', () => posted().includes('resumed'), { limitMs: 60_000 });
+    expect(posted().filter((event) => event === 'escalated' || event === 'resumed')).toEqual([
+      'escalated',
+      'resumed',
+    ]);
+  }, 120_000);
+});
