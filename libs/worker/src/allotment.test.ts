@@ -1,4 +1,4 @@
-import { allotment, type Standing } from './allotment';
+import { allotment, type Standing, usable } from './allotment';
 
 const standing = (given: Partial<Standing>): Standing => ({
   limit: 3,
@@ -28,6 +28,19 @@ test.each<[string, Partial<Standing>, number]>([
   ['stopping, it keeps only what runs', { mine: 3, leased: 3, inHand: 2, slots: 0, readyOthers: 0 }, 2],
 ])('%s', (_, given, expected) => {
   expect(allotment(standing(given))).toBe(expected);
+});
+
+test.each<[string, Partial<Standing>, number]>([
+  ['a card above its share is used until another has it', { mine: 2, leased: 3 }, 2],
+  ['all of them, alone', { mine: 3, leased: 3, readyOthers: 0 }, 3],
+  ['none that it does not hold', { mine: 0, leased: 2 }, 0],
+  ['without a slot, none that another could use', { mine: 2, leased: 3, inHand: 1, ready: false }, 1],
+  ['full like all the others, it may fetch ahead', { mine: 2, leased: 3, ready: false, readyOthers: 0 }, 2],
+  ['fewer cards: none above the limit', { limit: 2, mine: 3, leased: 3 }, 2],
+  ['and none while others hold more than there are', { limit: 2, mine: 1, leased: 5 }, 0],
+  ['stopping, none', { mine: 2, leased: 2, slots: 0 }, 0],
+])('may use: %s', (_, given, expected) => {
+  expect(usable(standing(given))).toBe(expected);
 });
 
 test('workers that decide in turn end with all cards placed, however they begin', () => {

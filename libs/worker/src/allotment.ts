@@ -30,3 +30,13 @@ export function allotment({ limit, mine, leased, inHand, slots, ready, readyOthe
   // What runs has its card even when there are fewer of them by now.
   return Math.max(inHand, mine + change);
 }
+
+/**
+ * How many of its cards a worker may use. Pure. With a free slot that is also what it holds above its even share: until
+ * another has taken it, a card is of more use here than nowhere. Never what is above the limit.
+ */
+export function usable(standing: Standing): number {
+  const { limit, mine, leased, slots, ready } = standing;
+  if (!ready) return Math.min(mine, allotment(standing));
+  return Math.max(0, Math.min(slots, mine, mine + limit - leased));
+}

@@ -6,6 +6,8 @@ import { FleetView, SILENT_MS } from '@tps/service';
 /** What the record says when it is to be decided how much to hold. */
 export interface Holding {
   mine: number;
+  /** Of these, what is not being given up just now. */
+  kept: number;
   leased: number;
   /** A holder was lost since the last writing: of what it did last nothing is known. */
   lost: boolean;
@@ -42,6 +44,8 @@ export class Leases {
   private readonly fleet: FleetView;
   private readonly offReconnect: () => void;
   private readonly writing = new Map<string, Promise<void>>();
+  /** What is being written: it may hold already, though the view does not say so yet. */
+  private readonly decided = new Map<string, number>();
   /** By key and address: holders whose beats are missed, and those that are gone and still in the record. */
   private readonly silent = new Map<string, Silence>();
   private readonly gone = new Set<string>();
@@ -85,7 +89,8 @@ export class Leases {
       else leased += held;
       if (address === this.address) mine = held;
     }
-    return { mine, leased, lost, nextMs: record?.next_ms ?? 0 };
+    const kept = Math.min(mine, this.decided.get(key) ?? mine);
+    return { mine, kept, leased, lost, nextMs: record?.next_ms ?? 0 };
   }
 
   /** Other workers that serve the type and have a free slot, as of their last beat. */
@@ -131,10 +136,14 @@ export class Leases {
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const holding = this.holding(key);
       const decision = decide(holding);
+      this.decided.delete(key);
       if (decision.held === holding.mine && !holding.lost) return;
+      // Stays when the write ends without an answer: until the next decision nobody knows whether it holds.
+      this.decided.set(key, decision.held);
       const entry = this.view.entry(key);
       const next = this.after(key, entry?.value, decision);
       if ((await this.view.swap(key, next, entry?.revision ?? 0)) === null) await this.view.read(key);
+      this.decided.delete(key);
     }
   }
 

@@ -7,7 +7,7 @@ import {
   type ScheduleRecord,
 } from '@tps/contracts';
 import type { ServiceContext } from '@tps/service';
-import { allotment } from './allotment';
+import { allotment, type Standing, usable } from './allotment';
 import { type Holding, Leases } from './leases';
 import { Pacer } from './pacer';
 
@@ -130,23 +130,26 @@ export class Limits {
     if (limit === undefined) return Infinity;
     const holding = this.leases?.holding(cardsLease(type));
     if (!holding) return 0;
-    // What is to be given up must not be used again.
-    const held = Math.min(holding.mine, this.cardsToHold(type, holding));
-    return Math.max(0, held - this.hands.inHand(type));
+    const standing = this.standing(type, limit, holding);
+    // What is being given up must not be used again.
+    return Math.max(0, Math.min(holding.kept, usable(standing)) - standing.inHand);
   }
 
   private freeStarts(type: string, nowMs: number): number {
     const pacer = this.pacers.get(type);
     if (!pacer) return Infinity;
-    return this.leases?.holding(rateLease(type)).mine ? pacer.ready(nowMs) : 0;
+    return this.leases?.holding(rateLease(type)).kept ? pacer.ready(nowMs) : 0;
   }
 
-  private cardsToHold(type: string, { mine, leased }: Holding): number {
+  private cardsToHold(type: string, holding: Holding): number {
     const limit = this.limitOf(type);
-    if (limit === undefined) return 0;
+    return limit === undefined ? 0 : allotment(this.standing(type, limit, holding));
+  }
+
+  private standing(type: string, limit: number, { mine, leased }: Holding): Standing {
     const inHand = this.hands.inHand(type);
     const ready = this.hands.freeSlots > 0;
-    return allotment({ limit, mine, leased, inHand, slots: this.slots, ready, ...this.others(type) });
+    return { limit, mine, leased, inHand, slots: this.slots, ready, ...this.others(type) };
   }
 
   private leadsToHold(type: string, { mine, leased }: Holding): number {
