@@ -10,6 +10,7 @@ import {
   SIGNALS_MAX_LIMIT,
 } from '@tps/contracts';
 import { type LineView, traceIdIn } from '@tps/service';
+import { signalIn } from './unreadable';
 import type { Withdrawal } from './withdrawal';
 
 /** So much of the queue is looked at for one page: a filter that fits little must not read all of it. */
@@ -78,7 +79,7 @@ export class OpenSignals {
     message: StoredMsg,
     started: Map<string, string>,
   ): Promise<OpenSignal & { seq: number }> {
-    const { id, run, signal_type, priority, timeout_ms } = signalIn(message);
+    const { id, run, signal_type, priority, timeout_ms } = shownOf(message);
     const last = await this.lastAttempt(id, run);
     const worker_id = started.get(id);
     const held = this.lines.state(signal_type) !== 'Closed';
@@ -105,13 +106,9 @@ export class OpenSignals {
 }
 
 /** What no worker can read is on its way to the dead letters; until then its subject tells enough. */
-function signalIn(
-  message: StoredMsg,
-): Pick<Signal, 'id' | 'run' | 'signal_type' | 'priority' | 'timeout_ms'> {
-  try {
-    return message.json<Signal>();
-  } catch {
-    const [signal_type = '', priority, id = ''] = message.subject.split('.').slice(-3);
-    return { id, run: 0, signal_type, priority: Number(priority) as Signal['priority'], timeout_ms: 0 };
-  }
+function shownOf(message: StoredMsg): Pick<Signal, 'id' | 'run' | 'signal_type' | 'priority' | 'timeout_ms'> {
+  const signal = signalIn(message);
+  if (signal) return signal;
+  const [signal_type = '', priority, id = ''] = message.subject.split('.').slice(-3);
+  return { id, run: 0, signal_type, priority: Number(priority) as Signal['priority'], timeout_ms: 0 };
 }
