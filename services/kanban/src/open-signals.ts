@@ -57,6 +57,18 @@ export class OpenSignals {
     return { items, next: before > state.first_seq ? String(before) : null };
   }
 
+  /** The run of each of these that waits or works. */
+  async runsOf(ids: readonly string[]): Promise<Record<string, number>> {
+    const jsm = await managerOf(this.bus);
+    const { streams, subjects } = this.bus.names;
+    const runs = ids.slice(0, SIGNALS_MAX_LIMIT).map(async (id) => {
+      const query = { last_by_subj: subjects.work('*', '*', id) };
+      const message = await jsm.streams.getMessage(streams.kanban, query);
+      return message ? [[id, shownOf(message).run] as const] : [];
+    });
+    return Object.fromEntries((await Promise.all(runs)).flat());
+  }
+
   /** Messages of these sequences, the oldest first; null when there are more than `most`. */
   private async between(
     { from, before, subject }: { from: number; before: number; subject: string },

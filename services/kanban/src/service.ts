@@ -12,6 +12,8 @@ import {
   type LanesRequest,
   type OpenReply,
   type OpenRequest,
+  type OpenRunsReply,
+  type OpenRunsRequest,
   type TypeRecord,
   WIRE_VERSION,
 } from '@tps/contracts';
@@ -162,6 +164,9 @@ function registerEndpoints(context: ServiceContext, { enqueue, withdrawal, cards
     withdrawal.cancel(id, by),
   );
   context.endpoint<OpenRequest, OpenReply>('open', subjects.openSignals, (request) => open.page(request));
+  context.endpoint<OpenRunsRequest, OpenRunsReply>('runs', subjects.openRuns, async ({ ids }) => ({
+    runs: await open.runsOf(ids),
+  }));
   context.endpoint<CardsRequest, CardsReply>('cards', subjects.cards, (request) => cards.set(request));
 }
 
