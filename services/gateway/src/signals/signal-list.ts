@@ -67,7 +67,7 @@ async function withoutRerun(bus: Bus, items: Outcome[]): Promise<Outcome[]> {
   const question = { subject, request: { ids }, limitMs: RUNS_LIMIT_MS };
   // While kanban is away the records alone are shown: they are what was finished last.
   const { runs } = await askService<OpenRunsReply>(bus, 'kanban', question).catch(() => ({
-    runs: {} as Record<string, number>,
+    runs: {},
   }));
   return items.filter(({ signal_id, run }) => (runs[signal_id] ?? 0) <= run);
 }
