@@ -66,9 +66,8 @@ async function withoutRerun(bus: Bus, items: Outcome[]): Promise<Outcome[]> {
   const subject = bus.names.subjects.openRuns;
   const question = { subject, request: { ids }, limitMs: RUNS_LIMIT_MS };
   // While kanban is away the records alone are shown: they are what was finished last.
-  const { runs } = await askService<OpenRunsReply>(bus, 'kanban', question).catch(() => ({
-    runs: {},
-  }));
+  const none: Pick<OpenRunsReply, 'runs'> = { runs: {} };
+  const { runs } = await askService<OpenRunsReply>(bus, 'kanban', question).catch(() => none);
   return items.filter(({ signal_id, run }) => (runs[signal_id] ?? 0) <= run);
 }
 
