@@ -1,3 +1,4 @@
+import { parseLane } from '@tps/contracts';
 import type { ServiceContext } from '@tps/service';
 import { acknowledge, giveBack, type Held, laterMs } from './held';
 import { attemptsOf } from './history';
@@ -23,9 +24,8 @@ export async function handBack({ context, recorder }: Desk, held: Held, delayMs:
 }
 
 /** What no worker can read would come back for ever: it is kept as a dead letter and taken out. */
-export function discard({ context, recorder }: Desk, delivered: Delivered): void {
-  const { msg, lane } = delivered;
+export function discard({ context, recorder }: Desk, { msg, lane }: Delivered): void {
   context.log.error('unreadable signal', { lane, subject: msg.subject });
-  const kept = recorder.invalid(delivered);
+  const kept = recorder.invalid(parseLane(lane).type, msg);
   void kept.then(() => acknowledge(msg)).catch((error: unknown) => context.log.warn('not kept', { error }));
 }

@@ -7,5 +7,4 @@ export {
   RejectedError,
   TransientError,
 } from './failure';
-export { runWorker, workerService, type WorkerSetup, workerVariables } from './worker';
-export { DefinitionError } from './compile';
+export { DefinitionError, runWorker, workerService, type WorkerSetup, workerVariables } from './worker';

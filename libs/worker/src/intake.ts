@@ -50,7 +50,6 @@ export class Intake {
   private readonly timer: NodeJS.Timeout;
   private readonly offReconnect: () => void;
   private picks: Pick[] = [];
-  private begun = false;
   private stopped = false;
   private planned = false;
 
@@ -65,10 +64,6 @@ export class Intake {
     for (const { name } of this.lanes) this.reader.add(name);
     this.offReconnect = options.bus.onReconnect(() => this.reader.reset());
     this.timer = setInterval(() => this.tick(), TICK_MS);
-  }
-
-  begin(): void {
-    this.begun = true;
     this.plan();
   }
 
@@ -118,7 +113,7 @@ export class Intake {
 
   /** Plans at the end of this turn of the event loop, once for all that happens in it. */
   plan(): void {
-    if (this.planned || this.stopped || !this.begun) return;
+    if (this.planned || this.stopped) return;
     this.planned = true;
     setImmediate(() => {
       this.planned = false;
