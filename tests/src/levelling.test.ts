@@ -21,8 +21,11 @@ interface View {
 const WORKERS = 4;
 const SLOTS_EACH = 2;
 const SLOTS = WORKERS * SLOTS_EACH;
-/** Types of the test's own workers, and how long one takes in milliseconds. */
-const WORK_MS = { hold: 0, a: 5, b: 5, c: 5, ranked: 5, carded: 200, paced: 5, recalled: 20 };
+/**
+ * Types of the test's own workers, and how long one takes in milliseconds. What holds the slots is slow from the start:
+ * of fast work a worker would fetch more than it has slots for.
+ */
+const WORK_MS = { hold: 60, a: 5, b: 5, c: 5, ranked: 5, carded: 200, paced: 5, recalled: 20 };
 const ENV = { TPS_HEIJUNKA_POOL: '2', TPS_KANBAN_BUFFER: '5000' };
 
 /** Is work taken in level order, within its limits, and only once, over four workers and with a whole fleet around them? */
@@ -43,7 +46,8 @@ describe('levelling', () => {
       run: async (_, { signal }) => {
         const run = { id: signal.id, type, from: performance.now(), to: Infinity };
         runs.push(run);
-        await (type === 'hold' ? gate : sleep(workMs));
+        await sleep(workMs);
+        if (type === 'hold') await gate;
         run.to = performance.now();
         return null;
       },
@@ -132,11 +136,11 @@ describe('levelling', () => {
   test('of priority 1 and 4, half and half, priority 1 is 65 to 92 % of the first half', async () => {
     await hold();
     const from = runs.length;
-    const ids = await queue(400, (n) => sendRanked(n % 2 === 0 ? 4 : 1));
+    const ids = await queue(800, (n) => sendRanked(n % 2 === 0 ? 4 : 1));
     const urgent = new Set(ids.filter((_, n) => n % 2 === 1));
     letGo();
-    await waitFor('all to start', () => runs.length === from + 400, { limitMs: 30_000 });
-    const share = runs.slice(from, from + 200).filter(({ id }) => urgent.has(id)).length / 200;
+    await waitFor('all to start', () => runs.length === from + 800, { limitMs: 30_000 });
+    const share = runs.slice(from, from + 400).filter(({ id }) => urgent.has(id)).length / 400;
     report('share of priority 1', share);
     expect(share).toBeGreaterThanOrEqual(0.65);
     expect(share).toBeLessThanOrEqual(0.92);
@@ -191,7 +195,8 @@ describe('levelling', () => {
       (starts.at(-1)! - starts[0]!) / 1_000,
     ]);
     expect(Math.max(...within)).toBeLessThanOrEqual(21);
-    expect(starts.at(-1)! - starts[0]!).toBeLessThan(6_000);
+    // Four seconds at best; while the lead passes from one worker to another nobody starts any.
+    expect(starts.at(-1)! - starts[0]!).toBeLessThan(8_000);
   }, 60_000);
 
   test('a signal that is cancelled under load never runs, and one that runs is not cancelled', async () => {
