@@ -6,13 +6,14 @@ import { BenchError } from './errors';
 import { type Fleet, SLOTS, startFleet } from './fleet/start';
 import { startFloor } from './floor/start';
 import { measure, measureIdle, type Sample, warmUp } from './measure';
+import { runProgram, withTeardown } from './program';
 import { figure, report } from './report';
 import { postRequest } from './request';
 import { type BenchPlan, CONNECTIONS, FULL, QUICK } from './scenarios';
 import { ENV_FILE } from './settings';
 import { summarise } from './summary';
 import type { System } from './system';
-import { Teardown } from './teardown';
+import type { Teardown } from './teardown';
 
 const USAGE = `Usage: node bench/dist/bench.js [--rounds n] [--quick] [--json file]
 
@@ -146,26 +147,7 @@ async function main(): Promise<number> {
     process.stdout.write(USAGE);
     return 0;
   }
-  const teardown = new Teardown();
-  teardown.onInterrupt();
-  try {
-    await run(given, teardown);
-    return 0;
-  } finally {
-    await teardown.run();
-  }
+  return withTeardown((teardown) => run(given, teardown));
 }
 
-main().then(
-  (code) => process.exit(code),
-  (error: unknown) => {
-    say(
-      error instanceof BenchError
-        ? error.message
-        : error instanceof Error
-          ? (error.stack ?? '')
-          : String(error),
-    );
-    process.exit(1);
-  },
-);
+runProgram(main);

@@ -13,9 +13,9 @@ describe('parseStat', () => {
   });
 });
 
-const onLinux = process.platform === 'linux' ? describe : describe.skip;
+const linux = process.platform === 'linux';
 
-onLinux('measureCost', () => {
+(linux ? describe : describe.skip)(`measureCost${linux ? '' : ': skipped, no /proc'}`, () => {
   const self = { name: 'jest', pid: process.pid };
 
   test('sees the time that this process burns', () => {

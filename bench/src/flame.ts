@@ -6,6 +6,7 @@ import { closedLoop } from './closed-loop';
 import { type CpuProfile, type Share, summariseProfile } from './cpu-profile';
 import { BenchError } from './errors';
 import { Inspector } from './inspector';
+import { runProgram } from './program';
 import { postRequest } from './request';
 import { CONNECTIONS } from './scenarios';
 import { loadSettings, runtimeHome } from './settings';
@@ -115,12 +116,4 @@ async function main(): Promise<number> {
   return 0;
 }
 
-main().then(
-  (code) => process.exit(code),
-  (error: unknown) => {
-    const text =
-      error instanceof BenchError ? error.message : error instanceof Error ? error.stack : String(error);
-    process.stderr.write(`${text}\n`);
-    process.exit(1);
-  },
-);
+runProgram(main);

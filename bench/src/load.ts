@@ -9,6 +9,7 @@ import { type LoadProfile, PROFILES } from './load-profiles';
 import { summary, verdictTable } from './load-report';
 import { OpenLoop } from './open-loop';
 import { percentiles } from './percentiles';
+import { runProgram } from './program';
 import { postRequest } from './request';
 import { type LoadSettings, loadSettings } from './settings';
 import { type Colour, judge, worst } from './verdict';
@@ -140,12 +141,4 @@ async function main(): Promise<number> {
   return EXIT_NO_VERDICT;
 }
 
-main().then(
-  (code) => process.exit(code),
-  (error: unknown) => {
-    const text =
-      error instanceof BenchError ? error.message : error instanceof Error ? error.stack : String(error);
-    process.stderr.write(`${text}\n`);
-    process.exit(EXIT_NO_VERDICT);
-  },
-);
+runProgram(main, EXIT_NO_VERDICT);

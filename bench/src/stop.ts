@@ -5,8 +5,9 @@ import { BenchError } from './errors';
 import { type Fleet, startFleet } from './fleet/start';
 import { OpenLoop, type OpenLoopResult } from './open-loop';
 import { percentiles, spread } from './percentiles';
+import { runProgram, withTeardown } from './program';
 import { postRequest } from './request';
-import { Teardown } from './teardown';
+import type { Teardown } from './teardown';
 
 const USAGE = `Usage: node bench/dist/stop.js [--rounds n]
 
@@ -219,26 +220,7 @@ async function main(): Promise<number> {
   if (!Number.isInteger(rounds) || rounds < 1 || rounds > 10) {
     throw new BenchError(`--rounds ${values.rounds} is not allowed: must be a whole number from 1 to 10`);
   }
-  const teardown = new Teardown();
-  teardown.onInterrupt();
-  try {
-    await run(rounds, teardown);
-    return 0;
-  } finally {
-    await teardown.run();
-  }
+  return withTeardown((teardown) => run(rounds, teardown));
 }
 
-main().then(
-  (code) => process.exit(code),
-  (error: unknown) => {
-    say(
-      error instanceof BenchError
-        ? error.message
-        : error instanceof Error
-          ? (error.stack ?? '')
-          : String(error),
-    );
-    process.exit(1);
-  },
-);
+runProgram(main);

@@ -7,9 +7,8 @@ import { BackupLink, type BackupLinkOptions } from './link';
 jest.setTimeout(120_000);
 
 const log = { info: jest.fn(), warn: jest.fn(), error: jest.fn() };
-const installed = RabbitServer.isInstalled;
 
-(installed ? describe : describe.skip)('the link to RabbitMQ', () => {
+RabbitServer.describe('the link to RabbitMQ', () => {
   let rabbit: RabbitServer;
   const links: BackupLink[] = [];
   beforeAll(async () => {

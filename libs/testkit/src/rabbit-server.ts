@@ -58,6 +58,12 @@ export class RabbitServer {
     return installed;
   }
 
+  /** As jest's; skipped where RabbitMQ is not installed, and the name says so. */
+  static describe(name: string, tests: () => void): void {
+    if (RabbitServer.isInstalled) describe(name, tests);
+    else describe.skip(`${name}: skipped, no rabbitmq-server`, tests);
+  }
+
   static async start(): Promise<RabbitServer> {
     const programs = installation();
     if (!programs) throw new BinaryMissingError('rabbitmq-server', ['.tps/tools', 'PATH']);

@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { NatsServer, RabbitServer, TcpProxy, waitFor } from '@tps/testkit';
 import { INTACT, LONG, report, Scene, within } from './scene';
 
-const installed = RabbitServer.isInstalled;
 const RECOVERY_MS = 30_000;
 /** A fault's length, in the short and in the long suite. */
 const lasting = (shortMs: number, longMs: number): number => (LONG ? longMs : shortMs);
@@ -13,7 +12,7 @@ interface Backup {
   reconciled: number;
 }
 
-(installed ? describe : describe.skip)('brokers that fail under load', () => {
+RabbitServer.describe('brokers that fail under load', () => {
   let nats: NatsServer;
   let rabbit: RabbitServer;
   let proxy: TcpProxy;

@@ -4,10 +4,9 @@ import { RabbitServer, waitFor } from '@tps/testkit';
 import { type Reply, type Rig, startRig } from '../testing/rig';
 
 jest.setTimeout(60_000);
-const installed = RabbitServer.isInstalled;
 const QUEUE = 'tps.backup';
 
-(installed ? describe : describe.skip)('while kanban or NATS is away', () => {
+RabbitServer.describe('while kanban or NATS is away', () => {
   let rabbit: RabbitServer;
   let rig: Rig;
   let link: BackupLink;
