@@ -21,6 +21,10 @@ if docker compose version >/dev/null 2>&1; then COMPOSE='docker compose'; else C
 # Everything, as in the guide; COMPOSE_PROFILES=core leaves out what only watches.
 COMPOSE_PROFILES=$(setting COMPOSE_PROFILES observability)
 export COMPOSE_PROFILES
+# The board links to traces where the stack's Jaeger runs; elsewhere only to what was named.
+case ,$COMPOSE_PROFILES, in
+*,observability,* | *,traces,*) TPS_TRACES_URL=$(setting TPS_TRACES_URL http://localhost:16686) && export TPS_TRACES_URL ;;
+esac
 [ "$(setting METRICS_PORT 9090)" != disabled ] ||
   die "METRICS_PORT=disabled: containers are watched by that port. Leave it unset; only this machine can reach it."
 

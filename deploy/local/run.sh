@@ -38,7 +38,7 @@ in_local() {
   up | restart | run-local) "$HERE/bootstrap.sh" ;;
   build) exec "$HERE/bootstrap.sh" ;;
   dashboard) exec echo "The local runtime runs no Grafana. The figures are at /metrics (make metrics), the board at /andon." ;;
-  traces) exec echo "The local runtime runs no Jaeger. Set JAEGER_ENDPOINT to one that runs elsewhere; a signal's own way is in its timeline, GET /signal/<id>." ;;
+  traces) exec echo "The local runtime runs no Jaeger. Set JAEGER_ENDPOINT to one that runs elsewhere, TPS_TRACES_URL to its page; a signal's own way is in its timeline, GET /signal/<id>." ;;
   # The rest must work when the sources do not build: `down` most of all.
   *) [ -f "$CLI" ] || "$HERE/bootstrap.sh" ;;
   esac

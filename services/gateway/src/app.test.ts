@@ -4,6 +4,7 @@ import Ajv2020 from 'ajv/dist/2020';
 import { API_ERRORS } from '@tps/contracts';
 import { waitFor } from '@tps/testkit';
 import type { OpenApiDocument } from './api/openapi';
+import { tracesUrl } from './config';
 import { Health, Info, Metrics, Status } from './api/schemas';
 import { BOARDS } from './testing/stand-ins';
 import { type Rig, startRig } from './testing/rig';
@@ -17,7 +18,7 @@ function expectShape(schema: TSchema, body: unknown): void {
 
 describe('views', () => {
   let rig: Rig;
-  beforeAll(async () => (rig = await startRig()));
+  beforeAll(async () => (rig = await startRig({ TPS_TRACES_URL: 'http://traces.example' })));
   afterAll(() => rig.stop());
   beforeEach(() => rig.fleet.reset());
 
@@ -77,6 +78,7 @@ describe('views', () => {
     expect(info.body).toMatchObject({
       name: 'TPS Reference System',
       version: '1.0.0',
+      traces_url: 'http://traces.example/trace/{trace_id}',
       config: { num_workers: 4, http_port: rig.port, metrics_port: 'disabled' },
     });
     const status = await get('/status');
@@ -86,6 +88,14 @@ describe('views', () => {
       health: { queue_depth: 7 },
       metrics: BOARDS.kaizen,
     });
+  });
+
+  test.each([
+    ['http://localhost:16686', 'http://localhost:16686/trace/{trace_id}'],
+    ['http://localhost:16686/', 'http://localhost:16686/trace/{trace_id}'],
+    ['https://g.example/explore?id={trace_id}', 'https://g.example/explore?id={trace_id}'],
+  ])('TPS_TRACES_URL=%s leads to a trace', (url, wanted) => {
+    expect(tracesUrl(url)).toBe(wanted);
   });
 
   test.each(['jidoka', 'kanban', 'andon', 'kaizen', 'heijunka'] as const)('/%s', async (station) => {

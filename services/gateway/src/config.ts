@@ -41,6 +41,12 @@ export const gatewayVariables = {
     maximum: 10,
     description: 'reverse proxies in front, whose `X-Forwarded-For` entries tell clients apart',
   }),
+  TPS_TRACES_URL: Type.String({
+    default: '',
+    pattern: '^(https?://\\S+)?$',
+    description:
+      'where people look at traces, for the links of the board: the page of a Jaeger, or any address with `{trace_id}` in it; empty: ids are shown to copy',
+  }),
   ...backupVariables,
   // Shown by `/info`; others act on them. Here the buffer limits the backup too.
   ...fleetVariables,
@@ -63,4 +69,9 @@ export function checkConfig(config: GatewayConfig): void {
   if (shared) throw new ConfigError('OPERATOR_TOKEN=*** is not allowed: must differ from AUTH_TOKEN');
   // Read again when the server starts; told here, before anything else begins.
   tlsOptions(config);
+}
+
+/** The address of one trace, with `{trace_id}` in the place of its id. */
+export function tracesUrl(url: string): string {
+  return url.includes('{trace_id}') ? url : `${url.replace(/\/$/, '')}/trace/{trace_id}`;
 }

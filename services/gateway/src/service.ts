@@ -14,7 +14,7 @@ import { registerAndonGauges } from './andon/gauges';
 import { openApiDocument } from './api/openapi';
 import type { InfoReport } from './api/schemas';
 import { createApp } from './app';
-import { checkConfig, gatewayVariables } from './config';
+import { checkConfig, gatewayVariables, tracesUrl } from './config';
 import { Boards } from './fleet/boards';
 import { registerFleetGauges, RequestDurations } from './fleet/gauges';
 import { Health } from './fleet/health';
@@ -126,6 +126,7 @@ function infoOf({ config, version, instance, startedAt }: Context, types: Signal
     instance,
     environment: config.APP_ENVIRONMENT,
     signal_types: types.known(),
+    ...(config.TPS_TRACES_URL ? { traces_url: tracesUrl(config.TPS_TRACES_URL) } : {}),
     config: {
       num_workers: config.TPS_NUM_WORKERS,
       worker_processes: config.TPS_HEIJUNKA_POOL,

@@ -7,6 +7,8 @@ export class Refusal extends Error {
   constructor(
     readonly status: number,
     message: string,
+    /** How long the gateway wants to be left alone, in milliseconds. */
+    readonly retryAfterMs = 0,
   ) {
     super(message);
   }
@@ -27,7 +29,9 @@ export function headers(more: Record<string, string> = {}): Headers {
 /** @throws Refusal */
 export async function refuse(answer: Response): Promise<never> {
   const problem = (await answer.json().catch(() => ({}))) as { message?: string; code?: string };
-  throw new Refusal(answer.status, problem.message ?? `The gateway answered ${answer.status}.`);
+  const seconds = Number(answer.headers.get('retry-after')) || 0;
+  const message = problem.message ?? `The gateway answered ${answer.status}.`;
+  throw new Refusal(answer.status, message, seconds * 1_000);
 }
 
 /** @throws Refusal, or an error when the gateway cannot be reached */
@@ -45,4 +49,10 @@ export async function post(path: string, body: object): Promise<void> {
     signal: AbortSignal.timeout(LIMIT_MS),
   });
   if (!answer.ok) await refuse(answer);
+}
+
+/** How long to wait before the next try: as long as the gateway wants, and never all pages in the same moment. */
+export function pauseAfter(error: unknown, pauseMs: number): number {
+  const wanted = error instanceof Refusal ? error.retryAfterMs : 0;
+  return wanted + pauseMs * (0.5 + Math.random());
 }

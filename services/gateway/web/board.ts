@@ -1,5 +1,5 @@
 import type { AndonBoard, AndonEvent } from '@tps/contracts';
-import { get } from './api.js';
+import { get, pauseAfter } from './api.js';
 import { addToHistory, loadHistory, showCalls } from './calls.js';
 import { askToken, needsToken, pullCord } from './dialogs.js';
 import { find, say, show } from './elements.js';
@@ -12,6 +12,7 @@ import { setTraces } from './trace.js';
 /** andon sends the board every two seconds: without one for this long, what is shown may be wrong. */
 const STALE_MS = 6_000;
 const FIGURES_EVERY_MS = 5_000;
+const FIGURES_AT_MOST_MS = 60_000;
 
 let board: AndonBoard | undefined;
 let heardAt = 0;
@@ -66,18 +67,27 @@ function onLost(error: unknown): void {
   });
 }
 
-/** What the events do not bring. */
+/** What the events do not bring, asked each time their stream opens. Where traces are comes first: the history links there. */
 async function start(): Promise<void> {
-  await Promise.allSettled([
-    loadHistory(),
-    get<{ traces_url?: string }>('/info').then(({ traces_url }) => setTraces(traces_url ?? '')),
-    refreshFigures(),
-  ]);
+  try {
+    const { traces_url } = await get<{ traces_url?: string }>('/info');
+    setTraces(traces_url ?? '');
+    await loadHistory();
+  } catch (error) {
+    onLost(error);
+  }
 }
 
-async function refreshFigures(): Promise<void> {
-  await askFigures();
-  if (board) showFlow(board);
+/** One round of questions after the other, with a pause that grows while they are refused. */
+async function followFigures(): Promise<never> {
+  let pause = FIGURES_EVERY_MS;
+  for (;;) {
+    const refusal = document.hidden ? undefined : await askFigures();
+    if (board) showFlow(board);
+    pause = refusal ? Math.min(pause * 2, FIGURES_AT_MOST_MS) : FIGURES_EVERY_MS;
+    const wait = pauseAfter(refusal, pause);
+    await new Promise((resume) => setTimeout(resume, wait));
+  }
 }
 
 function nextTheme(): void {
@@ -96,8 +106,5 @@ for (const cancel of document.querySelectorAll('.cancel')) {
   cancel.addEventListener('click', () => cancel.closest('dialog')?.close());
 }
 setInterval(showAge, 1_000);
-setInterval(() => {
-  if (!document.hidden) void refreshFigures();
-}, FIGURES_EVERY_MS);
-void start();
-void follow('/andon/events', { onEvent, onLost });
+void followFigures();
+void follow('/andon/events', { onOpen: () => void start(), onEvent, onLost });

@@ -48,15 +48,24 @@ function describe(call: OpenCall): string {
 
 const SHOWN = 20;
 
+/** By what makes an event one: it may come from the stream and from the history. */
+let known = new Map<string, AndonEvent>();
+
+/** Asked whenever the stream opens: what happened while it was away is in here. */
 export async function loadHistory(): Promise<void> {
   const { items } = await get<HistoryReply>(`/andon/history?limit=${SHOWN}`);
-  find('#history').replaceChildren(...items.map(item));
+  remember(items);
 }
 
 export function addToHistory(event: AndonEvent): void {
-  const list = find('#history');
-  list.prepend(item(event));
-  while (list.children.length > SHOWN) list.lastElementChild?.remove();
+  remember([event]);
+}
+
+function remember(events: AndonEvent[]): void {
+  for (const event of events) known.set(`${event.id}:${event.event}:${event.at}`, event);
+  const latest = [...known].sort(([, a], [, b]) => Date.parse(b.at) - Date.parse(a.at)).slice(0, SHOWN);
+  known = new Map(latest);
+  keep(find('#history'), [...known.keys()], (key) => item(known.get(key)!));
 }
 
 function item(event: AndonEvent): HTMLElement {

@@ -1,10 +1,12 @@
-import { headers, refuse } from './api.js';
+import { headers, pauseAfter, refuse } from './api.js';
 
 /** andon sends the board every two seconds; a stream that is silent for this long is dead. */
 const SILENCE_MS = 7_000;
 const PAUSE_MS = { first: 500, most: 8_000 };
 
 export interface Listener {
+  /** The stream is open: what happens from now on is heard. */
+  onOpen: () => void;
   onEvent: (name: string, data: string) => void;
   /** The stream ended or could not be opened; it is tried again. */
   onLost: (error: unknown) => void;
@@ -18,31 +20,40 @@ export async function follow(url: string, listener: Listener): Promise<never> {
   let lastId: string | undefined;
   let pause = PAUSE_MS.first;
   for (;;) {
+    let reason: unknown = new Error('The gateway ended the stream.');
     try {
-      await listen(url, lastId, (id, name, data) => {
-        pause = PAUSE_MS.first;
-        lastId = id ?? lastId;
-        listener.onEvent(name, data);
+      await listen(url, lastId, {
+        onOpen: listener.onOpen,
+        onEvent: (id, name, data) => {
+          pause = PAUSE_MS.first;
+          lastId = id ?? lastId;
+          listener.onEvent(name, data);
+        },
       });
-      listener.onLost(new Error('The gateway ended the stream.'));
     } catch (error) {
-      listener.onLost(error);
+      reason = error;
     }
-    // Many boards must not come back in the same moment.
-    await new Promise((resume) => setTimeout(resume, pause * (0.5 + Math.random())));
+    listener.onLost(reason);
+    const wait = pauseAfter(reason, pause);
+    await new Promise((resume) => setTimeout(resume, wait));
     pause = Math.min(pause * 2, PAUSE_MS.most);
   }
 }
 
 type OnEvent = (id: string | undefined, name: string, data: string) => void;
 
-async function listen(url: string, lastId: string | undefined, onEvent: OnEvent): Promise<void> {
+async function listen(
+  url: string,
+  lastId: string | undefined,
+  { onOpen, onEvent }: { onOpen: () => void; onEvent: OnEvent },
+): Promise<void> {
   const abort = new AbortController();
   let silence = setTimeout(() => abort.abort(new Error('The gateway is silent.')), SILENCE_MS);
   try {
     const more = { accept: 'text/event-stream', ...(lastId ? { 'last-event-id': lastId } : {}) };
     const answer = await fetch(url, { headers: headers(more), signal: abort.signal, cache: 'no-store' });
     if (!answer.ok || !answer.body) return await refuse(answer);
+    onOpen();
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     let text = '';
     for (let part = await reader.read(); !part.done; part = await reader.read()) {

@@ -1,5 +1,5 @@
 import type { AndonBoard, HeijunkaBoard, KaizenBoard, KanbanBoard } from '@tps/contracts';
-import { get } from './api.js';
+import { get, Refusal } from './api.js';
 import { find, keep, light, make, say, show } from './elements.js';
 import { age, number, words } from './format.js';
 
@@ -28,15 +28,25 @@ interface Figures {
 }
 let figures: Figures = { kanban: null, heijunka: null, kaizen: null };
 
-/** What the boards of the stations add to the flow; one that does not answer shows a dash. */
-export async function askFigures(): Promise<void> {
-  const ask = <T>(path: string): Promise<T | null> => get<T>(path).catch(() => null);
+/**
+ * What the boards of the stations add to the flow; one that does not answer shows a dash.
+ * @returns the refusal that asks for the longest pause, if any
+ */
+export async function askFigures(): Promise<unknown> {
+  const refusals: unknown[] = [];
+  const ask = <T>(path: string): Promise<T | null> =>
+    get<T>(path).catch((error: unknown) => {
+      refusals.push(error);
+      return null;
+    });
   const [kanban, heijunka, kaizen] = await Promise.all([
     ask<KanbanBoard>('/kanban'),
     ask<HeijunkaBoard>('/heijunka'),
     ask<KaizenBoard>('/kaizen'),
   ]);
   figures = { kanban, heijunka, kaizen };
+  const pause = (error: unknown): number => (error instanceof Refusal ? error.retryAfterMs : 0);
+  return refusals.sort((a, b) => pause(b) - pause(a))[0];
 }
 
 const sum = (values: number[]): number => values.reduce((total, value) => total + value, 0);
@@ -64,7 +74,7 @@ export function showFlow(board: AndonBoard): void {
   };
   for (const [name, [value, text]] of Object.entries(steps)) {
     const place = find(`#flow-${name}`);
-    say(find('output', place), value);
+    say(find('.figure', place), value);
     say(find('small', place), text);
     const station = board.stations[name as keyof AndonBoard['stations']] as { colour: string } | undefined;
     if (station) show(find('.light', place), station.colour);

@@ -1,18 +1,18 @@
 import { make } from './elements.js';
 
-let base = '';
-/** Where people look at traces, if the fleet knows. */
+let template = '';
+/** Where people look at traces, if the fleet knows: an address with `{trace_id}` in it. */
 export function setTraces(url: string): void {
-  base = url.replace(/\/$/, '');
+  template = url;
 }
 
 /** A link to the trace, or the id to copy. */
 export function trace(id: string): HTMLElement {
   const short = `trace ${id.slice(0, 8)}…`;
-  if (base)
+  if (template)
     return make('a', {
       text: short,
-      attributes: { href: `${base}/trace/${id}`, target: '_blank', rel: 'noopener' },
+      attributes: { href: template.replaceAll('{trace_id}', id), target: '_blank', rel: 'noopener' },
     });
   const made = make('button', {
     class: 'quiet',
@@ -20,11 +20,16 @@ export function trace(id: string): HTMLElement {
     attributes: { type: 'button', title: `Copy ${id}` },
   });
   made.addEventListener('click', () => {
-    navigator.clipboard.writeText(id).then(
-      () => (made.textContent = 'trace id copied'),
-      // Without the right to the clipboard it can be selected by hand.
-      () => made.replaceWith(make('code', { text: id })),
-    );
+    const shown = (): void => {
+      const code = make('code', { text: id, attributes: { tabindex: '-1' } });
+      made.replaceWith(code);
+      code.focus();
+      getSelection()?.selectAllChildren(code);
+    };
+    // Browsers give no clipboard to pages on plain HTTP: then the whole id is shown, selected.
+    const clipboard = navigator.clipboard as Clipboard | undefined;
+    if (!clipboard) return shown();
+    clipboard.writeText(id).then(() => (made.textContent = 'trace id copied'), shown);
   });
   return made;
 }

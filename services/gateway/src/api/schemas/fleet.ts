@@ -61,6 +61,9 @@ export const Info = Type.Object({
   instance: Type.String(),
   environment: Type.String(),
   signal_types: Type.Array(Type.String()),
+  traces_url: Type.Optional(
+    Type.String({ description: 'Where people look at traces: the id goes in the place of `{trace_id}`' }),
+  ),
   config: Type.Object({
     num_workers: count('Slots of one worker process'),
     worker_processes: count('Worker processes that are started'),
