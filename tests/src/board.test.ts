@@ -72,6 +72,11 @@ async function photograph(page: Page): Promise<void> {
     expect(await line('execute').locator('.light').textContent()).toMatch(/RED/);
     expect(await line('validate').getAttribute('data-colour')).toBe('GREEN');
 
+    await page.getByRole('button', { name: 'Failed signals of execute', exact: true }).click();
+    await page.locator('#signals-dialog summary').first().click();
+    await page.locator('#signals-dialog details[open] ol li', { hasText: 'accepted' }).waitFor();
+    await page.keyboard.press('Escape');
+
     await page.getByRole('button', { name: 'Acknowledge execute' }).click();
     await page.locator('#ack-dialog input[name=who]').fill('<b>bob</b>');
     await page.keyboard.press('Enter');
@@ -108,6 +113,21 @@ async function photograph(page: Page): Promise<void> {
     ).toBe('pull');
   }, 30_000);
 
+  test('a refusal is said in the words of the gateway, and asks for the token that it takes', async () => {
+    const message = 'Only an operator may do that.';
+    await page.route('**/andon/cord', (route) => route.fulfill({ status: 403, json: { message } }));
+    await page.goto(`${fleet.url}/andon`);
+    await line('report').waitFor();
+    await page.getByRole('button', { name: 'Pull the cord of report' }).click();
+    await page.locator('#cord-dialog input[name=reason]').fill('wrong totals');
+    await page.keyboard.press('Enter');
+    await page.locator('#token-dialog', { hasText: message }).waitFor();
+    await page.keyboard.press('Escape');
+    await page.locator('#cord-dialog .problem', { hasText: message }).waitFor();
+    await page.unroute('**/andon/cord');
+    complaints.length = 0;
+  });
+
   test('a board that hears nothing says that it is stale, and comes back by itself', async () => {
     await page.goto(`${fleet.url}/andon`);
     await page.locator('#live', { hasText: 'live' }).waitFor();
@@ -127,16 +147,35 @@ async function photograph(page: Page): Promise<void> {
     expect(await page.locator('#postSignal .answer code').first().textContent()).toMatch(/^[0-9a-f]{32}$/);
   });
 
-  test.each(['/andon', '/'])('%s passes the checks for accessibility', async (path) => {
-    const context = await browser.newContext({ bypassCSP: true });
-    const checked = await context.newPage();
-    await checked.goto(fleet.url + path);
-    if (path === '/andon') await checked.locator('#line-execute').waitFor();
-    await checked.addScriptTag({ path: AXE });
-    const { violations } = await checked.evaluate<{
-      violations: { id: string; nodes: { html: string }[] }[];
-    }>('axe.run()');
-    await context.close();
-    expect(violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html)])).toEqual([]);
+  test('a stream that has no end is shown for a while', async () => {
+    await page.goto(`${fleet.url}/#andonEvents`);
+    const form = page.locator('#andonEvents');
+    await form.locator('[type=submit]').click();
+    await form.locator('.answer pre', { hasText: 'event: board' }).waitFor();
+    await form.locator('.answer', { hasText: 'The form stops here' }).waitFor();
   });
+
+  test.each([
+    ['/andon', 'light'],
+    ['/andon', 'dark'],
+    ['/', 'light'],
+    ['/', 'dark'],
+  ] as const)(
+    '%s passes the checks for accessibility, %s, and fits on a phone',
+    async (path, colorScheme) => {
+      const context = await browser.newContext({ bypassCSP: true, colorScheme });
+      const checked = await context.newPage();
+      await checked.goto(fleet.url + path);
+      if (path === '/andon') await checked.locator('#line-execute').waitFor();
+      await checked.addScriptTag({ path: AXE });
+      const { violations } = await checked.evaluate<{
+        violations: { id: string; nodes: { html: string }[] }[];
+      }>('axe.run()');
+      await checked.setViewportSize({ width: 390, height: 844 });
+      const width = await checked.evaluate<number>('document.documentElement.scrollWidth');
+      await context.close();
+      expect(width).toBeLessThanOrEqual(390);
+      expect(violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html)])).toEqual([]);
+    },
+  );
 });

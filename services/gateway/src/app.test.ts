@@ -176,7 +176,7 @@ describe('views', () => {
     expect(text).toContain('curl -d');
     expect(text).not.toMatch(/(src|href)="(https?:)?\/\//);
     const policy = String(headers['content-security-policy']);
-    expect(policy).toMatch(/script-src 'self' 'sha256-/);
+    expect(policy).toContain("script-src 'self';");
     expect(policy).not.toContain('unsafe');
   });
 });

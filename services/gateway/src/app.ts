@@ -10,7 +10,7 @@ import type { AndonEvents } from './andon/events';
 import type { OpenApiDocument } from './api/openapi';
 import { type Input, inputReader } from './api/input';
 import { type OperationId, operations } from './api/operations';
-import { apiPage, type Page } from './api/page';
+import { apiPage } from './api/page';
 import type { InfoReport } from './api/schemas';
 import type { Boards } from './fleet/boards';
 import type { RequestDurations } from './fleet/gauges';
@@ -59,7 +59,7 @@ export function createApp(parts: AppParts): Express {
   const app = express();
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing');
   const page = apiPage(parts.document);
-  app.use(measure(parts.durations), protect(page, parts.secure));
+  app.use(measure(parts.durations), protect(parts.secure));
   const assets = new Assets();
   app.get('/assets/:file', assets.serve);
   const handlers = handlersOf(parts, page, assets) as Partial<Record<OperationId, Handler>>;
@@ -80,7 +80,7 @@ export function createApp(parts: AppParts): Express {
   return app;
 }
 
-function handlersOf(parts: AppParts, page: Page, assets: Assets): Handlers {
+function handlersOf(parts: AppParts, page: string, assets: Assets): Handlers {
   const { signals, health, boards, limits, andon } = parts;
   const board =
     (service: 'jidoka' | 'kanban' | 'andon' | 'kaizen' | 'heijunka') =>
@@ -132,7 +132,7 @@ function handlersOf(parts: AppParts, page: Page, assets: Assets): Handlers {
     setRate: async (req, res, { body }) =>
       sendJson(res, 200, await limits.rate({ signal_type: typeOf(req), ...body })),
     openapi: (_req, res) => sendJson(res, 200, parts.document),
-    page: (_req, res) => res.type('html').send(page.html),
+    page: (_req, res) => res.type('html').send(page),
   };
 }
 
@@ -191,14 +191,14 @@ function otherMethod(allowed: string[]) {
 }
 
 /** Only the pages' own styles and scripts run, and they talk to nobody but this gateway. */
-function protect(page: Page, secure: boolean): ReturnType<typeof helmet> {
+function protect(secure: boolean): ReturnType<typeof helmet> {
   return helmet({
     contentSecurityPolicy: {
       useDefaults: false,
       directives: {
         defaultSrc: ["'none'"],
         styleSrc: ["'self'"],
-        scriptSrc: ["'self'", page.scriptSource],
+        scriptSrc: ["'self'"],
         connectSrc: ["'self'"],
         // The pages' empty icon.
         imgSrc: ['data:'],

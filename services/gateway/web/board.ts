@@ -22,6 +22,7 @@ function showBoard(next: AndonBoard): void {
   board = next;
   heardAt = Date.now();
   lost = '';
+  find('#give-token').hidden = true;
   const lines = Object.values(next.lines);
   const standing = lines.filter(({ circuit, stopped }) => stopped || circuit !== 'Closed').length;
   const missing = Object.values(next.stations).filter(({ up }) => !up).length;
@@ -55,16 +56,14 @@ function onEvent(name: string, data: string): void {
   if (name === 'andon') addToHistory(JSON.parse(data) as AndonEvent);
 }
 
-let asked = false;
 function onLost(error: unknown): void {
   lost = error instanceof Error ? error.message : String(error);
   showAge();
-  if (!needsToken(error) || asked) return;
-  asked = true;
-  askToken(lost, () => {
-    asked = false;
-    void start();
-  });
+  if (!needsToken(error)) return;
+  const give = find('#give-token');
+  // Asked once by itself; who closes that dialog finds the button.
+  if (give.hidden) askToken(lost, () => void start());
+  give.hidden = false;
 }
 
 /** What the events do not bring, asked each time their stream opens. Where traces are comes first: the history links there. */
@@ -101,6 +100,7 @@ function nextTheme(): void {
 const theme = localStorage.getItem('tps-theme');
 if (theme) document.documentElement.dataset.theme = theme;
 find('#theme').addEventListener('click', nextTheme);
+find('#give-token').addEventListener('click', () => askToken(lost, () => void start()));
 find('#pull').addEventListener('click', () => pullCord(Object.keys(board?.lines ?? {}).sort()));
 for (const cancel of document.querySelectorAll('.cancel')) {
   cancel.addEventListener('click', () => cancel.closest('dialog')?.close());

@@ -1,6 +1,6 @@
 import type { AndonBoard, AndonEvent, HistoryReply, OpenCall } from '@tps/contracts';
 import { get } from './api.js';
-import { acknowledge, resume } from './dialogs.js';
+import { acknowledge, resume, signals } from './dialogs.js';
 import { button, find, keep, light, make, say, show } from './elements.js';
 import { age, clock, lineName, words } from './format.js';
 import { trace } from './trace.js';
@@ -28,9 +28,11 @@ function row(call: OpenCall): HTMLElement {
   const name = lineName(call.line);
   const ack = button('Acknowledge', () => acknowledge(call.id, name), `Acknowledge the call on ${name}`);
   ack.classList.add('ack');
+  const ofType = call.line === name;
   const acts = make(
     'div',
     { class: 'acts' },
+    ...(ofType ? [button('Signals', () => signals(name), `Failed signals of ${name}, since called`)] : []),
     ack,
     button('Resume', () => resume(call.id, name), `Resume ${name} after the call`),
   );

@@ -9,7 +9,7 @@ function colour(name: string): string {
   return getComputedStyle(find(name === 'ink' ? '.legend' : `.legend .${name}`)).color;
 }
 
-/** What one line finished and failed over the last minutes, as this page saw it. */
+/** What one line finished per second, and how much waited, over the last minutes as this page saw them. */
 export class LineChart {
   private readonly times: number[] = [];
   private readonly rates: number[] = [];

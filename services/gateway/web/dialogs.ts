@@ -1,6 +1,7 @@
 import { get, post, Refusal, setToken } from './api.js';
 import { find, make } from './elements.js';
 import { age } from './format.js';
+import { type Step, steps } from './timeline.js';
 import { trace } from './trace.js';
 
 const WHO = 'tps-name';
@@ -40,10 +41,11 @@ export function needsToken(error: unknown): boolean {
   return error instanceof Refusal && (error.status === 401 || error.status === 403);
 }
 
-export function askToken(why: string, then: () => void): void {
+/** @param given what to do once there is one */
+export function askToken(why: string, given: () => void): void {
   open('token-dialog', { why }, async ({ token }) => {
     setToken(token ?? '');
-    setTimeout(then);
+    setTimeout(given);
   });
 }
 
@@ -81,7 +83,9 @@ interface Listed {
   enqueued_at?: string;
 }
 
-/** The latest signals of a line, each with its trace. */
+let asked = 0;
+
+/** The latest signals of a line, each with its trace and what happened to it. */
 export function signals(type: string, status = 'failed'): void {
   const dialog = find<HTMLDialogElement>('#signals-dialog');
   const select = find<HTMLSelectElement>('select', dialog);
@@ -89,12 +93,15 @@ export function signals(type: string, status = 'failed'): void {
   const path = (): string =>
     `/signals?type=${encodeURIComponent(type)}&status=${encodeURIComponent(select.value)}`;
   const load = async (): Promise<void> => {
-    find<HTMLAnchorElement>('a.raw', dialog).href = path();
+    const question = (asked += 1);
     list.replaceChildren(make('p', { text: 'Asking …' }));
     try {
       const { items } = await get<{ items: Listed[] }>(path());
+      // Another line or status was asked for meanwhile.
+      if (question !== asked) return;
       list.replaceChildren(...(items.length ? items.map(row) : [make('p', { text: 'None.' })]));
     } catch (error) {
+      if (question !== asked) return;
       list.replaceChildren(make('p', { class: 'problem', text: String((error as Error).message) }));
       if (needsToken(error)) askToken((error as Error).message, () => void load());
     }
@@ -117,15 +124,27 @@ function row({
 }: Listed): HTMLElement {
   const at = finished_at ?? enqueued_at ?? created_at;
   const ago = at ? `${age(Date.now() - Date.parse(at))} ago` : '';
-  const href = `/signal/${encodeURIComponent(signal_id)}`;
-  const link = make('a', { text: signal_id, attributes: { href } });
-  return make(
-    'p',
+  const story = make('div', {});
+  const details = make(
+    'details',
     {},
-    link,
-    ` ${status} ${ago} `,
+    make('summary', {}, make('code', { text: signal_id }), ` ${status} ${ago}`),
+    ...(message ? [make('p', { text: message })] : []),
     ...(trace_id ? [trace(trace_id)] : []),
-    make('br'),
-    message ?? '',
+    story,
   );
+  details.addEventListener('toggle', () => {
+    if (details.open && !story.hasChildNodes()) void tell(signal_id, story);
+  });
+  return details;
+}
+
+async function tell(id: string, place: HTMLElement): Promise<void> {
+  place.textContent = 'Asking …';
+  try {
+    const { timeline } = await get<{ timeline: Step[] }>(`/signal/${encodeURIComponent(id)}`);
+    place.replaceChildren(steps(timeline));
+  } catch (error) {
+    place.replaceChildren(make('p', { class: 'problem', text: (error as Error).message }));
+  }
 }

@@ -8,7 +8,7 @@ import { trace } from './trace.js';
 const charts = new Map<string, LineChart>();
 let present: AndonBoard['lines'] = {};
 
-/** One card for each line, the worst first. */
+/** One card for each line, by name, so that each keeps its place on the wall. */
 export function showLines(board: AndonBoard): void {
   present = board.lines;
   keep(find('#lines'), Object.keys(board.lines).sort(), card);
@@ -38,7 +38,13 @@ function card(name: string): HTMLElement {
   acts.children[2]!.classList.add('when-called');
   acts.children[3]!.classList.add('when-called');
   const head = make('header', {}, title, light());
-  made.append(head, make('p', { class: 'state' }), make('dl', {}, ...figures), chart, acts);
+  made.append(
+    head,
+    make('p', { class: 'state' }, make('span', { class: 'says' }), ' ', make('span', { class: 'trace' })),
+    make('dl', {}, ...figures),
+    chart,
+    acts,
+  );
   charts.delete(name);
   return made;
 }
@@ -66,12 +72,8 @@ function update(name: string, line: LineStatus, board: AndonBoard): void {
     cards: cards ? `${cards.in_use} of ${cards.limit}` : 'no limit',
   };
   for (const [field, value] of Object.entries(values)) say(find(`[data-field=${field}]`, place), value);
-  const state = find('.state', place);
-  const text = stateOf(line);
-  if (state.dataset.said !== text + (line.trace_id ?? '')) {
-    state.dataset.said = text + (line.trace_id ?? '');
-    state.replaceChildren(text + ' ', ...(line.trace_id ? [trace(line.trace_id)] : []));
-  }
+  say(find('.says', place), stateOf(line));
+  keep(find('.trace', place), line.trace_id ? [line.trace_id] : [], trace);
   const called = Boolean(line.andon_id);
   for (const act of place.querySelectorAll<HTMLElement>('.when-called')) act.hidden = !called;
   if (!charts.has(name)) charts.set(name, new LineChart(find('.chart', place)));

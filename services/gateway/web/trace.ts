@@ -22,6 +22,7 @@ export function trace(id: string): HTMLElement {
   made.addEventListener('click', () => {
     const shown = (): void => {
       const code = make('code', { text: id, attributes: { tabindex: '-1' } });
+      if (made.dataset.key) code.dataset.key = made.dataset.key;
       made.replaceWith(code);
       code.focus();
       getSelection()?.selectAllChildren(code);

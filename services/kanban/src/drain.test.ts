@@ -150,7 +150,8 @@ RabbitServer.describe('draining the backup', () => {
     expect(suspect).toBe(true);
     expect(traceparent).toContain(TRACE);
     await waitFor('the count', async () => (await since(before))[0] === 1);
-    expect(await backup()).toMatchObject({ configured: true, reachable: true, active: false, on_backup: 0 });
+    await waitFor('nothing to be left there', async () => (await backup()).on_backup === 0);
+    expect(await backup()).toMatchObject({ configured: true, reachable: true, active: false });
   });
 
   test('others may leave out what has a default; the name of the message makes the id', async () => {

@@ -1,13 +1,5 @@
-import { createHash } from 'node:crypto';
 import { API_ERRORS } from '@tps/contracts';
 import type { OpenApiDocument, OpenApiOperation } from './openapi';
-import { SCRIPT } from './page-assets';
-
-export interface Page {
-  html: string;
-  /** CSP source of the page's own script. */
-  scriptSource: string;
-}
 
 interface Endpoint {
   path: string;
@@ -25,8 +17,8 @@ const SERVICES = {
   heijunka: 'level volume and mix: who pulls what, in which order',
 };
 
-/** The fleet and its API as one page, made from the OpenAPI document; the script shows live state and sends forms. */
-export function apiPage(document: OpenApiDocument): Page {
+/** The fleet and its API as one page, made from the OpenAPI document; web/documentation.ts shows live state and sends forms. */
+export function apiPage(document: OpenApiDocument): string {
   const all = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
   );
@@ -41,11 +33,11 @@ export function apiPage(document: OpenApiDocument): Page {
   const services = Object.entries(SERVICES).map(([name, does]) => `<dt>${name}</dt><dd>${does}</dd>`);
   const { title, version, description } = document.info;
   const token = document.security
-    ? '<label for="token">Token <small>sent along as a bearer token; not stored</small></label><input id="token" type="password" autocomplete="off">'
+    ? '<label for="token">Token <small>sent along as a bearer token; kept while the tab is open</small></label><input id="token" type="password" autocomplete="off">'
     : '';
-  const html = `<!doctype html>
+  return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-<title>${escape(title)}</title><link rel="icon" href="data:,"><link rel="stylesheet" href="/assets/look.css"><link rel="stylesheet" href="/assets/api.css"></head><body>
+<title>${escape(title)}</title><link rel="icon" href="data:,"><link rel="stylesheet" href="/assets/look.css"><link rel="stylesheet" href="/assets/api.css"><script type="module" src="/assets/documentation.js"></script></head><body>
 <header><h1>${escape(title)} <small>${escape(version)}</small></h1>
 <p>${escape(description)} You post <em>signals</em>, units of work; the fleet admits, queues, levels, processes and
 reports them, and stops a line by itself where work goes wrong. Every accepted signal ends in exactly one recorded outcome.</p></header>
@@ -54,8 +46,7 @@ reports them, and stops a line by itself where work goes wrong. Every accepted s
 <main>${groups.join('')}
 <h2 id="Services">Services</h2><dl>${services.join('')}</dl>
 <h2 id="Errors">Errors</h2><p>Every error is <code>application/problem+json</code> (RFC 9457); its <code>type</code> leads to one of these codes.</p>
-<dl>${errors.join('')}</dl></main><script>${SCRIPT}</script></body></html>`;
-  return { html, scriptSource: source(SCRIPT) };
+<dl>${errors.join('')}</dl></main></body></html>`;
 }
 
 function endpointHtml(endpoint: Endpoint): string {
@@ -101,10 +92,6 @@ function curlHtml(options: string, path: string): string {
 /** The JSON that a curl line sends. */
 function bodyOf(options: string): string | undefined {
   return /-d '(.*)'/.exec(options)?.[1];
-}
-
-function source(text: string): string {
-  return `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 }
 
 /** Descriptions use backticks and nothing else of Markdown. */
