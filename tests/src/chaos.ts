@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { parseEnv } from 'node:util';
+import { WaitTimeoutError } from '@tps/testkit';
 import { check, type Verdict } from './faults/checker';
 import { Load } from './faults/load';
 import { figures, type Get, outcomeOf } from './faults/rest';
@@ -19,8 +19,6 @@ const EXIT_BROKEN = 1;
 const EXIT_NO_FLEET = 3;
 const PER_SECOND = 60;
 const DEFAULT_SECONDS = 12;
-const CALM_MS = 1_000;
-const LOOK_MS = 200;
 const GET_LIMIT_MS = 10_000;
 const REST_LIMIT_MS = 120_000;
 const RECOVERY_LIMIT_MS = 60_000;
@@ -69,18 +67,11 @@ function reader({ url, token }: Target): Get {
   };
 }
 
-/** From the kill until another process has the part's name, the fleet says it is healthy, and a new signal succeeds. */
-async function recovery(victim: Part, to: Target, load: Load): Promise<number> {
-  const get = reader(to);
-  const began = performance.now();
-  while (performance.now() - began < RECOVERY_LIMIT_MS) {
-    const pid = (await partsOf(to)).find(({ name }) => name === victim.name)?.pid;
-    const replaced = typeof pid === 'number' && pid !== victim.pid;
-    const healthy = replaced && (await get('/health').catch(() => null))?.body.healthy === true;
-    if (healthy && (await load.probe())) return performance.now() - began;
-    await sleep(LOOK_MS);
-  }
-  return Infinity;
+/** Whether another process has the part's name, and the fleet says it is healthy. */
+async function isBack(victim: Part, to: Target): Promise<boolean> {
+  const pid = (await partsOf(to)).find(({ name }) => name === victim.name)?.pid;
+  const replaced = typeof pid === 'number' && pid !== victim.pid;
+  return replaced && (await reader(to)('/health')).body.healthy === true;
 }
 
 async function strike(
@@ -98,12 +89,16 @@ async function strike(
     retry: true,
     signal: (key) => ({ signal_type: 'validate', payload: { data: key } }),
   });
-  await sleep(CALM_MS);
-  const began = Date.now();
-  process.kill(victim.pid as number, 'SIGKILL');
-  const recoveryMs = await recovery(victim, to, load);
-  await sleep(Math.max(0, seconds * 1_000 - (Date.now() - began)));
-  await load.stop();
+  let recoveryMs = Infinity;
+  await load.during(async () => {
+    process.kill(victim.pid as number, 'SIGKILL');
+    recoveryMs = await load
+      .recovery(() => isBack(victim, to), RECOVERY_LIMIT_MS)
+      .catch((error: unknown) => {
+        if (error instanceof WaitTimeoutError) return Infinity;
+        throw error;
+      });
+  }, seconds * 1_000);
   const { journal } = load;
   const outcome = await outcomeOf(get, journal, { before, limitMs: REST_LIMIT_MS });
   return { verdict: check(journal, outcome), recoveryMs };

@@ -1,10 +1,8 @@
 import { spawn } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { waitFor } from '@tps/testkit';
+import { freePorts, waitFor } from '@tps/testkit';
 
 const CLI = resolve(__dirname, '../../deploy/local/dist/cli.js');
 /** Replicas of the gateway that a test may start; each has the next port. */
@@ -43,15 +41,8 @@ export class Fleet {
   ) {}
 
   static async start(variables: Record<string, string> = {}): Promise<Fleet> {
+    const [nats, monitor, metrics, http = 0] = await freePorts(PORTS);
     const home = await mkdtemp(join(tmpdir(), 'tps-fleet-'));
-    const first = await portBlock();
-    const [nats, monitor, metrics, http, base] = [
-      first,
-      first + 1,
-      first + 2,
-      first + 3,
-      first + 3 + GATEWAYS,
-    ];
     const env = {
       ...process.env,
       TPS_HOME: home,
@@ -59,19 +50,28 @@ export class Fleet {
       TPS_NATS_MONITOR_PORT: String(monitor),
       HTTP_PORT: String(http),
       METRICS_PORT: String(metrics),
-      TPS_METRICS_BASE_PORT: String(base),
+      TPS_METRICS_BASE_PORT: String(http + GATEWAYS),
       TPS_RABBITMQ: 'off',
       TPS_CHAOS: '1',
       ...variables,
     };
     const fleet = new Fleet(home, `http://127.0.0.1:${http}`, env);
-    await fleet.run('up');
+    try {
+      await fleet.run('up');
+    } catch (error) {
+      // What the start said matters more than what the clean-up says.
+      await fleet.stop().catch(() => undefined);
+      throw error;
+    }
     return fleet;
   }
 
   async stop(): Promise<void> {
-    await this.run('down');
-    await rm(this.home, { recursive: true, force: true });
+    try {
+      await this.run('down');
+    } finally {
+      await rm(this.home, { recursive: true, force: true, maxRetries: 5 });
+    }
   }
 
   /** Runs a command of the local runtime; fails with what it printed. */
@@ -159,26 +159,6 @@ export class Fleet {
       limitMs,
     });
   }
-}
-
-/**
- * The first of consecutive ports that nobody listens on, one for everything a fleet may start: below the range from which
- * Linux takes ports for outgoing connections, where another test's could take one meanwhile.
- */
-async function portBlock(): Promise<number> {
-  return waitFor('a block of free ports', async () => {
-    const first = randomInt(12_000, 31_000);
-    for (let port = first; port < first + PORTS; port += 1) if (!(await isFree(port))) return null;
-    return first;
-  });
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((done) => {
-    const server = createServer();
-    server.once('error', () => done(false));
-    server.listen(port, () => server.close(() => done(true)));
-  });
 }
 
 async function answerOf<T>(response: Response): Promise<Answer<T>> {

@@ -1,12 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePorts } from '@tps/testkit';
 import { Child } from '../child';
 import { bareEnvironment } from '../settings';
 import { type System, untilServing } from '../system';
 import type { Teardown } from '../teardown';
 import { assertWhole, LocalRuntime } from './local-runtime';
-import { freePortBlock } from './port-block';
 
 /** Signals the fleet's worker works on at once: not to be what limits 64 callers. */
 export const SLOTS = 64;
@@ -40,7 +40,7 @@ export async function startFleet(
   teardown.add(() => sink.stop());
   const sinkUrl = `http://127.0.0.1:${String(await sink.firstMessage())}/v1/traces`;
 
-  const firstPort = await freePortBlock(PORTS);
+  const [firstPort = 0] = await freePorts(PORTS);
   const env = { ...environment(firstPort, sinkUrl), ...variables, TPS_HOME: home };
   const port = firstPort + HTTP;
   const runtime = new LocalRuntime(env);

@@ -1,5 +1,6 @@
 import type { EnqueueVerdict } from './messages';
 import type { ErrorClass, Outcome, Priority, Signal } from './signal';
+import { WIRE_VERSION } from './fleet';
 
 /** What a message of the stream DEAD holds: a signal that failed or expired, with the outcome that ended it. */
 export interface DeadLetter {
@@ -18,6 +19,24 @@ export interface InvalidLetter {
   data: string;
   /** What is wrong with it. */
   reason?: string;
+}
+
+/**
+ * @param seq its sequence in the stream: whoever takes it out, and should two do so at once, it is one letter
+ */
+export function invalidLetter(
+  subject: string,
+  seq: number,
+  data: Uint8Array,
+): { letter: InvalidLetter; headers: [string, string][] } {
+  return {
+    letter: { v: WIRE_VERSION, invalid: true, subject, data: Buffer.from(data).toString('base64') },
+    headers: [
+      ['Nats-Msg-Id', `dead:${subject}:${seq}`],
+      [LETTER_HEADERS.id, subject.split('.').at(-1) ?? ''],
+      [LETTER_HEADERS.status, 'invalid'],
+    ],
+  };
 }
 
 /** What a letter's headers say of it, so that letters are listed and filtered without reading them. */

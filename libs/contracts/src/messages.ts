@@ -55,6 +55,15 @@ export interface FindRequest {
 }
 export type FindReply = { found: FoundSignal | null };
 
+/** gateway -> kanban: at most `SIGNALS_MAX_LIMIT` ids. */
+export interface OpenRunsRequest {
+  ids: string[];
+}
+export interface OpenRunsReply {
+  /** By id; what is finished or unknown is absent. */
+  runs: Record<string, number>;
+}
+
 export interface CancelRequest {
   id: string;
   by?: string;

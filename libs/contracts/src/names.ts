@@ -38,6 +38,8 @@ export interface Names {
     cancel: string;
     /** Requests: a page of the signals that are not finished (kanban), and of those that are (andon). */
     openSignals: string;
+    /** Request: which runs of these signals are not finished. */
+    openRuns: string;
     finishedSignals: string;
     /** Requests on dead letters: a page of them, one by its signal's id, deleting, running one again. */
     letters: string;
@@ -108,6 +110,7 @@ export function namesFor(prefix = ''): Names {
       find: p('tps.kanban.find'),
       cancel: p('tps.kanban.cancel'),
       openSignals: p('tps.kanban.open'),
+      openRuns: p('tps.kanban.runs'),
       finishedSignals: p('tps.records.finished'),
       letters: p('tps.kanban.letters'),
       letter: p('tps.kanban.letter'),

@@ -60,6 +60,8 @@ export interface ServiceContext<C = object> {
 export interface RunningService {
   /** Finishes or hands back what is under way. Endpoints take no more requests by then. */
   stop(): Promise<void>;
+  /** Called when the others know of this process: its endpoints are there, and its first beat has left. */
+  begin?(): void;
   /** Why the service cannot do its work now; empty when it can. */
   problems?(): string[];
   /** Sent with every beat. */
@@ -158,6 +160,7 @@ class Lifecycle<P extends TProperties> implements ServiceHandle {
     await this.bus.nc.flush();
     this.beat = setInterval(() => this.sendBeat(), BEAT_MS);
     this.sendBeat();
+    this.running.begin?.();
     this.log.info('started', { config: redacted(this.definition.variables, this.config) });
   }
 

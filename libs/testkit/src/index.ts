@@ -5,6 +5,6 @@ export { NatsCluster } from './nats-cluster';
 export { BinaryMissingError, BrokerError, NatsServer, type NatsServerOptions } from './nats-server';
 export { RabbitServer } from './rabbit-server';
 export { sampleOutcome } from './outcomes';
-export { freePort, freePorts } from './ports';
+export { freePort, freePorts, PortsTakenError } from './ports';
 export { type ProxyMode, TcpProxy } from './tcp-proxy';
-export { waitFor, WaitTimeoutError } from './wait';
+export { HopelessError, waitFor, WaitTimeoutError } from './wait';

@@ -8,14 +8,18 @@ export class NatsCluster {
   static async start(): Promise<NatsCluster> {
     const ports = await freePorts(3);
     const routes = ports.map((port) => `nats://127.0.0.1:${port}`);
-    const nodes = await Promise.all(
+    const started = await Promise.allSettled(
       routes.map((own, n) => {
         const others = routes.filter((route) => route !== own).join(',');
         const args = ['-n', nameOf(n), '--cluster_name', 'tps', '--cluster', own, '--routes', others];
         return NatsServer.start({ args });
       }),
     );
-    return new NatsCluster(nodes);
+    const cluster = new NatsCluster(started.flatMap((one) => (one.status === 'fulfilled' ? one.value : [])));
+    const failed = started.find((one) => one.status === 'rejected');
+    if (!failed) return cluster;
+    await cluster.stop();
+    throw failed.reason;
   }
 
   /** All of them: a client goes on with another when its own is gone. */

@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { freePort } from './ports';
-import { waitFor } from './wait';
+import { HopelessError, waitFor } from './wait';
 
 export class BinaryMissingError extends Error {
   constructor(name: string, searched: string[]) {
@@ -15,7 +15,7 @@ export class BinaryMissingError extends Error {
 }
 
 /** A broker ended by itself, or a command of it failed; the message has what it printed. */
-export class BrokerError extends Error {
+export class BrokerError extends HopelessError {
   override readonly name = 'BrokerError';
 }
 
@@ -49,7 +49,12 @@ export class NatsServer {
 
   static async start(options: NatsServerOptions = {}): Promise<NatsServer> {
     const server = new NatsServer(await freePort(), await mkdtemp(join(tmpdir(), 'tps-nats-')), options);
-    await server.restart();
+    try {
+      await server.restart();
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
     return server;
   }
 
@@ -80,7 +85,8 @@ export class NatsServer {
     this.child = child;
     child.stderr.on('data', (chunk: Buffer) => (this.log = (this.log + chunk.toString()).slice(-100_000)));
     await waitFor(`nats-server on port ${this.port}`, () => {
-      if (child.exitCode !== null) throw new BrokerError(`nats-server ended:\n${this.log}`);
+      if (child.exitCode !== null || child.signalCode !== null)
+        throw new BrokerError(`nats-server ended:\n${this.log}`);
       return this.answers();
     });
   }

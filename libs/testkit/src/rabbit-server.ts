@@ -73,16 +73,17 @@ export class RabbitServer {
       { amqp, dist, epmd },
       await mkdtemp(join(tmpdir(), 'tps-rabbit-')),
     );
-    await server.restart();
+    try {
+      await server.restart();
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
     return server;
   }
 
   get url(): string {
     return `amqp://guest:guest@${HOST}:${this.ports.amqp}`;
-  }
-
-  get pid(): number | undefined {
-    return this.child?.pid;
   }
 
   /** Starts it (again) on the same port with the same data. */
@@ -107,7 +108,8 @@ export class RabbitServer {
     await waitFor(
       `RabbitMQ on port ${this.ports.amqp}`,
       () => {
-        if (child.exitCode !== null) throw new BrokerError(`RabbitMQ ended:\n${this.log}`);
+        if (child.exitCode !== null || child.signalCode !== null)
+          throw new BrokerError(`RabbitMQ ended:\n${this.log}`);
         return this.answers();
       },
       { limitMs: START_LIMIT_MS, everyMs: 100 },
@@ -127,10 +129,6 @@ export class RabbitServer {
     const child = this.child;
     this.child = null;
     await end(child, signal);
-  }
-
-  signal(signal: NodeJS.Signals): void {
-    this.child?.kill(signal);
   }
 
   /** Runs `rabbitmqctl`; fails with what it printed. */

@@ -7,10 +7,13 @@ export class WaitTimeoutError extends Error {
   }
 }
 
+/** There is nothing left to wait for: thrown by a probe, it ends the wait at once. */
+export class HopelessError extends Error {}
+
 /**
  * Asks until the answer is truthy. The only way a test waits.
- * @param probe may throw: that counts as "not yet"
- * @throws WaitTimeoutError with the last answer or error
+ * @param probe may throw: that counts as "not yet", unless it is hopeless
+ * @throws WaitTimeoutError with the last answer or error; HopelessError as the probe threw it
  */
 export async function waitFor<T>(
   what: string,
@@ -25,6 +28,7 @@ export async function waitFor<T>(
       if (answer) return answer;
       last = answer;
     } catch (error) {
+      if (error instanceof HopelessError) throw error;
       last = error instanceof Error ? error.message : error;
     }
     if (Date.now() > until) throw new WaitTimeoutError(what, limitMs, last);

@@ -2,6 +2,7 @@ import type { Span } from '@opentelemetry/api';
 import { type ErrorClass, MAX_BODY_BYTES, type Signal } from '@tps/contracts';
 import type { ServiceContext } from '@tps/service';
 import type { Abort } from './abort';
+import { isLonger } from './bytes';
 import type { HandlerContext, SignalDefinition } from './definition';
 import { AttemptTimeoutError, classify, DefectError, fingerprint, RejectedError } from './failure';
 
@@ -113,7 +114,7 @@ function succeeded(definition: CompiledSignal, result: unknown): AttemptResult {
   if (faults) throw new DefectError(`result of ${definition.name} breaks its output schema: ${faults}`);
   if (result === undefined) return { ok: true, result };
   const json = serialised(result);
-  if (json.length > MAX_BODY_BYTES) {
+  if (isLonger(json, MAX_BODY_BYTES)) {
     throw new DefectError(`result of ${definition.name} is larger than ${MAX_BODY_BYTES} bytes`);
   }
   return json ? { ok: true, result, json } : { ok: true, result: undefined };

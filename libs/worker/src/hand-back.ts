@@ -1,4 +1,3 @@
-import { parseLane } from '@tps/contracts';
 import type { ServiceContext } from '@tps/service';
 import { acknowledge, giveBack, type Held, laterMs } from './held';
 import { attemptsOf } from './history';
@@ -24,8 +23,9 @@ export async function handBack({ context, recorder }: Desk, held: Held, delayMs:
 }
 
 /** What no worker can read would come back for ever: it is kept as a dead letter and taken out. */
-export function discard({ context, recorder }: Desk, { msg, lane }: Delivered): void {
+export function discard({ context, recorder }: Desk, delivered: Delivered): void {
+  const { msg, lane } = delivered;
   context.log.error('unreadable signal', { lane, subject: msg.subject });
-  const kept = recorder.invalid(parseLane(lane).type, msg);
+  const kept = recorder.invalid(delivered);
   void kept.then(() => acknowledge(msg)).catch((error: unknown) => context.log.warn('not kept', { error }));
 }

@@ -7,4 +7,5 @@ export {
   RejectedError,
   TransientError,
 } from './failure';
-export { DefinitionError, runWorker, workerService, type WorkerSetup, workerVariables } from './worker';
+export { runWorker, workerService, type WorkerSetup, workerVariables } from './worker';
+export { DefinitionError } from './compile';

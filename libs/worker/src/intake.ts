@@ -50,6 +50,7 @@ export class Intake {
   private readonly timer: NodeJS.Timeout;
   private readonly offReconnect: () => void;
   private picks: Pick[] = [];
+  private begun = false;
   private stopped = false;
   private planned = false;
 
@@ -64,6 +65,10 @@ export class Intake {
     for (const { name } of this.lanes) this.reader.add(name);
     this.offReconnect = options.bus.onReconnect(() => this.reader.reset());
     this.timer = setInterval(() => this.tick(), TICK_MS);
+  }
+
+  begin(): void {
+    this.begun = true;
     this.plan();
   }
 
@@ -113,7 +118,7 @@ export class Intake {
 
   /** Plans at the end of this turn of the event loop, once for all that happens in it. */
   plan(): void {
-    if (this.planned || this.stopped) return;
+    if (this.planned || this.stopped || !this.begun) return;
     this.planned = true;
     setImmediate(() => {
       this.planned = false;

@@ -1,5 +1,6 @@
 import { type Bus, connectBus, ensureStream, managerOf } from '@tps/bus';
-import { NatsServer, sampleOutcome } from '@tps/testkit';
+import type { Outcome } from '@tps/contracts';
+import { NatsServer, sampleOutcome, waitFor } from '@tps/testkit';
 import type { Logger } from '@tps/service';
 import type { Held } from './held';
 import { Recorder } from './recorder';
@@ -30,6 +31,42 @@ describe('the recorder', () => {
     await Promise.all(settled);
     const { state } = await (await managerOf(bus)).streams.info(bus.names.streams.outcomes);
     expect(state.messages).toBe(1);
+    recorder.close();
+  });
+
+  test('gets outcomes into the log and to the caller whatever their results are written in', async () => {
+    const log = { warn: () => undefined } as unknown as Logger;
+    const recorder = new Recorder(bus, log);
+    const answers: Outcome[] = [];
+    bus.nc.subscribe('test.answers', { callback: (_, msg) => void answers.push(...msg.json<Outcome[]>()) });
+    const trace = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' };
+    const conclusion = { final: true, status: 'succeeded', retryMs: 0 } as never;
+    const held = { msg: { respond: () => true } } as unknown as Held;
+    // Half a million characters, one and a half million bytes.
+    const settled = Array.from({ length: 20 }, () => {
+      const outcome = sampleOutcome({ result: '\u65e5'.repeat(25_000) });
+      return recorder.settle(held, conclusion, { outcome, trace, reply_to: 'test.answers' });
+    });
+    await Promise.all(settled);
+    await waitFor('the answers', () => answers.length === 20);
+    recorder.close();
+  });
+
+  test('an outcome that the broker does not take is a failure of that signal alone', async () => {
+    await ensureStream(bus, 'dead', { replicas: 1 });
+    const recorder = new Recorder(bus, { warn: () => undefined } as unknown as Logger);
+    const trace = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' };
+    const held = { signal: { signal_type: 'big' }, msg: { respond: () => true } } as unknown as Held;
+    const outcome = sampleOutcome({ signal_type: 'big', result: '\u65e5'.repeat(400_000) });
+    await recorder.settle(held, { final: true, status: 'succeeded', retryMs: 0 } as never, {
+      outcome,
+      trace,
+    });
+    const last_by_subj = bus.names.subjects.dead('big');
+    const letter = await (await managerOf(bus)).direct.getMessage(bus.names.streams.dead, { last_by_subj });
+    const { outcome: kept } = letter?.json<{ outcome: Outcome }>() ?? {};
+    expect(kept).toMatchObject({ status: 'failed', success: false, error_class: 'defect' });
+    expect(kept).not.toHaveProperty('result');
     recorder.close();
   });
 });

@@ -1,18 +1,19 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Msg, type MsgHdrs, nuid } from '@nats-io/transport-node';
+import { type MsgHdrs, nuid } from '@nats-io/transport-node';
 import { Batcher, type Bus, encodeHeaders, PublishError } from '@tps/bus';
 import {
   type DeadLetter,
-  type InvalidLetter,
-  LETTER_HEADERS,
+  invalidLetter,
   letterHeaders,
   type Outcome,
+  parseLane,
   type Signal,
-  WIRE_VERSION,
 } from '@tps/contracts';
 import type { Logger, TraceHeaders } from '@tps/service';
+import { isLonger, weightOf } from './bytes';
 import { acknowledge, giveBack, type Held, laterMs } from './held';
+import type { Delivered } from './lanes';
 import type { Conclusion } from './outcome';
 
 /** An outcome on its way into the log, with the context of its span. */
@@ -30,6 +31,9 @@ const RETRY_FIRST_MS = 100;
 const RETRY_CAP_MS = 5_000;
 /** A stream takes 64 KiB of headers: callers' long tracestates must not keep a whole batch out of it. */
 const MAX_STATES_LENGTH = 32 * 1024;
+const DEFAULT_MAX_PAYLOAD = 1024 * 1024;
+const HEADER_BYTES = 4 * 1024;
+const BATCH_BYTES = 512 * 1024;
 
 /**
  * Writes outcomes into the stream OUTCOMES and tells waiting callers. What cannot be appended is kept and tried again
@@ -44,14 +48,20 @@ export class Recorder {
   private readonly life = nuid.next();
   private batchNo = 0;
   private closed = false;
+  /** What the broker takes in one message, and what is gathered into one. */
+  private readonly maxBytes: number;
+  private readonly batchBytes: number;
 
   constructor(
     private readonly bus: Bus,
     private readonly log: Logger,
   ) {
+    this.maxBytes = (bus.nc.info?.max_payload ?? DEFAULT_MAX_PAYLOAD) - HEADER_BYTES;
+    this.batchBytes = Math.min(BATCH_BYTES, this.maxBytes / 2);
     this.finals = new Batcher({
       send: (batch) => this.appendBatch(batch),
-      weigh: (recorded) => jsonOf(recorded).length,
+      weigh,
+      maxBytes: this.batchBytes,
     });
   }
 
@@ -101,12 +111,14 @@ export class Recorder {
    * Makes an attempt's conclusion durable, and only then lets go of the message: dead letter, outcome,
    * acknowledgement, reply, in this order.
    */
-  async settle(held: Held, { final, status, retryMs }: Conclusion, recorded: Recorded): Promise<void> {
+  async settle(held: Held, { final, retryMs }: Conclusion, concluded: Recorded): Promise<void> {
     const { signal, msg } = held;
     if (!final) {
-      await this.attempt(recorded);
+      await this.attempt(concluded);
       return giveBack(msg, retryMs);
     }
+    const recorded = isLonger(jsonOf(concluded), this.maxBytes) ? this.tooLarge(concluded) : concluded;
+    const { status } = recorded.outcome;
     if ((status === 'failed' || status === 'expired') && !(await this.dead(signal, recorded))) {
       return this.postpone(held, recorded);
     }
@@ -119,6 +131,15 @@ export class Recorder {
     // Replies leave at the end of this turn, behind all of its acknowledgements; said first, they leave in one write.
     this.reply(recorded);
     acknowledge(msg);
+  }
+
+  /** Tried again it would not become smaller: it fails here, and holds up nobody else's. */
+  private tooLarge({ outcome: { result: _, ...outcome }, ...rest }: Recorded): Recorded {
+    const message = `its outcome is larger than the ${this.maxBytes} bytes that the broker takes`;
+    const failure = { status: 'failed', success: false, error_class: 'defect', message } as const;
+    const fingerprint = `too-large:${outcome.signal_type}`;
+    const { json: _json, resultJson: _result, ...kept } = rest;
+    return { ...kept, outcome: { ...outcome, ...failure, fingerprint } };
   }
 
   /** DEAD is full: the signal stays in the queue, and what ended it in a record, until there is room. */
@@ -136,22 +157,10 @@ export class Recorder {
   }
 
   /** Keeps a message that is no signal, as it came. */
-  async invalid(type: string, msg: Msg): Promise<void> {
-    const body: InvalidLetter = {
-      v: WIRE_VERSION,
-      invalid: true,
-      subject: msg.subject,
-      data: Buffer.from(msg.data).toString('base64'),
-    };
-    await this.append(
-      this.bus.names.subjects.dead(type),
-      JSON.stringify(body),
-      encodeHeaders([
-        ['Nats-Msg-Id', `dead:${msg.reply}`],
-        [LETTER_HEADERS.id, msg.subject.split('.').at(-1) ?? ''],
-        [LETTER_HEADERS.status, 'invalid'],
-      ]),
-    );
+  async invalid({ msg, lane, info }: Delivered): Promise<void> {
+    const { letter, headers } = invalidLetter(msg.subject, info.streamSeq, msg.data);
+    const subject = this.bus.names.subjects.dead(parseLane(lane).type);
+    await this.append(subject, JSON.stringify(letter), encodeHeaders(headers));
   }
 
   /** Answers the caller who waits, together with others of this turn that wait at the same gateway. */
@@ -168,17 +177,33 @@ export class Recorder {
   }
 
   private sendReplies(): void {
-    for (const [subject, batch] of this.replies) {
-      const body = `[${batch.map(jsonOf).join()}]`;
-      // A reply is sent at most once: who misses it asks the records.
-      this.bus.nc.publish(subject, body, {
-        headers: headers(
-          undefined,
-          batch.map(({ trace }) => trace),
-        ),
-      });
-    }
+    const replies = [...this.replies];
     this.replies.clear();
+    for (const [subject, gathered] of replies) {
+      let batch: Recorded[] = [];
+      let bytes = 0;
+      for (const recorded of gathered) {
+        bytes += weigh(recorded);
+        if (batch.length > 0 && bytes > this.batchBytes) {
+          this.sendReply(subject, batch);
+          batch = [];
+          bytes = weigh(recorded);
+        }
+        batch.push(recorded);
+      }
+      this.sendReply(subject, batch);
+    }
+  }
+
+  /** A reply is sent at most once: who misses it asks the records. */
+  private sendReply(subject: string, batch: readonly Recorded[]): void {
+    const traces = batch.map(({ trace }) => trace);
+    try {
+      this.bus.nc.publish(subject, `[${batch.map(jsonOf).join()}]`, { headers: headers(undefined, traces) });
+    } catch (error) {
+      // Thrown in a microtask it would end the process.
+      this.log.warn('reply not sent', { subject, error });
+    }
   }
 
   private async appendBatch(batch: Recorded[]): Promise<void[]> {
@@ -207,6 +232,10 @@ export class Recorder {
 
 function jsonOf(recorded: Recorded): string {
   return (recorded.json ??= encode(recorded));
+}
+
+function weigh(recorded: Recorded): number {
+  return weightOf(jsonOf(recorded));
 }
 
 function encode({ outcome, resultJson }: Recorded): string {

@@ -1,24 +1,48 @@
+import type { Delivered } from './lanes';
+
 const KEPT_MS = 60_000;
 
-/** Ids that were cancelled: should such a message still be on its way to this worker, it must not run. */
+interface Refusal {
+  untilMs: number;
+  withheld: Delivered[];
+}
+
+/**
+ * Ids that are about to be taken out of the queue: what comes of them must not run. It is withheld, with its lease
+ * renewed, until its message is gone or the refusal is taken back: so that it costs no attempt if it stays.
+ */
 export class Refusals {
-  private readonly until = new Map<string, number>();
+  private readonly refusals = new Map<string, Refusal>();
 
+  /** Said again it holds for longer. */
   add(id: string): void {
-    this.until.set(id, Date.now() + KEPT_MS);
+    const untilMs = Date.now() + KEPT_MS;
+    const known = this.refusals.get(id);
+    if (known) known.untilMs = untilMs;
+    else this.refusals.set(id, { untilMs, withheld: [] });
   }
 
-  delete(id: string): void {
-    this.until.delete(id);
+  /** @returns whether this must not run; then it is kept here */
+  withholds(id: string, delivered: Delivered): boolean {
+    const refusal = this.refusals.get(id);
+    refusal?.withheld.push(delivered);
+    return refusal !== undefined;
   }
 
-  has(id: string): boolean {
-    return this.until.has(id);
+  /** It was not taken out after all. Returns what was withheld. */
+  delete(id: string): Delivered[] {
+    const withheld = this.refusals.get(id)?.withheld ?? [];
+    this.refusals.delete(id);
+    return withheld;
+  }
+
+  withheld(): Delivered[] {
+    return [...this.refusals.values()].flatMap((refusal) => refusal.withheld);
   }
 
   /** Forgets those that are long gone; called now and then. */
   sweep(): void {
     const now = Date.now();
-    for (const [id, until] of this.until) if (until < now) this.until.delete(id);
+    for (const [id, { untilMs }] of this.refusals) if (untilMs < now) this.refusals.delete(id);
   }
 }

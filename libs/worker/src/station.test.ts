@@ -272,3 +272,19 @@ test('nothing is taken of a line that a person stopped, and the time does not co
   // A poll that stood open may have brought one that went back.
   for (const id of waiting) expect(rig.told(id).at(-1)).toEqual(['succeeded', 1]);
 });
+
+test('a signal that was to be taken out and stays costs no attempt', async () => {
+  await rig.worker('undone', [signal('undone', () => 1)]);
+  const id = 'undone-1';
+  const { workerRefuse } = rig.bus.names.subjects;
+  await rig.bus.nc.request(workerRefuse, JSON.stringify({ id }), { timeout: 5_000 });
+  await rig.enqueue('undone', { id });
+  const jsm = await managerOf(rig.bus);
+  const stream = rig.bus.names.streams.kanban;
+  await waitFor('the delivery', async () => {
+    return (await jsm.consumers.info(stream, laneName('undone', 3))).num_ack_pending === 1;
+  });
+  rig.bus.nc.publish(workerRefuse, JSON.stringify({ id, undo: true }));
+  await finished(id);
+  expect(rig.told(id).at(-1)).toEqual(['succeeded', 1]);
+});

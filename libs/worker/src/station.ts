@@ -88,6 +88,11 @@ export class Station {
     return this.pace.freeSlots;
   }
 
+  /** Takes the first signal from here on: whoever takes one back knows of this worker by now. */
+  begin(): void {
+    this.intake.begin();
+  }
+
   /** More may be taken than before. */
   onRoom(): void {
     this.intake.plan();
@@ -114,11 +119,11 @@ export class Station {
   refuseSignal({ id, undo }: HoldsRequest): HoldsReply {
     const answer = this.holds(id);
     if (id === undefined) return answer;
-    if (undo) this.refused.delete(id);
+    if (undo) for (const delivered of this.refused.delete(id)) this.refuse(delivered, 0);
     if (undo || answer.state === 'started') return answer;
     this.refused.add(id);
-    // Its message is about to be deleted; without a lease renewal nothing else happens to it here.
-    this.intake.withdrawSignal((delivered) => isOf(delivered, id));
+    const waiting = this.intake.withdrawSignal((delivered) => isOf(delivered, id));
+    if (waiting) this.refused.withholds(id, waiting);
     return answer;
   }
 
@@ -157,7 +162,7 @@ export class Station {
       discard(this.options, delivered);
       return null;
     }
-    if (this.refused.has(signal.id)) return null;
+    if (this.refused.withholds(signal.id, delivered)) return null;
     const held: Held = {
       signal,
       lane,
@@ -242,13 +247,9 @@ export class Station {
     const trace = span.headers;
     this.options.onAttempt(signal.signal_type, conclusion.status);
     if (conclusion.stack) {
-      const { message, stack } = conclusion;
-      context.log.warn('attempt failed', {
-        signal_id: signal.id,
-        trace_id: outcome.trace_id,
-        error: message,
-        stack,
-      });
+      const { message: error, stack } = conclusion;
+      const { signal_id, trace_id } = outcome;
+      context.log.warn('attempt failed', { signal_id, trace_id, error, stack });
     }
     const recorded: Recorded = { outcome, trace };
     if (conclusion.json !== undefined) recorded.resultJson = conclusion.json;
@@ -293,7 +294,7 @@ export class Station {
 
   private renewAll(): void {
     for (const held of this.held) renew(held.msg);
-    for (const { msg } of this.intake.arrived()) renew(msg);
+    for (const { msg } of [...this.intake.arrived(), ...this.refused.withheld()]) renew(msg);
     this.refused.sweep();
   }
 }

@@ -7,7 +7,6 @@ import {
   type LanesReply,
   type LanesRequest,
   type RetryPolicy,
-  SIGNAL_TYPE_PATTERN,
   type TypeRecord,
   WIRE_VERSION,
 } from '@tps/contracts';
@@ -20,10 +19,9 @@ import {
   type ServiceContext,
   type ServiceDefinition,
 } from '@tps/service';
-import Ajv from 'ajv';
 import { Counter, Gauge } from 'prom-client';
 import type { CompiledSignal } from './attempt';
-import { withChaos } from './chaos';
+import { compile } from './compile';
 import type { SignalDefinition } from './definition';
 import { followLevelling } from './levelling';
 import { Limits } from './limits';
@@ -52,13 +50,6 @@ export interface WorkerSetup {
   close?: () => Promise<void>;
 }
 
-/** A definition that cannot be served. */
-export class DefinitionError extends Error {
-  override readonly name = 'DefinitionError';
-}
-
-const DEFAULT_TIMEOUT_MS = 30_000;
-const DEFAULT_RETRY = { base_ms: 200, cap_ms: 30_000 };
 const LANES_LIMIT_MS = 3_000;
 const GRACE_MS = 15_000;
 const PROBE_MS = 20;
@@ -90,7 +81,12 @@ async function start(context: ServiceContext<WorkerConfig>, setup: WorkerSetup):
   const { bus, config, log } = context;
   const { buckets } = bus.names;
   const replicas = config.TPS_NATS_REPLICAS;
-  const definitions = new Map(setup.signals.map((signal) => [signal.name, compile(signal, config)]));
+  const definitions = new Map(
+    setup.signals.map((signal) => [
+      signal.name,
+      compile(signal, config.TPS_MAX_ATTEMPTS, config.TPS_CHAOS === '1'),
+    ]),
+  );
   const onError = (error: unknown): void => void log.error('bucket', { error });
   await Promise.all([ensureStream(bus, 'outcomes', { replicas }), ensureStream(bus, 'dead', { replicas })]);
 
@@ -126,6 +122,7 @@ async function start(context: ServiceContext<WorkerConfig>, setup: WorkerSetup):
       started: station.started,
       in_hand: inHand(station, definitions.keys()),
     }),
+    begin: () => station.begin(),
     stop: async () => {
       const released = limits.release();
       await station.stop(until, GRACE_MS);
@@ -192,22 +189,6 @@ function countAttempts({ registry }: ServiceContext): StationOptions['onAttempt'
     let child = children.get(key);
     if (!child) children.set(key, (child = counter.labels({ signal_type, status })));
     child.inc();
-  };
-}
-
-function compile(definition: SignalDefinition, config: WorkerConfig): CompiledSignal {
-  const { name, output, retry, timeoutMs = DEFAULT_TIMEOUT_MS } = definition;
-  if (!new RegExp(SIGNAL_TYPE_PATTERN).test(name)) {
-    throw new DefinitionError(`signal type "${name}" must match ${SIGNAL_TYPE_PATTERN}`);
-  }
-  const ajv = new Ajv({ strict: false });
-  const check = output && ajv.compile(output);
-  return {
-    ...withChaos(definition, config.TPS_CHAOS === '1'),
-    timeoutMs,
-    retry: { max_attempts: config.TPS_MAX_ATTEMPTS, ...DEFAULT_RETRY, ...retry },
-    checkOutput: (result) =>
-      !check || check(result) ? null : ajv.errorsText(check.errors, { dataVar: 'result' }),
   };
 }
 

@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Bus, managerOf } from '@tps/bus';
 import type { Signal } from '@tps/contracts';
+import { signalIn } from './unreadable';
 
 interface Deadline {
   seq: number;
@@ -8,12 +10,20 @@ interface Deadline {
   deadlineMs: number;
 }
 
+/** A signal that the queue holds. */
+export type Queued = Pick<Signal, 'id' | 'run'> & { seq: number };
+
+const TRIES = 3;
+const RETRY_MS = 200;
+
 /**
  * Knows when the waiting signals' time is up, so that they expire even where nobody pulls. Holds what this process
  * accepted, in the order of the stream, and at its start what the stream held already; whatever lies before the
  * stream's first message is finished and forgotten.
  */
 export class Deadlines {
+  /** What the stream held before this process came was read. */
+  complete = false;
   private list: Deadline[] = [];
 
   constructor(
@@ -27,23 +37,38 @@ export class Deadlines {
     this.list.push({ seq, type: signal.signal_type, acceptedMs, deadlineMs });
   }
 
-  /** Reads the signals that the stream holds, one by one: at the start, when nobody remembers them. */
-  async load(): Promise<void> {
+  /**
+   * Reads the signals that the stream holds, one by one: at the start, when nobody remembers them. What is no signal
+   * is overdue at once.
+   * @returns what it read
+   * @throws when the stream does not answer: then nothing is forgotten
+   */
+  async load(): Promise<Queued[]> {
     const jsm = await managerOf(this.bus);
     const { kanban } = this.bus.names.streams;
     const { state } = await jsm.streams.info(kanban);
     const loaded: Deadline[] = [];
+    const queued: Queued[] = [];
     for (let seq = state.first_seq; state.messages > 0 && seq <= state.last_seq; seq += 1) {
-      const message = await jsm.direct.getMessage(kanban, { seq, next_by_subj: '>' }).catch(() => null);
+      // The leader is asked: a replica that is behind would say that there is nothing more.
+      const next = { seq, next_by_subj: '>' };
+      const message = await patiently(() => jsm.streams.getMessage(kanban, next));
       if (!message || message.seq > state.last_seq) break;
       seq = message.seq;
-      const signal = message.json<Signal>();
-      const deadlineMs = Date.parse(signal.created_at) + signal.timeout_ms;
       const acceptedMs = message.time.getTime();
-      loaded.push({ seq, type: signal.signal_type, acceptedMs, deadlineMs });
+      const signal = signalIn(message);
+      if (!signal) {
+        loaded.push({ seq, type: '', acceptedMs, deadlineMs: acceptedMs });
+        continue;
+      }
+      const { signal_type: type, id, run } = signal;
+      loaded.push({ seq, type, acceptedMs, deadlineMs: Date.parse(signal.created_at) + signal.timeout_ms });
+      queued.push({ id, run, seq });
     }
-    const known = new Set(loaded.map(({ seq }) => seq));
-    this.list = [...loaded, ...this.list.filter(({ seq }) => !known.has(seq))];
+    // What the stream no longer has is finished; what came meanwhile was not read.
+    this.list = [...loaded, ...this.list.filter(({ seq }) => seq > state.last_seq)];
+    this.complete = true;
+    return queued;
   }
 
   get size(): number {
@@ -67,5 +92,16 @@ export class Deadlines {
 
   remove(seq: number): void {
     this.list = this.list.filter((entry) => entry.seq !== seq);
+  }
+}
+
+async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (tries === TRIES) throw error;
+      await sleep(RETRY_MS * tries);
+    }
   }
 }

@@ -11,7 +11,16 @@ let open: OpenSignals;
 const started = new Map<string, string>();
 
 async function accept(id: string, type = 'demo', priority: Priority = 3): Promise<number> {
-  const signal = { v: 1, id, run: 0, signal_type: type, priority, payload: {}, timeout_ms: 1_000 };
+  const signal = {
+    v: 1,
+    id,
+    run: 0,
+    signal_type: type,
+    priority,
+    payload: {},
+    timeout_ms: 1_000,
+    created_at: new Date().toISOString(),
+  };
   const subject = bus.names.subjects.work(type, priority, id);
   return (await bus.publisher.publish(subject, JSON.stringify(signal))).seq;
 }

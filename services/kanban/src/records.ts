@@ -13,7 +13,10 @@ export function runKey({ id, run }: Pick<Signal, 'id' | 'run'>): RunKey {
  * Which of these runs have a final outcome. At most `LOOKUP_MAX_IDS` at once.
  * @throws when the records do not answer
  */
-export async function finishedRuns(bus: Bus, signals: readonly Signal[]): Promise<Set<RunKey>> {
+export async function finishedRuns(
+  bus: Bus,
+  signals: readonly Pick<Signal, 'id' | 'run'>[],
+): Promise<Set<RunKey>> {
   const finished = new Set<RunKey>();
   let ids = [...new Set(signals.map(({ id }) => id))];
   while (ids.length > 0) {

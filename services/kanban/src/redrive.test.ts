@@ -150,3 +150,13 @@ test('can be cancelled, and stops at a stopped line', async () => {
   expect(held).toMatchObject({ stopped: { reason: 'the line of demo is stopped' } });
   await circuits.put('demo', JSON.stringify({ ...record, state: 'closed' }));
 });
+
+test('a run that waits again can be cancelled', async () => {
+  const id = await rig.letter('idle');
+  expect(await rig.retry(id)).toMatchObject({ queued: true, run: 1 });
+  const { openRuns } = rig.bus.names.subjects;
+  expect(await rig.ask(openRuns, { ids: [id, 'nobody'] })).toEqual({ runs: { [id]: 1 } });
+  const cancelled = await rig.ask(rig.bus.names.subjects.cancel, { id });
+  expect(cancelled).toMatchObject({ cancelled: true, outcome: { status: 'cancelled', run: 1 } });
+  expect(await rig.queued(id)).toEqual([]);
+});

@@ -4,6 +4,7 @@ import { laneName, type Signal, SUSPECT_HEADER } from '@tps/contracts';
 import type { ServiceContext } from '@tps/service';
 import type { Queue } from './queue';
 import { finishedRuns, runKey } from './records';
+import { signalIn, type Unreadable } from './unreadable';
 
 const AT_ONCE = 100;
 /** So many readings in a row must say so: between two requests the books may differ by what is under way. */
@@ -26,6 +27,7 @@ export class Rescue {
   constructor(
     private readonly context: ServiceContext,
     private readonly queue: Queue,
+    private readonly unreadable: Unreadable,
   ) {}
 
   async tick(): Promise<void> {
@@ -48,7 +50,7 @@ export class Rescue {
     }
   }
 
-  /** Messages at or below the acknowledged floor of their lane, the oldest first. */
+  /** Messages at or below the acknowledged floor of their lane, the oldest first; what is no signal is taken out. */
   private async find(): Promise<Stranded[]> {
     const { bus } = this.context;
     const jsm = await managerOf(bus);
@@ -57,12 +59,15 @@ export class Rescue {
     let seq = this.queue.firstSeq;
     while (seq <= highest && found.length < AT_ONCE) {
       const query = { seq, next_by_subj: '>' };
-      const message = await jsm.direct.getMessage(bus.names.streams.kanban, query).catch(() => null);
+      const message = await jsm.direct.getMessage(bus.names.streams.kanban, query);
       if (!message) break;
       seq = message.seq + 1;
-      const signal = message.json<Signal>();
-      const floor = this.queue.ackFloors.get(laneName(signal.signal_type, signal.priority)) ?? 0;
-      if (message.seq <= floor) found.push({ signal, message });
+      const [type = '', priority] = message.subject.split('.').slice(-3);
+      const floor = this.queue.ackFloors.get(laneName(type, Number(priority))) ?? 0;
+      if (message.seq > floor) continue;
+      const signal = signalIn(message);
+      if (signal) found.push({ signal, message });
+      else if (await this.unreadable.discard(message)) this.rescued += 1;
     }
     return found;
   }

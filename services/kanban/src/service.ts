@@ -12,6 +12,8 @@ import {
   type LanesRequest,
   type OpenReply,
   type OpenRequest,
+  type OpenRunsReply,
+  type OpenRunsRequest,
   type TypeRecord,
   WIRE_VERSION,
 } from '@tps/contracts';
@@ -29,12 +31,14 @@ import { CardsDesk } from './cards';
 import { type KanbanConfig, variables } from './config';
 import { backupStatus } from './backup-status';
 import { serveDeadLetters } from './dead-letters';
-import { Deadlines } from './deadlines';
+import { Deadlines, type Queued } from './deadlines';
 import { Drain } from './drain';
 import { Enqueue } from './enqueue';
 import { OpenSignals } from './open-signals';
 import { Queue } from './queue';
+import type { Redrives } from './redrives';
 import { Rescue } from './rescue';
+import { Unreadable } from './unreadable';
 import { Withdrawal } from './withdrawal';
 
 const TICK_MS = 1_000;
@@ -61,10 +65,15 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
   const queue = new Queue(bus);
   const fleet = new FleetView(bus);
   const cards = await CardsDesk.open(context, fleet);
-  const withdrawal = new Withdrawal(context, fleet);
+  const unreadable = new Unreadable(context);
+  const withdrawal = new Withdrawal(context, fleet, unreadable);
   const deadlines = new Deadlines(bus, lines.heldMs.bind(lines));
-  await Promise.all([queue.refresh(), deadlines.load()]);
-  const rescue = new Rescue(context, queue);
+  const loading = deadlines.load().catch((error: unknown) => {
+    log.warn('deadlines not read yet', { error });
+    return [];
+  });
+  const [, leftovers] = await Promise.all([queue.refresh(), loading]);
+  const rescue = new Rescue(context, queue, unreadable);
   const enqueue = new Enqueue(
     context,
     queue,
@@ -78,18 +87,8 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
   const drain = config.RABBITMQ_URL ? await Drain.open(context, enqueue, () => types.keys()) : undefined;
   exposeMetrics(context, queue);
 
-  const tick = async (): Promise<void> => {
-    if (!bus.connected) return;
-    announce(context, enqueue, queue);
-    await queue.refreshIfBusy();
-    await expire(deadlines, queue, withdrawal);
-    await rescue.tick();
-    await redrives.adopt();
-    await drain?.count();
-    // Behind one message that stays for long, finished ones gather here: read afresh what is left.
-    if (deadlines.size > 2 * hardLimit(buffer)) await deadlines.load();
-  };
-  const stopTicking = everySecond(tick, (error) => log.warn('housekeeping failed', { error }));
+  const parts = { context, enqueue, queue, deadlines, withdrawal, rescue, redrives, drain, leftovers };
+  const stopTicking = everySecond(housekeeping(parts), (error) => log.warn('housekeeping failed', { error }));
   return {
     vitals: () => vitals(queue, buffer, drain),
     board: () => {
@@ -102,6 +101,38 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
       await redrives.stop();
       for (const view of [fleet, cards, types, lines]) view.close();
     },
+  };
+}
+
+interface Household {
+  context: ServiceContext<KanbanConfig>;
+  enqueue: Enqueue;
+  queue: Queue;
+  deadlines: Deadlines;
+  withdrawal: Withdrawal;
+  rescue: Rescue;
+  redrives: Redrives;
+  drain: Drain | undefined;
+  /** What the stream held before this process came: some of it may be finished. */
+  leftovers: Queued[];
+}
+
+function housekeeping(household: Household): () => Promise<void> {
+  const { context, enqueue, queue, deadlines, withdrawal, rescue, redrives, drain } = household;
+  let { leftovers } = household;
+  return async () => {
+    if (!context.bus.connected) return;
+    announce(context, enqueue, queue);
+    await queue.refreshIfBusy();
+    await expire(deadlines, queue, withdrawal);
+    await rescue.tick();
+    await redrives.adopt();
+    await drain?.count();
+    if (!deadlines.complete) leftovers = await deadlines.load();
+    // Behind one message that stays for long, finished ones gather here: read afresh what is left.
+    else if (deadlines.size > 2 * hardLimit(context.config.TPS_KANBAN_BUFFER)) await deadlines.load();
+    if (leftovers.length > 0) await withdrawal.removeFinished(leftovers);
+    leftovers = [];
   };
 }
 
@@ -133,6 +164,9 @@ function registerEndpoints(context: ServiceContext, { enqueue, withdrawal, cards
     withdrawal.cancel(id, by),
   );
   context.endpoint<OpenRequest, OpenReply>('open', subjects.openSignals, (request) => open.page(request));
+  context.endpoint<OpenRunsRequest, OpenRunsReply>('runs', subjects.openRuns, async ({ ids }) => ({
+    runs: await open.runsOf(ids),
+  }));
   context.endpoint<CardsRequest, CardsReply>('cards', subjects.cards, (request) => cards.set(request));
 }
 

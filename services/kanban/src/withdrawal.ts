@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { StoredMsg } from '@nats-io/jetstream';
+import { JetStreamApiError, type StoredMsg } from '@nats-io/jetstream';
 import { NoRespondersError } from '@nats-io/transport-node';
 import { encodeHeaders, headerValues, managerOf } from '@tps/bus';
 import {
@@ -9,13 +9,16 @@ import {
   type FoundSignal,
   type HoldsReply,
   letterHeaders,
+  LOOKUP_MAX_IDS,
   type Outcome,
   type Signal,
   SUSPECT_HEADER,
   WIRE_VERSION,
 } from '@tps/contracts';
-import type { FleetView, ServiceContext } from '@tps/service';
+import { BEAT_MS, type FleetView, type ServiceContext } from '@tps/service';
+import type { Queued } from './deadlines';
 import { finishedRuns, runKey } from './records';
+import { signalIn, type Unreadable } from './unreadable';
 
 const ANSWER_LIMIT_MS = 300;
 const RETRY_MS = 500;
@@ -31,9 +34,13 @@ interface Waiting {
 
 /** Finds signals that are accepted and unfinished, and takes out those that have not started. */
 export class Withdrawal {
+  /** Until every worker has had the time to be heard, nobody's silence means anything. */
+  private readonly fleetKnownMs = Date.now() + 1.5 * BEAT_MS;
+
   constructor(
     private readonly context: ServiceContext,
     private readonly fleet: FleetView,
+    private readonly unreadable: Unreadable,
   ) {}
 
   async find(id: string): Promise<FindReply> {
@@ -67,14 +74,20 @@ export class Withdrawal {
     return removed === 'removed' ? { cancelled: true, outcome } : { cancelled: false, reason: removed };
   }
 
-  /** For a signal whose time is up while nobody takes it. */
+  /**
+   * For a signal whose time is up while nobody takes it, and for a message that is none.
+   * @returns false when it is still there
+   */
   async expire(seq: number): Promise<boolean> {
-    const waiting = await this.getBySeq(seq);
-    if (!waiting) return true;
-    const { bus } = this.context;
-    if (waiting.suspect && (await finishedRuns(bus, [waiting.signal])).has(runKey(waiting.signal))) {
-      const jsm = await managerOf(bus);
-      return jsm.streams.deleteMessage(bus.names.streams.kanban, seq, false).catch(() => false);
+    const message = await this.messageAt(seq);
+    if (!message) return true;
+    const waiting = waitingOf(message);
+    if (!waiting) return this.unreadable.discard(message);
+    if (
+      waiting.suspect &&
+      (await finishedRuns(this.context.bus, [waiting.signal])).has(runKey(waiting.signal))
+    ) {
+      return this.tryDelete(seq).then(Boolean);
     }
     const outcome = this.outcomeOf(waiting, {
       status: 'expired',
@@ -83,6 +96,19 @@ export class Withdrawal {
     });
     const removed = await this.remove(waiting, outcome, () => this.keepLetter(waiting, outcome));
     return removed === 'removed' || removed === 'not_found';
+  }
+
+  /**
+   * Takes out signals that have a final outcome: a process that ended between recording a withdrawal and deleting its
+   * message has left them.
+   * @throws when the records do not answer
+   */
+  async removeFinished(queued: readonly Queued[]): Promise<void> {
+    for (let i = 0; i < queued.length; i += LOOKUP_MAX_IDS) {
+      const some = queued.slice(i, i + LOOKUP_MAX_IDS);
+      const finished = await finishedRuns(this.context.bus, some);
+      for (const one of some) if (finished.has(runKey(one))) await this.tryDelete(one.seq);
+    }
   }
 
   /** @returns false when DEAD does not take it: then the signal stays where it is */
@@ -100,8 +126,9 @@ export class Withdrawal {
   }
 
   /**
-   * Workers are told first, so that none starts it meanwhile; then the message is deleted by its sequence (purging
-   * its subject would strand the rest of the lane on older brokers); then the outcome is recorded.
+   * Workers are told first, so that none starts it meanwhile; then what became of it is recorded; then the message is
+   * deleted by its sequence (purging its subject would strand the rest of the lane on older brokers). Should this
+   * process end in between, the outcome is there, and `removeFinished` takes the message out.
    */
   private async remove(
     waiting: Waiting,
@@ -109,26 +136,69 @@ export class Withdrawal {
     before?: () => Promise<boolean>,
   ): Promise<'removed' | 'not_found' | 'started' | 'unavailable'> {
     const { bus } = this.context;
-    const { answers, complete } = await this.askWorkers(bus.names.subjects.workerRefuse, waiting.signal.id);
+    const { signal, seq, traceparent } = waiting;
+    await sleep(Math.max(0, this.fleetKnownMs - Date.now()));
+    const { answers, complete } = await this.askWorkers(bus.names.subjects.workerRefuse, signal.id);
     const started = answers.some(({ state }) => state === 'started');
     if (started || !complete || (before && !(await before()))) {
-      // It stays: those who would refuse it now must take it again.
-      const undo = JSON.stringify({ id: waiting.signal.id, undo: true });
-      bus.nc.publish(bus.names.subjects.workerRefuse, undo);
+      this.refuse(signal.id, true);
       return started ? 'started' : 'unavailable';
     }
-    const jsm = await managerOf(bus);
-    const deleted = await jsm.streams
-      .deleteMessage(bus.names.streams.kanban, waiting.seq, false)
-      .catch(() => false);
-    if (!deleted) return 'not_found';
-    const { signal, traceparent } = waiting;
-    const id = `withdrawn:${signal.id}:${signal.run}`;
-    await this.append(bus.names.subjects.outcomeBatch, [outcome], id, traceparent);
+    if (!(await this.messageAt(seq))) return 'not_found';
+    const headers = encodeHeaders([
+      ['Nats-Msg-Id', `withdrawn:${signal.id}:${signal.run}`],
+      ['traceparent', traceparent ?? ''],
+    ]);
+    await this.insist(signal.id, () =>
+      bus.publisher.publish(bus.names.subjects.outcomeBatch, JSON.stringify([outcome]), { headers }),
+    );
+    const deleted = await this.insist(signal.id, () => this.tryDelete(seq));
+    if (deleted === 'was_gone') return 'not_found';
     if (signal.reply_to) bus.nc.publish(signal.reply_to, JSON.stringify([outcome]));
     return 'removed';
   }
 
+  /**
+   * @returns `was_gone` when somebody else has taken it out
+   * @throws when it may still be there
+   */
+  private async tryDelete(seq: number): Promise<'deleted' | 'was_gone'> {
+    const jsm = await managerOf(this.context.bus);
+    const { kanban } = this.context.bus.names.streams;
+    try {
+      await jsm.streams.deleteMessage(kanban, seq, false);
+      return 'deleted';
+    } catch (error) {
+      if (await this.messageAt(seq)) throw error;
+      // A refusal by the broker is a sure answer; silence is not, and what has gone since went by this.
+      return error instanceof JetStreamApiError ? 'was_gone' : 'deleted';
+    }
+  }
+
+  /** Workers forget a refusal after a while: it is said again as long as the signal is not out. */
+  private async insist<T>(id: string, step: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        this.refuse(id);
+        return await step();
+      } catch (error) {
+        if (this.context.bus.nc.isClosed()) throw error;
+        this.context.log.warn('withdrawal not done yet', { signal_id: id, error });
+        await sleep(RETRY_MS / 2 + Math.random() * RETRY_MS);
+      }
+    }
+  }
+
+  /** @param undo it stays: those who would refuse it must take it again */
+  private refuse(id: string, undo = false): void {
+    const { nc, names } = this.context.bus;
+    nc.publish(names.subjects.workerRefuse, JSON.stringify(undo ? { id, undo } : { id }));
+  }
+
+  /**
+   * `complete`: every worker that was heard by the time of the last answer has answered. A worker is heard before it
+   * takes its first signal.
+   */
   private async askWorkers(
     subject: string,
     id?: string,
@@ -149,7 +219,9 @@ export class Withdrawal {
       // Nobody listens: the workers that beat a moment ago are away, and nothing is known of what they hold.
       if (!(error instanceof NoRespondersError)) throw error;
     }
-    return { answers, complete: answers.length >= workers };
+    const heard = new Set(answers.map(({ worker_id }) => worker_id));
+    const complete = this.fleet.of('worker').every(({ instance }) => heard.has(instance));
+    return { answers, complete };
   }
 
   private async get(id: string): Promise<Waiting | null> {
@@ -161,10 +233,9 @@ export class Withdrawal {
     return message && waitingOf(message);
   }
 
-  private async getBySeq(seq: number): Promise<Waiting | null> {
+  private async messageAt(seq: number): Promise<StoredMsg | null> {
     const jsm = await managerOf(this.context.bus);
-    const message = await jsm.streams.getMessage(this.context.bus.names.streams.kanban, { seq });
-    return message && waitingOf(message);
+    return jsm.streams.getMessage(this.context.bus.names.streams.kanban, { seq });
   }
 
   private outcomeOf(
@@ -192,33 +263,13 @@ export class Withdrawal {
       ...what,
     };
   }
-
-  /** The message is out of the queue: what became of it must get into the log, however long that takes. */
-  private async append(subject: string, body: object, id: string, traceparent = ''): Promise<void> {
-    const headers = encodeHeaders([
-      ['Nats-Msg-Id', id],
-      ['traceparent', traceparent],
-    ]);
-    for (;;) {
-      try {
-        await this.context.bus.publisher.publish(subject, JSON.stringify(body), { headers });
-        return;
-      } catch (error) {
-        if (this.context.bus.nc.isClosed()) throw error;
-        this.context.log.warn('outcome not recorded yet', { subject, error });
-        await sleep(RETRY_MS / 2 + Math.random() * RETRY_MS);
-      }
-    }
-  }
 }
 
 function waitingOf(message: StoredMsg): Waiting | null {
-  try {
-    const traceparent = headerValues(message.header, 'traceparent')[0];
-    const storedAt = message.time.toISOString();
-    const suspect = headerValues(message.header, SUSPECT_HEADER).length > 0;
-    return { signal: message.json<Signal>(), seq: message.seq, storedAt, traceparent, suspect };
-  } catch {
-    return null;
-  }
+  const signal = signalIn(message);
+  if (!signal) return null;
+  const traceparent = headerValues(message.header, 'traceparent')[0];
+  const storedAt = message.time.toISOString();
+  const suspect = headerValues(message.header, SUSPECT_HEADER).length > 0;
+  return { signal, seq: message.seq, storedAt, traceparent, suspect };
 }

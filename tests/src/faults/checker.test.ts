@@ -66,3 +66,17 @@ test('repeated effects are counted beyond the first', () => {
   const verdict = check(journalOf('AA'), outcome({ succeeded: ['id0', 'id1'], effects, superseded: 1 }));
   expect(verdict).toMatchObject({ repeated: 2, repeatedPercent: 100, superseded: 1 });
 });
+
+test.each([
+  ['UR', 'unknown'],
+  ['RU', 'unknown'],
+  ['URA', 'accepted'],
+  ['AR', 'accepted'],
+  ['AU', 'accepted'],
+  ['RR', 'refused'],
+])('attempts %s with one key are %s', (replies, expected) => {
+  const journal = new Journal();
+  const name = { A: 'accepted', R: 'refused', U: 'unknown' } as const;
+  for (const reply of replies) journal.record('k', name[reply as 'A'], { ms: 1 });
+  expect([...journal.entries.values()]).toMatchObject([{ reply: expected, attempts: replies.length }]);
+});

@@ -43,20 +43,17 @@ export interface Verdict {
   superseded: number;
   /** The fleet's own total is the number of signals. */
   countsAgree: boolean;
-  byStatus: Record<string, number>;
   longestMs: number;
 }
 
 export function check(journal: Journal, { found, counted, superseded, effects }: Outcome): Verdict {
   const accepted = journal.accepted;
   const unknown = journal.of('unknown');
-  const byStatus: Record<string, number> = {};
   const lost: string[] = [];
   const ineffective: string[] = [];
   let repeated = 0;
   for (const { key, id = '' } of accepted) {
     const { status, attempt = 1 } = found.get(id) ?? { status: 'unknown' };
-    byStatus[status] = (byStatus[status] ?? 0) + 1;
     if (!FINAL.includes(status)) lost.push(key);
     if (effects && status === 'succeeded' && !effects.get(key)) ineffective.push(key);
     repeated += effects ? Math.max(0, (effects.get(key) ?? 0) - 1) : Math.max(0, attempt - 1);
@@ -78,7 +75,6 @@ export function check(journal: Journal, { found, counted, superseded, effects }:
     repeatedPercent: accepted.length > 0 ? (repeated / accepted.length) * 100 : 0,
     superseded,
     countsAgree: counted === accepted.length + recovered && recovered <= unknown.length,
-    byStatus,
     longestMs: journal.longestMs,
   };
 }

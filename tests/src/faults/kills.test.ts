@@ -12,13 +12,16 @@ const VICTIMS: [name: string, recoveryMs: number][] = [
   ['gateway-1', 10_000],
   ['nats-1', 15_000],
 ];
+interface Facts {
+  figures: Record<string, unknown>;
+  history: { id: string }[];
+  records: Record<string, unknown>[];
+}
 const LOAD_MS = LONG ? 60_000 : 3_000;
 const installed = RabbitServer.isInstalled;
 
 describe('SIGKILL of each process in turn, under load', () => {
   let scene: Scene;
-  let accepted = 0;
-  let repeated = 0;
   beforeAll(async () => {
     const rabbit = installed
       ? { TPS_RABBITMQ: 'auto', RABBITMQ_URL: `amqp://guest:guest@127.0.0.1:${await freePort()}` }
@@ -36,22 +39,17 @@ describe('SIGKILL of each process in turn, under load', () => {
         forMs: LOAD_MS,
         fault: async (recovered) => {
           await scene.fleet.kill(victim);
-          recoveryMs = await recovered(limitMs * 3);
+          recoveryMs = await recovered(within(limitMs));
         },
       });
       report(victim, verdict, recoveryMs);
       expect(verdict).toMatchObject(INTACT);
-      expect(recoveryMs).toBeLessThan(limitMs);
-      accepted += verdict.accepted;
-      repeated += verdict.repeated;
+      expect(recoveryMs).toBeLessThan(within(limitMs));
+      expect(verdict.accepted).toBeGreaterThan(100);
+      expect(verdict.repeatedPercent).toBeLessThan(1);
     },
     LOAD_MS + 150_000,
   );
-
-  test('under one effect in a hundred was repeated', () => {
-    expect(accepted).toBeGreaterThan(VICTIMS.length * 100);
-    expect((repeated / accepted) * 100).toBeLessThan(1);
-  });
 
   test('a rolling restart refuses nobody', async () => {
     const restarted = LONG ? ['jidoka-1', 'andon-1', 'kaizen-1', 'heijunka-1', 'worker-1'] : ['worker-1'];
@@ -71,18 +69,47 @@ describe('SIGKILL of each process in turn, under load', () => {
   }, 180_000);
 
   test('a restarted kaizen and andon know the same as before', async () => {
-    const { fleet } = scene;
-    const { body: before } = await fleet.get('/metrics');
-    await fleet.kill('kaizen-1');
-    await fleet.kill('andon-1');
-    const after = await waitFor(
-      'the figures to be back',
-      async () => {
-        const { status, body } = await fleet.get('/metrics');
-        return status === 200 && body.total_processed === before.total_processed ? body : null;
-      },
-      { limitMs: 30_000 },
-    );
-    expect({ ...after, error_rate_5m: 0 }).toEqual({ ...before, error_rate_5m: 0 });
-  }, 60_000);
+    const { fleet, sink } = scene;
+    const facts = async (): Promise<Facts> => {
+      const [{ body: metrics }, { body: history }] = await Promise.all([
+        fleet.get('/metrics'),
+        fleet.get<{ items: { id: string }[] }>('/andon/history?line=execute'),
+      ]);
+      const records = await Promise.all(ids.map((id) => fleet.get(`/signal/${id}`)));
+      const { success_count, error_count, superseded } = metrics;
+      return {
+        figures: { success_count, error_count, superseded },
+        history: history.items,
+        records: records.map(({ body }) => body),
+      };
+    };
+    const cord = { signal_type: 'execute', mode: 'call', reason: 'to be remembered', by: 'alice' };
+    const { body: call } = await fleet.call<{ id: string }>('POST', '/andon/cord', cord);
+    const counted = Number((await fleet.get('/metrics')).body.success_count);
+    const ids: string[] = [];
+    for (let n = 0; n < 20; n += 1) ids.push(await fleet.send('execute', sink.payload(`known-${n}`)));
+    await waitFor('them to be known', async () => {
+      const { figures, history, records } = await facts();
+      const done = records.every(({ status }) => status === 'succeeded');
+      return done && figures.success_count === counted + 20 && history.some(({ id }) => id === call.id);
+    });
+    const before = await facts();
+    for (const name of ['kaizen-1', 'andon-1']) {
+      const pid = await fleet.pid(name);
+      await fleet.kill(name);
+      const replaced = async (): Promise<boolean> => (await fleet.pid(name)) !== pid;
+      await waitFor(`another ${name}`, replaced, { limitMs: 30_000 });
+    }
+    await fleet.healthy(30_000);
+    const { status } = await fleet.call('POST', `/andon/${call.id}/resume`, {
+      owner: 'bob',
+      countermeasure: 'seen',
+    });
+    expect(status).toBe(200);
+    const after = await facts();
+    expect(after.figures).toEqual(before.figures);
+    expect(after.records).toEqual(before.records);
+    // The resume came later, and is newest.
+    expect(after.history.slice(-before.history.length)).toEqual(before.history);
+  }, 90_000);
 });

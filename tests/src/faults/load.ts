@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { waitFor } from '@tps/testkit';
 import { Journal, type Reply } from './journal';
 
 export interface LoadOptions {
@@ -17,11 +18,11 @@ interface Answer {
   signal_id?: string;
   success?: boolean | null;
   accepted?: unknown;
-  code?: string;
 }
 
 const ASK_LIMIT_MS = 10_000;
 const RETRY_MS = 200;
+const TAKEN_LIMIT_MS = 30_000;
 /** A client that was not accepted by then gives up. */
 const RETRY_LIMIT_MS = 60_000;
 const ACCEPTED = 202;
@@ -43,16 +44,45 @@ export class Load {
   }
 
   /** Stops sending and waits until every signal has its answer, or has been given up. */
-  async stop(): Promise<void> {
+  private async stop(): Promise<void> {
     clearInterval(this.timer);
     await Promise.all(this.underWay);
+  }
+
+  /**
+   * Lets a fault happen to work that is under way, goes on for so long from then on at least, and then stops, also when
+   * the fault fails.
+   * @throws when the fleet takes nothing within 30 s
+   */
+  async during(fault: () => Promise<void>, forMs: number): Promise<void> {
+    try {
+      const taken = (): boolean => this.journal.accepted.length >= this.options.perSecond;
+      await waitFor('the load to be taken', taken, { limitMs: TAKEN_LIMIT_MS });
+      const began = Date.now();
+      await fault();
+      await sleep(Math.max(0, forMs - (Date.now() - began)));
+    } finally {
+      await this.stop();
+    }
+  }
+
+  /**
+   * From now until the fleet is healthy and a new signal goes all the way.
+   * @returns how long that took, in milliseconds
+   * @throws WaitTimeoutError when it takes longer than `limitMs`
+   */
+  async recovery(healthy: () => Promise<boolean>, limitMs: number): Promise<number> {
+    const began = performance.now();
+    const recovered = async (): Promise<boolean> => (await healthy()) && (await this.probe());
+    await waitFor('the fleet to have recovered', recovered, { limitMs, everyMs: 100 });
+    return performance.now() - began;
   }
 
   /**
    * One more signal, whose outcome is waited for.
    * @returns whether it succeeded
    */
-  async probe(): Promise<boolean> {
+  private async probe(): Promise<boolean> {
     this.probes += 1;
     const { succeeded } = await this.ask(`${this.options.label}-probe-${this.probes}`, false);
     return succeeded;
@@ -97,18 +127,13 @@ export class Load {
       });
       const body = (await response.json()) as Answer;
       const reply = replyOf(response.status, body.accepted);
-      const trouble = reply === 'accepted' ? {} : { trouble: `${response.status} ${body.code ?? ''}` };
-      this.journal.record(key, reply, {
-        ms: ms(),
-        ...(body.signal_id ? { id: body.signal_id } : {}),
-        ...trouble,
-      });
+      this.journal.record(key, reply, { ms: ms(), ...(body.signal_id ? { id: body.signal_id } : {}) });
       return { reply, succeeded: body.success === true };
     } catch (error) {
       const cause = (error as { cause?: { code?: string } }).cause?.code ?? (error as Error).name;
       // Nobody listened: it cannot have arrived.
       const reply = cause === 'ECONNREFUSED' ? 'refused' : 'unknown';
-      this.journal.record(key, reply, { ms: ms(), trouble: cause });
+      this.journal.record(key, reply, { ms: ms() });
       return { reply, succeeded: false };
     }
   }

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { waitFor } from '@tps/testkit';
 import { Fleet } from '../fleet';
 import { check, type Verdict } from './checker';
@@ -14,17 +13,13 @@ export const within = (limitMs: number): number => (LONG ? limitMs : 4 * limitMs
 
 export const PER_SECOND = 60;
 const REST_LIMIT_MS = 90_000;
-/** The load has a moment to itself before anything happens. */
-const CALM_MS = 1_000;
 
 export interface Trial {
   label: string;
   /** Load goes on for so long at least, from the fault on. */
   forMs: number;
-  perSecond?: number;
   retry?: boolean;
   fault: (recovered: Recovered) => Promise<void>;
-  signal?: (key: string) => { signal_type: string; payload: object; priority?: number };
 }
 
 /**
@@ -55,47 +50,39 @@ export class Scene {
       TPS_NUM_WORKERS: '8',
       ...variables,
     };
-    return new Scene(await Fleet.start(env), sink);
+    try {
+      return new Scene(await Fleet.start(env), sink);
+    } catch (error) {
+      await sink.stop();
+      throw error;
+    }
   }
 
   async stop(): Promise<void> {
-    await this.fleet.stop();
-    await this.sink.stop();
+    try {
+      await this.fleet.stop();
+    } finally {
+      await this.sink.stop();
+    }
   }
 
   /** Lets a fault happen under load, and checks the queue as a whole when everything has come to rest. */
-  async try({ label, forMs, fault, signal, ...load }: Trial): Promise<Verdict> {
+  async try({ label, forMs, fault, retry = true }: Trial): Promise<Verdict> {
     const before = await this.settledFigures();
     const effects = new Map(this.sink.effects);
+    const healthy = async (): Promise<boolean> => (await this.fleet.get('/health')).body.healthy === true;
     const running = new Load({
       url: this.fleet.url,
       label,
-      perSecond: load.perSecond ?? PER_SECOND,
-      retry: load.retry ?? true,
-      signal: signal ?? ((key) => ({ signal_type: 'execute', payload: this.sink.payload(key) })),
+      perSecond: PER_SECOND,
+      retry,
+      signal: (key) => ({ signal_type: 'execute', payload: this.sink.payload(key) }),
     });
-    try {
-      await sleep(CALM_MS);
-      const began = Date.now();
-      await fault((limitMs) => this.recovery(running, limitMs));
-      await sleep(Math.max(0, forMs - (Date.now() - began)));
-    } finally {
-      await running.stop();
-    }
+    await running.during(() => fault((limitMs) => running.recovery(healthy, limitMs)), forMs);
     const { journal } = running;
     const outcome = await outcomeOf(this.get, journal, { before, limitMs: REST_LIMIT_MS });
     const here = [...this.sink.effects].filter(([key]) => !effects.has(key));
     return check(journal, { ...outcome, effects: new Map(here) });
-  }
-
-  private async recovery(load: Load, limitMs: number): Promise<number> {
-    const began = performance.now();
-    const recovered = async (): Promise<boolean> => {
-      const { body } = await this.fleet.get('/health');
-      return body.healthy === true && (await load.probe());
-    };
-    await waitFor('the fleet to have recovered', recovered, { limitMs, everyMs: 100 });
-    return performance.now() - began;
   }
 
   private settledFigures(): Promise<Figures> {

@@ -1,24 +1,17 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** Where the signals of a test have their effect: counts how often each was delivered, by its key and by its id. */
+/** Where the signals of a test have their effect: counts how often each was delivered by its key. */
 export class Sink {
   readonly effects = new Map<string, number>();
-  /** `Idempotency-Key` of each delivery, by key: what a receiver would recognise a repeat by. */
-  readonly ids = new Map<string, Set<string>>();
-  /** Called with each delivery, before it is answered. */
-  onEffect: (key: string) => void | Promise<void> = () => undefined;
 
   private constructor(private readonly server: Server) {}
 
   static async start(): Promise<Sink> {
     const server = createServer((request, response) => {
-      void readAll(request).then(async (body) => {
+      void readAll(request).then((body) => {
         const { key } = JSON.parse(body) as { key: string };
         sink.effects.set(key, (sink.effects.get(key) ?? 0) + 1);
-        const ids = sink.ids.get(key) ?? new Set();
-        sink.ids.set(key, ids.add(String(request.headers['idempotency-key'])));
-        await sink.onEffect(key);
         response.setHeader('content-type', 'application/json').end('{"ok":true}');
       });
     });

@@ -8,7 +8,9 @@ import {
   OPEN_STATUSES,
   type OpenReply,
   type OpenRequest,
+  type OpenRunsReply,
   type OpenStatus,
+  type Outcome,
 } from '@tps/contracts';
 import type { SignalsQuery } from '../api/schemas';
 import { askService } from '../ask';
@@ -16,6 +18,7 @@ import { ApiError } from '../problem';
 import { plain } from './signal-view';
 
 const ASK_LIMIT_MS = 5_000;
+const RUNS_LIMIT_MS = 1_000;
 
 /**
  * `GET /signals`: andon knows what is finished, kanban what is not.
@@ -50,7 +53,22 @@ async function listFinished(
     request,
     limitMs: ASK_LIMIT_MS,
   });
-  return { items: items.map(plain), next };
+  const current = await withoutRerun(bus, items);
+  return { items: current.map(plain), next };
+}
+
+/** Of what failed or expired, that which waits or works again is not finished. */
+async function withoutRerun(bus: Bus, items: Outcome[]): Promise<Outcome[]> {
+  const ids = items
+    .filter(({ status }) => status === 'failed' || status === 'expired')
+    .map(({ signal_id }) => signal_id);
+  if (ids.length === 0) return items;
+  const subject = bus.names.subjects.openRuns;
+  const question = { subject, request: { ids }, limitMs: RUNS_LIMIT_MS };
+  // While kanban is away the records alone are shown: they are what was finished last.
+  const none: Pick<OpenRunsReply, 'runs'> = { runs: {} };
+  const { runs } = await askService<OpenRunsReply>(bus, 'kanban', question).catch(() => none);
+  return items.filter(({ signal_id, run }) => (runs[signal_id] ?? 0) <= run);
 }
 
 function isOpen(status: string): status is OpenStatus {

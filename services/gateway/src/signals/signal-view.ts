@@ -53,7 +53,7 @@ export class SignalViews {
       throw new ApiError('UNAVAILABLE', 'Not every worker said that it has not started this signal.');
     }
     const known = await this.find(id);
-    const final = finalOutcome(known.outcomes);
+    const final = finalOutcome(known.outcomes, latest(known).run);
     if (final) throw new ApiError('ALREADY_FINISHED', `This signal has ${final.status}.`);
     throw new ApiError('ALREADY_STARTED', 'This signal is on its way through a worker.');
   }

@@ -1,0 +1,26 @@
+import { HopelessError, waitFor, WaitTimeoutError } from './wait';
+
+test('it asks again while the answer is no or an error', async () => {
+  let asked = 0;
+  const answer = await waitFor('the third answer', () => {
+    asked += 1;
+    if (asked === 1) throw new TypeError('not yet');
+    return asked === 3 && 'here';
+  });
+  expect({ answer, asked }).toEqual({ answer: 'here', asked: 3 });
+});
+
+test('at its limit it says what it waited for and heard last', async () => {
+  const waited = waitFor('nothing', () => Promise.reject(new TypeError('gone')), { limitMs: 50 });
+  await expect(waited).rejects.toThrow(new WaitTimeoutError('nothing', 50, 'gone'));
+});
+
+test('what is hopeless ends it at once', async () => {
+  let asked = 0;
+  const waited = waitFor('the dead', () => {
+    asked += 1;
+    throw new HopelessError('it ended');
+  });
+  await expect(waited).rejects.toThrow(new HopelessError('it ended'));
+  expect(asked).toBe(1);
+});
