@@ -1,5 +1,5 @@
 import { freePort, RabbitServer, waitFor } from '@tps/testkit';
-import { INTACT, LONG, report, Scene, within } from './scene';
+import { INTACT, LONG, repeatable, report, Scene, within } from './scene';
 
 /** A service, or a broker: what `make up` runs is killed as it is, and must come back by itself. */
 const VICTIMS: [name: string, recoveryMs: number][] = [
@@ -46,7 +46,7 @@ describe('SIGKILL of each process in turn, under load', () => {
       expect(verdict).toMatchObject(INTACT);
       expect(recoveryMs).toBeLessThan(within(limitMs));
       expect(verdict.accepted).toBeGreaterThan(100);
-      expect(verdict.repeatedPercent).toBeLessThan(1);
+      expect(verdict.repeated).toBeLessThanOrEqual(repeatable(verdict));
     },
     LOAD_MS + 150_000,
   );
@@ -73,7 +73,7 @@ describe('SIGKILL of each process in turn, under load', () => {
     const facts = async (): Promise<Facts> => {
       const [{ body: metrics }, { body: history }] = await Promise.all([
         fleet.get('/metrics'),
-        fleet.get<{ items: { id: string }[] }>('/andon/history?line=execute'),
+        fleet.get<{ items: { id: string }[] }>('/andon/history?type=execute'),
       ]);
       const records = await Promise.all(ids.map((id) => fleet.get(`/signal/${id}`)));
       const { success_count, error_count, superseded } = metrics;
@@ -100,12 +100,14 @@ describe('SIGKILL of each process in turn, under load', () => {
       const replaced = async (): Promise<boolean> => (await fleet.pid(name)) !== pid;
       await waitFor(`another ${name}`, replaced, { limitMs: 30_000 });
     }
-    await fleet.healthy(30_000);
-    const { status } = await fleet.call('POST', `/andon/${call.id}/resume`, {
-      owner: 'bob',
-      countermeasure: 'seen',
-    });
-    expect(status).toBe(200);
+    // The dead one's last beat still counts for a moment: only an answer shows that its successor is there.
+    const act = { owner: 'bob', countermeasure: 'seen' };
+    await waitFor(
+      'the call to be resumed',
+      async () => (await fleet.call('POST', `/andon/${call.id}/resume`, act)).status === 200,
+      { limitMs: 30_000 },
+    );
+    await waitFor('kaizen', async () => (await fleet.get('/metrics')).status === 200, { limitMs: 30_000 });
     const after = await facts();
     expect(after.figures).toEqual(before.figures);
     expect(after.records).toEqual(before.records);

@@ -59,7 +59,8 @@ async function atRest(get: Get, until: number): Promise<void> {
     if (status === 200 && (body as { queue_depth?: number }).queue_depth === 0) return;
     await sleep(LOOK_MS);
   }
-  throw new Error(`not at rest in time: ${JSON.stringify(last)}`);
+  const { body: queue } = await get('/kanban');
+  throw new Error(`not at rest in time: ${JSON.stringify({ last, queue })}`);
 }
 
 /** The records follow the log with a small delay, and are away while andon restarts: asked until they say something. */

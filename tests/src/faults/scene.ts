@@ -11,6 +11,7 @@ export const LONG = process.env.TPS_FAULTS === 'long';
 /** A limit in time. The short form shares a small machine with other tests: only the long form holds the figure itself. */
 export const within = (limitMs: number): number => (LONG ? limitMs : 4 * limitMs);
 
+const SLOTS = 8;
 export const PER_SECOND = 60;
 const REST_LIMIT_MS = 90_000;
 
@@ -47,7 +48,7 @@ export class Scene {
     const env = {
       TPS_HTTP_ALLOWLIST: sink.host,
       TPS_KANBAN_BUFFER: '20000',
-      TPS_NUM_WORKERS: '8',
+      TPS_NUM_WORKERS: String(SLOTS),
       ...variables,
     };
     try {
@@ -95,6 +96,11 @@ export class Scene {
 
 /** What every fault leaves intact, whatever it is. */
 export const INTACT = { lost: [], unexpected: [], ineffective: [], countsAgree: true };
+
+/** Effects that may be had twice: one in a hundred, and in a short run what was in hands when the fault came. */
+export function repeatable({ accepted }: Verdict): number {
+  return Math.max(SLOTS, Math.floor(accepted / 100));
+}
 
 /** Printed as they come: the figures of docs/reliability.md. */
 export function report(label: string, verdict: Verdict, recoveryMs?: number): void {
