@@ -3,6 +3,7 @@ import { type Msg, nanos, type Subscription } from '@nats-io/transport-node';
 import { AckPolicy, type ConsumerConfig, DeliverPolicy } from '@nats-io/jetstream';
 import type { Bus } from './connect';
 import { parseDelivery } from './delivery';
+import { OneAtATime } from './one-at-a-time';
 import { managerOf } from './streams';
 
 /** One stored message as a projection sees it. Its time is the stream's, so that replicas agree. */
@@ -55,7 +56,12 @@ export class Follower {
   private wake: AbortController | null = null;
   /** Callers of `caughtUp` who wait: for them nothing gathers. */
   private hurried = 0;
-  private moved: (() => void)[] = [];
+  private moved = new Set<() => void>();
+  /** While a stream has no leader it does not answer, and whoever was not served asks again: not each with a question. */
+  private readonly last = new OneAtATime(async () => {
+    const jsm = await managerOf(this.bus);
+    return (await jsm.streams.info(this.options.stream)).state.last_seq;
+  });
   private readonly done: Promise<void>;
   private readonly offReconnect: () => void;
 
@@ -71,27 +77,31 @@ export class Follower {
 
   /** Resolves when everything stored before the call is handled; false when that takes longer than `limitMs`. */
   async caughtUp(limitMs = 1_000): Promise<boolean> {
-    const until = Date.now() + limitMs;
+    const late = new AbortController();
+    const tooLate = sleep(limitMs, false, { signal: late.signal, ref: false }).catch(() => false);
     this.hurried += 1;
     this.wake?.abort();
     try {
-      const jsm = await managerOf(this.bus);
-      const { state } = await jsm.streams.info(this.options.stream);
-      while (this.position < state.last_seq) {
-        const left = until - Date.now();
-        if (left <= 0 || this.stopped) return false;
-        await Promise.race([
-          new Promise<void>((resolve) => this.moved.push(resolve)),
-          sleep(left, undefined, { ref: false }),
-        ]);
-      }
-      return true;
+      return await Promise.race([this.reaches(this.last.get(), late.signal), tooLate]);
     } catch (error) {
       this.options.onError(error);
       return false;
     } finally {
+      late.abort();
       this.hurried -= 1;
     }
+  }
+
+  private async reaches(asked: Promise<number>, late: AbortSignal): Promise<boolean> {
+    const seq = await asked;
+    while (this.position < seq) {
+      if (late.aborted || this.stopped) return false;
+      await new Promise<void>((resolve) => {
+        this.moved.add(resolve);
+        late.addEventListener('abort', () => this.moved.delete(resolve) && resolve());
+      });
+    }
+    return true;
   }
 
   async stop(): Promise<void> {
@@ -100,6 +110,7 @@ export class Follower {
     this.subscription.unsubscribe();
     this.wake?.abort();
     this.fetch?.end('empty');
+    this.advance(this.position);
     await this.done;
   }
 
@@ -204,7 +215,7 @@ export class Follower {
   private advance(seq: number): void {
     this.position = seq;
     const moved = this.moved;
-    this.moved = [];
+    this.moved = new Set();
     for (const resolve of moved) resolve();
   }
 
