@@ -1,6 +1,6 @@
 import type { Msg } from '@nats-io/transport-node';
 import { type DeliveryInfo, headerValues } from '@tps/bus';
-import { type Outcome, parseLane, type Signal } from '@tps/contracts';
+import { type Outcome, parseLane, type Signal, SUSPECT_HEADER } from '@tps/contracts';
 import type { LineView, TraceHeaders } from '@tps/service';
 import type { Abort } from './abort';
 import type { Delivered } from './lanes';
@@ -36,7 +36,25 @@ const encoder = new TextEncoder();
 const ACK = encoder.encode('+ACK');
 const IN_PROGRESS = encoder.encode('+WPI');
 
-export function traceOf(msg: Msg): TraceHeaders | undefined {
+export function takenUp(
+  { msg, info, lane }: Delivered,
+  signal: Signal,
+  given: Pick<Held, 'suspect' | 'place' | 'pickedMs'>,
+): Held {
+  const suspect = given.suspect || (msg.headers?.has(SUSPECT_HEADER) ?? false);
+  return {
+    signal,
+    lane,
+    msg,
+    info,
+    trace: traceOf(msg),
+    suspect,
+    place: given.place,
+    pickedMs: given.pickedMs,
+  };
+}
+
+function traceOf(msg: Msg): TraceHeaders | undefined {
   const traceparent = headerValues(msg.headers, 'traceparent')[0];
   if (!traceparent) return undefined;
   const tracestate = headerValues(msg.headers, 'tracestate')[0];

@@ -82,6 +82,58 @@ test('an outcome that cannot be recorded is kept; the work is not done again for
   expect(runs).toBe(1);
 });
 
+test('what is delivered again while it is in hand runs once', async () => {
+  const ran: string[] = [];
+  let letGo: () => void = () => undefined;
+  const gate = new Promise<void>((resolve) => (letGo = resolve));
+  let slow = false;
+  const run: SignalDefinition['run'] = async (_, { signal: { id } }) => {
+    ran.push(id);
+    if (slow) await gate;
+  };
+  await rig.worker('again', [signal('again', run)], { TPS_NUM_WORKERS: '4' });
+  await lease('again', 300);
+  // Of work that is known to be quick it asks for more while some is in hand.
+  for (let n = 0; n < 5; n += 1) await finished(await rig.enqueue('again'));
+  slow = true;
+  const id = await rig.enqueue('again');
+  const jsm = await managerOf(rig.bus);
+  const deliveries = async (): Promise<number> =>
+    (await jsm.consumers.info(rig.bus.names.streams.kanban, laneName('again', 3))).delivered.consumer_seq;
+  await waitFor('it to be delivered again', async () => (await deliveries()) >= 7);
+  letGo();
+  expect(await finished(id)).toMatchObject({ status: 'succeeded', attempt: 1 });
+  await drained('again');
+  expect(ran.filter((one) => one === id)).toEqual([id]);
+});
+
+test('what was stored before the broker was lost is looked up before it runs', async () => {
+  const ran: string[] = [];
+  const { nats } = rig;
+  await rig.worker('known', [signal('known', (_, { signal: { id } }) => void ran.push(id))]);
+  const first = await rig.enqueue('known');
+  await finished(first);
+  await nats.kill();
+  await nats.restart();
+  // As a broker that has forgotten that it was acknowledged: the same message, first delivery.
+  await waitFor('the broker', () => rig.bus.connected);
+  const body = {
+    v: 1,
+    id: first,
+    run: 0,
+    signal_type: 'known',
+    priority: 3,
+    payload: {},
+    timeout_ms: 60_000,
+  };
+  const text = JSON.stringify({ ...body, created_at: new Date().toISOString() });
+  await rig.bus.publisher.publish(rig.bus.names.subjects.work('known', 3, first), text, {});
+  await drained('known');
+  const second = await rig.enqueue('known');
+  await finished(second);
+  expect(ran).toEqual([first, second]);
+});
+
 test('while DEAD is full what failed stays in the queue, over a restart too, and is not run again', async () => {
   let runs = 0;
   const doomed = signal('doomed', () => {

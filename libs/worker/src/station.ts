@@ -1,5 +1,5 @@
 import { LEASE_MS } from '@tps/bus';
-import { type HoldsReply, type HoldsRequest, type Outcome, SUSPECT_HEADER } from '@tps/contracts';
+import type { HoldsReply, HoldsRequest, Outcome } from '@tps/contracts';
 import type { LineView, ServiceContext, SignalSpan } from '@tps/service';
 import { Abort } from './abort';
 import {
@@ -10,7 +10,7 @@ import {
   runAttempt,
 } from './attempt';
 import { discard, handBack, NO_TRACE } from './hand-back';
-import { acknowledge, deadlineOf, type Held, isOf, laterMs, readSignal, renew, traceOf } from './held';
+import { acknowledge, deadlineOf, type Held, isOf, laterMs, readSignal, renew, takenUp } from './held';
 import { historyOf, RecordsUnavailableError } from './history';
 import { Intake, type Wait } from './intake';
 import type { Delivered } from './lanes';
@@ -38,21 +38,25 @@ const RENEW_MS = LEASE_MS / 3;
 /** At the end of a trial that was refused or failed: those that never failed come first. */
 const AFTER_TRIAL_MS = 3_000;
 const MAX_BACKLOG = 512;
+/** The broker's clock may be ahead by so much. */
+const SKEW_MS = 1_000;
 
 /**
- * The station: takes signals from the intake into its slots, runs their handlers, records what came of it, and only
- * then removes them from the queue.
- *
- * A slot is free again when the handler has ended; the recording goes on behind it, bounded by `MAX_BACKLOG`.
+ * The station: takes signals from the intake into its slots, runs their handlers, records what came of it, and only then
+ * removes them from the queue. A slot is free again when the handler has ended; the recording goes on behind it.
  */
 export class Station {
   private readonly intake: Intake;
   started = 0;
-  private readonly held = new Set<Held>();
+  /** By sequence in the stream: a broker that forgot that it delivered one delivers it again. */
+  private readonly held = new Map<number, Held>();
   private readonly running = new Set<Held>();
   private readonly refused = new Refusals();
   private readonly pace: Pace;
   private readonly renewal: NodeJS.Timeout;
+  private readonly offReconnect: () => void;
+  /** A broker that was killed forgets deliveries: what it stored before is looked up before it runs. */
+  private suspectBeforeMs = 0;
   private stopping = false;
 
   constructor(private readonly options: StationOptions) {
@@ -71,6 +75,7 @@ export class Station {
       onUnwanted: (delivered) => this.refuse(delivered, 0),
     });
     this.renewal = setInterval(() => this.renewAll(), RENEW_MS);
+    this.offReconnect = context.bus.onReconnect(() => (this.suspectBeforeMs = Date.now() + SKEW_MS));
   }
 
   get busy(): number {
@@ -80,7 +85,7 @@ export class Station {
   /** Signals of a type that it asked for or holds, until they are recorded. */
   inHand(type: string): number {
     let count = this.intake.count(type);
-    for (const { signal } of this.held) if (signal.signal_type === type) count += 1;
+    for (const { signal } of this.held.values()) if (signal.signal_type === type) count += 1;
     return count;
   }
 
@@ -109,9 +114,9 @@ export class Station {
   holds(id?: string): HoldsReply {
     const worker_id = this.options.context.instance;
     if (id === undefined) {
-      return { worker_id, state: 'none', started: [...this.held].map(({ signal }) => signal.id) };
+      return { worker_id, state: 'none', started: [...this.held.values()].map(({ signal }) => signal.id) };
     }
-    for (const held of this.held) if (held.signal.id === id) return { worker_id, state: 'started' };
+    for (const held of this.held.values()) if (held.signal.id === id) return { worker_id, state: 'started' };
     return { worker_id, state: this.intake.has((delivered) => isOf(delivered, id)) ? 'waiting' : 'none' };
   }
 
@@ -141,6 +146,7 @@ export class Station {
     for (const held of this.running) held.abort?.abort(new HandBackError('the worker stops'));
     await waitFor(() => this.held.size === 0 && this.options.recorder.backlog === 0, RENEW_MS);
     clearInterval(this.renewal);
+    this.offReconnect();
     this.intake.close();
   }
 
@@ -156,24 +162,18 @@ export class Station {
 
   /** Reads a delivered message; null when it is none of ours or must not run. */
   private open(delivered: Delivered, place: number, pickedMs: number): Held | null {
-    const { msg, info, lane } = delivered;
+    const { info } = delivered;
     const signal = readSignal(delivered);
     if (!signal) {
       discard(this.options, delivered);
       return null;
     }
     if (this.refused.withholds(signal.id, delivered)) return null;
-    const held: Held = {
-      signal,
-      lane,
-      msg,
-      info,
-      trace: traceOf(msg),
-      suspect: msg.headers?.has(SUSPECT_HEADER) ?? false,
-      place,
-      pickedMs,
-    };
-    this.held.add(held);
+    // The acknowledgement of the first delivery is for both.
+    if (this.held.has(info.streamSeq)) return null;
+    const suspect = info.storedAtMs < this.suspectBeforeMs;
+    const held = takenUp(delivered, signal, { suspect, place, pickedMs });
+    this.held.set(info.streamSeq, held);
     return held;
   }
 
@@ -201,7 +201,7 @@ export class Station {
   }
 
   private letGo(held: Held): void {
-    this.held.delete(held);
+    this.held.delete(held.info.streamSeq);
     this.options.limits.finished(held.signal.signal_type);
   }
 
@@ -293,7 +293,7 @@ export class Station {
   }
 
   private renewAll(): void {
-    for (const held of this.held) renew(held.msg);
+    for (const { msg } of this.held.values()) renew(msg);
     for (const { msg } of [...this.intake.arrived(), ...this.refused.withheld()]) renew(msg);
     this.refused.sweep();
   }
