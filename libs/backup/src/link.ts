@@ -31,6 +31,7 @@ export class BackupAwayError extends Error {
 const CONNECT_LIMIT_MS = 3_000;
 /** A queue without a leader answers nothing at all. */
 const SETUP_LIMIT_MS = 5_000;
+const COUNT_LIMIT_MS = 1_000;
 const HEARTBEAT_S = 5;
 const NOT_FOUND = 404;
 
@@ -63,10 +64,13 @@ export class BackupLink {
     return this.channel !== undefined;
   }
 
-  /** Messages that wait in the queue, without those that somebody was given and has not acknowledged. */
+  /**
+   * Messages that wait in the queue, without those that somebody was given and has not acknowledged.
+   * @throws BackupAwayError when RabbitMQ does not say so within a second
+   */
   async waiting(): Promise<number> {
     if (!this.channel) throw new BackupAwayError('not connected to RabbitMQ');
-    return (await this.channel.checkQueue(this.options.queue)).messageCount;
+    return (await within(COUNT_LIMIT_MS, this.channel.checkQueue(this.options.queue))).messageCount;
   }
 
   async close(): Promise<void> {
@@ -184,7 +188,7 @@ function withHeartbeat(url: string): string {
   return parsed.href;
 }
 
-async function within(limitMs: number, task: Promise<void>): Promise<void> {
+async function within<T>(limitMs: number, task: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(
@@ -193,7 +197,7 @@ async function within(limitMs: number, task: Promise<void>): Promise<void> {
     );
   });
   try {
-    await Promise.race([task, late]);
+    return await Promise.race([task, late]);
   } finally {
     clearTimeout(timer);
   }

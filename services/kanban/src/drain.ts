@@ -74,7 +74,8 @@ export class Drain {
   vitals(): DrainVitals {
     return {
       reachable: this.link.connected,
-      appends: this.context.bus.connected && this.enqueue.appends,
+      // One that has nothing in hand has not tried: RabbitMQ gives all to another, or there is nothing.
+      appends: this.context.bus.connected && (this.inHand.size === 0 || this.enqueue.appends),
       on_backup: this.inHand.size + this.waiting,
       reconciled: this.reconciled,
       duplicates_suppressed: this.suppressed,

@@ -78,6 +78,11 @@ export class Intake {
     return this.parts.standby?.reachable ?? false;
   }
 
+  /** Nobody can be asked, and nothing but the backup can take a signal: what it does not take was surely not sent. */
+  get offline(): boolean {
+    return !this.parts.bus.connected;
+  }
+
   /**
    * Resolves when the signal is accepted: it is on disk at a broker.
    * @param unchecked it may have been accepted before, and the records could not be asked
@@ -95,13 +100,14 @@ export class Intake {
     }
     const parcel = { id: signal.id, json, trace };
     const skip = unchecked || standby?.active;
-    const verdict = skip ? unasked(unchecked) : await this.append(parcel);
+    const verdict = skip ? unasked(unchecked, this.offline) : await this.append(parcel);
     // A refusal for want of room is an answer too.
     if (verdict.ok || verdict.code !== 'NO_BROKER') standby?.taken();
     if (verdict.ok) return { duplicate: verdict.duplicate ?? false, later: false };
     if (verdict.code !== 'NO_BROKER' || !standby) throw refusal(verdict, signal.id);
     const later = !skip || !standby.drains;
-    const failed = await this.backUp(standby, parcel, verdict);
+    const instead = !skip || this.offline;
+    const failed = await this.backUp(standby, parcel, verdict, instead);
     if (!failed) return { duplicate: false, later };
     // The other way round: the mode outlasts the fault, and now it is RabbitMQ that is away.
     const last = skip && !unchecked && failed.accepted === false ? await this.append(parcel) : failed;
@@ -114,9 +120,14 @@ export class Intake {
     this.kanban.close();
   }
 
-  private async backUp(standby: Standby, parcel: Parcel, why: Refusal): Promise<Refusal | null> {
+  private async backUp(
+    standby: Standby,
+    parcel: Parcel,
+    why: Refusal,
+    instead: boolean,
+  ): Promise<Refusal | null> {
     try {
-      await standby.put(parcel);
+      await standby.put(parcel, instead);
       return null;
     } catch (error) {
       if (!(error instanceof PutError)) throw error;
@@ -152,9 +163,11 @@ export class Intake {
 }
 
 /** The verdict on a signal with which kanban is not bothered. */
-function unasked(unchecked: boolean): Refusal {
-  const reason = unchecked ? 'the records do not answer' : 'kanban takes no signals';
-  const accepted = unchecked ? 'unknown' : false;
+function unasked(unchecked: boolean, offline: boolean): Refusal {
+  const why = unchecked ? 'the records do not answer' : 'kanban takes no signals';
+  const earlier = unchecked ? ': what became of an earlier request with this key cannot be told' : '';
+  const reason = offline ? `not connected to NATS${earlier}` : why;
+  const accepted = unchecked && !offline ? 'unknown' : false;
   return { ok: false, code: 'NO_BROKER', reason, retry_after_ms: BROKER_RETRY_MS, accepted };
 }
 
@@ -164,7 +177,7 @@ export function refusal(verdict: Refusal, id: string): ApiError {
   if (code === 'KANBAN_FULL') return new ApiError(code, reason, { retryAfterMs });
   const message =
     accepted === false
-      ? `${reason}; the signal was not accepted`
+      ? `${reason}; this request was not accepted`
       : `${reason}; the signal may have been accepted: send it again with the same Idempotency-Key`;
   return new ApiError(code, message, { retryAfterMs, members: { accepted, signal_id: id } });
 }

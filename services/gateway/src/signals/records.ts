@@ -14,7 +14,16 @@ import {
 import type { FleetView } from '@tps/service';
 import { askService } from '../ask';
 
-const ASK_LIMIT_MS = 2_000;
+interface Asking {
+  /** How long each question may take. */
+  limitMs: number;
+  /** Asks again while the one who would answer is only being restarted. */
+  patient: boolean;
+}
+
+const USUAL: Asking = { limitMs: 2_000, patient: true };
+/** Of a signal that goes to the backup unchecked when nobody answers: its caller is to hear that soon. */
+export const HURRIED: Asking = { limitMs: 700, patient: false };
 /** kanban asks all workers before it removes anything. */
 const CANCEL_LIMIT_MS = 5_000;
 
@@ -33,14 +42,14 @@ export class Records {
   ) {}
 
   /** @param waitMs hold the answer until every id has a final outcome, at most this long */
-  async lookup(ids: string[], waitMs = 0, limitMs = ASK_LIMIT_MS): Promise<Map<string, Outcome[]>> {
+  async lookup(ids: string[], waitMs = 0, asking = USUAL): Promise<Map<string, Outcome[]>> {
     const byId = new Map<string, Outcome[]>();
     let open = ids;
     while (open.length > 0) {
       const request: LookupRequest = { ids: open.slice(0, LOOKUP_MAX_IDS) };
       if (waitMs > 0) request.wait_ms = waitMs;
-      const limit = limitMs + waitMs;
-      const reply = await this.ask<LookupReply>('andon', this.bus.names.subjects.lookup, request, limit);
+      const how = { ...asking, limitMs: asking.limitMs + waitMs };
+      const reply = await this.ask<LookupReply>('andon', this.bus.names.subjects.lookup, request, how);
       for (const { id, outcomes } of reply.records) byId.set(id, outcomes);
       const again = reply.records.length > 0 ? (reply.left_out ?? []) : [];
       open = [...open.slice(LOOKUP_MAX_IDS), ...again];
@@ -48,24 +57,29 @@ export class Records {
     return byId;
   }
 
-  /** @param limitMs how long each of the two may take */
-  async of(id: string, limitMs = ASK_LIMIT_MS): Promise<Known> {
-    const [byId, { found }] = await Promise.all([this.lookup([id], 0, limitMs), this.find(id, limitMs)]);
+  async of(id: string, asking = USUAL): Promise<Known> {
+    const [byId, { found }] = await Promise.all([this.lookup([id], 0, asking), this.find(id, asking)]);
     return { outcomes: byId.get(id) ?? [], found };
   }
 
   cancel(id: string): Promise<CancelReply> {
     const request: CancelRequest = { id };
-    return this.ask('kanban', this.bus.names.subjects.cancel, request, CANCEL_LIMIT_MS);
+    const how = { ...USUAL, limitMs: CANCEL_LIMIT_MS };
+    return this.ask('kanban', this.bus.names.subjects.cancel, request, how);
   }
 
-  private find(id: string, limitMs: number): Promise<FindReply> {
+  private find(id: string, asking: Asking): Promise<FindReply> {
     const request: FindRequest = { id };
-    return this.ask('kanban', this.bus.names.subjects.find, request, limitMs);
+    return this.ask('kanban', this.bus.names.subjects.find, request, asking);
   }
 
-  private ask<R>(who: ServiceName, subject: string, request: object, limitMs: number): Promise<R> {
-    const lives = (): boolean => this.fleet.of(who).length > 0;
+  private ask<R>(
+    who: ServiceName,
+    subject: string,
+    request: object,
+    { limitMs, patient }: Asking,
+  ): Promise<R> {
+    const lives = (): boolean => patient && this.fleet.of(who).length > 0;
     return askService<R>(this.bus, who, { subject, request, limitMs, lives });
   }
 }

@@ -3,7 +3,7 @@ import type { Outcome, Signal } from '@tps/contracts';
 import type { TraceHeaders } from '@tps/service';
 import { ApiError } from '../problem';
 import type { Intake } from './intake';
-import { finalOutcome, type Known, type Records } from './records';
+import { finalOutcome, HURRIED, type Known, type Records } from './records';
 import type { Waiter, Waiters } from './waiters';
 
 /** One request to have a signal done. */
@@ -35,8 +35,6 @@ interface Flight {
   accepted: Promise<Accepted>;
 }
 
-/** With a backup the signal goes there unchecked instead, and its caller is to hear that soon. */
-const BACKED_RECALL_LIMIT_MS = 700;
 /** The deadline itself brings about an outcome (expired, aborted), which should still reach the caller. */
 const GRACE_MS = 100;
 
@@ -108,7 +106,7 @@ export class Submissions {
     let unchecked = false;
     if (signal.request_hash !== undefined) {
       const known = await this.recall(signal).catch((error: unknown) => {
-        if (!isUnavailable(error) || !this.intake.backed) throw error;
+        if (!isUnavailable(error) || !(this.intake.backed || this.intake.offline)) throw error;
         unchecked = true;
         return null;
       });
@@ -122,8 +120,8 @@ export class Submissions {
   }
 
   private async recall(signal: Signal): Promise<Accepted | null> {
-    const limitMs = this.intake.backed ? BACKED_RECALL_LIMIT_MS : undefined;
-    const known = await this.records.of(signal.id, limitMs).catch((error: unknown) => {
+    const asking = this.intake.backed ? HURRIED : undefined;
+    const known = await this.records.of(signal.id, asking).catch((error: unknown) => {
       throw unsure(error, signal.id);
     });
     assertSame(signal.request_hash, known.found?.signal.request_hash);

@@ -132,6 +132,11 @@ RabbitServer.describe('while kanban or NATS is away', () => {
     expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
     expect(ms).toBeLessThan(1_000);
     expect((await rig.http.get('/health/ready')).status).toBe(503);
+    // Nothing is known of an earlier request with its key, and this one was sent to nobody.
+    const [keyed, keyedMs] = await timed(post({ 'idempotency-key': 'one' }));
+    expect(keyed).toMatchObject({ status: 503, body: { code: 'NO_BROKER', accepted: false } });
+    expect(keyed.body.message).toContain('earlier request with this key');
+    expect(keyedMs).toBeLessThan(1_000);
   });
 
   test('NATS still away, RabbitMQ back: the gateway is ready and takes signals, with and without a key', async () => {

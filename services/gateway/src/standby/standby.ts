@@ -55,8 +55,7 @@ export class Standby {
 
   /** What is put there now reaches its worker within moments. */
   get drains(): boolean {
-    const drainer = this.drainers().find(({ reachable }) => reachable);
-    return this.options.bus.connected && drainer?.appends === true;
+    return this.options.bus.connected && this.drainers().some((drain) => drain.reachable && drain.appends);
   }
 
   /** kanban took a signal. */
@@ -64,10 +63,13 @@ export class Standby {
     this.switchover.taken();
   }
 
-  /** @throws PutError */
-  async put(parcel: Parcel): Promise<void> {
+  /**
+   * @param instead kanban did not take the signal; otherwise it was not asked, which says nothing of it
+   * @throws PutError
+   */
+  async put(parcel: Parcel, instead: boolean): Promise<void> {
     await this.queue.put(parcel);
-    if (this.switchover.saved(Date.now())) this.begin();
+    if (instead && this.switchover.saved(Date.now())) this.begin();
   }
 
   /** Whether the backup may hold signals of which nobody else knows. */
