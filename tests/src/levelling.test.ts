@@ -31,7 +31,7 @@ const ENV = { TPS_HEIJUNKA_POOL: '2', TPS_KANBAN_BUFFER: '5000' };
 /** Is work taken in level order, within its limits, and only once, over four workers and with a whole fleet around them? */
 describe('levelling', () => {
   let fleet: Fleet;
-  let workers: ServiceHandle[];
+  const workers: ServiceHandle[] = [];
   let letGo: () => void = () => undefined;
   let gate: Promise<void> = Promise.resolve();
   const runs: Run[] = [];
@@ -56,25 +56,27 @@ describe('levelling', () => {
 
   beforeAll(async () => {
     fleet = await Fleet.start(ENV);
-    workers = await Promise.all(
-      Array.from({ length: WORKERS }, (_, n) => {
-        const { NATS_URL } = fleet.environment;
-        const own = { INSTANCE_ID: `own-${n}`, TPS_NUM_WORKERS: String(SLOTS_EACH) };
-        const env = { NATS_URL, METRICS_PORT: 'disabled', LOG_LEVEL: 'error', ...own };
-        return startService(
+    const { NATS_URL } = fleet.environment;
+    const start = async (n: number): Promise<void> => {
+      const own = { INSTANCE_ID: `own-${n}`, TPS_NUM_WORKERS: String(SLOTS_EACH) };
+      const env = { NATS_URL, METRICS_PORT: 'disabled', LOG_LEVEL: 'error', ...own };
+      const onFail = (error: unknown): void => console.error(error);
+      workers.push(
+        await startService(
           workerService({}, () => ({ signals })),
           env,
-          (error) => console.error(error),
-        );
-      }),
-    );
+          onFail,
+        ),
+      );
+    };
+    await Promise.all(Array.from({ length: WORKERS }, (_, n) => start(n)));
     for (const { name } of signals) {
       await waitFor(`the type ${name}`, async () => (await fleet.post(name, {})).status === 202);
     }
   }, 90_000);
   afterAll(async () => {
     letGo();
-    await Promise.all((workers ?? []).map((worker) => worker.stop()));
+    await Promise.all(workers.map((worker) => worker.stop()));
     await fleet?.stop();
   }, 60_000);
 

@@ -146,6 +146,23 @@ describe('bus', () => {
   });
 
   describe('KvView', () => {
+    test('opens while others write, as a fleet does that starts', async () => {
+      const buses = await Promise.all(
+        [1, 2, 3, 4].map((n) => connectBus({ url: server.url, name: `opens ${n}` })),
+      );
+      const start = async (each: Bus, round: number): Promise<void> => {
+        const options = { replicas: 1, onError: () => undefined };
+        const view = await KvView.open<number>(each, 'started', options);
+        for (let key = 0; key < 8; key += 1) await view.put(`key-${key}`, round);
+        view.close();
+      };
+      // One in seven of such starts never ended.
+      for (let round = 0; round < 30; round += 1) {
+        await Promise.all(buses.map((each) => start(each, round)));
+      }
+      await Promise.all(buses.map((each) => each.close()));
+    });
+
     test('follows what others write, and only the first of two writers wins', async () => {
       const [one, two] = await Promise.all(
         [1, 2].map(() => KvView.open<{ n: number }>(bus, 'tps_circuits', { replicas: 1, onError })),

@@ -142,13 +142,14 @@ export class KvView<V> {
   private async load(): Promise<void> {
     const watch = await this.bucket.watch();
     this.stopWatch = () => watch.stop();
-    const expected = (await this.bucket.status()).values;
+    const { state } = (await this.bucket.status()).streamInfo;
     await new Promise<void>((resolve) => {
-      if (expected === 0) resolve();
+      if (state.messages === 0) resolve();
       void (async () => {
         for await (const entry of watch) {
           this.take(entry);
-          if (entry.delta === 0) resolve();
+          // What was written over meanwhile the broker still counts as to come: then the count never ends.
+          if (entry.delta === 0 || entry.revision >= state.last_seq) resolve();
         }
         resolve();
       })().catch(this.onError);
