@@ -120,7 +120,9 @@ class Thread {
       this.fail(new Error('it ended'));
       onEnd();
     });
-    this.ready = this.nextMessage();
+    this.ready = this.nextMessage().catch((error: Error) => {
+      throw new TransientError(`no schema thread could start: ${error.message}`, { cause: error });
+    });
   }
 
   async run(check: SchemaCheck): Promise<SchemaAnswer> {
