@@ -96,7 +96,7 @@ chaos: ## kill each part of the running fleet in turn, under load, and see what 
 	@$(RUN) chaos $(if $(SECONDS),--seconds $(SECONDS))
 
 faults: ## the fault suite with every fault at full length
-	@TPS_FAULTS=long $(RUN) pnpm jest --selectProjects fleet --runInBand --testPathPatterns tests/src/faults
+	@TPS_FAULTS=long $(RUN) pnpm jest --selectProjects timed --runInBand --testPathPatterns tests/src/faults
 
 flame: ## CPU profile of a running service: SERVICE=gateway (LOAD=1: under full load; DURATION=10)
 	@$(RUN) bench flame $(or $(SERVICE),gateway) $(if $(DURATION),--seconds $(DURATION)) $(if $(LOAD),--load)

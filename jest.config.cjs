@@ -1,4 +1,7 @@
-/** The only jest settings. `unit`: beside the code, with real servers on free ports; `fleet`: whole fleets. */
+/**
+ * The only jest settings. `unit`: beside the code, with real servers on free ports; `fleet`: whole fleets, two at a time;
+ * `timed`: whole fleets with limits in time to keep, for which --runInBand leaves the machine to one at a time.
+ */
 const common = {
   testEnvironment: 'node',
   transform: { '\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } } }] },
@@ -19,6 +22,17 @@ module.exports = {
       rootDir: __dirname,
       testMatch: ['<rootDir>/{libs,services,deploy,bench}/**/src/**/*.test.ts'],
     },
-    { ...common, displayName: 'fleet', rootDir: __dirname, testMatch: ['<rootDir>/tests/src/**/*.test.ts'] },
+    {
+      ...common,
+      displayName: 'fleet',
+      rootDir: __dirname,
+      testMatch: ['<rootDir>/tests/src/!(*.timed).test.ts'],
+    },
+    {
+      ...common,
+      displayName: 'timed',
+      rootDir: __dirname,
+      testMatch: ['<rootDir>/tests/src/*.timed.test.ts', '<rootDir>/tests/src/faults/*.test.ts'],
+    },
   ],
 };
