@@ -75,7 +75,7 @@ async function start(context: Context): Promise<RunningService> {
     andonEvents,
     problems,
     signals: views,
-    retry: new RetrySignal({ bus, tracer, intake, waiters, views, lines }),
+    retry: new RetrySignal({ bus, tracer, log, intake, waiters, views, lines }),
     bus,
     standby,
     secure: config.SSL_ENABLED,

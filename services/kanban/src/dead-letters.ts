@@ -59,8 +59,9 @@ async function retry(
 ): Promise<RetryReply> {
   const entry = await letters.ofSignal(request.id);
   if (!entry) return { queued: false, reason: 'no_letter' };
-  const parent = headerValues(msg.headers, 'traceparent')[0];
-  const result = await reruns.run(entry, request.reply_to, parent);
+  const [traceparent = ''] = headerValues(msg.headers, 'traceparent');
+  const [tracestate = ''] = headerValues(msg.headers, 'tracestate');
+  const result = await reruns.run(entry, request.reply_to, { traceparent, tracestate });
   if (result.kind === 'refused') return { queued: false, reason: 'refused', verdict: result.verdict };
   if (result.kind !== 'queued') {
     return { queued: false, reason: result.kind === 'gone' ? 'no_letter' : result.kind };

@@ -59,8 +59,8 @@ export class Enqueue {
    * Puts a further run of a signal into the queue, on a trace of its own or on the caller's.
    * @param before context of the run before, which the span is linked to
    */
-  again(signal: Signal, before?: string, parent?: string): Promise<EnqueueVerdict> {
-    const span = this.startSpan(signal, { traceparent: parent ?? '' });
+  again(signal: Signal, before?: string, parent?: TraceHeaders): Promise<EnqueueVerdict> {
+    const span = this.startSpan(signal, parent);
     span.addLinks(linksTo(before));
     return this.within(span, this.enqueue(signal, span));
   }
@@ -139,7 +139,7 @@ export class Enqueue {
     });
   }
 
-  private startSpan(signal: Signal, parent: TraceHeaders): SignalSpan {
+  private startSpan(signal: Signal, parent?: TraceHeaders): SignalSpan {
     const attributes = {
       'messaging.system': 'nats',
       'messaging.operation.name': 'publish',

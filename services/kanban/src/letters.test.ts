@@ -1,3 +1,4 @@
+import { encodeHeaders, headerValues, managerOf } from '@tps/bus';
 import type { LetterFilter, Outcome } from '@tps/contracts';
 import { sampleOutcome, waitFor } from '@tps/testkit';
 import { DeadRig } from './dead-rig.fixture';
@@ -82,6 +83,18 @@ test('a retry queues the next run and then removes the letter; nobody can queue 
   expect(Date.parse(signal!.created_at)).toBeGreaterThan(Date.now() - 30_000);
   expect(await rig.letterOf(id)).toBeNull();
   expect(await rig.retry(id)).toEqual({ queued: false, reason: 'no_letter' });
+});
+
+test('a retry goes on in the trace of who asked for it', async () => {
+  const id = await rig.letter('traced');
+  const { nc, names } = rig.bus;
+  const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+  const headers = encodeHeaders(Object.entries({ traceparent, tracestate: 'vendor=1' }));
+  await nc.request(names.subjects.retry, JSON.stringify({ id }), { headers, timeout: 10_000 });
+  const last_by_subj = names.subjects.work('traced', 3, id);
+  const message = await (await managerOf(rig.bus)).streams.getMessage(names.streams.kanban, { last_by_subj });
+  expect(headerValues(message?.header, 'traceparent')[0]).toContain('4bf92f3577b34da6a3ce929d0e0e4736');
+  expect(headerValues(message?.header, 'tracestate')).toEqual(['vendor=1']);
 });
 
 test('a letter that a crash left behind is found to be overtaken, by the queue or by the records', async () => {

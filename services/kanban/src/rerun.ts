@@ -1,6 +1,6 @@
 import { managerOf } from '@tps/bus';
 import type { EnqueueVerdict, LookupReply, LookupRequest, Outcome, Signal } from '@tps/contracts';
-import type { ServiceContext } from '@tps/service';
+import type { ServiceContext, TraceHeaders } from '@tps/service';
 import type { Enqueue } from './enqueue';
 import type { LetterEntry, Letters } from './letters';
 
@@ -42,7 +42,7 @@ export class Reruns {
    * @param parent trace that the run continues; by default it has one of its own
    * @throws RecordsAwayError
    */
-  async run({ seq }: LetterEntry, replyTo?: string, parent?: string): Promise<Rerun> {
+  async run({ seq }: LetterEntry, replyTo?: string, parent?: TraceHeaders): Promise<Rerun> {
     const letter = await this.letters.read(seq);
     if (!letter) return { kind: 'gone' };
     if ('invalid' in letter.body) return { kind: 'invalid' };

@@ -1,17 +1,52 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { SpanStatusCode } from '@opentelemetry/api';
 import type { Static } from '@sinclair/typebox';
 import type { Outcome } from '@tps/contracts';
+import type { Logger, SignalSpan } from '@tps/service';
 import type { SignalAnswer } from '../api/schemas';
+import { ApiError, sendJson, sendProblem } from '../problem';
 import type { Answer } from './submissions';
 
 export type AnswerBody = Static<typeof SignalAnswer>;
 
-/**
- * What a caller who handed a signal in is told.
- * @param waited false: the caller only wanted to know that it is accepted
- * @param held its line is stopped
- */
-export function answerBody(answer: Answer, waited: boolean, held: boolean): AnswerBody {
-  return answer.kind === 'finished' ? finishedBody(answer.outcome) : openBody(answer, waited, held);
+export interface Told {
+  /** False: the caller only wanted to know that it is accepted. */
+  waited: boolean;
+  /** Its line is stopped. */
+  held: boolean;
+}
+
+/** Tells a caller who handed a signal in what became of it. */
+export function sendAnswer(
+  res: ServerResponse,
+  answer: Answer,
+  { waited, held }: Told,
+  span: SignalSpan,
+): void {
+  const body = answer.kind === 'finished' ? finishedBody(answer.outcome) : openBody(answer, waited, held);
+  span.setAttribute('tps.signal.status', body.status);
+  if (body.success === false) span.setStatus({ code: SpanStatusCode.ERROR, message: body.message });
+  if (answer.kind === 'open') res.setHeader('location', `/signal/${body.signal_id}`);
+  if (!waited) res.setHeader('preference-applied', 'respond-async');
+  sendJson(res, 202, body);
+}
+
+/** Tells a caller why the signal is not taken; on the span only what is the fleet's fault is an error. */
+export function sendRefusal(
+  req: IncomingMessage,
+  res: ServerResponse,
+  error: unknown,
+  { span, log }: { span: SignalSpan; log: Logger },
+): void {
+  const { traceId } = span;
+  if (error instanceof ApiError) {
+    span.setAttribute('error.type', error.code);
+    if (error.status >= 500) span.setStatus({ code: SpanStatusCode.ERROR, message: error.message });
+    return sendProblem(req, res, error, traceId);
+  }
+  log.error('request failed', { error, trace_id: traceId });
+  span.setStatus({ code: SpanStatusCode.ERROR, message: String(error) });
+  sendProblem(req, res, new ApiError('INTERNAL', 'The gateway failed; the log has the reason.'), traceId);
 }
 
 function finishedBody(outcome: Outcome): AnswerBody {

@@ -1,15 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Attributes, SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import { type Attributes, SpanKind } from '@opentelemetry/api';
 import { type Signal, SPANS, WIRE_VERSION } from '@tps/contracts';
 import { callersTrace, type LineView, type Logger, type SignalSpan, type SignalTracer } from '@tps/service';
 import { readJson } from '../api/body';
 import type { RequestDurations } from '../fleet/gauges';
 import { preferences } from '../prefer';
-import { ApiError, header, sendJson, sendProblem } from '../problem';
-import { answerBody } from './answer';
+import { header } from '../problem';
+import { sendAnswer, sendRefusal } from './answer';
 import { identify } from './identity';
 import type { SignalTypes } from './signal-types';
-import type { Answer, Submissions } from './submissions';
+import type { Submissions } from './submissions';
 import { parseSignal } from './validate';
 
 export interface PostSignalParts {
@@ -42,7 +42,7 @@ export class PostSignal {
       callersTrace(header(req, 'traceparent'), header(req, 'tracestate')),
     );
     void this.serve({ req, res, client }, span)
-      .catch((error: unknown) => this.refuse(req, res, error, span))
+      .catch((error: unknown) => sendRefusal(req, res, error, { span, log: this.parts.log }))
       .finally(() => {
         span.setAttribute('http.response.status_code', res.statusCode).end();
         this.parts.durations.observe('POST', '/signal', res.statusCode, performance.now() - began);
@@ -66,38 +66,10 @@ export class PostSignal {
     attributes['tps.signal.type'] = signal.signal_type;
     attributes['tps.signal.priority'] = signal.priority;
     const { headers: trace, traceId } = span;
-    const wait = !respondAsync;
-    this.reply(
-      res,
-      await this.parts.submissions.submit({ signal, trace, traceId, wait, caller: res }),
-      wait,
-      span,
-    );
-  }
-
-  private reply(res: ServerResponse, answer: Answer, waited: boolean, span: SignalSpan): void {
-    const body = answerBody(answer, waited, answer.kind === 'open' && this.isHeld(answer.signal.signal_type));
-    span.setAttribute('tps.signal.status', body.status);
-    if (body.success === false) span.setStatus({ code: SpanStatusCode.ERROR, message: body.message });
-    if (answer.kind === 'open') res.setHeader('location', `/signal/${body.signal_id}`);
-    if (!waited) res.setHeader('preference-applied', 'respond-async');
-    sendJson(res, 202, body);
-  }
-
-  private isHeld(type: string): boolean {
-    return this.parts.lines.state(type) !== 'Closed';
-  }
-
-  private refuse(req: IncomingMessage, res: ServerResponse, error: unknown, span: SignalSpan): void {
-    const { traceId } = span;
-    if (error instanceof ApiError) {
-      span.setAttribute('error.type', error.code);
-      if (error.status >= 500) span.setStatus({ code: SpanStatusCode.ERROR, message: error.message });
-      return sendProblem(req, res, error, traceId);
-    }
-    this.parts.log.error('request failed', { error, trace_id: traceId });
-    span.setStatus({ code: SpanStatusCode.ERROR, message: String(error) });
-    sendProblem(req, res, new ApiError('INTERNAL', 'The gateway failed; the log has the reason.'), traceId);
+    const { submissions, lines } = this.parts;
+    const waited = !respondAsync;
+    const answer = await submissions.submit({ signal, trace, traceId, wait: waited, caller: res });
+    sendAnswer(res, answer, { waited, held: lines.state(signal.signal_type) !== 'Closed' }, span);
   }
 }
 

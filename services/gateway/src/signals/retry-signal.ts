@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import { SpanKind } from '@opentelemetry/api';
 import { type Bus, encodeHeaders } from '@tps/bus';
 import {
   type LetterReply,
@@ -9,11 +9,18 @@ import {
   type RetryRequest,
   SPANS,
 } from '@tps/contracts';
-import { callersTrace, type LineView, linksTo, type SignalSpan, type SignalTracer } from '@tps/service';
+import {
+  callersTrace,
+  type LineView,
+  linksTo,
+  type Logger,
+  type SignalSpan,
+  type SignalTracer,
+} from '@tps/service';
 import { askService } from '../ask';
 import { preferences } from '../prefer';
-import { ApiError, header, sendJson } from '../problem';
-import { answerBody } from './answer';
+import { ApiError, header } from '../problem';
+import { sendAnswer, sendRefusal } from './answer';
 import { type Intake, refusal } from './intake';
 import { checkId, type SignalViews } from './signal-view';
 import type { Answer } from './submissions';
@@ -22,6 +29,7 @@ import type { Waiter, Waiters } from './waiters';
 export interface RetryParts {
   bus: Bus;
   tracer: SignalTracer;
+  log: Logger;
   intake: Intake;
   waiters: Waiters;
   views: SignalViews;
@@ -44,24 +52,19 @@ const NOT_QUEUED = {
 export class RetrySignal {
   constructor(private readonly parts: RetryParts) {}
 
-  /** @throws ApiError */
+  /** @throws ApiError when there is nothing to run again */
   async handle(id: string, req: IncomingMessage, res: ServerResponse): Promise<void> {
     const letter = await this.letterOf(id);
     const span = this.startSpan(req, letter);
+    const { lines, log } = this.parts;
     try {
-      const wait = !preferences(req).respondAsync;
-      const answer = await this.run(letter, wait ? res : null, span);
-      const held = this.parts.lines.state(letter.signal_type) !== 'Closed';
-      const body = answerBody(answer, wait, held);
-      span.setAttribute('tps.signal.status', body.status);
-      if (answer.kind === 'open') res.setHeader('location', `/signal/${id}`);
-      if (!wait) res.setHeader('preference-applied', 'respond-async');
-      sendJson(res, 202, body);
+      const waited = !preferences(req).respondAsync;
+      const answer = await this.run(letter, waited ? res : null, span);
+      sendAnswer(res, answer, { waited, held: lines.state(letter.signal_type) !== 'Closed' }, span);
     } catch (error) {
-      span.setStatus({ code: SpanStatusCode.ERROR, message: String(error) });
-      throw error;
+      sendRefusal(req, res, error, { span, log });
     } finally {
-      span.end();
+      span.setAttribute('http.response.status_code', res.statusCode).end();
     }
   }
 
@@ -94,7 +97,7 @@ export class RetrySignal {
     const reply = await askService<RetryReply>(bus, 'kanban', {
       subject: bus.names.subjects.retry,
       request,
-      headers: encodeHeaders([['traceparent', headers.traceparent]]),
+      headers: encodeHeaders(Object.entries(headers)),
       limitMs: RETRY_LIMIT_MS,
     });
     if (!reply.queued) {
