@@ -111,9 +111,10 @@ describe('from the OpenAPI document', () => {
           { weight: 1, arbitrary: fc.string() },
         )
       : fc.constant(undefined);
-    return fc.tuple(values, body, fc.webQueryParameters()).map(([given, json, junk]) => {
+    const type = fc.constantFrom('application/json', 'application/json', 'text/plain');
+    return fc.tuple(values, body, type, fc.webQueryParameters()).map(([given, json, type, junk]) => {
       const query = new URLSearchParams();
-      const headers: Record<string, string> = {};
+      const headers: Record<string, string> = json === undefined ? {} : { 'content-type': type };
       let url = path;
       for (const [key, value] of Object.entries(given as Record<string, string>)) {
         const [place, name] = key.split(' ') as [string, string];

@@ -89,6 +89,7 @@ function responsesOf(operation: Operation, authEnabled: boolean): OpenApiOperati
     responses[status] = { description, content };
   }
   const always: ApiErrorCode[] = ['RATE_LIMITED'];
+  if (operation.body) always.push('INVALID_JSON', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE');
   if (authEnabled && operation.role !== 'anyone') always.push('UNAUTHORIZED');
   if (authEnabled && operation.role === 'operator') always.push('FORBIDDEN');
   for (const code of [...operation.errors, ...always]) addError(responses, code);

@@ -22,6 +22,7 @@ export interface Operation {
   /** A request without a body will do. */
   optionalBody?: true;
   answers: Record<number, Content>;
+  /** Beside those that every operation of its kind has: of limits, tokens and bodies (openapi.ts). */
   errors: ApiErrorCode[];
   /** What follows `curl` and stands before the URL; one line each. */
   examples: string[];

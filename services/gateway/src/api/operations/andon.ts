@@ -21,7 +21,7 @@ export const andonOperations = {
       'attempts and deadlines. A line has one open call: a second pull joins it.',
     body: 'CordRequest',
     answers: { 201: { description: 'The call', schema: 'Call' } },
-    errors: ['INVALID_JSON', 'INVALID_REQUEST', 'UNKNOWN_SIGNAL_TYPE', 'UNAVAILABLE'],
+    errors: ['INVALID_REQUEST', 'UNKNOWN_SIGNAL_TYPE', 'UNAVAILABLE'],
     examples: [
       `-d '{"signal_type":"execute","mode":"call","reason":"results look wrong","by":"alice"}'`,
       `-d '{"signal_type":"execute","mode":"stop","reason":"wrong results","by":"alice","intake":"hold"}'`,
@@ -36,7 +36,7 @@ export const andonOperations = {
     parameters: [CALL_ID],
     body: 'AcknowledgeRequest',
     answers: { 200: { description: 'The call with its owner', schema: 'Call' } },
-    errors: ['INVALID_JSON', 'INVALID_REQUEST', 'NOT_FOUND', 'CALL_CLOSED', 'UNAVAILABLE'],
+    errors: ['INVALID_REQUEST', 'NOT_FOUND', 'CALL_CLOSED', 'UNAVAILABLE'],
     examples: [`-d '{"owner":"bob"}'`],
   },
   resumeLine: {
@@ -49,7 +49,7 @@ export const andonOperations = {
     parameters: [CALL_ID],
     body: 'ResumeRequest',
     answers: { 200: { description: 'The call as it was', schema: 'Call' } },
-    errors: ['INVALID_JSON', 'INVALID_REQUEST', 'NOT_FOUND', 'CALL_CLOSED', 'UNAVAILABLE'],
+    errors: ['INVALID_REQUEST', 'NOT_FOUND', 'CALL_CLOSED', 'UNAVAILABLE'],
     examples: [`-d '{"owner":"bob","countermeasure":"restarted the printer"}'`],
   },
   andonHistory: {

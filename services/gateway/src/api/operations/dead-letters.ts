@@ -53,7 +53,7 @@ export const deadLetterOperations = {
       200: { description: 'What it would take, for `dry_run`', schema: 'RedriveDryRun' },
       202: { description: 'How far it got; `Location` tells the rest', schema: 'Redrive' },
     },
-    errors: ['INVALID_JSON', 'INVALID_REQUEST', 'REDRIVES_BUSY', 'UNAVAILABLE'],
+    errors: ['INVALID_REQUEST', 'REDRIVES_BUSY', 'UNAVAILABLE'],
     examples: [
       `-d '{"filter":{"type":"execute"},"probe":[1,5],"max_per_s":20}'`,
       `-d '{"filter":{"class":"defect"},"dry_run":true}'`,
@@ -70,7 +70,7 @@ export const deadLetterOperations = {
     body: 'PurgeRequest',
     optionalBody: true,
     answers: { 200: { description: 'How many are gone', schema: 'Purged' } },
-    errors: ['INVALID_JSON', 'INVALID_REQUEST', 'UNAVAILABLE'],
+    errors: ['INVALID_REQUEST', 'UNAVAILABLE'],
     examples: ['-X DELETE -G -d type=execute -d until=2026-01-31T00:00:00Z'],
   },
   redrives: {

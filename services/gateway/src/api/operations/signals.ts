@@ -33,13 +33,10 @@ export const signalOperations = {
     body: 'SignalRequest',
     answers: { 202: { description: 'Accepted; `status` says how far it got', schema: 'SignalAnswer' } },
     errors: [
-      'INVALID_JSON',
       'INVALID_SIGNAL',
       'UNKNOWN_SIGNAL_TYPE',
       'INVALID_REQUEST',
       'IDEMPOTENCY_CONFLICT',
-      'PAYLOAD_TOO_LARGE',
-      'UNSUPPORTED_MEDIA_TYPE',
       'KANBAN_FULL',
       'CIRCUIT_OPEN',
       'LINE_STOPPED',
