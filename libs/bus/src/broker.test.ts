@@ -30,6 +30,15 @@ describe('bus', () => {
   const append = (n: number): Promise<unknown> =>
     bus.publisher.publish(bus.names.subjects.outcomeBatch, JSON.stringify(n));
 
+  test('whoever waits before another try goes on when the connection is back', async () => {
+    await server.kill();
+    await waitFor('the connection to be noticed as lost', () => !bus.connected);
+    const waited = bus.backoff(600_000);
+    await server.restart();
+    await waited;
+    await bus.backoff(10);
+  });
+
   describe('publisher', () => {
     test('resolves with the place in the stream; a repeat of the id is told as duplicate', async () => {
       await ensureStream(bus, 'outcomes', settings);
@@ -80,6 +89,23 @@ describe('bus', () => {
       await append(701);
       await waitFor('what came after', () => seen.length === 701);
       expect(seen).toEqual(Array.from({ length: 701 }, (_, i) => i + 1));
+      await follower.stop();
+    });
+
+    test('what begins while the broker is away follows as soon as it is back', async () => {
+      await ensureStream(bus, 'outcomes', settings);
+      await append(1);
+      await server.kill();
+      await waitFor('the connection to be noticed as lost', () => !bus.connected);
+      let seen = 0;
+      const follower = new Follower(bus, { stream: 'OUTCOMES', onMessage: () => (seen += 1), onError });
+      const asked = follower.caughtUp(100);
+      await server.restart();
+      await waitFor('the connection to be back', () => bus.connected);
+      // Not only when the client gives up on what it was asked during the outage, after five seconds.
+      await waitFor('what was there', () => seen === 1, { limitMs: 3_000 });
+      expect(await asked).toBe(false);
+      expect(await follower.caughtUp()).toBe(true);
       await follower.stop();
     });
 

@@ -43,6 +43,11 @@ export interface Bus {
   createInbox(): string;
   /** @returns a function that takes the listener off again */
   onReconnect(listener: () => void): () => void;
+  /**
+   * Waits before another try: so many milliseconds, or until the connection is back if that is sooner. After a long
+   * outage everybody would go on waiting otherwise, each at the cap of its retries.
+   */
+  backoff(ms: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -153,6 +158,18 @@ class NatsBus implements Bus {
   onReconnect(listener: () => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
+  }
+
+  backoff(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const over = (): void => {
+        clearTimeout(timer);
+        off();
+        resolve();
+      };
+      const off = this.onReconnect(over);
+      const timer = setTimeout(over, ms).unref();
+    });
   }
 
   async close(): Promise<void> {

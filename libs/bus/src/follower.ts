@@ -58,10 +58,7 @@ export class Follower {
   private hurried = 0;
   private moved = new Set<() => void>();
   /** While a stream has no leader it does not answer, and whoever was not served asks again: not each with a question. */
-  private readonly last = new OneAtATime(async () => {
-    const jsm = await managerOf(this.bus);
-    return (await jsm.streams.info(this.options.stream)).state.last_seq;
-  });
+  private last = this.lastSeq();
   private readonly done: Promise<void>;
   private readonly offReconnect: () => void;
 
@@ -71,7 +68,11 @@ export class Follower {
   ) {
     this.inbox = bus.createInbox();
     this.subscription = bus.nc.subscribe(`${this.inbox}.*`, { callback: (_, msg) => this.receive(msg) });
-    this.offReconnect = bus.onReconnect(() => this.lose());
+    this.offReconnect = bus.onReconnect(() => {
+      this.lose();
+      // The answer to what was asked before will never come, and nobody should wait for it.
+      this.last = this.lastSeq();
+    });
     this.done = this.run();
   }
 
@@ -116,6 +117,11 @@ export class Follower {
 
   private async run(): Promise<void> {
     while (!this.stopped) {
+      // What is asked now is dropped, and its answer would be waited for when the broker is long back.
+      if (!this.bus.connected) {
+        await this.bus.backoff(RETRY_MS);
+        continue;
+      }
       try {
         this.consumer ??= await this.create();
         const idle = await this.pull(1, { expires: nanos(LONG_POLL_MS) }, LONG_POLL_MS);
@@ -126,9 +132,16 @@ export class Follower {
         if (this.stopped) return;
         this.options.onError(error);
         this.lose();
-        await sleep(RETRY_MS, undefined, { ref: false });
+        await this.bus.backoff(RETRY_MS);
       }
     }
+  }
+
+  private lastSeq(): OneAtATime<number> {
+    return new OneAtATime(async () => {
+      const jsm = await managerOf(this.bus);
+      return (await jsm.streams.info(this.options.stream)).state.last_seq;
+    });
   }
 
   private async create(): Promise<string> {

@@ -7,6 +7,13 @@ export {
   loadConfig,
   readConfigFile,
 } from './config';
+export type {
+  EndpointOptions,
+  FrontDoor,
+  RunningService,
+  ServiceContext,
+  ServiceDefinition,
+} from './definition';
 export { fleetVariables } from './fleet-variables';
 export { BEAT_MS, FleetView, SILENT_MS, type Station } from './fleet-view';
 export { Generations } from './generations';
@@ -15,15 +22,6 @@ export type { Logger } from './logger';
 export { type LoggedOutcome, OutcomesLog, type OutcomesLogOptions, outcomesVariables } from './outcomes-log';
 export { readinessAnswer } from './probes';
 export { RollingWindow, type RollingWindowOptions } from './rolling-window';
-export {
-  type EndpointOptions,
-  EXIT_CONFIG,
-  type RunningService,
-  runService,
-  type ServiceContext,
-  type ServiceDefinition,
-  type ServiceHandle,
-  startService,
-} from './run';
+export { EXIT_CONFIG, runService, type ServiceHandle, startService } from './run';
 export { SignalSpan, type SignalSpanOptions, SignalTracer, type TraceHeaders } from './signal-spans';
 export { callersTrace, collectorUrl, headersOf, linksTo, traceIdIn } from './tracing';

@@ -5,7 +5,7 @@ import { type Outcome, SIGNAL_TYPE_PATTERN, SPANS, WIRE_VERSION } from '@tps/con
 import { Counter, type Registry } from 'prom-client';
 import type { ConfigOf } from './config';
 import { Generations } from './generations';
-import type { ServiceContext } from './run';
+import type { ServiceContext } from './definition';
 
 const HOUR_MS = 3_600_000;
 

@@ -8,12 +8,18 @@ import { type Bus, connectBus } from '@tps/bus';
 import { type ServiceName, telemetryName, WIRE_VERSION } from '@tps/contracts';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { type CommonConfig, ConfigError, type ConfigOf, loadConfig, redacted } from './config';
+import type {
+  EndpointOptions,
+  FrontDoor,
+  RunningService,
+  ServiceContext,
+  ServiceDefinition,
+} from './definition';
 import { BEAT_MS } from './fleet-view';
 import { createLogger, type Logger } from './logger';
 import { natsAccess } from './nats-access';
 import { serveProbes } from './probes';
 import { redactUrls } from './redact';
-import type { SignalTracer } from './signal-spans';
 import { exposeDropped, startTracing, type Tracing } from './tracing';
 
 /** Exit code of a service that cannot start with its configuration: starting it again is no use. */
@@ -27,56 +33,6 @@ const VERSION = '1.0.0';
 /** What people should look at when NATS says it: a refused password, a subject outside of a user's permissions. */
 const TROUBLE = new Set(['cannot connect', 'error', 'disconnect']);
 
-export interface EndpointOptions {
-  /** Every process gets every request, instead of one of the replicas. */
-  broadcast?: boolean;
-}
-
-/** What `runService` gives a service to work with. */
-export interface ServiceContext<C = object> {
-  readonly service: ServiceName;
-  readonly instance: string;
-  readonly version: string;
-  readonly config: C & CommonConfig;
-  readonly log: Logger;
-  readonly tracer: SignalTracer;
-  readonly bus: Bus;
-  readonly registry: Registry;
-  readonly startedAt: Date;
-  /**
-   * Registers a request/reply endpoint with the NATS services framework. The handler's answer is sent as JSON;
-   * what it throws is logged and answered as an error.
-   */
-  endpoint<Req, Res>(
-    name: string,
-    subject: string,
-    handler: (request: Req, msg: Msg) => Res | Promise<Res>,
-    options?: EndpointOptions,
-  ): void;
-  /** Ends the process: the service cannot do its work any more and must be started again. */
-  fail(error: unknown): void;
-}
-
-export interface RunningService {
-  /** Finishes or hands back what is under way. Endpoints take no more requests by then. */
-  stop(): Promise<void>;
-  /** Called when the others know of this process: its endpoints are there, and its first beat has left. */
-  begin?(): void;
-  /** Why the service cannot do its work now; empty when it can. */
-  problems?(): string[];
-  /** Sent with every beat. */
-  vitals?(): Record<string, unknown>;
-  /** Answer to a request for the service's board. */
-  board?(): unknown;
-}
-
-export interface ServiceDefinition<P extends TProperties> {
-  name: ServiceName;
-  /** The service's own variables, beside the common ones. */
-  variables: P;
-  start(context: ServiceContext<ConfigOf<P>>): Promise<RunningService>;
-}
-
 /**
  * The one way a service lives: configuration, probes, tracing, NATS, its own start, beats; then, on `stop()`: not
  * ready, no more requests, finish, flush, disconnect. Stopping is safe at any moment and runs every step even when
@@ -86,8 +42,8 @@ export interface ServiceHandle {
   stop(): Promise<void>;
 }
 
-export async function startService<P extends TProperties>(
-  definition: ServiceDefinition<P>,
+export async function startService<P extends TProperties, D extends FrontDoor | undefined>(
+  definition: ServiceDefinition<P, D>,
   env: Record<string, string | undefined>,
   onFail: (error: unknown) => void,
 ): Promise<ServiceHandle> {
@@ -101,7 +57,8 @@ export async function startService<P extends TProperties>(
   return lifecycle;
 }
 
-class Lifecycle<P extends TProperties> implements ServiceHandle {
+class Lifecycle<P extends TProperties, D extends FrontDoor | undefined> implements ServiceHandle {
+  private door: D | undefined;
   private readonly config: ConfigOf<P> & CommonConfig;
   private readonly instance: string;
   private readonly log: Logger;
@@ -116,7 +73,7 @@ class Lifecycle<P extends TProperties> implements ServiceHandle {
   private stopping: Promise<void> | undefined;
 
   constructor(
-    private readonly definition: ServiceDefinition<P>,
+    private readonly definition: ServiceDefinition<P, D>,
     env: Record<string, string | undefined>,
     private readonly onFail: (error: unknown) => void,
   ) {
@@ -136,6 +93,8 @@ class Lifecycle<P extends TProperties> implements ServiceHandle {
   async start(): Promise<void> {
     const port = this.config.METRICS_PORT;
     if (port !== 'disabled') this.probes = await serveProbes(port, this.registry, () => this.problems());
+    const { config, log } = this;
+    this.door = await this.definition.open?.({ config, log });
     this.bus = await connectBus({
       ...natsAccess(this.definition.name, this.config),
       owner: this.definition.name,
@@ -150,7 +109,7 @@ class Lifecycle<P extends TProperties> implements ServiceHandle {
       description: `TPS ${this.definition.name}`,
       metadata: { instance: this.instance },
     });
-    this.running = await this.definition.start(this.context(this.bus));
+    this.running = await this.definition.start(this.context(this.bus), this.door as D);
     if (this.running.board) {
       this.endpoint('board', this.bus.names.subjects.board(this.definition.name), () =>
         this.running?.board?.(),
@@ -159,6 +118,8 @@ class Lifecycle<P extends TProperties> implements ServiceHandle {
     // Only when the broker knows the endpoints is the service there for others.
     await this.bus.nc.flush();
     this.beat = setInterval(() => this.sendBeat(), BEAT_MS);
+    // After an outage nobody knows of anybody: until they do, the fleet looks incomplete.
+    this.bus.onReconnect(() => this.sendBeat());
     this.sendBeat();
     this.running.begin?.();
     this.log.info('started', { config: redacted(this.definition.variables, this.config) });
@@ -174,6 +135,7 @@ class Lifecycle<P extends TProperties> implements ServiceHandle {
     clearInterval(this.beat);
     await this.step('endpoints', () => this.endpoints?.stop());
     await this.step('service', () => this.running?.stop());
+    await this.step('door', () => this.door?.close());
     await this.step('tracing', () => this.tracing.shutdown(FLUSH_LIMIT_MS));
     await this.step('bus', () => this.bus?.close());
     await this.step('probes', () => this.probes?.close());
@@ -257,7 +219,9 @@ class Lifecycle<P extends TProperties> implements ServiceHandle {
 }
 
 /** Runs a service as this process: SIGTERM and SIGINT stop it gracefully, a second one at once. */
-export async function runService<P extends TProperties>(definition: ServiceDefinition<P>): Promise<void> {
+export async function runService<P extends TProperties, D extends FrontDoor | undefined>(
+  definition: ServiceDefinition<P, D>,
+): Promise<void> {
   let handle: ServiceHandle | undefined;
   let asked = 0;
   const end = async (code: number): Promise<void> => {

@@ -1,5 +1,5 @@
-import { headerValues, managerOf, type Bus } from '@tps/bus';
-import type { LookupReply, LookupRequest, Outcome } from '@tps/contracts';
+import { Batcher, type Bus, managerOf } from '@tps/bus';
+import { LOOKUP_MAX_IDS, type LookupReply, type LookupRequest, type Outcome } from '@tps/contracts';
 import type { Held } from './held';
 
 /** What the records say of a signal that was delivered before. */
@@ -16,19 +16,33 @@ export class RecordsUnavailableError extends Error {
 
 const LOOKUP_LIMIT_MS = 2_000;
 
-/**
- * Counts the attempts of a signal from records, because the broker's delivery count also grows by hand-backs. Every
- * failed attempt and every hand-back leaves a record with the delivery count of its moment; deliveries beyond the
- * latest record vanished with the worker that had them, and each of those was an attempt.
- */
-export async function historyOf(bus: Bus, held: Held): Promise<History> {
-  const { id, run } = held.signal;
-  const { last, vanished, used } = await attemptsOf(bus, held);
-  if (vanished > 0 || held.suspect) {
-    const outcome = await finalOutcome(bus, id, run);
-    if (outcome) return { kind: 'finished', outcome };
+/** Asks for what is recorded of signals that may have run before. */
+export class Records {
+  /** After an outage every signal is asked for: while one question is under way the next gather, as on the way in. */
+  private readonly outcomes = new Batcher<string, Outcome[]>({
+    send: (ids) => outcomesOf(this.bus, ids),
+    maxItems: LOOKUP_MAX_IDS,
+  });
+
+  constructor(private readonly bus: Bus) {}
+
+  /**
+   * Counts the attempts of a signal from records, because the broker's delivery count also grows by hand-backs. Every
+   * failed attempt and every hand-back leaves a record with the delivery count of its moment; deliveries beyond the
+   * latest record vanished with the worker that had them, and each of those was an attempt.
+   *
+   * @throws RecordsUnavailableError
+   */
+  async historyOf(held: Held): Promise<History> {
+    const { id, run } = held.signal;
+    const { last, vanished, used } = await attemptsOf(this.bus, held);
+    if (vanished > 0 || held.suspect) {
+      const outcomes = await this.outcomes.push(id);
+      const outcome = outcomes.find((one) => one.final && one.run === run);
+      if (outcome) return { kind: 'finished', outcome };
+    }
+    return { kind: 'run', attempt: used + 1, last };
   }
-  return { kind: 'run', attempt: used + 1, last };
 }
 
 /** Attempts used up before this delivery; the stream alone knows them, so that a hand-back needs nobody else. */
@@ -56,16 +70,22 @@ async function lastAttempt(bus: Bus, id: string, run: number): Promise<Outcome |
   }
 }
 
-async function finalOutcome(bus: Bus, id: string, run: number): Promise<Outcome | undefined> {
+/** @returns the outcomes of each id, in the order asked */
+async function outcomesOf(bus: Bus, ids: string[]): Promise<Outcome[][]> {
+  const known = new Map<string, Outcome[]>();
   try {
-    const request: LookupRequest = { ids: [id] };
-    const options = { timeout: LOOKUP_LIMIT_MS };
-    const reply = await bus.nc.request(bus.names.subjects.lookup, JSON.stringify(request), options);
-    if (headerValues(reply.headers, 'Nats-Service-Error').length > 0)
-      throw new RecordsUnavailableError(reply.string());
-    const { records } = reply.json<LookupReply>();
-    return records[0]?.outcomes.find((outcome) => outcome.final && outcome.run === run);
+    for (let open = ids; open.length > 0;) {
+      const request: LookupRequest = { ids: open };
+      const options = { timeoutMs: LOOKUP_LIMIT_MS };
+      const reply = await bus.request(bus.names.subjects.lookup, JSON.stringify(request), options);
+      const { records, left_out = [] } = reply.json<Partial<LookupReply>>();
+      // andon is not up to date yet; or it would leave out the same for ever.
+      if (!records || left_out.length >= open.length) throw new RecordsUnavailableError(reply.string());
+      for (const { id, outcomes } of records) known.set(id, outcomes);
+      open = left_out;
+    }
   } catch (error) {
     throw new RecordsUnavailableError('the records do not answer', { cause: error });
   }
+  return ids.map((id) => known.get(id) ?? []);
 }

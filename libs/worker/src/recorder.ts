@@ -1,5 +1,4 @@
 import { randomInt } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type MsgHdrs, nuid } from '@nats-io/transport-node';
 import { Batcher, type Bus, encodeHeaders, PublishError } from '@tps/bus';
 import {
@@ -223,7 +222,7 @@ export class Recorder {
         // Waiting for room is for the queue: what is kept here would end with the process.
         if (error instanceof PublishError && error.full) throw error;
         this.log.warn('outcome not recorded yet', { subject, error });
-        await sleep(wait / 2 + randomInt(wait / 2));
+        await this.bus.backoff(wait / 2 + randomInt(wait / 2));
       }
     }
     throw new RecorderClosedError(subject);

@@ -11,7 +11,7 @@ import {
 } from './attempt';
 import { discard, handBack, NO_TRACE } from './hand-back';
 import { acknowledge, deadlineOf, type Held, isOf, laterMs, readSignal, renew, takenUp } from './held';
-import { historyOf, RecordsUnavailableError } from './history';
+import { type Records, RecordsUnavailableError } from './history';
 import { Intake, type Wait } from './intake';
 import type { Delivered } from './lanes';
 import type { Limits } from './limits';
@@ -31,6 +31,7 @@ export interface StationOptions {
   sequence: LevelSequence;
   limits: Limits;
   recorder: Recorder;
+  records: Records;
   onAttempt: (type: string, status: string) => void;
 }
 
@@ -207,11 +208,11 @@ export class Station {
 
   /** @returns what is to be done when the slot is free again */
   private async process(held: Held): Promise<() => Promise<void>> {
-    const { context, lines, definitions, recorder } = this.options;
+    const { context, lines, definitions, recorder, records } = this.options;
     const { signal, info } = held;
     const state = this.intake.state(signal.signal_type);
     if (state !== 'Closed') {
-      if (state === 'HalfOpen' && (await givesWay(context, lines, held))) {
+      if (state === 'HalfOpen' && (await givesWay(records, lines, held))) {
         return () => handBack(this.options, held, AFTER_TRIAL_MS);
       }
       const epoch = state === 'HalfOpen' ? await claimTrial(context, signal.signal_type) : null;
@@ -220,7 +221,7 @@ export class Station {
     }
     let attempt = 1;
     if (info.deliveries > 1 || held.suspect) {
-      const history = await historyOf(context.bus, held);
+      const history = await records.historyOf(held);
       if (history.kind === 'finished') return async () => this.dropFinished(held, history.outcome);
       attempt = history.attempt;
       held.last = history.last;
@@ -247,12 +248,11 @@ export class Station {
     const trace = span.headers;
     this.options.onAttempt(signal.signal_type, conclusion.status);
     if (conclusion.stack) {
-      const { message: error, stack } = conclusion;
-      const { signal_id, trace_id } = outcome;
-      context.log.warn('attempt failed', { signal_id, trace_id, error, stack });
+      const { signal_id, trace_id, message: error } = outcome;
+      context.log.warn('attempt failed', { signal_id, trace_id, error, stack: conclusion.stack });
     }
-    const recorded: Recorded = { outcome, trace };
-    if (conclusion.json !== undefined) recorded.resultJson = conclusion.json;
+    const { json: resultJson } = conclusion;
+    const recorded: Recorded = resultJson === undefined ? { outcome, trace } : { outcome, trace, resultJson };
     if (signal.reply_to) recorded.reply_to = signal.reply_to;
     return () => recorder.settle(held, conclusion, recorded);
   }

@@ -1,7 +1,7 @@
 import type { TrialGrant, TrialRequest } from '@tps/contracts';
 import type { LineView, ServiceContext } from '@tps/service';
 import type { Held } from './held';
-import { historyOf } from './history';
+import type { Records } from './history';
 
 const LIMIT_MS = 1_000;
 /** How long after the pause only those are tried that never failed, if there are any. */
@@ -24,10 +24,10 @@ export async function claimTrial({ bus, instance }: ServiceContext, type: string
 }
 
 /** What failed before is no fair trial: for a moment it leaves that to others of its lane that never ran. */
-export async function givesWay({ bus }: ServiceContext, lines: LineView, held: Held): Promise<boolean> {
+export async function givesWay(records: Records, lines: LineView, held: Held): Promise<boolean> {
   const { until } = lines.circuit(held.signal.signal_type) ?? {};
   const since = until ? Date.now() - Date.parse(until) : Infinity;
   if (held.info.deliveries === 1 || held.info.pending === 0 || since > GIVE_WAY_MS) return false;
-  const history = await historyOf(bus, held);
+  const history = await records.historyOf(held);
   return history.kind === 'run' && history.attempt > 1;
 }

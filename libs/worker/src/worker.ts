@@ -23,6 +23,7 @@ import { Counter, Gauge } from 'prom-client';
 import type { CompiledSignal } from './attempt';
 import { compile } from './compile';
 import type { SignalDefinition } from './definition';
+import { Records } from './history';
 import { followLevelling } from './levelling';
 import { Limits } from './limits';
 import { Recorder } from './recorder';
@@ -108,6 +109,7 @@ async function start(context: ServiceContext<WorkerConfig>, setup: WorkerSetup):
     sequence,
     limits,
     recorder,
+    records: new Records(bus),
     onAttempt: countAttempts(context),
   });
   limits.attach(station);

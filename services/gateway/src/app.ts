@@ -139,7 +139,8 @@ function handlersOf(parts: AppParts, page: string, assets: Assets): Handlers {
 /** Above all while kanban is away, somebody wants to know what the backup holds. */
 async function kanbanBoard({ boards, standby }: AppParts): Promise<object> {
   const known = await boards.latest('kanban', BOARD_LIMIT_MS);
-  if (known?.fresh) return known.board;
+  if (known?.fresh)
+    return standby ? { ...known.board, backup: standby.amend(known.board.backup) } : known.board;
   const backup = await standby?.status(known?.board.backup);
   if (known && backup) return { ...known.board, backup, stale: true };
   const members = backup ? { backup } : {};

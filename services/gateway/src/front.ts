@@ -9,9 +9,9 @@ import {
 import { createServer as createSecureServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { type ApiErrorCode, MAX_BODY_BYTES, MAX_SYNC_TIMEOUT_MS } from '@tps/contracts';
-import type { Logger } from '@tps/service';
+import { type FrontDoor, type Logger, readinessAnswer } from '@tps/service';
 import type { Access } from './access';
-import { ApiError, rawProblem } from './problem';
+import { ApiError, rawProblem, sendJson, sendProblem, traceIdOf } from './problem';
 import { followCertificate, type TlsConfig, tlsOptions } from './tls';
 
 const LIMITS: ServerOptions = {
@@ -30,6 +30,7 @@ const SILENCE_LIMIT_MS = MAX_SYNC_TIMEOUT_MS + 60_000;
 const MAX_CONNECTIONS = 10_000;
 const POST_SIGNAL = /^\/signal\/?(\?|$)/;
 const IDLE_CHECK_MS = 50;
+const STARTING = 'The gateway is starting and not connected to NATS yet';
 
 /** Everything that comes in: who may not is refused, `POST /signal` goes the short way, the rest to express. */
 export function createFront(
@@ -49,26 +50,56 @@ function pathOf(url: string): string {
   return url.replace(/^https?:\/\/[^/?]*/i, '') || '/';
 }
 
-/** @throws ConfigError when the certificate cannot be used */
-export async function listen(
-  front: RequestListener,
-  config: TlsConfig & { HTTP_PORT: number },
-  log: Logger,
-): Promise<Server> {
-  const server = createFor(front, config, log);
-  server.maxConnections = MAX_CONNECTIONS;
-  server.setTimeout(SILENCE_LIMIT_MS);
-  server.on('clientError', refuseBroken);
-  // A client that asks before it sends a large body is told at once, and does not send it.
-  server.on('checkContinue', (req: IncomingMessage, res: ServerResponse) => {
-    if (!(Number(req.headers['content-length']) > MAX_BODY_BYTES)) res.writeContinue();
-    front(req, res);
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(config.HTTP_PORT, resolve);
-  });
-  return server;
+/** The HTTP port. It is open before NATS answers, and says until then that the gateway is there and takes nothing yet. */
+export class Door implements FrontDoor {
+  private front: RequestListener = notYet;
+
+  private constructor(readonly server: Server) {}
+
+  /** @throws ConfigError when the certificate cannot be used */
+  static async open(config: TlsConfig & { HTTP_PORT: number }, log: Logger): Promise<Door> {
+    const front: RequestListener = (req, res) => door.front(req, res);
+    const server = createFor(front, config, log);
+    const door = new Door(server);
+    server.maxConnections = MAX_CONNECTIONS;
+    server.setTimeout(SILENCE_LIMIT_MS);
+    server.on('clientError', refuseBroken);
+    // A client that asks before it sends a large body is told at once, and does not send it.
+    server.on('checkContinue', (req: IncomingMessage, res: ServerResponse) => {
+      if (!(Number(req.headers['content-length']) > MAX_BODY_BYTES)) res.writeContinue();
+      front(req, res);
+    });
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(config.HTTP_PORT, resolve);
+    });
+    return door;
+  }
+
+  /** Whoever comes from now on is served. */
+  serve(front: RequestListener): void {
+    this.front = front;
+  }
+
+  /** For a gateway that could not start; one that has served shuts it with more patience. */
+  async close(): Promise<void> {
+    this.server.close();
+    this.server.closeAllConnections();
+  }
+}
+
+/** Which signal types there are, whether lines run and who may wait for an outcome: all of it comes over NATS. */
+function notYet(req: IncomingMessage, res: ServerResponse): void {
+  const path = req.url?.split('?')[0];
+  if (path === '/health/live') return sendJson(res, 200, { live: true });
+  if (path === '/health/ready') return sendJson(res, ...readinessAnswer([STARTING]));
+  const hot = req.method === 'POST' && POST_SIGNAL.test(req.url ?? '');
+  const error = hot
+    ? new ApiError('NO_BROKER', `${STARTING}; this request was not accepted`, {
+        members: { accepted: false },
+      })
+    : new ApiError('UNAVAILABLE', STARTING);
+  sendProblem(req, res, error, traceIdOf(req));
 }
 
 function createFor(front: RequestListener, config: TlsConfig, log: Logger): Server {

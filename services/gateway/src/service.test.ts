@@ -1,7 +1,9 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { waitFor } from '@tps/testkit';
+import { startService } from '@tps/service';
+import { freePort, NatsServer, waitFor } from '@tps/testkit';
 import { shut } from './front';
+import { gateway } from './service';
 import { type Reply, type Rig, startRig } from './testing/rig';
 
 const BODY = { signal_type: 'execute', payload: {} };
@@ -37,6 +39,44 @@ describe('while NATS is away', () => {
     expect((await waiting).body).toMatchObject({ status: 'succeeded', signal_id: signal.id });
     rig.fleet.reset();
     await waitFor('signals to be accepted again', async () => (await post()).status === 202);
+  });
+});
+
+describe('started while NATS is away', () => {
+  test('it is there, says that it takes nothing yet, and begins as soon as it can', async () => {
+    const nats = await NatsServer.start();
+    await nats.kill();
+    const port = await freePort();
+    const settings = {
+      NATS_URL: nats.url,
+      HTTP_PORT: `${port}`,
+      METRICS_PORT: 'disabled',
+      LOG_LEVEL: 'error',
+    };
+    const starting = startService(gateway, settings, (error) => {
+      throw error;
+    });
+    const ask = (path: string, init?: RequestInit): Promise<Response> =>
+      fetch(`http://127.0.0.1:${port}${path}`, init);
+    const live = (): Promise<boolean> =>
+      ask('/health/live').then(
+        ({ status }) => status === 200,
+        () => false,
+      );
+    await waitFor('the port', live);
+    expect((await ask('/health/ready')).status).toBe(503);
+    const refused = await ask('/signal', { method: 'POST', body: JSON.stringify(BODY) });
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect({ status: refused.status, body: await refused.json() }).toMatchObject({
+      status: 503,
+      body: { success: false, code: 'NO_BROKER', accepted: false },
+    });
+    expect(await (await ask('/kanban')).json()).toMatchObject({ code: 'UNAVAILABLE' });
+    await nats.restart();
+    const service = await starting;
+    expect((await ask('/info')).status).toBe(200);
+    await service.stop();
+    await nats.stop();
   });
 });
 

@@ -19,7 +19,7 @@ import { Boards } from './fleet/boards';
 import { registerFleetGauges, RequestDurations } from './fleet/gauges';
 import { Health } from './fleet/health';
 import { TypeLimits } from './fleet/limits';
-import { createFront, listen, shut } from './front';
+import { createFront, Door, shut } from './front';
 import { Intake } from './signals/intake';
 import { PostSignal } from './signals/post-signal';
 import { Records } from './signals/records';
@@ -36,15 +36,20 @@ type Context = ServiceContext<ConfigOf<typeof gatewayVariables>>;
 const STOP_LIMIT_MS = 10_000;
 
 /** The front door: the HTTP API, before everything else. */
-export const gateway: ServiceDefinition<typeof gatewayVariables> = {
+export const gateway: ServiceDefinition<typeof gatewayVariables, Door> = {
   name: 'gateway',
   variables: gatewayVariables,
+  open,
   start,
 };
 
-async function start(context: Context): Promise<RunningService> {
-  const { bus, config, log, registry, tracer } = context;
+function open({ config, log }: Pick<Context, 'config' | 'log'>): Promise<Door> {
   checkConfig(config);
+  return Door.open(config, log);
+}
+
+async function start(context: Context, door: Door): Promise<RunningService> {
+  const { bus, config, log, registry, tracer } = context;
   const lines = await followLines(context);
   const types = await SignalTypes.open(bus, config.TPS_NATS_REPLICAS, log);
   const fleet = new FleetView(bus);
@@ -85,7 +90,7 @@ async function start(context: Context): Promise<RunningService> {
   const submissions = new Submissions(intake, records, waiters);
   const { replyTo } = waiters;
   const postSignal = new PostSignal({ tracer, log, types, lines, submissions, durations, replyTo });
-  const server = await listen(createFront(access, postSignal.handle, app), config, log);
+  door.serve(createFront(access, postSignal.handle, app));
 
   return {
     problems,
@@ -93,7 +98,7 @@ async function start(context: Context): Promise<RunningService> {
     stop: async () => {
       stopping = true;
       andonEvents.close();
-      await shut(server, STOP_LIMIT_MS, () => waiters.close());
+      await shut(door.server, STOP_LIMIT_MS, () => waiters.close());
       waiters.close();
       intake.close();
       await standby?.close();

@@ -1,5 +1,4 @@
 import { randomInt } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { BackupLink, type ConfirmChannel, type ConsumeMessage } from '@tps/backup';
 import { encodeHeaders } from '@tps/bus';
 import { type DrainVitals, type InvalidLetter, LETTER_HEADERS, WIRE_VERSION } from '@tps/contracts';
@@ -11,7 +10,7 @@ import type { Enqueue } from './enqueue';
 import { finishedRuns, runKey } from './records';
 
 /** In hand at once; the rest waits at RabbitMQ. */
-const PREFETCH = 64;
+const PREFETCH = 128;
 const RETRY_FIRST_MS = 100;
 const RETRY_CAP_MS = 2_000;
 /** Kept of a message that is no signal. */
@@ -144,7 +143,7 @@ export class Drain {
       else if (channel && consumer) await this.release(channel, consumer).catch(() => undefined);
       if (this.inHand.size < before) wait = RETRY_FIRST_MS;
       else {
-        await sleep(wait / 2 + randomInt(wait / 2));
+        await this.context.bus.backoff(wait / 2 + randomInt(wait / 2));
         wait = Math.min(wait * 2, RETRY_CAP_MS);
       }
     }
@@ -159,14 +158,14 @@ export class Drain {
     }
     const signals = sound.map(({ backedUp }) => backedUp.signal);
     // Without an answer they go into the queue all the same: no worker runs them before it has asked.
-    const finished = await finishedRuns(this.context.bus, signals).catch(() => null);
+    const asked = finishedRuns(this.context.bus, signals).catch(() => null);
     await Promise.all(
       sound.map(async ({ message, backedUp }) => {
         const { signal } = backedUp;
-        if (finished?.has(runKey(signal))) return this.settle(message, 'suppressed');
+        const [finished, held] = await Promise.all([asked, this.enqueue.has(signal)]);
+        if (held || finished?.has(runKey(signal))) return this.settle(message, 'suppressed');
         // Should it have succeeded, it must not be recorded as expired.
         if (!finished && Date.parse(signal.created_at) + signal.timeout_ms <= Date.now()) return;
-        if (await this.enqueue.has(signal)) return this.settle(message, 'suppressed');
         const verdict = await this.enqueue.move(backedUp);
         if (verdict.ok) this.settle(message, verdict.duplicate ? 'suppressed' : 'reconciled');
       }),

@@ -1,10 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { NatsServer, RabbitServer, TcpProxy, waitFor } from '@tps/testkit';
-import { INTACT, LONG, repeatable, report, Scene, within } from './scene';
+import { NatsServer, type NatsServerOptions, RabbitServer, TcpProxy, waitFor } from '@tps/testkit';
+import { MemoryWatch } from './memory';
+import { INTACT, LONG, long, repeatable, report, Scene, within } from './scene';
+import { SmallStore } from './small-store';
 
 const RECOVERY_MS = 30_000;
 /** A fault's length, in the short and in the long suite. */
 const lasting = (shortMs: number, longMs: number): number => (LONG ? longMs : shortMs);
+
+/** Of a process that carries signals of 128 KiB, sixty a second, to brokers that take none. */
+const GROWTH_MIB = 160;
 
 interface Backup {
   active: boolean;
@@ -16,17 +21,25 @@ RabbitServer.describe('brokers that fail under load', () => {
   let nats: NatsServer;
   let rabbit: RabbitServer;
   let proxy: TcpProxy;
+  let rabbitProxy: TcpProxy;
   let scene: Scene;
+  let store: SmallStore;
+  /** Read whenever it starts. */
+  const settings: NatsServerOptions = {};
   beforeAll(async () => {
-    [nats, rabbit] = await Promise.all([NatsServer.start(), RabbitServer.start()]);
+    [nats, rabbit] = await Promise.all([NatsServer.start(settings), RabbitServer.start()]);
     proxy = await TcpProxy.start(nats.port);
-    scene = await Scene.start({ NATS_URL: `nats://127.0.0.1:${proxy.port}`, RABBITMQ_URL: rabbit.url });
+    rabbitProxy = await TcpProxy.start(rabbit.ports.amqp);
+    const RABBITMQ_URL = rabbit.url.replace(/\d+$/, String(rabbitProxy.port));
+    scene = await Scene.start({ NATS_URL: `nats://127.0.0.1:${proxy.port}`, RABBITMQ_URL });
+    store = await SmallStore.at(nats.url);
     await waitFor('the backup to be reachable', async () => (await backup()).active === false);
     await rabbit.writeQueuesDown();
   }, 150_000);
   afterAll(async () => {
     await scene?.stop();
-    await proxy?.stop();
+    await store?.close();
+    await Promise.all([proxy?.stop(), rabbitProxy?.stop()]);
     await nats?.stop();
     await rabbit?.stop();
   }, 90_000);
@@ -48,6 +61,11 @@ RabbitServer.describe('brokers that fail under load', () => {
       await sleep(100);
     }
     return changes;
+  }
+
+  function services(): Promise<number[]> {
+    const names = ['gateway', 'jidoka', 'kanban', 'worker', 'andon', 'kaizen', 'heijunka'];
+    return Promise.all(names.map((name) => scene.fleet.pid(`${name}-1`)));
   }
 
   test('NATS down: every signal is accepted within 2 s and runs when it is back', async () => {
@@ -149,6 +167,8 @@ RabbitServer.describe('brokers that fail under load', () => {
       label: 'again',
       forMs: 1_000,
       fault: async (recovered) => {
+        // For the next test: it has little room from now on.
+        settings.config = await store.prepare();
         await nats.kill('SIGTERM');
         await sleep(500);
         await nats.restart();
@@ -164,6 +184,55 @@ RabbitServer.describe('brokers that fail under load', () => {
       unexpected: [],
     });
   }, 150_000);
+
+  test('NATS out of space: the backup takes what the stream refuses, and nothing is lost', async () => {
+    const pids = await services();
+    let recoveryMs = 0;
+    const verdict = await scene.try({
+      label: 'space',
+      forMs: 0,
+      retry: false,
+      fault: async (recovered) => {
+        await store.fill();
+        await waitFor('the backup to hold signals', async () => (await backup()).on_backup > 10);
+        await sleep(lasting(2_000, 30_000));
+        await store.empty();
+        recoveryMs = await recovered(RECOVERY_MS);
+      },
+    });
+    report('nats out of space', verdict, recoveryMs);
+    expect(verdict).toMatchObject({ ...INTACT, refused: 0, unknown: 0 });
+    expect(verdict.repeated).toBeLessThanOrEqual(repeatable(verdict));
+    expect(recoveryMs).toBeLessThan(within(15_000));
+    expect(await services()).toEqual(pids);
+  }, 200_000);
+
+  long(
+    'both brokers stuck under large signals: memory stays bounded',
+    async () => {
+      const memory = await MemoryWatch.of(scene.fleet, ['gateway-1', 'kanban-1']);
+      let grownMib: Record<string, number> = {};
+      const verdict = await scene.try({
+        label: 'stuck',
+        forMs: 0,
+        retry: false,
+        bytes: 128 * 1024,
+        fault: async (recovered) => {
+          proxy.set('hang');
+          rabbitProxy.set('hang');
+          await sleep(60_000);
+          grownMib = await memory.stop();
+          proxy.set('pass');
+          rabbitProxy.set('pass');
+          await recovered(RECOVERY_MS);
+        },
+      });
+      report(`both stuck, grown by ${JSON.stringify(grownMib)} MiB`, verdict);
+      expect(verdict).toMatchObject(INTACT);
+      expect(Math.max(...Object.values(grownMib))).toBeLessThan(GROWTH_MIB);
+    },
+    300_000,
+  );
 
   test('both brokers down: an honest refusal within a second, and nothing of it was accepted', async () => {
     await rabbit.writeQueuesDown();

@@ -1,5 +1,5 @@
 import { freePort, RabbitServer, waitFor } from '@tps/testkit';
-import { INTACT, LONG, repeatable, report, Scene, within } from './scene';
+import { INTACT, LONG, long, repeatable, report, Scene, within } from './scene';
 
 /** A service, or a broker: what `make up` runs is killed as it is, and must come back by itself. */
 const VICTIMS: [name: string, recoveryMs: number][] = [
@@ -49,6 +49,30 @@ describe('SIGKILL of each process in turn, under load', () => {
       expect(verdict.repeated).toBeLessThanOrEqual(repeatable(verdict));
     },
     LOAD_MS + 150_000,
+  );
+
+  // The local runtime notices a process that hangs, ends it and starts another.
+  long.each(['worker-1', 'kanban-1', 'gateway-1'])(
+    '%s hangs',
+    async (victim) => {
+      let recoveryMs = 0;
+      const verdict = await scene.try({
+        label: `hang-${victim}`,
+        forMs: 0,
+        fault: async (recovered) => {
+          const pid = await scene.fleet.pid(victim);
+          process.kill(pid, 'SIGSTOP');
+          const replaced = async (): Promise<boolean> => (await scene.fleet.pid(victim)) !== pid;
+          await waitFor(`another ${victim}`, replaced, { limitMs: 30_000 });
+          recoveryMs = await recovered(within(20_000));
+        },
+      });
+      report(`${victim} hangs`, verdict, recoveryMs);
+      expect(verdict).toMatchObject(INTACT);
+      expect(verdict.repeated).toBeLessThanOrEqual(repeatable(verdict));
+      expect(recoveryMs).toBeLessThan(within(15_000));
+    },
+    180_000,
   );
 
   test('a rolling restart refuses nobody', async () => {

@@ -7,6 +7,8 @@ import { Sink } from './sink';
 
 /** `TPS_FAULTS=long`: every fault for a minute and at its full length, instead of a few seconds each. */
 export const LONG = process.env.TPS_FAULTS === 'long';
+/** As jest's, for what only the long suite tries. */
+export const long = LONG ? test : test.skip;
 
 /** A limit in time. The short form shares a small machine with other tests: only the long form holds the figure itself. */
 export const within = (limitMs: number): number => (LONG ? limitMs : 4 * limitMs);
@@ -20,6 +22,9 @@ export interface Trial {
   /** Load goes on for so long at least, from the fault on. */
   forMs: number;
   retry?: boolean;
+  perSecond?: number;
+  /** Each signal is larger by so much. */
+  bytes?: number;
   fault: (recovered: Recovered) => Promise<void>;
 }
 
@@ -68,16 +73,23 @@ export class Scene {
   }
 
   /** Lets a fault happen under load, and checks the queue as a whole when everything has come to rest. */
-  async try({ label, forMs, fault, retry = true }: Trial): Promise<Verdict> {
+  async try({
+    label,
+    forMs,
+    fault,
+    retry = true,
+    bytes = 0,
+    perSecond = PER_SECOND,
+  }: Trial): Promise<Verdict> {
     const before = await this.settledFigures();
     const effects = new Map(this.sink.effects);
     const healthy = async (): Promise<boolean> => (await this.fleet.get('/health')).body.healthy === true;
     const running = new Load({
       url: this.fleet.url,
       label,
-      perSecond: PER_SECOND,
+      perSecond,
       retry,
-      signal: (key) => ({ signal_type: 'execute', payload: this.sink.payload(key) }),
+      signal: (key) => ({ signal_type: 'execute', payload: this.sink.payload(key, bytes) }),
     });
     await running.during(() => fault((limitMs) => running.recovery(healthy, limitMs)), forMs);
     const { journal } = running;

@@ -4,6 +4,8 @@ import type { AddressInfo } from 'node:net';
 /** Where the signals of a test have their effect: counts how often each was delivered by its key. */
 export class Sink {
   readonly effects = new Map<string, number>();
+  /** How long it takes over each. */
+  delayMs = 0;
 
   private constructor(private readonly server: Server) {}
 
@@ -12,7 +14,9 @@ export class Sink {
       void readAll(request).then((body) => {
         const { key } = JSON.parse(body) as { key: string };
         sink.effects.set(key, (sink.effects.get(key) ?? 0) + 1);
-        response.setHeader('content-type', 'application/json').end('{"ok":true}');
+        response.setHeader('content-type', 'application/json');
+        if (sink.delayMs > 0) setTimeout(() => response.end('{"ok":true}'), sink.delayMs);
+        else response.end('{"ok":true}');
       });
     });
     const sink = new Sink(server);
@@ -25,9 +29,13 @@ export class Sink {
     return `127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
 
-  /** A signal of the type `execute` whose effect is counted here. */
-  payload(key: string): object {
-    return { task: 'http', url: `http://${this.host}/`, method: 'POST', body: { key } };
+  /**
+   * A signal of the type `execute` whose effect is counted here.
+   * @param bytes carried along on top, for nothing
+   */
+  payload(key: string, bytes = 0): object {
+    const ballast = bytes > 0 ? { ballast: 'x'.repeat(bytes) } : {};
+    return { task: 'http', url: `http://${this.host}/`, method: 'POST', body: { key, ...ballast } };
   }
 
   async stop(): Promise<void> {

@@ -23,6 +23,9 @@ const ENQUEUE_LIMIT_MS = 2_000;
 /** With a backup a second copy is put there instead of giving up, and the caller is to hear that soon. */
 const BACKED_ENQUEUE_LIMIT_MS = 700;
 
+/** Of a request with a key that was sent to nobody. */
+export const EARLIER_UNKNOWN = 'what became of an earlier request with this key cannot be told';
+
 export interface Enqueued {
   /** It had been accepted before. */
   duplicate: boolean;
@@ -162,13 +165,12 @@ export class Intake {
   }
 }
 
-/** The verdict on a signal with which kanban is not bothered. */
+/** The verdict on a signal with which kanban is not bothered: it was sent to nobody. */
 function unasked(unchecked: boolean, offline: boolean): Refusal {
-  const why = unchecked ? 'the records do not answer' : 'kanban takes no signals';
-  const earlier = unchecked ? ': what became of an earlier request with this key cannot be told' : '';
-  const reason = offline ? `not connected to NATS${earlier}` : why;
-  const accepted = unchecked && !offline ? 'unknown' : false;
-  return { ok: false, code: 'NO_BROKER', reason, retry_after_ms: BROKER_RETRY_MS, accepted };
+  const away = unchecked ? 'the records do not answer' : 'kanban takes no signals';
+  const why = offline ? 'not connected to NATS' : away;
+  const reason = unchecked ? `${why}: ${EARLIER_UNKNOWN}` : why;
+  return { ok: false, code: 'NO_BROKER', reason, retry_after_ms: BROKER_RETRY_MS, accepted: false };
 }
 
 /** What the sender of a signal that kanban refused is told. */

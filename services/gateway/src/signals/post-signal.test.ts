@@ -129,10 +129,21 @@ describe('POST /signal', () => {
     const { status, body, headers } = await post(BODY, { 'idempotency-key': 'blind' });
     expect({ status, body: body }).toMatchObject({
       status: 503,
-      body: { code: 'UNAVAILABLE', accepted: 'unknown' },
+      body: { code: 'UNAVAILABLE', accepted: false },
     });
+    // It is sure of this request only.
+    expect(body.message).toContain('earlier request with this key');
     expect(headers['retry-after']).toBe('1');
     expect(rig.fleet.signals).toHaveLength(0);
+  });
+
+  test('a duplicate was accepted before, also when the records cannot say more', async () => {
+    rig.fleet.behaviour.enqueue = () => {
+      rig.fleet.leave('andon');
+      return { ok: true, duplicate: true };
+    };
+    const headers = { 'idempotency-key': 'known-to-kanban', prefer: 'respond-async' };
+    expect(await post(BODY, headers)).toMatchObject({ status: 202, body: { status: 'queued' } });
   });
 
   test('says processing, or held, when time is up', async () => {

@@ -2,7 +2,7 @@ import type { EventEmitter } from 'node:events';
 import type { Outcome, Signal } from '@tps/contracts';
 import type { TraceHeaders } from '@tps/service';
 import { ApiError } from '../problem';
-import type { Intake } from './intake';
+import { EARLIER_UNKNOWN, type Intake } from './intake';
 import { finalOutcome, HURRIED, type Known, type Records } from './records';
 import type { Waiter, Waiters } from './waiters';
 
@@ -116,13 +116,17 @@ export class Submissions {
     const { duplicate, later } = await this.intake.enqueue(signal, trace, unchecked);
     if (!duplicate) return { told: signal.reply_to !== undefined, run: signal.run, later };
     // Accepted before, and so recently that the records did not have it yet.
-    return (await this.recall(signal)) ?? { told: false, run: signal.run };
+    const known = await this.recall(signal).catch((error: unknown) => {
+      if (isUnavailable(error)) return null;
+      throw error;
+    });
+    return known ?? { told: false, run: signal.run };
   }
 
   private async recall(signal: Signal): Promise<Accepted | null> {
     const asking = this.intake.backed ? HURRIED : undefined;
     const known = await this.records.of(signal.id, asking).catch((error: unknown) => {
-      throw unsure(error, signal.id);
+      throw unasked(error, signal.id);
     });
     assertSame(signal.request_hash, known.found?.signal.request_hash);
     assertSame(signal.request_hash, known.outcomes.at(-1)?.request_hash);
@@ -150,10 +154,11 @@ function isUnavailable(error: unknown): error is ApiError {
   return error instanceof ApiError && error.code === 'UNAVAILABLE';
 }
 
-/** A request before this one may have been accepted under the same key: only who could not be asked knows. */
-function unsure(error: unknown, signal_id: string): unknown {
+/** This request was sent to nobody. Of one before it under the same key only who could not be asked knows. */
+function unasked(error: unknown, signal_id: string): unknown {
   if (!isUnavailable(error)) return error;
-  return new ApiError(error.code, error.message, { members: { accepted: 'unknown', signal_id } });
+  const message = `${error.message} This request was not accepted; ${EARLIER_UNKNOWN}.`;
+  return new ApiError(error.code, message, { members: { accepted: false, signal_id } });
 }
 
 function assertSame(hash: string | undefined, other: string | undefined): void {

@@ -121,6 +121,14 @@ RabbitServer.describe('while kanban or NATS is away', () => {
     const { body } = await rig.http.get('/kanban');
     expect(body.backup).toMatchObject({ configured: true, reachable: true, active: true });
     expect((body.backup as { on_backup: number }).on_backup).toBeGreaterThanOrEqual(40);
+    // kanban is back and has not heard of it yet.
+    rig.fleet.arrive('kanban');
+    const heard = await waitFor('the board of kanban', async () => {
+      const { body: board } = await rig.http.get('/kanban');
+      return board.stale ? null : board;
+    });
+    expect(heard.backup).toMatchObject({ active: true });
+    rig.fleet.leave('kanban');
   });
 
   test('RabbitMQ away: kanban is asked all the same, and both away is an honest refusal within a second', async () => {

@@ -82,6 +82,11 @@ export class Standby {
     );
   }
 
+  /** kanban knows of gateways by their beats, and after an outage it has not heard them yet: each speaks for itself. */
+  amend(said: BackupStatus): BackupStatus {
+    return { ...said, active: said.active || this.active };
+  }
+
   /** What this gateway knows while kanban does not answer, on top of what kanban said last. */
   async status(last?: BackupStatus): Promise<BackupStatus> {
     const { reachable, active } = this;

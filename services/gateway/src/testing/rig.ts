@@ -76,13 +76,13 @@ async function registerTypes(fleet: StandIns): Promise<void> {
 function recording(spans: SignalSpan[]): typeof gateway {
   return {
     ...gateway,
-    start: (context) => {
+    start: (context, door) => {
       const start: SignalTracer['start'] = (...given) => {
         const span = context.tracer.start(...given);
         spans.push(span);
         return span;
       };
-      return gateway.start({ ...context, tracer: { start } as SignalTracer });
+      return gateway.start({ ...context, tracer: { start } as SignalTracer }, door);
     },
   };
 }

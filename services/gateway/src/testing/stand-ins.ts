@@ -29,7 +29,15 @@ export interface Behaviour {
 }
 
 export const BOARDS: Partial<Record<ServiceName, object>> = {
-  kanban: { v: 1, queue_depth: 7, buffer: 1000, lanes: {}, stranded: 0 },
+  kanban: {
+    v: 1,
+    queue_depth: 7,
+    buffer: 1000,
+    lanes: {},
+    stranded: 0,
+    // It hears no gateway.
+    backup: { configured: true, reachable: true, active: false, on_backup: 0, reconciled: 0 },
+  },
   kaizen: {
     v: 1,
     total_processed: 1000,

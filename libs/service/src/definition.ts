@@ -1,0 +1,66 @@
+import type { TProperties } from '@sinclair/typebox';
+import type { Msg } from '@nats-io/transport-node';
+import type { Bus } from '@tps/bus';
+import type { ServiceName } from '@tps/contracts';
+import type { Registry } from 'prom-client';
+import type { CommonConfig, ConfigOf } from './config';
+import type { Logger } from './logger';
+import type { SignalTracer } from './signal-spans';
+
+export interface EndpointOptions {
+  /** Every process gets every request, instead of one of the replicas. */
+  broadcast?: boolean;
+}
+
+/** What `runService` gives a service to work with. */
+export interface ServiceContext<C = object> {
+  readonly service: ServiceName;
+  readonly instance: string;
+  readonly version: string;
+  readonly config: C & CommonConfig;
+  readonly log: Logger;
+  readonly tracer: SignalTracer;
+  readonly bus: Bus;
+  readonly registry: Registry;
+  readonly startedAt: Date;
+  /**
+   * Registers a request/reply endpoint with the NATS services framework. The handler's answer is sent as JSON;
+   * what it throws is logged and answered as an error.
+   */
+  endpoint<Req, Res>(
+    name: string,
+    subject: string,
+    handler: (request: Req, msg: Msg) => Res | Promise<Res>,
+    options?: EndpointOptions,
+  ): void;
+  /** Ends the process: the service cannot do its work any more and must be started again. */
+  fail(error: unknown): void;
+}
+
+export interface RunningService {
+  /** Finishes or hands back what is under way. Endpoints take no more requests by then. */
+  stop(): Promise<void>;
+  /** Called when the others know of this process: its endpoints are there, and its first beat has left. */
+  begin?(): void;
+  /** Why the service cannot do its work now; empty when it can. */
+  problems?(): string[];
+  /** Sent with every beat. */
+  vitals?(): Record<string, unknown>;
+  /** Answer to a request for the service's board. */
+  board?(): unknown;
+}
+
+/** What others reach before the service can do its work: it says so. */
+export interface FrontDoor {
+  close(): Promise<void>;
+}
+
+export interface ServiceDefinition<P extends TProperties, D extends FrontDoor | undefined = undefined> {
+  name: ServiceName;
+  /** The service's own variables, beside the common ones. */
+  variables: P;
+  /** Called before NATS is dialled, which may be away for long. */
+  open?(context: Pick<ServiceContext<ConfigOf<P>>, 'config' | 'log'>): Promise<D>;
+  /** @param door what `open` opened; closed after the service when it stops, or when it cannot start */
+  start(context: ServiceContext<ConfigOf<P>>, door: D): Promise<RunningService>;
+}
