@@ -63,6 +63,32 @@ test('while the records do not answer, what may have run is handed back with a d
   expect(runs).toBe(1);
 });
 
+test('many that may have run are asked for together', async () => {
+  stopRecords();
+  let questions = 0;
+  let asked = 0;
+  const records = rig.bus.nc.subscribe(rig.bus.names.subjects.lookup, {
+    callback: (_, msg) => {
+      questions += 1;
+      asked += msg.json<{ ids: string[] }>().ids.length;
+      setTimeout(() => msg.respond('{"records":[]}'), 20);
+    },
+  });
+  const suspects = Array.from({ length: 40 }, (_, n) => `one-of-many-${n}`);
+  const headers = encodeHeaders([[SUSPECT_HEADER, '1']]);
+  for (const id of suspects) {
+    const body = { v: 1, id, run: 0, signal_type: 'many', priority: 3, payload: {}, timeout_ms: 60_000 };
+    const data = JSON.stringify({ ...body, created_at: new Date().toISOString() });
+    await rig.bus.publisher.publish(rig.bus.names.subjects.work('many', 3, id), data, { headers });
+  }
+  await rig.worker('asking', [signal('many', () => 1)], { TPS_NUM_WORKERS: '8' });
+  await waitFor('all of them', () => rig.of('many').filter(({ final }) => final).length === 40);
+  expect(asked).toBe(40);
+  expect(questions).toBeLessThan(20);
+  records.unsubscribe();
+  stopRecords = rig.serveRecords();
+});
+
 test('an outcome that cannot be recorded is kept; the work is not done again for that', async () => {
   let runs = 0;
   await rig.worker('kept', [signal('kept', () => (runs += 1))]);
