@@ -208,6 +208,10 @@ describe('bus', () => {
       await view.put('a', 1);
       await view.remove('a');
       expect(await view.update('a', (value) => (value ?? 6) + 1)).toBe(7);
+      await view.remove('a');
+      expect(await view.swap('a', 8, 0)).toBeGreaterThan(0);
+      expect(await view.swap('a', 9, 0)).toBeNull();
+      expect((await view.read('a'))?.value).toBe(8);
       view.close();
     });
 

@@ -75,8 +75,14 @@ export class KvView<V> {
    * @returns the new revision, or null when somebody else was first
    */
   async swap(key: string, value: V, revision: number): Promise<number | null> {
+    const json = JSON.stringify(value);
     try {
-      const next = await this.bucket.put(key, JSON.stringify(value), { previousSeq: revision });
+      // A deleted key is absent, too, but what is written there has to follow the mark that it left: create() finds it.
+      const written =
+        revision === 0
+          ? this.bucket.create(key, json)
+          : this.bucket.put(key, json, { previousSeq: revision });
+      const next = await written;
       this.apply(key, value, next);
       return next;
     } catch (error) {
@@ -102,8 +108,9 @@ export class KvView<V> {
 
   /** The value as the bucket has it now, for a writer that was too slow. */
   async read(key: string): Promise<KvValue<V> | undefined> {
-    const { value, revision } = await this.latest(key);
-    return value === undefined ? undefined : { value, revision };
+    const entry = await this.bucket.get(key);
+    if (entry) this.take(entry);
+    return entry?.operation === 'PUT' ? { value: entry.json<V>(), revision: entry.revision } : undefined;
   }
 
   async put(key: string, value: V): Promise<void> {
@@ -123,20 +130,12 @@ export class KvView<V> {
 
   private async updateNow(key: string, change: (value: V | undefined) => V | null): Promise<V | null> {
     for (let conflict = 0; conflict < MAX_CONFLICTS; conflict += 1) {
-      const entry = conflict === 0 ? this.entry(key) : await this.latest(key);
+      const entry = conflict === 0 ? this.entry(key) : await this.read(key);
       const next = change(entry?.value);
       if (next === null) return null;
       if ((await this.swap(key, next, entry?.revision ?? 0)) !== null) return next;
     }
     throw new KvContentionError(`${key} changed ${MAX_CONFLICTS} times while it was to be changed`);
-  }
-
-  /** Of a deleted key the revision is that of its delete marker: the one that the next write has to follow. */
-  private async latest(key: string): Promise<{ value: V | undefined; revision: number }> {
-    const entry = await this.bucket.get(key);
-    if (entry?.operation !== 'PUT') return { value: undefined, revision: entry?.revision ?? 0 };
-    this.take(entry);
-    return { value: entry.json<V>(), revision: entry.revision };
   }
 
   private async load(): Promise<void> {
