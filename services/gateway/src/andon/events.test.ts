@@ -1,4 +1,5 @@
 import { type ClientRequest, get, type IncomingMessage } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ensureStream } from '@tps/bus';
 import { waitFor } from '@tps/testkit';
 import { type Rig, startRig } from '../testing/rig';
@@ -70,6 +71,24 @@ describe('GET /andon/events', () => {
     const heard = listener.events.find(({ event }) => event === 'andon');
     expect(heard).toMatchObject({ id: String(seq), data: { line: 'execute', colour: 'RED', reason: 'now' } });
     expect(heard?.data).not.toHaveProperty('v');
+  });
+
+  test('the board does not wait until nothing happens any more', async () => {
+    const listener = await listen();
+    const boards = (): number => listener.events.filter(({ event }) => event === 'board').length;
+    await waitFor('the first board', () => boards() === 1);
+    const before = listener.ids().length;
+    let seq = 0;
+    const endMs = Date.now() + 1_500;
+    while (Date.now() < endMs) {
+      seq = await publish('and again');
+      await sleep(20);
+    }
+    // Two seconds after the first it would come in any case.
+    expect(boards()).toBeGreaterThan(1);
+    expect(boards()).toBeLessThan(6);
+    await waitFor('all of it', () => listener.ids().at(-1) === String(seq));
+    expect(listener.ids().length - before).toBeGreaterThan(boards());
   });
 
   test('who reconnects misses nothing and hears nothing twice', async () => {

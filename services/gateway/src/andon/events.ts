@@ -11,8 +11,9 @@ const MAX_CLIENTS = 100;
 /** A client that reads slower than this much is not there any more. */
 const MAX_UNSENT_BYTES = 1024 * 1024;
 const BOARD_EVERY_MS = 2_000;
-/** After something happened the board is sent soon, but once for all that happens together. */
+/** After something happened the board is sent soon, once for all that happens together, and not all the time. */
 const BOARD_SOON_MS = 100;
+const BOARD_GAP_MS = 500;
 const BOARD_LIMIT_MS = 1_000;
 const RECONNECT_MS = 2_000;
 
@@ -23,12 +24,15 @@ interface Client {
 
 /**
  * Server-sent events: `andon` for every item of the history, with its place in the stream as id, and `board` with the
- * board every two seconds and after every item. Who reconnects with `Last-Event-ID` misses nothing.
+ * board every two seconds and soon after every item. Who reconnects with `Last-Event-ID` misses nothing.
  */
 export class AndonEvents {
   private readonly clients = new Set<Client>();
   private timer: NodeJS.Timeout | null = null;
   private asking = false;
+  /** When the board is sent next, and when it was sent last. */
+  private dueMs = Infinity;
+  private sentMs = 0;
 
   constructor(
     private readonly bus: Bus,
@@ -65,7 +69,7 @@ export class AndonEvents {
     const client: Client = { res, follower };
     this.clients.add(client);
     res.once('close', () => this.drop(client));
-    this.sendBoardIn(0);
+    this.sendBoardBy(Date.now());
   }
 
   /** Ends all streams: the clients reconnect elsewhere. */
@@ -89,7 +93,7 @@ export class AndonEvents {
   private pass(client: Client, { seq, msg }: LogMessage): void {
     const event = JSON.stringify(plain(msg.json<AndonEvent>()));
     this.send(client, `id: ${seq}\nevent: andon\ndata: ${event}\n\n`);
-    this.sendBoardIn(BOARD_SOON_MS);
+    this.sendBoardBy(Math.max(Date.now() + BOARD_SOON_MS, this.sentMs + BOARD_GAP_MS));
   }
 
   private send({ res }: Client, text: string): void {
@@ -102,22 +106,27 @@ export class AndonEvents {
     void client.follower.stop();
   }
 
-  private sendBoardIn(delayMs: number): void {
+  /** Never later than it is due already: what happens all the time must not put it off for ever. */
+  private sendBoardBy(dueMs: number): void {
+    this.dueMs = Math.min(this.dueMs, dueMs);
     if (this.asking) return;
     if (this.timer) clearTimeout(this.timer);
-    this.timer = setTimeout(() => void this.sendBoard(), delayMs).unref();
+    this.timer = setTimeout(() => void this.sendBoard(), this.dueMs - Date.now()).unref();
   }
 
   /** One question to andon for all clients, and none while there is no client. */
   private async sendBoard(): Promise<void> {
     this.timer = null;
+    this.dueMs = Infinity;
     if (this.clients.size === 0) return;
     this.asking = true;
     // Silence tells the clients that what they show is stale.
     const board = await this.boards.ask('andon', BOARD_LIMIT_MS).catch(() => null);
     this.asking = false;
+    this.sentMs = Date.now();
     const text = board ? `event: board\ndata: ${JSON.stringify(board)}\n\n` : ': andon does not answer\n\n';
     for (const client of this.clients) this.send(client, text);
-    this.sendBoardIn(BOARD_EVERY_MS);
+    // What happened while andon was asked may not be in its answer: then it is due already.
+    this.sendBoardBy(this.sentMs + BOARD_EVERY_MS);
   }
 }
