@@ -1,16 +1,31 @@
 import type { Span } from '@opentelemetry/api';
-import { type ErrorClass, MAX_BODY_BYTES, type Signal } from '@tps/contracts';
+import { type ErrorClass, MAX_BODY_BYTES } from '@tps/contracts';
 import type { ServiceContext } from '@tps/service';
 import type { Abort } from './abort';
 import { isLonger } from './bytes';
 import type { HandlerContext, SignalDefinition } from './definition';
-import { AttemptTimeoutError, classify, DefectError, fingerprint, RejectedError } from './failure';
+import {
+  AttemptTimeoutError,
+  classify,
+  DefectError,
+  fingerprint,
+  RejectedError,
+  TransientError,
+} from './failure';
+import type { Held } from './held';
 
 /** What one attempt came to. */
 export type AttemptResult =
   /** `json`: the result as JSON, made once to check it and used in its outcome; absent for no result. */
   | { ok: true; result: unknown; json?: string }
-  | { ok: false; errorClass: ErrorClass; message: string; fingerprint: string; stack?: string };
+  | {
+      ok: false;
+      errorClass: ErrorClass;
+      message: string;
+      fingerprint: string;
+      stack?: string;
+      retryAfterMs?: number;
+    };
 
 /** The signal's own deadline came while its handler ran. */
 export class DeadlineError extends Error {
@@ -89,13 +104,14 @@ function isPromise(value: unknown): value is PromiseLike<unknown> {
 
 export function handlerContext(
   { log, registry }: ServiceContext,
-  signal: Signal,
+  { signal, epoch }: Held,
   { attempt, span, abort }: { attempt: number; span: Span; abort: Abort },
 ): HandlerContext {
   const trace_id = span.spanContext().traceId;
   const { id, run, signal_type, priority, created_at } = signal;
+  const trial = epoch !== undefined;
   return {
-    signal: { id, run, attempt, signal_type, priority, created_at, trace_id },
+    signal: { id, run, attempt, trial, signal_type, priority, created_at, trace_id },
     get abort() {
       return abort.signal;
     },
@@ -133,5 +149,10 @@ function failed(error: unknown): AttemptResult {
   const message =
     (error instanceof Error ? error.message : String(error)).slice(0, MAX_MESSAGE) || 'unnamed error';
   const stack = error instanceof Error && !(error instanceof RejectedError) ? error.stack : undefined;
-  return { ok: false, errorClass, message, fingerprint: fingerprint(error), ...(stack ? { stack } : {}) };
+  const retryAfterMs = error instanceof TransientError ? error.retryAfterMs : 0;
+  return {
+    ...{ ok: false, errorClass, message, fingerprint: fingerprint(error) },
+    ...(stack ? { stack } : {}),
+    ...(retryAfterMs > 0 ? { retryAfterMs } : {}),
+  };
 }

@@ -11,6 +11,8 @@ export interface SignalInfo {
   run: number;
   /** 1 on the first try. */
   attempt: number;
+  /** The trial of a stopped line: whether the line runs again depends on it. */
+  trial: boolean;
   signal_type: string;
   priority: Priority;
   created_at: string;

@@ -12,6 +12,16 @@ export class DefectError extends Error {
 /** A dependency failed: tried again by the type's retry policy. Any error not known otherwise counts as this. */
 export class TransientError extends Error {
   override readonly name = 'TransientError';
+  /** Another attempt before this many milliseconds would fail, too; 0: nothing is known. */
+  readonly retryAfterMs: number;
+
+  constructor(message?: string, { retryAfterMs = 0, ...options }: TransientOptions = {}) {
+    super(message, options);
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+export interface TransientOptions extends ErrorOptions {
+  retryAfterMs?: number;
 }
 /** The attempt took longer than the type's time-out. */
 export class AttemptTimeoutError extends TransientError {

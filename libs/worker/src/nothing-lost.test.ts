@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nanos } from '@nats-io/transport-node';
-import { Type } from '@sinclair/typebox';
 import { encodeHeaders, ensureLanes, managerOf } from '@tps/bus';
 import { laneName, type Outcome, SUSPECT_HEADER } from '@tps/contracts';
 import { waitFor } from '@tps/testkit';
-import { defineSignal, type SignalDefinition } from './definition';
+import type { SignalDefinition } from './definition';
 import { DefectError, TransientError } from './failure';
-import { Rig } from './rig.fixture';
+import { Rig, signal } from './rig.fixture';
 
 jest.setTimeout(60_000);
 
@@ -18,20 +17,8 @@ beforeAll(async () => {
 });
 afterAll(() => rig.close());
 
-function signal(
-  name: string,
-  run: SignalDefinition['run'],
-  given: Partial<SignalDefinition> = {},
-): SignalDefinition {
-  const retry = { max_attempts: 3, base_ms: 10, cap_ms: 20 };
-  return defineSignal({ name, input: Type.Unknown(), output: Type.Unknown(), retry, run, ...given });
-}
-const finished = (id: string): Promise<Outcome> =>
-  waitFor(`the end of ${id}`, () => rig.outcomes.find(({ signal_id, final }) => signal_id === id && final), {
-    limitMs: 30_000,
-  });
-const drained = (type: string): Promise<unknown> =>
-  waitFor('an empty queue', async () => (await rig.queued(type)) === 0, { limitMs: 30_000 });
+const finished = (id: string): Promise<Outcome> => rig.finished(id);
+const drained = (type: string): Promise<unknown> => rig.drained(type);
 /** A lease short enough for a test, on the lane that the test uses. */
 async function lease(type: string, ms: number): Promise<void> {
   await ensureLanes(rig.bus, type);

@@ -98,6 +98,13 @@ describe('conclude', () => {
     expect(pause(2, 0)).toBe(0);
   });
 
+  it('waits at least as long as the failure says that another attempt is of no use', () => {
+    const told = { ...failure('transient'), retryAfterMs: 5_000 };
+    const pause = (chance: number): number => after(told, { random: () => chance }).retryMs;
+    expect([pause(0), pause(1)]).toEqual([5_000, 5_200]);
+    expect(after(told, { deadlineMs: NOW + 5_000 }).status).toBe('failed');
+  });
+
   it('fails at once when the next attempt could only come after the deadline', () => {
     expect(after(failure('transient'), { deadlineMs: NOW + 200 }).status).toBe('failed');
     expect(after(failure('transient'), { deadlineMs: NOW + 201 }).status).toBe('retrying');

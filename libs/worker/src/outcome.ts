@@ -65,7 +65,8 @@ export function conclude(facts: Facts): Conclusion {
       retryMs: AFTER_FAILED_TRIAL_MS,
     };
   }
-  const retryMs = backoff(definition, attempt, facts.random ?? Math.random);
+  const backoffMs = backoff(definition, attempt, facts.random ?? Math.random);
+  const retryMs = backoffMs + (result.retryAfterMs ?? 0);
   const again = attempt < (definition.retry?.max_attempts ?? 1) && nowMs + retryMs < deadlineMs;
   if (!again) return { ...failure, status: 'failed', final: true, attempt, retryMs: 0 };
   return { ...failure, status: 'retrying', final: false, attempt, retryMs };

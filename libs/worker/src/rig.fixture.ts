@@ -1,3 +1,4 @@
+import { type TSchema, Type } from '@sinclair/typebox';
 import { type Bus, connectBus, ensureLanes, ensureStream, Follower, managerOf, openBucket } from '@tps/bus';
 import {
   type CircuitRecord,
@@ -9,11 +10,22 @@ import {
   WIRE_VERSION,
 } from '@tps/contracts';
 import { type ServiceHandle, startService } from '@tps/service';
-import { NatsServer } from '@tps/testkit';
-import type { SignalDefinition } from './definition';
+import { NatsServer, waitFor } from '@tps/testkit';
+import { defineSignal, type SignalDefinition } from './definition';
 import { workerService } from './worker';
 
 let ids = 0;
+
+/** A type without schemas that loses no time between its attempts. */
+export function signal(
+  name: string,
+  run: SignalDefinition['run'],
+  given: Partial<SignalDefinition> = {},
+): SignalDefinition {
+  const retry = { max_attempts: 3, base_ms: 10, cap_ms: 20 };
+  const schema: TSchema = Type.Unknown();
+  return defineSignal({ name, input: schema, output: schema, retry, run, ...given });
+}
 
 /** A letter in DEAD: a signal with what became of it, or a message that was none. */
 interface Dead {
@@ -95,6 +107,17 @@ export class Rig {
   told(id: string): unknown[] {
     const mine = this.outcomes.filter(({ signal_id }) => signal_id === id);
     return mine.map(({ status, attempt }) => [status, attempt]);
+  }
+
+  /** The final outcome of a signal, when it is there. */
+  finished(id: string): Promise<Outcome> {
+    const isIt = ({ signal_id, final }: Outcome): boolean => signal_id === id && final;
+    return waitFor(`the end of ${id}`, () => this.outcomes.find(isIt), { limitMs: 30_000 });
+  }
+
+  async drained(type: string): Promise<void> {
+    const isEmpty = async (): Promise<boolean> => (await this.queued(type)) === 0;
+    await waitFor(`the queue of ${type} to be empty`, isEmpty, { limitMs: 30_000 });
   }
 
   /** Signals that the queue holds. */

@@ -1,11 +1,11 @@
-import { type TSchema, Type } from '@sinclair/typebox';
+import { Type } from '@sinclair/typebox';
 import { createInbox, nanos } from '@nats-io/transport-node';
 import { encodeHeaders, ensureLanes, managerOf, openBucket } from '@tps/bus';
 import { type HoldsReply, laneName, type Outcome, type TypeRecord } from '@tps/contracts';
-import { sampleCall, waitFor } from '@tps/testkit';
-import { defineSignal, type SignalDefinition } from './definition';
+import { waitFor } from '@tps/testkit';
+import type { SignalDefinition } from './definition';
 import { RejectedError } from './failure';
-import { Rig } from './rig.fixture';
+import { Rig, signal } from './rig.fixture';
 
 jest.setTimeout(30_000);
 
@@ -20,15 +20,6 @@ const gates = new Map<string, () => void>();
 /** Releases the handlers that wait for this name. */
 const open = (name: string): void => gates.get(name)?.();
 
-function signal(
-  name: string,
-  run: SignalDefinition['run'],
-  given: Partial<SignalDefinition> = {},
-): SignalDefinition {
-  const retry = { max_attempts: 3, base_ms: 10, cap_ms: 20 };
-  const schema: TSchema = Type.Unknown();
-  return defineSignal({ name, input: schema, output: schema, retry, run, ...given });
-}
 /** A handler that runs until its gate is opened. */
 function gated(name: string): SignalDefinition['run'] {
   const gate = new Promise<void>((resolve) => gates.set(name, resolve));
@@ -37,10 +28,7 @@ function gated(name: string): SignalDefinition['run'] {
     return 'done';
   };
 }
-const finished = (id: string): Promise<unknown> =>
-  waitFor(`the end of ${id}`, () => rig.outcomes.find(({ signal_id, final }) => signal_id === id && final), {
-    limitMs: 15_000,
-  });
+const finished = (id: string): Promise<unknown> => rig.finished(id);
 async function held(id: string): Promise<string> {
   const { workerHolds } = rig.bus.names.subjects;
   const options = { strategy: 'timer' as const, maxWait: 100 };
@@ -50,8 +38,7 @@ async function held(id: string): Promise<string> {
   }
   return states.find((state) => state !== 'none') ?? 'none';
 }
-const drained = (type: string): Promise<unknown> =>
-  waitFor('an empty queue', async () => (await rig.queued(type)) === 0);
+const drained = (type: string): Promise<unknown> => rig.drained(type);
 
 test('a signal is run, recorded, taken out of the queue and answered', async () => {
   await rig.worker('plain', [signal('plain', (input) => ({ got: input }), { success: 'Plain done' })]);
@@ -221,56 +208,6 @@ test('a stop finishes what runs and hands back the rest, at no attempt cost', as
   await Promise.all(waiting.map(finished));
   for (const id of waiting) expect(rig.told(id).at(-1)).toEqual(['succeeded', 1]);
   await drained('stopped');
-});
-
-test('nothing is taken of a stopped type; half-open, one goes as the trial and carries its epoch', async () => {
-  const ran: string[] = [];
-  const type = signal('held', (_, { signal: { id } }) => ran.push(id));
-  await rig.worker('circuit', [type, signal('other', () => 1)]);
-  for (const id of await Promise.all([rig.enqueue('held'), rig.enqueue('held')])) await finished(id);
-  const until = (ms: number): string => new Date(Date.now() + ms).toISOString();
-  await rig.circuit('held', { state: 'open', until: until(600_000) });
-  // By the time another type's signal has gone round, the worker has heard of the stop.
-  await finished(await rig.enqueue('other'));
-  await Promise.all(Array.from({ length: 5 }, () => rig.enqueue('held')));
-  await finished(await rig.enqueue('other'));
-  expect(ran).toHaveLength(2);
-
-  let granted = 0;
-  const trials = rig.bus.nc.subscribe(rig.bus.names.subjects.trial, {
-    callback: (_, msg) => {
-      granted += 1;
-      msg.respond(JSON.stringify(granted === 1 ? { granted: true, epoch: 7 } : { granted: false }));
-    },
-  });
-  await rig.circuit('held', { state: 'open', until: until(0) });
-  await waitFor('the trial', () => ran.length === 3);
-  expect(await waitFor('its outcome', () => rig.of('held').find(({ epoch }) => epoch === 7))).toMatchObject({
-    final: true,
-  });
-  trials.unsubscribe();
-  await rig.circuit('held', { state: 'closed' });
-  await drained('held');
-  expect(ran).toHaveLength(7);
-});
-
-test('nothing is taken of a line that a person stopped, and the time does not count', async () => {
-  const ran: string[] = [];
-  const type = signal('corded', (_, { signal: { id } }) => ran.push(id));
-  await rig.worker('cord', [type, signal('beside', () => 1)]);
-  const since = new Date().toISOString();
-  await rig.people('corded', { call: sampleCall({ line: 'corded', mode: 'stop' }), stops: [[since]] });
-  await finished(await rig.enqueue('beside'));
-  const waiting = await Promise.all(
-    Array.from({ length: 5 }, () => rig.enqueue('corded', { timeout_ms: 400 })),
-  );
-  await waitFor('their time to be over', () => Date.now() - Date.parse(since) > 600);
-  await finished(await rig.enqueue('beside'));
-  expect(ran).toEqual([]);
-  await rig.people('corded', { stops: [[since, new Date().toISOString()]] });
-  await Promise.all(waiting.map(finished));
-  // A poll that stood open may have brought one that went back.
-  for (const id of waiting) expect(rig.told(id).at(-1)).toEqual(['succeeded', 1]);
 });
 
 test('a signal that was to be taken out and stays costs no attempt', async () => {

@@ -268,7 +268,7 @@ export class Station {
     if (Date.now() >= deadlineMs || attempt > (definition.retry?.max_attempts ?? 1)) return null;
     const abort = new Abort();
     held.abort = abort;
-    const context = handlerContext(this.options.context, signal, { attempt, span, abort });
+    const context = handlerContext(this.options.context, held, { attempt, span, abort });
     const result = runAttempt(definition, signal.payload, context, { abort, deadlineMs });
     if (!(result instanceof Promise)) return result;
     return result.catch((error: unknown) => {

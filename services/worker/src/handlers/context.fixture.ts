@@ -5,8 +5,11 @@ export const TRACE_ID = '0af7651916cd43dd8448eb211c80319c';
 export const SPAN_ID = 'b7ad6b7169203331';
 
 /** What the engine hands to a handler, as far as the built-in ones look at it. */
-export function handlerContext(abort: AbortSignal = new AbortController().signal): HandlerContext {
+export function handlerContext(
+  abort: AbortSignal = new AbortController().signal,
+  trial = false,
+): HandlerContext {
   const span = trace.wrapSpanContext({ traceId: TRACE_ID, spanId: SPAN_ID, traceFlags: 1 });
-  const signal = { id: 'signal-1', run: 0, attempt: 1, trace_id: TRACE_ID };
+  const signal = { id: 'signal-1', run: 0, attempt: 1, trial, trace_id: TRACE_ID };
   return { signal, abort, span } as unknown as HandlerContext;
 }

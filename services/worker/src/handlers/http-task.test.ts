@@ -35,8 +35,8 @@ describe('the task http', () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  const run = (payload: object, abort?: AbortSignal): Promise<unknown> =>
-    task.run({ url: `http://${host}/hook`, ...payload }, handlerContext(abort));
+  const run = (payload: object, abort?: AbortSignal, trial?: boolean): Promise<unknown> =>
+    task.run({ url: `http://${host}/hook`, ...payload }, handlerContext(abort, trial));
 
   it('delivers once, with the signal id as key and the trace', async () => {
     answer = (_, response) => response.setHeader('content-type', 'application/json').end('{"ok":true}');
@@ -175,7 +175,23 @@ describe('the task http', () => {
     for (let call = 0; call < 6; call += 1) await expect(run({})).rejects.toThrow(TransientError);
     await expect(run({})).rejects.toThrow(`circuit of host ${host} open`);
     expect(seen.length).toBeLessThanOrEqual(6);
-    await expect(run({})).rejects.toThrow(TransientError);
+    const refused = await run({}).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(TransientError);
+    expect((refused as TransientError).retryAfterMs).toBeGreaterThan(0);
+  });
+
+  it('asks a host that failed when the trial of a stopped line wants to know, and calls it again when it is well', async () => {
+    const trial = (): Promise<unknown> => run({}, undefined, true);
+    answer = (_, response) => response.writeHead(500).end();
+    for (let call = 0; call < 6; call += 1) await expect(run({})).rejects.toThrow(TransientError);
+    await expect(run({})).rejects.toThrow('open');
+    const before = seen.length;
+    await expect(trial()).rejects.toThrow('answered 500');
+    expect(seen).toHaveLength(before + 1);
+    await expect(run({})).rejects.toThrow('open');
+    answer = (_, response) => response.end('fine');
+    expect(await trial()).toMatchObject({ body: 'fine' });
+    expect(await run({})).toMatchObject({ body: 'fine' });
   });
 
   it('does not hold rejected signals or ones out of time against the host', async () => {

@@ -27,12 +27,14 @@ const KEPT_HEADERS = [
 ];
 const TOO_MANY_REQUESTS = 429;
 
+/** Attempts that a failing host does not get wait at least this long. */
+const RESET_MS = 10_000;
 const BREAKER = {
   // The attempt's own limit ends every call.
   timeout: false,
   errorThresholdPercentage: 50,
   volumeThreshold: 5,
-  resetTimeout: 10_000,
+  resetTimeout: RESET_MS,
   rollingPercentilesEnabled: false,
   enableSnapshots: false,
   // Neither an answer that rejects the signal nor a signal that ran out of its own time says the host is ill.
@@ -56,13 +58,15 @@ export class HttpTask {
     const delivery = startSpan(request, span);
     Object.assign(request.headers, headersOf(delivery), { 'idempotency-key': signal.id });
     try {
-      const answer = await this.breakerOf(request.host).fire(request, abort);
+      const answer = await this.ask(request, abort, signal.trial);
       delivery.setAttribute('http.response.status_code', answer.status);
       return answer;
     } catch (error) {
       delivery.setStatus({ code: SpanStatusCode.ERROR, message: String(error) });
       if (!CircuitBreaker.isOurError(error as Error)) throw error;
-      throw new TransientError(`circuit of host ${request.host} open`, { cause: error });
+      const message = `circuit of host ${request.host} open`;
+      // Sooner, the attempts of a signal would be used up without a single delivery.
+      throw new TransientError(message, { cause: error, retryAfterMs: RESET_MS });
     } finally {
       delivery.end();
     }
@@ -70,6 +74,15 @@ export class HttpTask {
 
   close(): void {
     for (const breaker of this.breakers.values()) breaker.shutdown();
+  }
+
+  /** A trial is there to find out whether the host is well again: it is asked whatever its circuit says. */
+  private async ask(request: HttpRequest, abort: AbortSignal, trial: boolean): Promise<HttpAnswer> {
+    const breaker = this.breakerOf(request.host);
+    if (!trial || breaker.closed) return breaker.fire(request, abort);
+    const answer = await deliver(request, abort);
+    breaker.close();
+    return answer;
   }
 
   private breakerOf(host: string): HostBreaker {
