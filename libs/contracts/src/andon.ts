@@ -1,5 +1,6 @@
 import type { Colour } from './boards';
 import type { Stop } from './circuit';
+import type { ServiceName } from './fleet';
 
 /**
  * A call for help on a line: by a person at the cord, or by the system itself. It is open until somebody resumes the
@@ -134,4 +135,17 @@ export interface HistoryReply {
   items: AndonEvent[];
   /** Null on the last page. */
   next: string | null;
+}
+
+export interface AndonVitals {
+  colour: Colour;
+  missed: Missed[];
+}
+
+/** A process that fell silent without a farewell, and in whose place none has come. */
+export interface Missed {
+  service: ServiceName;
+  instance: string;
+  /** For how long, in milliseconds. */
+  ms: number;
 }

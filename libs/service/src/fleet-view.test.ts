@@ -2,9 +2,10 @@ import type { Bus } from '@tps/bus';
 import type { Beat } from '@tps/contracts';
 import { FleetView, SILENT_MS } from './fleet-view';
 
+let now = 1_000_000;
+
 /** Beats are handed in, so nothing has to come over a wire. */
 function view() {
-  let now = 1_000_000;
   const subjects = { beat: () => 'beats' };
   const bus = { nc: { subscribe: () => ({ unsubscribe: () => undefined }) }, names: { subjects } };
   const fleet = new FleetView(bus as unknown as Bus, () => now);
@@ -32,6 +33,28 @@ test('who falls silent is lost until its namesake or another comes in its place'
   expect(fleet.lost('kanban')).toBe(1);
   hear('four');
   expect(fleet.lost('kanban')).toBe(0);
+});
+
+test('one that starts later learns whom the others miss, and misses them no longer than these', () => {
+  const old = view();
+  old.hear('one');
+  old.pass(SILENT_MS + 1);
+  expect(old.fleet.lost('kanban')).toBe(1);
+  old.pass(300_000);
+  const beat = { service: 'andon' as const, vitals: { colour: 'YELLOW', missed: old.fleet.missing() } };
+  const late = view();
+  late.hear('andon-1', beat);
+  expect(late.fleet.lost('kanban')).toBe(1);
+  late.hear('two');
+  expect(late.fleet.lost('kanban')).toBe(0);
+  // By now it hears everybody itself; what comes late may be over already.
+  late.pass(SILENT_MS);
+  late.hear('andon-1', beat);
+  expect(late.fleet.lost('kanban')).toBe(0);
+  const later = view();
+  later.hear('andon-1', beat);
+  later.pass(300_001);
+  expect([old.fleet.lost('kanban'), later.fleet.lost('kanban')]).toEqual([0, 0]);
 });
 
 test('who says that it leaves is not missed, and nobody is for ever', () => {

@@ -1,6 +1,13 @@
 import type { Subscription } from '@nats-io/transport-node';
 import type { Bus } from '@tps/bus';
-import { type Beat, type Replica, type ServiceName, SERVICES } from '@tps/contracts';
+import {
+  type AndonVitals,
+  type Beat,
+  type Missed,
+  type Replica,
+  type ServiceName,
+  SERVICES,
+} from '@tps/contracts';
 
 export const BEAT_MS = 1_000;
 /** A process that said nothing for this long is taken for gone. */
@@ -17,8 +24,9 @@ export interface Station {
 export class FleetView {
   private readonly beats = new Map<string, { beat: Beat; heardMs: number }>();
   /** Processes that fell silent without a farewell, and since when. */
-  private readonly missed = new Map<string, { service: ServiceName; sinceMs: number }>();
+  private readonly missed = new Map<string, { service: ServiceName; instance: string; sinceMs: number }>();
   private readonly subscription: Subscription;
+  private readonly openedMs: number;
 
   /** @param only whose beats are listened to; by default everybody's */
   constructor(
@@ -26,6 +34,7 @@ export class FleetView {
     private readonly now: () => number = Date.now,
     only: ServiceName | '*' = '*',
   ) {
+    this.openedMs = now();
     this.subscription = bus.nc.subscribe(bus.names.subjects.beat(only), {
       callback: (_, msg) => {
         try {
@@ -41,6 +50,9 @@ export class FleetView {
     const key = `${beat.service}/${beat.instance}`;
     if (!this.beats.has(key)) this.replace(key, beat.service);
     this.beats.set(key, { beat, heardMs: this.now() });
+    // Whom it never heard it cannot miss: those it takes from an andon that has been there longer.
+    const isNew = this.now() - this.openedMs < SILENT_MS;
+    if (isNew) this.learn((beat as Beat<Partial<AndonVitals>>).vitals.missed ?? []);
   }
 
   /** Living processes of a service. */
@@ -76,6 +88,14 @@ export class FleetView {
     return lost;
   }
 
+  /** Whom it misses, for those that have just started. */
+  missing(): Missed[] {
+    const now = this.now();
+    return [...this.missed.values()].map(({ service, instance, sinceMs }) => {
+      return { service, instance, ms: now - sinceMs };
+    });
+  }
+
   stations(): Record<ServiceName, Station> {
     const entries = SERVICES.map((service) => {
       const ready = this.of(service).filter((beat) => beat.ready).length;
@@ -84,9 +104,17 @@ export class FleetView {
     return Object.fromEntries(entries) as Record<ServiceName, Station>;
   }
 
-  private drop(key: string, { service, leaving }: Beat): void {
+  private drop(key: string, { service, instance, leaving }: Beat): void {
     this.beats.delete(key);
-    if (!leaving) this.missed.set(key, { service, sinceMs: this.now() });
+    if (!leaving) this.missed.set(key, { service, instance, sinceMs: this.now() });
+  }
+
+  private learn(missed: readonly Missed[]): void {
+    for (const { service, instance, ms } of missed) {
+      const key = `${service}/${instance}`;
+      const isKnown = this.beats.has(key) || this.missed.has(key);
+      if (!isKnown) this.missed.set(key, { service, instance, sinceMs: this.now() - ms });
+    }
   }
 
   /** A newcomer takes the place of its namesake, or else of whoever is missed longest. */

@@ -1,6 +1,7 @@
 import { KvView } from '@tps/bus';
 import {
   type AcknowledgeRequest,
+  type AndonVitals,
   type CallReply,
   type FinishedReply,
   type FinishedRequest,
@@ -86,7 +87,7 @@ async function start(context: ServiceContext<AndonConfig>): Promise<RunningServi
   serveRecords(context, { lookups, finished, outcomes });
   return {
     problems,
-    vitals: () => ({ colour: board.colour() }),
+    vitals: () => ({ colour: board.colour(), missed: fleet.missing() }) satisfies AndonVitals,
     board: async () => {
       const [kanban] = await Promise.all([
         askKanban(context),

@@ -1,0 +1,35 @@
+import { connectBus, KvView } from '@tps/bus';
+import { type CircuitRecord, WIRE_VERSION } from '@tps/contracts';
+import { NatsServer, waitFor } from '@tps/testkit';
+import { LineView } from './line-view';
+
+test('a circuit that closed lets in twice as many every half second, and after three seconds all', async () => {
+  const server = await NatsServer.start();
+  const bus = await connectBus({ url: server.url, name: 'test' });
+  const options = { replicas: 1, onError: () => undefined };
+  const circuits = await KvView.open<CircuitRecord>(bus, bus.names.buckets.circuits, options);
+  const lines = await LineView.open(bus, options);
+  try {
+    const closedMs = Date.parse('2026-01-25T12:00:00.000Z');
+    const put = (state: CircuitRecord['state']): Promise<void> =>
+      circuits.put('demo', {
+        ...{ v: WIRE_VERSION, signal_type: 'demo', state, epoch: 1, reason: '', pause_ms: 0 },
+        ...{ since: new Date(closedMs).toISOString(), log_seq: 0, stops: [] },
+      });
+    const limits = (): number[] =>
+      [0, 499, 500, 1_000, 2_999, 3_000].map((ms) => lines.rampLimit('demo', closedMs + ms));
+    const all = limits().map(() => Infinity);
+    expect(limits()).toEqual(all);
+    await put('closed');
+    await waitFor('the record', () => lines.circuit('demo'));
+    expect(limits()).toEqual([1, 1, 2, 4, 32, Infinity]);
+    await put('open');
+    await waitFor('the stop', () => lines.circuit('demo')?.state === 'open');
+    expect(limits()).toEqual(all);
+  } finally {
+    lines.close();
+    circuits.close();
+    await bus.close();
+    await server.stop();
+  }
+});
