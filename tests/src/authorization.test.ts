@@ -1,13 +1,10 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { type Bus, connectBus } from '@tps/bus';
 import { SERVICES } from '@tps/contracts';
-import { Certificate, NatsServer, waitFor } from '@tps/testkit';
+import { Certificate, HttpReceiver, NatsServer, waitFor } from '@tps/testkit';
 import { Fleet } from './fleet';
 
 const AUTHORIZATION = resolve(__dirname, '../../deploy/nats/authorization.conf');
@@ -22,9 +19,8 @@ describe('least permissions', () => {
   let certificate: Certificate;
   let nats: NatsServer;
   let fleet: Fleet;
-  let receiver: Server;
-  /** What came to the webhook. */
-  const posted: string[] = [];
+  /** Of the webhook. */
+  let receiver: HttpReceiver;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'tps-authorization-'));
@@ -37,12 +33,7 @@ describe('least permissions', () => {
     );
     const users = [...SERVICES, 'sys'].map((user) => [`TPS_NATS_${user.toUpperCase()}_PASSWORD`, PASSWORD]);
     nats = await NatsServer.start({ config, env: Object.fromEntries(users) as Record<string, string> });
-    receiver = createServer((request, response) => {
-      let text = '';
-      request.on('data', (chunk: Buffer) => (text += chunk.toString()));
-      request.on('end', () => response.end(String(posted.push(text))));
-    }).listen(0, '127.0.0.1');
-    await once(receiver, 'listening');
+    receiver = await HttpReceiver.start();
     fleet = await Fleet.start({
       NATS_URL: nats.url,
       NATS_PASSWORD: PASSWORD,
@@ -50,19 +41,19 @@ describe('least permissions', () => {
       TPS_CB_THRESHOLD: '3',
       TPS_CB_TIMEOUT: '1',
       TPS_NUM_WORKERS: '2',
-      TPS_ANDON_WEBHOOK_URL: `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`,
+      TPS_ANDON_WEBHOOK_URL: `http://127.0.0.1:${receiver.port}/`,
       ...TOKENS,
     });
   }, 90_000);
   afterAll(async () => {
     await fleet?.stop();
     await nats?.stop();
-    receiver?.close();
-    receiver?.closeAllConnections();
+    await receiver?.stop();
     await certificate?.remove();
     await rm(folder, { recursive: true });
   }, 60_000);
 
+  const posted = (text: string): boolean => receiver.received.some(({ body }) => body.includes(text));
   const post = async (type: string, payload: object): Promise<string> =>
     (await fleet.post(type, payload, { headers: client })).body.status;
   const send = (payload: object): Promise<string> => fleet.send('execute', payload, client);
@@ -133,10 +124,10 @@ describe('least permissions', () => {
     }
     // Without a place to begin, the gateway asks for the last one.
     await (await fetch(`${fleet.url}/andon/events`, { headers: client })).body?.cancel();
-    await waitFor('the post', () => posted.some((text) => text.includes('the live one')));
+    await waitFor('the post', () => posted('the live one'));
     await fleet.call('POST', `/andon/${body.id}/resume`, { owner: 'me', countermeasure: 'none' }, operator);
     // One is out at a time: the next comes only after the acknowledgement of the one before.
-    await waitFor('the next post', () => posted.some((text) => text.includes('"resumed"')));
+    await waitFor('the next post', () => posted('"resumed"'));
   }, 30_000);
 
   test('what operators do', async () => {

@@ -1,7 +1,5 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { waitFor } from '@tps/testkit';
+import { HttpReceiver, waitFor } from '@tps/testkit';
 import { Fleet, type SignalAnswer } from './fleet';
 
 const SIGNALS = 20;
@@ -16,37 +14,26 @@ class Outside {
   most = 0;
   /** The signal of every delivery, in order. */
   readonly delivered: string[] = [];
-  readonly posts: { id: string; event: string }[] = [];
-  private readonly server: Server;
+  private receiver!: HttpReceiver;
 
-  constructor() {
-    this.server = createServer((request, response) => {
-      let text = '';
-      request.on('data', (chunk: Buffer) => (text += chunk.toString()));
-      request.on('end', () => {
-        if (request.url !== '/hook') {
-          return void this.work(String(request.headers['idempotency-key'])).then((code) =>
-            response.writeHead(code).end(),
-          );
-        }
-        this.posts.push(JSON.parse(text) as { id: string; event: string });
-        response.end();
-      });
-    });
-  }
-
-  start(): Promise<void> {
-    return new Promise((done) => this.server.listen(0, done));
+  async start(): Promise<void> {
+    this.receiver = await HttpReceiver.start();
+    this.receiver.answer = ({ path, headers }) =>
+      path === '/hook' ? 200 : this.work(String(headers['idempotency-key']));
   }
 
   /** One of many names of this machine: a host that fails often would not be asked at all by the task `http`. */
   host(n: number): string {
-    return `127.0.0.${n + 1}:${(this.server.address() as AddressInfo).port}`;
+    return `127.0.0.${n + 1}:${this.receiver.port}`;
   }
 
-  close(): void {
-    this.server.closeAllConnections();
-    this.server.close();
+  posts(): { id: string; event: string }[] {
+    const hooks = this.receiver.received.filter(({ path }) => path === '/hook');
+    return hooks.map(({ body }) => JSON.parse(body) as { id: string; event: string });
+  }
+
+  stop(): Promise<void> {
+    return this.receiver.stop();
   }
 
   private async work(id: string): Promise<number> {
@@ -90,7 +77,7 @@ describe('a type that fails all the time', () => {
   afterEach(() => clearInterval(timer));
   afterAll(async () => {
     await fleet?.stop();
-    outside.close();
+    await outside.stop();
   }, 60_000);
 
   test('its queue burns no attempt and no deadline, one trial runs at a time, and the others all succeed', async () => {
@@ -162,7 +149,7 @@ describe('a type that fails all the time', () => {
       .filter((event) => event !== 'changed');
     expect(acts.reverse()).toEqual(['pulled', 'escalated', 'resumed']);
     // What the killed replica had out comes to the other when its time is up.
-    const posted = (): string[] => outside.posts.flatMap(({ id, event }) => (id === call.id ? event : []));
+    const posted = (): string[] => outside.posts().flatMap(({ id, event }) => (id === call.id ? event : []));
     await waitFor('the posts', () => posted().includes('resumed'), { limitMs: 60_000 });
     expect(posted().filter((event) => event === 'escalated' || event === 'resumed')).toEqual([
       'escalated',

@@ -99,9 +99,9 @@ export class Fleet {
     return pid;
   }
 
-  /** Ends a part by SIGKILL; the local runtime starts it again. */
-  async kill(name: string): Promise<void> {
-    process.kill(await this.pid(name), 'SIGKILL');
+  /** Ends a part by SIGKILL, and the local runtime starts it again; SIGSTOP leaves it hanging until SIGCONT. */
+  async kill(name: string, signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT' = 'SIGKILL'): Promise<void> {
+    process.kill(await this.pid(name), signal);
   }
 
   /** Everything that its processes wrote. */

@@ -6,6 +6,7 @@ interface Health {
 }
 interface Call {
   id: string;
+  rule: string;
   mode: string;
   reason: string;
   owner?: string;
@@ -31,64 +32,88 @@ describe('a line that stands still', () => {
 
   beforeAll(async () => {
     const two = { TPS_REPLICAS_GATEWAY: '2', TPS_REPLICAS_JIDOKA: '2', TPS_REPLICAS_ANDON: '2' };
-    fleet = await Fleet.start({ ...two, TPS_CB_THRESHOLD: '3', TPS_CB_TIMEOUT: '60' });
+    fleet = await Fleet.start({ ...two, TPS_CB_THRESHOLD: '3', TPS_CB_TIMEOUT: '2' });
   }, 120_000);
   afterAll(() => fleet?.stop(), 60_000);
 
-  test('the same defect in three signals is refused at every gateway, until a person resumes the line', async () => {
+  const refusedEverywhere = (type: string, code: string): Promise<unknown> =>
+    waitFor(`both to refuse ${type}`, async () => {
+      const codes = await Promise.all(gateways().map((gateway) => refusalAt(gateway, type)));
+      return codes.every((each) => each === code);
+    });
+  const resume = (id: string): Promise<unknown> =>
+    waitFor('the resume', async () => {
+      const act = { owner: 'bob', countermeasure: 'mended' };
+      const { status, body } = await fleet.call('POST', `/andon/${id}/resume`, act);
+      if (status === 503) return false;
+      expect({ status, body }).toMatchObject({ status: 200 });
+      return true;
+    });
+
+  test('the same defect in three signals is refused at every gateway within half a second', async () => {
     for (let n = 0; n < 3; n += 1) {
       const { body } = await fleet.post('execute', { chaos: { fail: 'defect' } });
       expect(body).toMatchObject({ status: 'failed' });
     }
     const failed = Date.now();
-    await waitFor('both to refuse', async () => {
-      const codes = await Promise.all(gateways().map((gateway) => refusalAt(gateway, 'execute')));
-      return codes.every((code) => code === 'LINE_STOPPED');
-    });
+    await refusedEverywhere('execute', 'LINE_STOPPED');
     expect(Date.now() - failed).toBeLessThan(500);
     expect((await fleet.post('validate', { data: 1 })).body.status).toBe('succeeded');
-    const [call, ...more] = await waitFor('the call', async () => {
-      const open = await calls();
-      return open.length > 0 ? open : null;
-    });
-    expect(more).toEqual([]);
-    const act = { owner: 'bob', countermeasure: 'mended' };
-    expect((await fleet.call('POST', `/andon/${call!.id}/resume`, act)).status).toBe(200);
-    await waitFor(
-      'the line to run',
-      async () => (await fleet.post('execute', { task: 'demo' })).body.status === 'succeeded',
-    );
   }, 60_000);
 
-  test('SIGKILL of each part changes nothing about a stop; what was held then succeeds at its first attempt', async () => {
+  test('SIGKILL of each part changes nothing about a stop, be it by jidoka or by people', async () => {
     const cord = { signal_type: 'validate', mode: 'stop', reason: 'drill', by: 'alice', intake: 'hold' };
-    const { body: call, status } = await fleet.call<Call>('POST', '/andon/cord', cord);
-    expect({ status, call }).toMatchObject({ status: 201, call: { mode: 'stop' } });
-    await fleet.call('POST', `/andon/${call.id}/ack`, { owner: 'bob' });
-    const held = await waitFor('intake', () => fleet.send('validate', { data: 1 }).catch(() => null));
-    for (const victim of ['jidoka-1', 'andon-1', 'gateway-1', 'worker-1', 'nats-1']) await fleet.kill(victim);
-    await waitFor(
-      'the fleet to be back, and still stopped',
-      async () => {
-        const { body } = await fleet.get<Health>('/health');
-        const open = await calls();
-        return body.circuits.validate?.state === 'Open' && open.some(({ id }) => id === call.id);
-      },
-      { limitMs: 45_000, everyMs: 200 },
-    );
-    expect(await calls()).toMatchObject([{ id: call.id, mode: 'stop', reason: 'drill', owner: 'bob' }]);
-    const { circuits } = (await fleet.get<Health>('/health')).body;
-    expect(circuits.validate).toMatchObject({ reason: 'drill', andon_id: call.id });
-    expect((await fleet.get(`/signal/${held}`)).body).toMatchObject({ status: 'held' });
-    const act = { owner: 'bob', countermeasure: 'drill over' };
-    const resumed = await waitFor('the resume', async () => {
-      const answer = await fleet.call('POST', `/andon/${call.id}/resume`, act);
-      return answer.status === 503 ? null : answer.status;
+    const { body: pulled, status } = await fleet.call<Call>('POST', '/andon/cord', cord);
+    expect({ status, pulled }).toMatchObject({ status: 201, pulled: { mode: 'stop' } });
+    const stops = await waitFor('both calls', async () => {
+      const open = await calls();
+      return open.length === 2 ? open : null;
     });
-    expect(resumed).toBe(200);
+    for (const { id } of stops) await fleet.call('POST', `/andon/${id}/ack`, { owner: 'bob' });
+    const held = await waitFor('intake', () => fleet.send('validate', { data: 1 }).catch(() => null));
+    const stopped = async (): Promise<object> => {
+      const { execute, validate } = (await fleet.get<Health>('/health')).body.circuits;
+      return { execute, validate };
+    };
+    const [before, owned] = [await stopped(), await calls()];
+    expect(owned).toMatchObject([
+      { rule: 'defect', mode: 'stop', owner: 'bob' },
+      { id: pulled.id, mode: 'stop', reason: 'drill', owner: 'bob' },
+    ]);
+    for (const victim of ['jidoka-1', 'andon-1', 'gateway-1', 'worker-1', 'nats-1']) await fleet.kill(victim);
+    await waitFor('the fleet to be back', async () => (await calls()).length === 2, {
+      limitMs: 45_000,
+      everyMs: 200,
+    });
+    const lasting = ({ id, reason, owner, mode }: Call): unknown => ({ id, reason, owner, mode });
+    expect((await calls()).map(lasting)).toEqual(owned.map(lasting));
+    expect(await stopped()).toEqual(before);
+    await refusedEverywhere('execute', 'LINE_STOPPED');
+    expect((await fleet.get(`/signal/${held}`)).body).toMatchObject({ status: 'held' });
+    for (const { id } of stops) await resume(id);
     await waitFor('the outcome', async () => {
       const { body } = await fleet.get(`/signal/${held}`, { prefer: 'wait=5' });
       return body.status === 'succeeded' && body.attempt === 1;
     });
+    await waitFor('the latched line to run', async () => (await fleet.post('execute', {})).body.success);
   }, 120_000);
+
+  test('while every jidoka hangs a stopped circuit stays stopped, past its pause too; one that is back tries it', async () => {
+    const jidokas = ['jidoka-1', 'jidoka-2'];
+    expect((await fleet.post('report', { chaos: { fail: 'transient' } })).body.success).toBe(false);
+    await refusedEverywhere('report', 'CIRCUIT_OPEN');
+    const { reason } = (await fleet.get<Health>('/health')).body.circuits.report!;
+    for (const name of jidokas) await fleet.kill(name, 'SIGSTOP');
+    await waitFor('the pause to be over', async () => {
+      return (await fleet.get<Health>('/health')).body.circuits.report?.state === 'HalfOpen';
+    });
+    await refusedEverywhere('report', 'CIRCUIT_OPEN');
+    expect((await fleet.post('report', {})).body).toMatchObject({ message: reason });
+    expect((await fleet.post('validate', { data: 1 })).body.status).toBe('succeeded');
+    // Meanwhile the local runtime may have put others in their place.
+    for (const name of jidokas) await fleet.kill(name, 'SIGCONT').catch(() => undefined);
+    await waitFor('the trial to start it', async () => (await fleet.post('report', {})).body.success, {
+      limitMs: 20_000,
+    });
+  }, 60_000);
 });

@@ -1,6 +1,7 @@
 export { sampleCall } from './calls';
 export { Certificate } from './certificate';
 export { type CollectedSpan, TraceCollector } from './collector';
+export { HttpReceiver, type Received } from './http-receiver';
 export { NatsCluster } from './nats-cluster';
 export { BinaryMissingError, BrokerError, NatsServer, type NatsServerOptions } from './nats-server';
 export { RabbitServer } from './rabbit-server';
