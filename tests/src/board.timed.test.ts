@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { waitFor } from '@tps/testkit';
 import { Fleet } from './fleet';
@@ -21,17 +22,16 @@ if (!CHROMIUM) {
   );
 }
 
-/** With SCREENSHOTS=<folder>, the pictures of docs/images are taken. */
-async function photograph(page: Page): Promise<void> {
-  const folder = process.env.SCREENSHOTS;
-  if (!folder) return;
+/** Pictures of a page for docs/images. */
+async function photograph(page: Page, folder: string): Promise<void> {
+  // A colour that is just changing would be in none of the themes.
   for (const colorScheme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme });
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
     await page.screenshot({ path: `${folder}/board-${colorScheme}.png`, fullPage: true });
   }
   await page.setViewportSize({ width: 390, height: 844 });
   await page.emulateMedia({ colorScheme: 'light' });
-  await page.screenshot({ path: `${folder}/board-phone.png`, fullPage: true });
+  await page.screenshot({ path: `${folder}/board-phone.png` });
   await page.setViewportSize({ width: 1440, height: 1000 });
 }
 
@@ -60,6 +60,11 @@ async function photograph(page: Page): Promise<void> {
   afterEach(() => expect(complaints).toEqual([]));
 
   const line = (name: string) => page.locator(`#line-${name}`);
+  const stopped = async (name: string): Promise<string> => {
+    const { circuits } = (await fleet.get<{ circuits: Record<string, { andon_id?: string }> }>('/health'))
+      .body;
+    return String(circuits[name]?.andon_id);
+  };
   test('a failing type turns its line red within two seconds, and people start it again from the page', async () => {
     await page.goto(`${fleet.url}/andon`);
     await line('execute').waitFor();
@@ -71,6 +76,8 @@ async function photograph(page: Page): Promise<void> {
     await page.locator('#line-execute[data-colour=RED]').waitFor({ timeout: 2_000 });
     expect(await line('execute').locator('.light').textContent()).toMatch(/RED/);
     expect(await line('validate').getAttribute('data-colour')).toBe('GREEN');
+    await page.locator('#abnormal a[href="#line-execute"]').waitFor();
+    await line('execute').locator('.owner', { hasText: 'Nobody looks after it yet' }).waitFor();
 
     await page.getByRole('button', { name: 'Failed signals of execute', exact: true }).click();
     await page.locator('#signals-dialog summary').first().click();
@@ -81,6 +88,7 @@ async function photograph(page: Page): Promise<void> {
     await page.locator('#ack-dialog input[name=who]').fill('<b>bob</b>');
     await page.keyboard.press('Enter');
     await page.locator('#history li', { hasText: 'acknowledged by <b>bob</b>' }).first().waitFor();
+    await line('execute').locator('.owner', { hasText: '<b>bob</b> looks after it' }).waitFor();
     await page.getByRole('button', { name: 'Resume execute', exact: true }).focus();
     await page.keyboard.press('Enter');
     await page.locator('#resume-dialog input[name=countermeasure]').fill('mended');
@@ -103,7 +111,6 @@ async function photograph(page: Page): Promise<void> {
     await page.keyboard.press('Enter');
     await page.locator('#line-report[data-colour=RED]').waitFor({ timeout: 5_000 });
     await page.locator('#calls li', { hasText: 'wrong totals' }).waitFor();
-    await photograph(page);
     expect(
       await page.evaluate(
         () =>
@@ -112,6 +119,39 @@ async function photograph(page: Page): Promise<void> {
       ),
     ).toBe('pull');
   }, 30_000);
+
+  const folder = process.env.SCREENSHOTS ?? '';
+  (folder ? test : test.skip)(
+    'with SCREENSHOTS=<folder> the pictures for the docs are taken, of a fleet in trouble',
+    async () => {
+      await fleet.call('POST', `/andon/${await stopped('report')}/resume`, {
+        ...{ owner: 'carol', countermeasure: 'the template of last week is back' },
+      });
+      await page.goto(`${fleet.url}/andon`);
+      const work = async (ms: number): Promise<void> => {
+        for (const endMs = Date.now() + ms; Date.now() < endMs; await sleep(40 + 60 * Math.random())) {
+          for (const [type, payload] of [
+            ['validate', { data: 1 }],
+            ['execute', { task: 'demo' }],
+            ['report', {}],
+          ] as const) {
+            void fleet.post(type, payload, { headers: { prefer: 'respond-async' } }).catch(() => undefined);
+          }
+        }
+      };
+      await work(60_000);
+      const cord = { signal_type: 'report', mode: 'call', reason: 'the totals of line 3 look wrong' };
+      await fleet.call('POST', '/andon/cord', { ...cord, by: 'alice', respond_within_ms: 300_000 });
+      await waitFor('the line to be stopped', async () => {
+        await fleet.post('execute', { chaos: { fail: 'transient' } }, { timeout_ms: 5_000 });
+        return (await fleet.post('execute', { task: 'demo' })).status === 503;
+      });
+      await fleet.call('POST', `/andon/${await stopped('execute')}/ack`, { owner: 'bob' });
+      await work(30_000);
+      await photograph(page, folder);
+    },
+    120_000,
+  );
 
   test('a refusal is said in the words of the gateway, and asks for the token that it takes', async () => {
     const message = 'Only an operator may do that.';

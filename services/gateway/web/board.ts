@@ -1,8 +1,8 @@
-import type { AndonBoard, AndonEvent } from '@tps/contracts';
+import type { AndonBoard, AndonEvent, Colour } from '@tps/contracts';
 import { get, pauseAfter } from './api.js';
 import { addToHistory, loadHistory, showCalls } from './calls.js';
 import { askToken, needsToken, pullCord } from './dialogs.js';
-import { find, say, show } from './elements.js';
+import { find, keep, make, say, shape, show } from './elements.js';
 import { follow } from './events.js';
 import { askFigures, showFlow, showStations } from './fleet.js';
 import { age } from './format.js';
@@ -30,7 +30,7 @@ function showBoard(next: AndonBoard): void {
   status.dataset.colour = next.colour;
   show(find('.light', status), next.colour);
   const parts = [
-    standing ? `${standing} of ${lines.length} lines stopped` : `all ${lines.length} lines run`,
+    standing ? `${standing} of ${lines.length} lines stopped` : running(lines.length),
     missing ? `${missing} stations missing` : '',
     next.calls.length
       ? `${next.calls.length} open ${next.calls.length === 1 ? 'call' : 'calls'}`
@@ -38,8 +38,32 @@ function showBoard(next: AndonBoard): void {
   ];
   say(find('#summary'), parts.filter(Boolean).join(' · '));
   document.title = `${next.colour} · Andon board`;
-  for (const part of [showLines, showStations, showFlow, showCalls]) part(next);
+  for (const part of [showAbnormal, showLines, showStations, showFlow, showCalls]) part(next);
   showAge();
+}
+
+function running(lines: number): string {
+  return lines === 0 ? 'no lines' : lines === 1 ? 'the line runs' : `all ${lines} lines run`;
+}
+
+/** What is not green by name, red first, each a way to its place on the page. */
+function showAbnormal({ lines, stations }: AndonBoard): void {
+  const all = [
+    ...Object.entries(lines).map(([name, { colour }]) => ({ key: `line-${name}`, name, colour })),
+    ...Object.entries(stations).map(([name, { colour }]) => ({ key: `station-${name}`, name, colour })),
+  ];
+  const of = (wanted: Colour): typeof all => all.filter(({ colour }) => colour === wanted);
+  const lit = new Map([...of('RED'), ...of('YELLOW')].map((each) => [each.key, each]));
+  keep(find('#abnormal'), [...lit.keys()], (key) =>
+    make('li', {}, make('a', { attributes: { href: `#${key}` } })),
+  );
+  for (const child of find('#abnormal').children) {
+    const { name, colour } = lit.get((child as HTMLElement).dataset.key ?? '')!;
+    const link = find('a', child);
+    link.dataset.colour = colour;
+    link.setAttribute('aria-label', `${name}, ${colour}`);
+    say(link, `${shape(colour)} ${name}`);
+  }
 }
 
 /** Says how old the board is: a wall must not show yesterday's green. */

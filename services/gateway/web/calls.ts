@@ -1,7 +1,7 @@
 import type { AndonBoard, AndonEvent, HistoryReply, OpenCall } from '@tps/contracts';
 import { get } from './api.js';
 import { acknowledge, resume, signals } from './dialogs.js';
-import { button, find, keep, light, make, say, show } from './elements.js';
+import { button, find, keep, light, make, say, sayShort, show } from './elements.js';
 import { age, clock, lineName, words } from './format.js';
 import { trace } from './trace.js';
 
@@ -14,7 +14,9 @@ export function showCalls(board: AndonBoard): void {
     const call = calls.get(place.dataset.key ?? '');
     if (!call) continue;
     place.dataset.colour = call.stopped ? 'RED' : 'YELLOW';
-    say(find('.says', place), describe(call));
+    sayShort(find('.why', place), call.reason);
+    say(find('.says', place), describe(call, Date.parse(board.at)));
+    say(find('.owner', place), ownerOf(call));
     find('.ack', place).hidden = call.acknowledged_at !== undefined;
   }
   find('#no-calls').hidden = calls.size > 0;
@@ -32,20 +34,29 @@ function row(call: OpenCall): HTMLElement {
   const acts = make(
     'div',
     { class: 'acts' },
-    ...(ofType ? [button('Signals', () => signals(name), `Failed signals of ${name}, since called`)] : []),
     ack,
+    ...(ofType ? [button('Signals', () => signals(name), `Failed signals of ${name}, since called`)] : []),
     button('Resume', () => resume(call.id, name), `Resume ${name} after the call`),
   );
-  const says = make('p', {}, make('strong', { text: name }), ' ', make('span', { class: 'says' }), ' ');
+  const why = make('span', { class: 'why' });
+  const what = make('p', { class: 'what short' }, make('strong', { text: name }), ' ', why);
+  const says = make('p', {}, make('span', { class: 'says' }), ' ', make('b', { class: 'owner' }), ' ');
   if (call.trace_id) says.append(trace(call.trace_id));
-  return make('li', {}, says, acts);
+  return make('li', {}, what, says, acts);
 }
 
-function describe(call: OpenCall): string {
-  const who = call.owner ? `${call.owner} looks after it` : 'nobody looks after it yet';
-  const state = call.stopped ? 'stopped' : 'called, work goes on';
-  const again = call.recurrences > 0 ? `; again, after ${call.recurrences} countermeasures` : '';
-  return `${state} for ${age(call.age_ms)} by ${call.by} (${words(call.rule)}): ${call.reason}; ${who}${again}.`;
+function describe(call: OpenCall, nowMs: number): string {
+  const { by, rule, respond_by, recurrences } = call;
+  const waits = respond_by !== undefined && !call.acknowledged_at && !call.stopped;
+  const goesOn = waits ? `, stops in ${age(Date.parse(respond_by) - nowMs)} if nobody acknowledges` : '';
+  const state = call.stopped ? 'Stopped' : `Work goes on${goesOn}`;
+  const before = recurrences === 1 ? 'a countermeasure' : `${recurrences} countermeasures`;
+  const again = recurrences > 0 ? ` It came back after ${before}.` : '';
+  return `${state}. Called by ${by} ${age(call.age_ms)} ago (${words(rule)}).${again}`;
+}
+
+export function ownerOf(call: OpenCall | undefined): string {
+  return call?.owner ? `${call.owner} looks after it.` : 'Nobody looks after it yet.';
 }
 
 const SHOWN = 20;
@@ -68,25 +79,22 @@ function remember(events: AndonEvent[]): void {
   const latest = [...known].sort(([, a], [, b]) => Date.parse(b.at) - Date.parse(a.at)).slice(0, SHOWN);
   known = new Map(latest);
   keep(find('#history'), [...known.keys()], (key) => item(known.get(key)!));
+  find('#no-history').hidden = known.size > 0;
+}
+
+function told({ event, by, owner, reason, countermeasure }: AndonEvent): string {
+  if (event === 'changed') return reason;
+  const did = event === 'pulled' ? `called by ${by}` : `${event} by ${owner ?? by}`;
+  return event === 'acknowledged' ? did : `${did}: ${countermeasure ?? reason}`;
 }
 
 function item(event: AndonEvent): HTMLElement {
   const colour = light();
   show(colour, event.colour);
-  const who = event.owner ?? event.by;
-  const did = event.event === 'changed' ? words(event.rule) : `${event.event} by ${who}`;
-  const why = event.countermeasure ?? event.reason;
   const time = make('time', { text: clock(event.at), attributes: { datetime: event.at } });
-  const made = make(
-    'li',
-    {},
-    time,
-    ' ',
-    colour,
-    ' ',
-    make('strong', { text: lineName(event.line) }),
-    ` ${did}: ${why} `,
-  );
-  if (event.trace_id) made.append(trace(event.trace_id));
-  return made;
+  const text = told(event);
+  const short = { class: 'short', attributes: { title: text } };
+  const says = make('div', {}, make('p', short, make('strong', { text: lineName(event.line) }), ` ${text}`));
+  if (event.trace_id) says.append(trace(event.trace_id));
+  return make('li', {}, time, ' ', colour, ' ', says);
 }

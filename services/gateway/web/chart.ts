@@ -1,8 +1,11 @@
 import { find } from './elements.js';
 import uPlot from './uplot.js';
 
-/** Five minutes at one board every two seconds. */
-const POINTS = 150;
+/** Every chart shows as much, so that they can be compared. */
+const SHOWN_S = 300;
+/** Seconds between the marks below. */
+const STEPS = [120];
+const MAX_POINTS = 1_000;
 
 /** A canvas knows no CSS variables: the legend has the colours of the theme that is shown. */
 function colour(name: string): string {
@@ -38,10 +41,15 @@ export class LineChart {
         legend: { show: false },
         cursor: { show: false },
         padding: [6, 0, 0, 0],
-        scales: { x: { time: true }, rate: { range }, wait: { range } },
+        scales: {
+          x: { time: true, range: (_, __, last) => [last - SHOWN_S, last] },
+          rate: { range },
+          wait: { range },
+        },
         axes: [
-          { ...axis, size: 18, space: 90, values: '{HH}:{mm}' },
-          { ...axis, scale: 'rate', size: 30, space: 28 },
+          { ...axis, size: 18, incrs: STEPS, space: 40, values: '{HH}:{mm}' },
+          { ...axis, scale: 'rate', stroke: () => colour('rate'), size: 38, space: 28 },
+          { ...axis, scale: 'wait', stroke: () => colour('wait'), size: 38, space: 28, side: 1 },
         ],
         series: [{}, series('finished per second', 'rate'), series('waiting', 'wait')],
       },
@@ -61,7 +69,9 @@ export class LineChart {
     this.times.push(at / 1000);
     this.rates.push(rate);
     this.waits.push(waiting);
-    for (const list of [this.times, this.rates, this.waits]) if (list.length > POINTS) list.shift();
+    while (this.times.length > MAX_POINTS || at / 1000 - this.times[0]! > SHOWN_S) {
+      for (const list of [this.times, this.rates, this.waits]) list.shift();
+    }
     this.plot.setData([this.times, this.rates, this.waits]);
     const summary = `${rate} finished per second, ${waiting} waiting; highest of the last minutes ${Math.max(...this.rates)} per second`;
     this.place.setAttribute('aria-label', summary);

@@ -50,12 +50,21 @@ export function button(text: string, onClick: () => void, label?: string): HTMLB
   return made;
 }
 
+/** Of what others wrote as much is shown as fits, and all of it on demand. */
+export function sayShort(place: HTMLElement, text: string): void {
+  say(place, text);
+  place.title = text;
+}
+
 /** Three colours with a shape and a word each: colour is never the only sign. */
 const SHAPES: Record<string, string> = { GREEN: '●', YELLOW: '▲', RED: '■' };
+export function shape(colour: string): string {
+  return SHAPES[colour] ?? '?';
+}
 export function light(): HTMLElement {
   return make('b', { class: 'light' });
 }
 export function show(place: HTMLElement, colour: string): void {
-  say(place, `${SHAPES[colour] ?? '?'} ${colour}`);
+  say(place, `${shape(colour)} ${colour}`);
   place.dataset.colour = colour;
 }

@@ -1,13 +1,15 @@
 import type { AndonBoard, HeijunkaBoard, KaizenBoard, KanbanBoard } from '@tps/contracts';
 import { get, Refusal } from './api.js';
-import { find, keep, light, make, say, show } from './elements.js';
+import { acknowledge } from './dialogs.js';
+import { button, find, keep, light, make, say, show } from './elements.js';
 import { age, number, words } from './format.js';
+
+let present: Partial<AndonBoard['stations']> = {};
 
 /** Each service with its processes. */
 export function showStations(board: AndonBoard): void {
-  keep(find('#stations'), Object.keys(board.stations), (name) =>
-    make('li', {}, make('strong', { text: name }), light(), make('span', { class: 'says' })),
-  );
+  present = board.stations;
+  keep(find('#stations'), Object.keys(board.stations), row);
   for (const child of find('#stations').children) {
     const place = child as HTMLElement;
     const station = board.stations[place.dataset.key as keyof AndonBoard['stations']];
@@ -18,7 +20,23 @@ export function showStations(board: AndonBoard): void {
     const why = station.colour === 'GREEN' ? [] : [`${words(station.rule)}: ${station.reason}`];
     const count = `${station.replicas} ${station.replicas === 1 ? 'replica' : 'replicas'}`;
     say(find('.says', place), [count, ...why, ...heard].join('; '));
+    const called = board.calls.some(({ id }) => id === station.andon_id);
+    find('.ack', place).hidden = station.andon_id === undefined || called;
   }
+}
+
+function row(name: string): HTMLElement {
+  const ack = button(
+    'Acknowledge',
+    () => {
+      const id = present[name as keyof AndonBoard['stations']]?.andon_id;
+      if (id) acknowledge(id, `station ${name}`);
+    },
+    `Acknowledge station ${name}`,
+  );
+  ack.classList.add('ack');
+  const parts = [make('strong', { text: name }), light(), make('span', { class: 'says' }), ack];
+  return make('li', { attributes: { id: `station-${name}` } }, ...parts);
 }
 
 interface Figures {

@@ -24,7 +24,9 @@ export function lineName(line: string): string {
 export function clock(at: string): string {
   const time = new Date(at);
   const today = time.toDateString() === new Date().toDateString();
-  return today ? time.toLocaleTimeString() : time.toLocaleString();
+  return today
+    ? time.toLocaleTimeString()
+    : time.toLocaleString(undefined, { dateStyle: 'short', timeStyle: 'short' });
 }
 
 export function words(name: string): string {

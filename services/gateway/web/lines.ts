@@ -1,9 +1,13 @@
-import type { AndonBoard, LineStatus } from '@tps/contracts';
+import type { AndonBoard, LineStatus, OpenCall } from '@tps/contracts';
+import { ownerOf } from './calls.js';
 import { LineChart } from './chart.js';
 import { acknowledge, pullCord, resume, signals } from './dialogs.js';
-import { button, find, keep, light, make, say, show } from './elements.js';
+import { button, find, keep, light, make, say, sayShort, show } from './elements.js';
 import { number, since, words } from './format.js';
 import { trace } from './trace.js';
+
+/** With more than so many, those that are green show less, so that all fit on a wall. */
+const MANY = 6;
 
 const charts = new Map<string, LineChart>();
 let present: AndonBoard['lines'] = {};
@@ -11,7 +15,10 @@ let present: AndonBoard['lines'] = {};
 /** One card for each line, by name, so that each keeps its place on the wall. */
 export function showLines(board: AndonBoard): void {
   present = board.lines;
-  keep(find('#lines'), Object.keys(board.lines).sort(), card);
+  const names = Object.keys(board.lines).sort();
+  keep(find('#lines'), names, card);
+  find('#lines').classList.toggle('many', names.length > MANY);
+  find('#no-lines').hidden = names.length > 0;
   for (const [name, line] of Object.entries(board.lines)) update(name, line, board);
 }
 
@@ -35,16 +42,21 @@ function card(name: string): HTMLElement {
     button('Acknowledge', owner(acknowledge), `Acknowledge ${name}`),
     button('Resume', owner(resume), `Resume ${name}`),
   );
-  acts.children[2]!.classList.add('when-called');
+  acts.children[2]!.classList.add('when-called', 'ack');
   acts.children[3]!.classList.add('when-called');
   const head = make('header', {}, title, light());
-  made.append(
-    head,
-    make('p', { class: 'state' }, make('span', { class: 'says' }), ' ', make('span', { class: 'trace' })),
-    make('dl', {}, ...figures),
-    chart,
-    acts,
+  const state = make(
+    'div',
+    { class: 'state' },
+    make(
+      'p',
+      {},
+      ...[make('span', { class: 'says' }), ' ', make('b', { class: 'owner' }), ' '],
+      make('span', { class: 'trace' }),
+    ),
+    make('p', { class: 'why short' }),
   );
+  made.append(head, state, make('dl', {}, ...figures), chart, acts);
   charts.delete(name);
   return made;
 }
@@ -62,28 +74,33 @@ function update(name: string, line: LineStatus, board: AndonBoard): void {
   const place = find(`#line-${CSS.escape(name)}`);
   place.dataset.colour = line.colour;
   show(find('.light', place), line.colour);
-  const { queue, cards } = line;
+  const { queue, cards, processed_5m } = line;
+  const call = board.calls.find((open) => open.line === name);
   const values: Record<string, string> = {
     rate: `${number(line.rate_per_s)}/s`,
-    errors: `${number(line.error_rate)} %`,
-    p99: `${number(line.p99_ms)} ms`,
-    waiting: queue ? `${queue.waiting}${queue.held ? ` (${queue.held} held)` : ''}` : '–',
+    errors: processed_5m ? `${number(line.error_rate)} %` : '–',
+    p99: processed_5m ? `${number(line.p99_ms)} ms` : '–',
+    waiting: queue ? `${queue.waiting}${queue.held ? ' held' : ''}` : '–',
     working: queue ? String(queue.in_progress) : '–',
     cards: cards ? `${cards.in_use} of ${cards.limit}` : 'no limit',
   };
   for (const [field, value] of Object.entries(values)) say(find(`[data-field=${field}]`, place), value);
-  say(find('.says', place), stateOf(line));
+  showState(place, line, call);
   keep(find('.trace', place), line.trace_id ? [line.trace_id] : [], trace);
   const called = Boolean(line.andon_id);
   for (const act of place.querySelectorAll<HTMLElement>('.when-called')) act.hidden = !called;
+  find('.ack', place).hidden = !called || call?.owner !== undefined;
   if (!charts.has(name)) charts.set(name, new LineChart(find('.chart', place)));
   charts.get(name)?.add(Date.parse(board.at), line.rate_per_s, queue?.waiting ?? 0);
 }
 
-function stateOf(line: LineStatus): string {
+function showState(place: HTMLElement, line: LineStatus, call: OpenCall | undefined): void {
   const runs = line.stopped
     ? 'Stopped by people'
     : { Closed: 'Running', HalfOpen: 'On trial', Open: 'Stopped itself' }[line.circuit];
-  if (line.colour === 'GREEN') return `${runs}, all within limits.`;
-  return `${runs}. ${words(line.rule)}: ${line.reason}, for ${since(line.since)}.`;
+  const green = line.colour === 'GREEN';
+  const given = `${runs}; ${line.colour} for ${since(line.since)} (${words(line.rule)}).`;
+  say(find('.says', place), green ? `${runs}, all within limits.` : given);
+  say(find('.owner', place), line.andon_id ? ownerOf(call) : '');
+  sayShort(find('.why', place), green ? '' : line.reason);
 }
