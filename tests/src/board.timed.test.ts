@@ -120,39 +120,6 @@ async function photograph(page: Page, folder: string): Promise<void> {
     ).toBe('pull');
   }, 30_000);
 
-  const folder = process.env.SCREENSHOTS ?? '';
-  (folder ? test : test.skip)(
-    'with SCREENSHOTS=<folder> the pictures for the docs are taken, of a fleet in trouble',
-    async () => {
-      await fleet.call('POST', `/andon/${await stopped('report')}/resume`, {
-        ...{ owner: 'carol', countermeasure: 'the template of last week is back' },
-      });
-      await page.goto(`${fleet.url}/andon`);
-      const work = async (ms: number): Promise<void> => {
-        for (const endMs = Date.now() + ms; Date.now() < endMs; await sleep(40 + 60 * Math.random())) {
-          for (const [type, payload] of [
-            ['validate', { data: 1 }],
-            ['execute', { task: 'demo' }],
-            ['report', {}],
-          ] as const) {
-            void fleet.post(type, payload, { headers: { prefer: 'respond-async' } }).catch(() => undefined);
-          }
-        }
-      };
-      await work(60_000);
-      const cord = { signal_type: 'report', mode: 'call', reason: 'the totals of line 3 look wrong' };
-      await fleet.call('POST', '/andon/cord', { ...cord, by: 'alice', respond_within_ms: 300_000 });
-      await waitFor('the line to be stopped', async () => {
-        await fleet.post('execute', { chaos: { fail: 'transient' } }, { timeout_ms: 5_000 });
-        return (await fleet.post('execute', { task: 'demo' })).status === 503;
-      });
-      await fleet.call('POST', `/andon/${await stopped('execute')}/ack`, { owner: 'bob' });
-      await work(30_000);
-      await photograph(page, folder);
-    },
-    120_000,
-  );
-
   test('a refusal is said in the words of the gateway, and asks for the token that it takes', async () => {
     const message = 'Only an operator may do that.';
     await page.route('**/andon/cord', (route) => route.fulfill({ status: 403, json: { message } }));
@@ -217,5 +184,38 @@ async function photograph(page: Page, folder: string): Promise<void> {
       expect(width).toBeLessThanOrEqual(390);
       expect(violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html)])).toEqual([]);
     },
+  );
+
+  const folder = process.env.SCREENSHOTS ?? '';
+  (folder ? test : test.skip)(
+    'with SCREENSHOTS=<folder> the pictures for the docs are taken, of a fleet in trouble',
+    async () => {
+      await fleet.call('POST', `/andon/${await stopped('report')}/resume`, {
+        ...{ owner: 'carol', countermeasure: 'the template of last week is back' },
+      });
+      await page.goto(`${fleet.url}/andon`);
+      const work = async (ms: number): Promise<void> => {
+        for (const endMs = Date.now() + ms; Date.now() < endMs; await sleep(40 + 60 * Math.random())) {
+          for (const [type, payload] of [
+            ['validate', { data: 1 }],
+            ['execute', { task: 'demo' }],
+            ['report', {}],
+          ] as const) {
+            void fleet.post(type, payload, { headers: { prefer: 'respond-async' } }).catch(() => undefined);
+          }
+        }
+      };
+      await work(60_000);
+      const cord = { signal_type: 'report', mode: 'call', reason: 'the totals of line 3 look wrong' };
+      await fleet.call('POST', '/andon/cord', { ...cord, by: 'alice', respond_within_ms: 300_000 });
+      await waitFor('the line to be stopped', async () => {
+        await fleet.post('execute', { chaos: { fail: 'transient' } }, { timeout_ms: 5_000 });
+        return (await fleet.post('execute', { task: 'demo' })).status === 503;
+      });
+      await fleet.call('POST', `/andon/${await stopped('execute')}/ack`, { owner: 'bob' });
+      await work(30_000);
+      await photograph(page, folder);
+    },
+    120_000,
   );
 });

@@ -117,7 +117,10 @@ export const LINE_RULES: readonly Rule<LineFacts>[] = [
     judge: ({ processed, failed, error_rate, failure_trace }) => {
       if (processed < ENOUGH || error_rate < ERROR_PERCENT.yellow) return undefined;
       const colour = error_rate > ERROR_PERCENT.red ? 'RED' : 'YELLOW';
-      return caused(failure_trace, { colour, reason: `${failed} of ${processed} failed (${error_rate} %)` });
+      return caused(failure_trace, {
+        colour,
+        reason: `${failed} of ${processed} failed (${Number(error_rate.toFixed(1))} %)`,
+      });
     },
   },
   {

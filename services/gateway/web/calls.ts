@@ -1,4 +1,4 @@
-import type { AndonBoard, AndonEvent, HistoryReply, OpenCall } from '@tps/contracts';
+import type { AndonBoard, AndonEvent, HistoryReply, LineStatus, OpenCall } from '@tps/contracts';
 import { get } from './api.js';
 import { acknowledge, resume, signals } from './dialogs.js';
 import { button, find, keep, light, make, say, sayShort, show } from './elements.js';
@@ -13,9 +13,9 @@ export function showCalls(board: AndonBoard): void {
     const place = child as HTMLElement;
     const call = calls.get(place.dataset.key ?? '');
     if (!call) continue;
-    place.dataset.colour = call.stopped ? 'RED' : 'YELLOW';
+    place.dataset.colour = board.lines[call.line]?.colour ?? 'YELLOW';
     sayShort(find('.why', place), call.reason);
-    say(find('.says', place), describe(call, Date.parse(board.at)));
+    say(find('.says', place), describe(call, board));
     say(find('.owner', place), ownerOf(call));
     find('.ack', place).hidden = call.acknowledged_at !== undefined;
   }
@@ -45,14 +45,22 @@ function row(call: OpenCall): HTMLElement {
   return make('li', {}, what, says, acts);
 }
 
-function describe(call: OpenCall, nowMs: number): string {
+function describe(call: OpenCall, board: AndonBoard): string {
   const { by, rule, respond_by, recurrences } = call;
   const waits = respond_by !== undefined && !call.acknowledged_at && !call.stopped;
-  const goesOn = waits ? `, stops in ${age(Date.parse(respond_by) - nowMs)} if nobody acknowledges` : '';
-  const state = call.stopped ? 'Stopped' : `Work goes on${goesOn}`;
+  const leftMs = waits ? Date.parse(respond_by) - Date.parse(board.at) : 0;
+  const stops = waits ? `, to be stopped in ${age(leftMs)} if nobody acknowledges` : '';
+  const line = board.lines[call.line];
+  const state = line ? stateOf(line, call) : 'Work goes on';
   const before = recurrences === 1 ? 'a countermeasure' : `${recurrences} countermeasures`;
   const again = recurrences > 0 ? ` It came back after ${before}.` : '';
-  return `${state}. Called by ${by} ${age(call.age_ms)} ago (${words(rule)}).${again}`;
+  return `${state}${stops}. Called by ${by} ${age(call.age_ms)} ago (${words(rule)}).${again}`;
+}
+
+/** Whether a line runs, and who stopped it. */
+export function stateOf({ circuit, stopped }: LineStatus, call: OpenCall | undefined): string {
+  if (!stopped) return { Closed: 'Running', HalfOpen: 'On trial', Open: 'Stopped itself' }[circuit];
+  return call?.by === 'jidoka' ? 'Stopped itself' : 'Stopped by people';
 }
 
 export function ownerOf(call: OpenCall | undefined): string {
@@ -75,8 +83,11 @@ export function addToHistory(event: AndonEvent): void {
 }
 
 function remember(events: AndonEvent[]): void {
-  for (const event of events) known.set(`${event.id}:${event.event}:${event.at}`, event);
-  const latest = [...known].sort(([, a], [, b]) => Date.parse(b.at) - Date.parse(a.at)).slice(0, SHOWN);
+  const more = events.map((event) => [`${event.id}:${event.event}:${event.at}`, event] as const);
+  // What came last comes first, also of one moment.
+  const latest = [...new Map([...more, ...known])]
+    .sort(([, a], [, b]) => Date.parse(b.at) - Date.parse(a.at))
+    .slice(0, SHOWN);
   known = new Map(latest);
   keep(find('#history'), [...known.keys()], (key) => item(known.get(key)!));
   find('#no-history').hidden = known.size > 0;

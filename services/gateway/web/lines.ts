@@ -1,5 +1,5 @@
 import type { AndonBoard, LineStatus, OpenCall } from '@tps/contracts';
-import { ownerOf } from './calls.js';
+import { ownerOf, stateOf } from './calls.js';
 import { LineChart } from './chart.js';
 import { acknowledge, pullCord, resume, signals } from './dialogs.js';
 import { button, find, keep, light, make, say, sayShort, show } from './elements.js';
@@ -95,9 +95,7 @@ function update(name: string, line: LineStatus, board: AndonBoard): void {
 }
 
 function showState(place: HTMLElement, line: LineStatus, call: OpenCall | undefined): void {
-  const runs = line.stopped
-    ? 'Stopped by people'
-    : { Closed: 'Running', HalfOpen: 'On trial', Open: 'Stopped itself' }[line.circuit];
+  const runs = stateOf(line, call);
   const green = line.colour === 'GREEN';
   const given = `${runs}; ${line.colour} for ${since(line.since)} (${words(line.rule)}).`;
   say(find('.says', place), green ? `${runs}, all within limits.` : given);
