@@ -69,7 +69,10 @@ describe('a line that stands still', () => {
       const open = await calls();
       return open.length === 2 ? open : null;
     });
-    for (const { id } of stops) await fleet.call('POST', `/andon/${id}/ack`, { owner: 'bob' });
+    for (const { id } of stops) {
+      expect((await fleet.call('POST', `/andon/${id}/ack`, { owner: 'bob' })).status).toBe(200);
+    }
+    await waitFor('the owners', async () => (await calls()).every(({ owner }) => owner === 'bob'));
     const held = await waitFor('intake', () => fleet.send('validate', { data: 1 }).catch(() => null));
     const stopped = async (): Promise<object> => {
       const { execute, validate } = (await fleet.get<Health>('/health')).body.circuits;

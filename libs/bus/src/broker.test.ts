@@ -203,6 +203,21 @@ describe('bus', () => {
       two!.close();
     });
 
+    test('is caught up when it has what others had written by then', async () => {
+      const [one, two] = await Promise.all(
+        [1, 2].map(() => KvView.open<number>(bus, 'caught_up', { replicas: 1, onError })),
+      );
+      for (let n = 1; n <= 50; n += 1) {
+        await one!.put(`key-${n}`, n);
+        expect(await two!.caughtUp(2_000)).toBe(true);
+        expect(two!.get(`key-${n}`)).toBe(n);
+      }
+      two!.close();
+      await one!.put('key-1', 0);
+      expect(await two!.caughtUp(50)).toBe(false);
+      one!.close();
+    });
+
     test('a deleted key can be written again', async () => {
       const view = await KvView.open<number>(bus, 'tps_types', { replicas: 1, onError });
       await view.put('a', 1);

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Kvm, type KV, type KvEntry } from '@nats-io/kv';
 import type { Bus } from './connect';
 import { isApiError } from './streams';
@@ -20,6 +21,7 @@ export class KvContentionError extends Error {
 }
 
 const MAX_CONFLICTS = 20;
+const CATCH_UP_MS = 5;
 
 export interface KvValue<V> {
   value: V;
@@ -31,6 +33,8 @@ export class KvView<V> {
   private readonly entries = new Map<string, KvValue<V>>();
   private stopWatch: (() => void) | undefined;
   private readonly updating = new Map<string, Promise<unknown>>();
+  /** Up to here everything came through the watch. */
+  private watched = 0;
 
   private constructor(
     readonly bucket: KV,
@@ -124,6 +128,17 @@ export class KvView<V> {
     this.onChange(key, undefined);
   }
 
+  /**
+   * Waits for what anybody had written when it was called.
+   * @returns false when that did not come within `limitMs`
+   */
+  async caughtUp(limitMs: number): Promise<boolean> {
+    const endMs = Date.now() + limitMs;
+    const { last_seq } = (await this.bucket.status()).streamInfo.state;
+    while (this.watched < last_seq && Date.now() < endMs) await sleep(CATCH_UP_MS);
+    return this.watched >= last_seq;
+  }
+
   close(): void {
     this.stopWatch?.();
   }
@@ -147,6 +162,7 @@ export class KvView<V> {
       void (async () => {
         for await (const entry of watch) {
           this.take(entry);
+          this.watched = Math.max(this.watched, entry.revision);
           // What was written over meanwhile the broker still counts as to come: then the count never ends.
           if (entry.delta === 0 || entry.revision >= state.last_seq) resolve();
         }

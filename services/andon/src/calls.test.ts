@@ -83,6 +83,23 @@ describe('calls', () => {
     await resume(id);
   });
 
+  test('what has just been written elsewhere is known when somebody asks for it', async () => {
+    const bucket = await openBucket(rig.bus, rig.bus.names.buckets.circuits, 1);
+    const since = new Date().toISOString();
+    for (let n = 0; n < 20; n += 1) {
+      const circuit: CircuitRecord = {
+        ...{ v: WIRE_VERSION, signal_type: `new-${n}`, state: 'open', epoch: 1, reason: 'no link', since },
+        ...{ pause_ms: 600_000, log_seq: 1, stops: [[since]], andon_id: `stop-${n}` },
+      };
+      // Not awaited: the question is right behind it.
+      const written = bucket.put(circuit.signal_type, JSON.stringify(circuit));
+      expect(await acknowledge(`stop-${n}`, 'bob')).toMatchObject({ call: { id: `stop-${n}` } });
+      await written;
+      await bucket.delete(circuit.signal_type);
+      await resume(`stop-${n}`);
+    }
+  });
+
   test('what is stopped stays stopped while jidoka, who has to start it, does not answer', async () => {
     const bucket = await openBucket(rig.bus, rig.bus.names.buckets.circuits, 1);
     const since = new Date().toISOString();

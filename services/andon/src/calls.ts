@@ -29,6 +29,7 @@ export interface CallParts {
 }
 
 const RESUME_LIMIT_MS = 3_000;
+const CATCH_UP_MS = 500;
 const HOUR_MS = 3_600_000;
 /** So many openings within an hour call for a person. */
 const REPEATED = 3;
@@ -83,7 +84,7 @@ export class Calls {
   }
 
   async acknowledge(request: AcknowledgeRequest): Promise<CallReply> {
-    const line = this.lineOf(request.id);
+    const line = await this.findLine(request.id);
     if (!line) return this.unknown(request.id);
     const record = await this.change(line, (known, moment) => {
       return acknowledged(this.withCall(known, request.id, moment), request, moment);
@@ -93,7 +94,7 @@ export class Calls {
 
   /** The circuit first: as long as that fails, the line is still stopped and the call open. */
   async resume(request: ResumeRequest): Promise<CallReply> {
-    const line = this.lineOf(request.id);
+    const line = await this.findLine(request.id);
     if (!line) return this.unknown(request.id);
     if (!(await this.resumeCircuit(line, request))) {
       const reason = 'jidoka does not answer: the circuit of this line stays open';
@@ -185,6 +186,15 @@ export class Calls {
       log.warn('circuit not resumed', { line, error });
       return false;
     }
+  }
+
+  /** Another replica may have written it just now: an id is unknown only to one that knows what all have written. */
+  private async findLine(id: string): Promise<string | undefined> {
+    const line = this.lineOf(id);
+    if (line || this.isResolved(id)) return line;
+    const { lines, changes } = this.parts;
+    await Promise.all([lines.stops, lines.circuits, changes].map((each) => each.caughtUp(CATCH_UP_MS)));
+    return this.lineOf(id);
   }
 
   private lineOf(id: string): string | undefined {

@@ -96,17 +96,21 @@ export class Webhook {
 
   private async deliver(msg: JsMsg): Promise<void> {
     const { log } = this.context;
+    const { seq } = msg;
+    // Nor does what happened while there was no webhook, or no andon.
+    if (Date.now() - msg.time.getTime() > MAX_AGE_MS) {
+      msg.term();
+      this.sent.inc({ result: 'given_up' });
+      return void log.warn('webhook given up: the event is too old', { seq });
+    }
     try {
-      await this.post(msg.json<AndonEvent>(), msg.seq);
+      await this.post(msg.json<AndonEvent>(), seq);
       msg.ack();
       this.sent.inc({ result: 'taken' });
     } catch (error) {
-      const ageMs = Date.now() - msg.time.getTime();
-      const over = ageMs > MAX_AGE_MS;
-      if (over) msg.term();
-      else msg.nak(backoff(msg.info.deliveryCount));
-      this.sent.inc({ result: over ? 'given_up' : 'failed' });
-      log.warn(over ? 'webhook given up' : 'webhook failed', { seq: msg.seq, error: reasonOf(error) });
+      msg.nak(backoff(msg.info.deliveryCount));
+      this.sent.inc({ result: 'failed' });
+      log.warn('webhook failed', { seq, error: reasonOf(error) });
     }
   }
 
