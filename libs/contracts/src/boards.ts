@@ -39,13 +39,46 @@ export interface KaizenBoard extends Counts {
   p99_duration_ms: number;
   /** The same over the last five minutes. */
   error_rate_5m: number;
+  /** Share of the work in work and waiting together. */
+  flow_efficiency_percent: number;
   /** Second final outcomes of a run. */
   superseded: number;
-  types: Record<string, Counts & { work: DurationFigures; wait: DurationFigures }>;
+  types: Record<
+    string,
+    Counts & { flow_efficiency_percent: number; work: DurationFigures; wait: DurationFigures }
+  >;
   /** When the first outcome that is counted here was recorded; null before there is one. */
   since: string | null;
   /** Place in the log up to which outcomes are counted. */
   position: number;
+}
+
+/** Why something is worth improving; the thresholds are kaizen's (`suggestions.ts`). */
+export const SUGGESTION_RULES = ['failures', 'expiry', 'rework', 'rejects', 'waiting'] as const;
+export type SuggestionRule = (typeof SUGGESTION_RULES)[number];
+
+/** What kaizen would improve on a type, with the facts behind it. */
+export interface Suggestion {
+  signal_type: string;
+  rule: SuggestionRule;
+  /** Percent up to which it is all right, and what it was. */
+  standard: number;
+  actual: number;
+  /** How many signals (`rework`: attempts) it is about. */
+  signals: number;
+  finding: string;
+  suggestion: string;
+  /** One to look at. */
+  trace_id?: string;
+}
+/** Answer of `subjects.suggestions`. */
+export interface SuggestionsReply {
+  v: number;
+  generated_at: string;
+  /** What lies before is not looked at. */
+  from: string;
+  /** Most important first. */
+  items: Suggestion[];
 }
 
 export const COLOURS = ['GREEN', 'YELLOW', 'RED'] as const;

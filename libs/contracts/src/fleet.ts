@@ -20,3 +20,8 @@ export const SPANS: Record<ServiceName, string> = {
 
 /** Version of every message and stored value; readers take this one and the one before. */
 export const WIRE_VERSION = 1;
+
+/** A message as it goes out: JSON, with its version. */
+export function encode(message: object): string {
+  return JSON.stringify({ v: WIRE_VERSION, ...message });
+}

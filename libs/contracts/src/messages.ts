@@ -49,6 +49,8 @@ export interface FoundSignal {
   /** `running` when a worker has started it. */
   running: boolean;
   worker_id?: string;
+  /** The trace it came with. */
+  trace_id?: string;
 }
 export interface FindRequest {
   id: string;

@@ -64,6 +64,8 @@ export interface Names {
     lookup: string;
     /** Request: `{format}` -> a production report, made by kaizen. */
     report: string;
+    /** Request: what kaizen would improve. */
+    suggestions: string;
     /** Request: the state of a service as its board shows it. */
     board: (service: string) => string;
     /** Published every second by every process. */
@@ -126,6 +128,7 @@ export function namesFor(prefix = ''): Names {
       workerAlive: (process) => p(`tps.worker.alive.${process}`),
       lookup: p('tps.records.lookup'),
       report: p('tps.kaizen.report'),
+      suggestions: p('tps.kaizen.suggestions'),
       board: (service) => p(`tps.board.${service}`),
       beat: (service) => p(`tps.beat.${service}`),
       arrivals: p('tps.arrivals'),

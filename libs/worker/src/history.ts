@@ -1,5 +1,5 @@
 import { Batcher, type Bus, managerOf } from '@tps/bus';
-import { LOOKUP_MAX_IDS, type LookupReply, type LookupRequest, type Outcome } from '@tps/contracts';
+import { encode, LOOKUP_MAX_IDS, type LookupReply, type LookupRequest, type Outcome } from '@tps/contracts';
 import type { Held } from './held';
 
 /** What the records say of a signal that was delivered before. */
@@ -77,7 +77,7 @@ async function outcomesOf(bus: Bus, ids: string[]): Promise<Outcome[][]> {
     for (let open = ids; open.length > 0;) {
       const request: LookupRequest = { ids: open };
       const options = { timeoutMs: LOOKUP_LIMIT_MS };
-      const reply = await bus.request(bus.names.subjects.lookup, JSON.stringify(request), options);
+      const reply = await bus.request(bus.names.subjects.lookup, encode(request), options);
       const { records, left_out = [] } = reply.json<Partial<LookupReply>>();
       // andon is not up to date yet; or it would leave out the same for ever.
       if (!records || left_out.length >= open.length) throw new RecordsUnavailableError(reply.string());

@@ -1,4 +1,4 @@
-import type { TrialGrant, TrialRequest } from '@tps/contracts';
+import { encode, type TrialGrant, type TrialRequest } from '@tps/contracts';
 import type { LineView, ServiceContext } from '@tps/service';
 import type { Held } from './held';
 import type { Records } from './history';
@@ -15,7 +15,7 @@ export async function claimTrial({ bus, instance }: ServiceContext, type: string
   const request: TrialRequest = { signal_type: type, worker_id: instance };
   try {
     const options = { timeout: LIMIT_MS };
-    const reply = await bus.nc.request(bus.names.subjects.trial, JSON.stringify(request), options);
+    const reply = await bus.nc.request(bus.names.subjects.trial, encode(request), options);
     const grant = reply.json<TrialGrant>();
     return grant.granted ? grant.epoch : null;
   } catch {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type TProperties, Type } from '@sinclair/typebox';
 import { ensureStream, KvView } from '@tps/bus';
 import {
+  encode,
   type HoldsReply,
   type HoldsRequest,
   type LanesReply,
@@ -142,7 +143,7 @@ async function awaitLanes({ bus, log }: ServiceContext, types: string[]): Promis
   const request: LanesRequest = { types };
   try {
     const options = { timeout: LANES_LIMIT_MS };
-    const reply = await bus.nc.request(bus.names.subjects.lanes, JSON.stringify(request), options);
+    const reply = await bus.nc.request(bus.names.subjects.lanes, encode(request), options);
     if (!reply.json<LanesReply>().ready) log.warn('lanes are not ready', { answer: reply.string() });
   } catch (error) {
     log.warn('kanban did not make the lanes', { error });

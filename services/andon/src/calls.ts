@@ -6,6 +6,7 @@ import {
   type CallReply,
   type CircuitRecord,
   type Colour,
+  encode,
   type PullRequest,
   type ResumeCircuitReply,
   type ResumeCircuitRequest,
@@ -180,7 +181,7 @@ export class Calls {
     };
     try {
       const options = { timeout: RESUME_LIMIT_MS };
-      const reply = await bus.nc.request(bus.names.subjects.resumeCircuit, JSON.stringify(request), options);
+      const reply = await bus.nc.request(bus.names.subjects.resumeCircuit, encode(request), options);
       return reply.json<ResumeCircuitReply>().resumed === true;
     } catch (error) {
       log.warn('circuit not resumed', { line, error });

@@ -1,10 +1,25 @@
+import type { IncomingMessage } from 'node:http';
 import { operations } from './api/operations';
 import type { OpenApiDocument } from './api/openapi';
 import { type Http, type Reply, type Rig, startRig } from './testing/rig';
+import { Access } from './access';
 import { parseTokens, Tokens } from './tokens';
 
 const BODY = { signal_type: 'execute', payload: {} };
 const ID = '018f4f6e-0000-7000-8000-000000000000';
+
+test('a client is called by its name, if it has one', () => {
+  const tokens = { AUTH_TOKEN: 'shop:secret,other', OPERATOR_TOKEN: 'boss' };
+  const limits = { RATE_LIMIT: 0, TRUSTED_PROXIES: 0 };
+  const nameOf = (authorization: string, AUTH_ENABLED = true): string | undefined =>
+    new Access({ ...tokens, ...limits, AUTH_ENABLED }).nameOf({
+      headers: { authorization },
+    } as IncomingMessage);
+  expect(nameOf('Bearer secret')).toBe('shop');
+  expect(nameOf('Bearer other')).toBeUndefined();
+  expect(nameOf('Bearer wrong')).toBeUndefined();
+  expect(nameOf('Bearer secret', false)).toBeUndefined();
+});
 
 describe('tokens', () => {
   test.each([

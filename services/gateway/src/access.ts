@@ -62,6 +62,12 @@ export class Access {
     throw new ApiError('FORBIDDEN', message);
   }
 
+  /** Whose token it is, when it is that of a client with a name of its own. */
+  nameOf(req: IncomingMessage): string | undefined {
+    const client = this.callerOf(req)?.client;
+    return client === DEFAULT_CLIENT ? undefined : client;
+  }
+
   private callerOf(req: IncomingMessage): Caller | null {
     return this.tokens ? this.tokens.callerOf(req.headers.authorization) : ANYONE;
   }

@@ -6,7 +6,7 @@ import { waitFor } from '@tps/testkit';
 import type { OpenApiDocument } from './api/openapi';
 import { tracesUrl } from './config';
 import { Health, Info, Metrics, Status } from './api/schemas';
-import { BOARDS } from './testing/stand-ins';
+import { BOARDS, SUGGESTIONS } from './testing/stand-ins';
 import { type Rig, startRig } from './testing/rig';
 
 const ajv = addFormats(new Ajv2020({ strict: false, allErrors: true }));
@@ -105,6 +105,12 @@ describe('views', () => {
     const { status, body, headers } = await get(`/${station}`, json);
     expect({ status, body: body }).toMatchObject({ status: 503, body: { code: 'UNAVAILABLE' } });
     expect(headers['retry-after']).toBe('1');
+  });
+
+  test('/kaizen/suggestions', async () => {
+    expect(await get('/kaizen/suggestions')).toMatchObject({ status: 200, body: SUGGESTIONS });
+    rig.fleet.leave('kaizen');
+    expect(await get('/kaizen/suggestions')).toMatchObject({ status: 503, body: { code: 'UNAVAILABLE' } });
   });
 
   test('/andon is a page, and JSON for who asks for it', async () => {

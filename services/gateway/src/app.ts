@@ -118,7 +118,8 @@ function handlersOf(parts: AppParts, page: string, assets: Assets): Handlers {
       res.vary('accept');
       return prefersJson(req) ? board('andon')(req, res) : res.type('html').send(assets.board);
     },
-    pullCord: async (_req, res, { body }) => sendJson(res, 201, await andon.pull(body)),
+    pullCord: async (req, res, { body }) =>
+      sendJson(res, 201, await andon.pull(body, parts.access.nameOf(req))),
     acknowledgeCall: async (req, res, { body }) =>
       sendJson(res, 200, await andon.acknowledge({ id: idOf(req), ...body })),
     resumeLine: async (req, res, { body }) =>
@@ -126,6 +127,7 @@ function handlersOf(parts: AppParts, page: string, assets: Assets): Handlers {
     andonEvents: (req, res, { query }) => parts.andonEvents.serve(req, res, query.after),
     andonHistory: async (_req, res, { query }) => sendJson(res, 200, await andon.history(query)),
     kaizen: board('kaizen'),
+    suggestions: async (_req, res) => sendJson(res, 200, await boards.suggestions(BOARD_LIMIT_MS)),
     heijunka: board('heijunka'),
     setCards: async (req, res, { body }) =>
       sendJson(res, 200, await limits.cards({ signal_type: typeOf(req), ...body })),

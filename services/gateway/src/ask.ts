@@ -1,5 +1,6 @@
 import { errors, type Msg, type MsgHdrs } from '@nats-io/transport-node';
 import type { Bus } from '@tps/bus';
+import { encode } from '@tps/contracts';
 import { askPatiently } from './patience';
 import { ApiError } from './problem';
 
@@ -33,7 +34,7 @@ async function send(
 ): Promise<Msg | 'nobody' | 'silence'> {
   try {
     const options = headers ? { timeout: limitMs, headers } : { timeout: limitMs };
-    return await bus.nc.request(subject, request && JSON.stringify(request), options);
+    return await bus.nc.request(subject, request && encode(request), options);
   } catch (error) {
     return error instanceof errors.RequestError && error.isNoResponders() ? 'nobody' : 'silence';
   }

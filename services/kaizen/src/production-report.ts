@@ -1,4 +1,4 @@
-import { percent, round } from './durations';
+import { percent } from './durations';
 import type { Tally, TypeTally } from './tally';
 
 /** How one type did. `flow_efficiency_percent` is the share of a signal's time in which work was done on it. */
@@ -47,7 +47,6 @@ export function productionReport(tally: Tally, nowMs: number): ProductionReport 
 function line(signal_type: string, tally: TypeTally): ReportLine {
   const work = tally.work.figures();
   const wait = tally.wait.figures();
-  const { work: worked, wait: waited } = tally;
   return {
     signal_type,
     produced: tally.succeeded,
@@ -61,7 +60,7 @@ function line(signal_type: string, tally: TypeTally): ReportLine {
     wait_avg_ms: wait.avg_ms,
     wait_p95_ms: wait.p95_ms,
     wait_p99_ms: wait.p99_ms,
-    flow_efficiency_percent: round(percent(worked.sumMs, worked.sumMs + waited.sumMs)),
+    flow_efficiency_percent: tally.flowEfficiency,
     retried: tally.retried,
     rejected: tally.rejected,
     expired: tally.expired,

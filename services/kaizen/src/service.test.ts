@@ -1,5 +1,5 @@
 import { type Bus, connectBus } from '@tps/bus';
-import type { KaizenBoard, Outcome, ReportReply, ReportRequest } from '@tps/contracts';
+import type { KaizenBoard, Outcome, ReportReply, ReportRequest, SuggestionsReply } from '@tps/contracts';
 import { type ServiceHandle, startService } from '@tps/service';
 import { NatsServer, sampleOutcome } from '@tps/testkit';
 import { kaizen } from './service';
@@ -71,11 +71,21 @@ test('a restart and a second replica give the same figures', async () => {
   await replica.stop();
 });
 
+test('a restart and a replica suggest the same', async () => {
+  const suggestions = (): Promise<SuggestionsReply> => ask(bus.names.subjects.suggestions);
+  await publish(Array.from({ length: 30 }, (_, i) => ({ signal_type: 'slow', wait_ms: 900 + i })));
+  const { items } = await suggestions();
+  expect(items).toMatchObject([{ signal_type: 'slow', rule: 'waiting', signals: 30 }]);
+  const replica = await start('four');
+  for (let i = 0; i < 6; i += 1) expect((await suggestions()).items).toEqual(items);
+  await replica.stop();
+});
+
 test('reports of everything and of a stretch of time', async () => {
   const all = await report({ format: 'json' });
-  expect(all.content).toMatchObject({ total: { produced: 103, failed: 1 } });
+  expect(all.content).toMatchObject({ total: { produced: 133, failed: 1 } });
   expect((await report({ format: 'json', since_ms: 60_000 })).content).toMatchObject({
-    total: { produced: 103 },
+    total: { produced: 133 },
   });
   expect((await report({ format: 'csv' })).content).toMatch(/^signal_type,/);
   expect((await report({ format: 'markdown' })).content).toMatch(/^# Production report/);

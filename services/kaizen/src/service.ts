@@ -1,8 +1,10 @@
-import type { ReportReply, ReportRequest } from '@tps/contracts';
+import { type ReportReply, type ReportRequest, type SuggestionsReply, WIRE_VERSION } from '@tps/contracts';
 import { OutcomesLog, type RunningService, type ServiceContext, type ServiceDefinition } from '@tps/service';
 import { type KaizenConfig, kaizenVariables } from './config';
+import { Findings, FINDINGS_WINDOW_MS } from './findings';
 import { Metrics } from './metrics';
 import { ReportDesk } from './report-desk';
+import { suggestionsFor } from './suggestions';
 import { Tally } from './tally';
 
 /** A caller who has just got an answer sees it counted: the log is ahead of it. */
@@ -17,11 +19,13 @@ export const kaizen: ServiceDefinition<typeof kaizenVariables> = {
 
 async function start(context: ServiceContext<KaizenConfig>): Promise<RunningService> {
   const tally = new Tally();
+  const findings = new Findings();
   const metrics = new Metrics(context.registry);
   const log = await OutcomesLog.open(context, {
     spanAttributes: () => ({}),
     onOutcome: (logged) => {
       tally.add(logged);
+      findings.add(logged);
       metrics.count(logged);
     },
   });
@@ -34,6 +38,10 @@ async function start(context: ServiceContext<KaizenConfig>): Promise<RunningServ
       return desk.answer(request);
     },
   );
+  context.endpoint('suggestions', context.bus.names.subjects.suggestions, async () => {
+    await log.caughtUp(CATCH_UP_MS);
+    return suggestions(findings, Date.now());
+  });
   return {
     stop: () => log.stop(),
     problems: () => log.problems(),
@@ -45,5 +53,14 @@ async function start(context: ServiceContext<KaizenConfig>): Promise<RunningServ
       await log.caughtUp(CATCH_UP_MS);
       return tally.board(log.position, Date.now());
     },
+  };
+}
+
+function suggestions(findings: Findings, nowMs: number): SuggestionsReply {
+  return {
+    v: WIRE_VERSION,
+    generated_at: new Date(nowMs).toISOString(),
+    from: new Date(nowMs - FINDINGS_WINDOW_MS).toISOString(),
+    items: suggestionsFor(findings.of(nowMs)),
   };
 }

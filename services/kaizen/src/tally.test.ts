@@ -40,6 +40,9 @@ test('totals hold what succeeded and failed; the rest is counted apart', () => {
   });
   expect(board.types.execute).toMatchObject({ total_processed: 3, error_count: 1, error_rate: 33.333 });
   expect(board.types.report).toMatchObject({ total_processed: 1, error_rate: 0 });
+  // 50 ms of work and 1 ms of waiting each.
+  expect(board).toMatchObject({ flow_efficiency_percent: 98.039 });
+  expect(board.types.report).toMatchObject({ flow_efficiency_percent: 98.039 });
 });
 
 test('an empty board has zeros', () => {
@@ -52,6 +55,7 @@ test('an empty board has zeros', () => {
     avg_duration_ms: 0,
     p95_duration_ms: 0,
     p99_duration_ms: 0,
+    flow_efficiency_percent: 0,
     error_rate_5m: 0,
     rejected: 0,
     expired: 0,

@@ -1,6 +1,6 @@
 import { type KaizenBoard, type Outcome, WIRE_VERSION } from '@tps/contracts';
 import { type LoggedOutcome, RollingWindow } from '@tps/service';
-import { Durations, percent } from './durations';
+import { Durations, percent, round } from './durations';
 
 const WINDOW = { bucketMs: 10_000, buckets: 30 };
 /** Types beyond this are counted together: a histogram each is the largest thing kaizen holds. */
@@ -44,6 +44,11 @@ export class TypeTally {
         return;
       case 'returned':
     }
+  }
+
+  /** Share of a signal's time in which work was done on it, in percent. */
+  get flowEfficiency(): number {
+    return round(percent(this.work.sumMs, this.work.sumMs + this.wait.sumMs));
   }
 
   counts() {
@@ -103,8 +108,9 @@ export class Tally {
   board(position: number, nowMs: number): KaizenBoard {
     const { avg_ms, p95_ms, p99_ms } = this.total.work.figures();
     const types = [...this.types].map(([name, type]) => {
-      const figures = { work: type.work.figures(), wait: type.wait.figures() };
-      return [name, { ...type.counts(), ...figures }] as const;
+      const durations = { work: type.work.figures(), wait: type.wait.figures() };
+      const figures = { ...type.counts(), flow_efficiency_percent: type.flowEfficiency, ...durations };
+      return [name, figures] as const;
     });
     return {
       v: WIRE_VERSION,
@@ -113,6 +119,7 @@ export class Tally {
       p95_duration_ms: p95_ms,
       p99_duration_ms: p99_ms,
       error_rate_5m: this.recentErrorRate(nowMs),
+      flow_efficiency_percent: this.total.flowEfficiency,
       superseded: this.superseded,
       types: Object.fromEntries(types),
       since: this.sinceMs === undefined ? null : new Date(this.sinceMs).toISOString(),

@@ -1,5 +1,5 @@
 import type { Bus } from '@tps/bus';
-import type { LookupReply, LookupRequest, Signal } from '@tps/contracts';
+import { encode, type LookupReply, type LookupRequest, type Signal } from '@tps/contracts';
 
 const LOOKUP_LIMIT_MS = 2_000;
 
@@ -22,7 +22,7 @@ export async function finishedRuns(
   while (ids.length > 0) {
     const request: LookupRequest = { ids };
     const options = { timeout: LOOKUP_LIMIT_MS };
-    const reply = await bus.nc.request(bus.names.subjects.lookup, JSON.stringify(request), options);
+    const reply = await bus.nc.request(bus.names.subjects.lookup, encode(request), options);
     const { records, left_out } = reply.json<LookupReply>();
     for (const { outcomes } of records) {
       for (const { final, signal_id: id, run } of outcomes) if (final) finished.add(runKey({ id, run }));

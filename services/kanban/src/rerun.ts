@@ -1,5 +1,12 @@
 import { managerOf } from '@tps/bus';
-import type { EnqueueVerdict, LookupReply, LookupRequest, Outcome, Signal } from '@tps/contracts';
+import {
+  encode,
+  type EnqueueVerdict,
+  type LookupReply,
+  type LookupRequest,
+  type Outcome,
+  type Signal,
+} from '@tps/contracts';
 import type { ServiceContext, TraceHeaders } from '@tps/service';
 import type { Enqueue } from './enqueue';
 import type { LetterEntry, Letters } from './letters';
@@ -84,7 +91,7 @@ export class Reruns {
     const request: LookupRequest = { ids };
     try {
       const options = { timeout: LOOKUP_LIMIT_MS };
-      const reply = await nc.request(names.subjects.lookup, JSON.stringify(request), options);
+      const reply = await nc.request(names.subjects.lookup, encode(request), options);
       const { records } = reply.json<Partial<LookupReply>>();
       if (!records) throw new RecordsAwayError(reply.string());
       return records.flatMap(({ outcomes }) => outcomes);

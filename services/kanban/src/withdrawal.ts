@@ -3,6 +3,7 @@ import { JetStreamApiError, type StoredMsg } from '@nats-io/jetstream';
 import { NoRespondersError } from '@nats-io/transport-node';
 import { encodeHeaders, headerValues, managerOf } from '@tps/bus';
 import {
+  encode,
   type CancelReply,
   type DeadLetter,
   type FindReply,
@@ -15,7 +16,7 @@ import {
   SUSPECT_HEADER,
   WIRE_VERSION,
 } from '@tps/contracts';
-import { BEAT_MS, type FleetView, type ServiceContext } from '@tps/service';
+import { BEAT_MS, type FleetView, type ServiceContext, traceIdIn } from '@tps/service';
 import type { Queued } from './deadlines';
 import { finishedRuns, runKey } from './records';
 import { signalIn, type Unreadable } from './unreadable';
@@ -49,12 +50,14 @@ export class Withdrawal {
     const { workerHolds } = this.context.bus.names.subjects;
     const { answers } = await this.askWorkers(workerHolds, id);
     const holder = answers.find(({ state }) => state === 'started');
+    const trace_id = traceIdIn(waiting.traceparent);
     const found: FoundSignal = {
       signal: waiting.signal,
       stream_seq: waiting.seq,
       accepted_at: waiting.storedAt,
       running: holder !== undefined,
       ...(holder ? { worker_id: holder.worker_id } : {}),
+      ...(trace_id ? { trace_id } : {}),
     };
     return { found };
   }
@@ -192,7 +195,7 @@ export class Withdrawal {
   /** @param undo it stays: those who would refuse it must take it again */
   private refuse(id: string, undo = false): void {
     const { nc, names } = this.context.bus;
-    nc.publish(names.subjects.workerRefuse, JSON.stringify(undo ? { id, undo } : { id }));
+    nc.publish(names.subjects.workerRefuse, encode(undo ? { id, undo } : { id }));
   }
 
   /**
@@ -206,7 +209,7 @@ export class Withdrawal {
     const workers = this.fleet.of('worker').length;
     const answers: HoldsReply[] = [];
     if (workers === 0) return { answers, complete: true };
-    const replies = await this.context.bus.nc.requestMany(subject, JSON.stringify({ id }), {
+    const replies = await this.context.bus.nc.requestMany(subject, encode({ id }), {
       strategy: 'count',
       maxMessages: workers,
       maxWait: ANSWER_LIMIT_MS,
@@ -258,7 +261,7 @@ export class Withdrawal {
       finished_at: now,
       wait_ms: Math.max(0, Date.parse(now) - Date.parse(storedAt)),
       process_ms: 0,
-      trace_id: traceparent?.split('-')[1] ?? '',
+      trace_id: traceIdIn(traceparent) ?? '',
       ...(signal.request_hash ? { request_hash: signal.request_hash } : {}),
       ...what,
     };

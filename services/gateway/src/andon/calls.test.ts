@@ -59,8 +59,8 @@ describe('the andon over HTTP', () => {
     expect((await rig.http.post('/andon/Call-1/ack').send({ owner: 'bob' })).status).toBe(200);
     expect((await rig.http.post('/andon/call-1/resume').send(act)).status).toBe(200);
     expect(asked.map(([, request]) => request)).toEqual([
-      { id: 'call-1', owner: 'bob' },
-      { id: 'call-1', ...act },
+      { v: 1, id: 'call-1', owner: 'bob' },
+      { v: 1, id: 'call-1', ...act },
     ]);
     for (const [refused, status, code] of [
       ['not_found', 404, 'NOT_FOUND'],
@@ -81,10 +81,10 @@ describe('the andon over HTTP', () => {
     const { status, body } = await rig.http.get(path);
     expect({ status, body }).toMatchObject({ status: 200, body: { items: [], next: '7' } });
     expect(asked[0]?.[1]).toEqual({
-      ...{ line: 'execute', colour: 'RED', limit: 5, cursor: '12', since: '2026-01-25T12:00:00Z' },
+      ...{ v: 1, line: 'execute', colour: 'RED', limit: 5, cursor: '12', since: '2026-01-25T12:00:00Z' },
     });
     await rig.http.get('/andon/history?station=kanban');
-    expect(asked[1]?.[1]).toEqual({ line: 'station:kanban' });
+    expect(asked[1]?.[1]).toEqual({ v: 1, line: 'station:kanban' });
     for (const wrong of ['limit=0', 'cursor=x', 'colour=BLUE', 'since=yesterday', 'type=a&station=kanban']) {
       expect((await rig.http.get(`/andon/history?${wrong}`)).status).toBe(400);
     }

@@ -28,10 +28,13 @@ export class AndonCalls {
     private readonly types: SignalTypes,
   ) {}
 
-  /** @throws ApiError */
-  pull(body: Static<typeof CordRequest>): Promise<AndonCall> {
+  /**
+   * @param caller who pulls, unless the body says so
+   * @throws ApiError
+   */
+  pull(body: Static<typeof CordRequest>, caller = NOBODY): Promise<AndonCall> {
     this.types.assertKnown(body.signal_type);
-    const request: PullRequest = { ...body, by: body.by ?? NOBODY };
+    const request: PullRequest = { ...body, by: body.by ?? caller };
     return this.call(this.bus.names.subjects.pull, request);
   }
 
@@ -62,7 +65,8 @@ export class AndonCalls {
   }
 }
 
-/** An event without what only the fleet needs. */
-export function plain({ v: _v, ...event }: AndonEvent): object {
-  return event;
+/** An event without what only the fleet needs. That there is no trace behind it is said, too. */
+export function plain({ v: _v, trace_id = null, ...event }: WithTrace): object {
+  return { ...event, trace_id };
 }
+type WithTrace = Omit<AndonEvent, 'trace_id'> & { trace_id?: string | null };

@@ -1,5 +1,5 @@
 import type { Bus } from '@tps/bus';
-import type { AndonBoard, KaizenBoard, KanbanBoard, ServiceName } from '@tps/contracts';
+import type { AndonBoard, KaizenBoard, KanbanBoard, ServiceName, SuggestionsReply } from '@tps/contracts';
 import { askService } from '../ask';
 
 export interface BoardOf {
@@ -25,6 +25,12 @@ export class Boards {
     const board = await askService<unknown>(this.bus, service, { subject, limitMs });
     this.last.set(service, { board, at: Date.now() });
     return board;
+  }
+
+  /** @throws ApiError UNAVAILABLE */
+  suggestions(limitMs: number): Promise<SuggestionsReply> {
+    const { suggestions: subject } = this.bus.names.subjects;
+    return askService(this.bus, 'kaizen', { subject, limitMs });
   }
 
   /** Live if it answers in time, otherwise what it said last, if anything. */

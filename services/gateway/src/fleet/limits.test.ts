@@ -9,8 +9,9 @@ beforeAll(async () => {
   const { nc, names } = rig.fleet.bus;
   nc.subscribe(names.subjects.cards, {
     callback: (_, msg) => {
-      const { signal_type, cards } = msg.json<CardsRequest>();
-      asked.push({ signal_type, cards });
+      const request = msg.json<CardsRequest>();
+      const { signal_type, cards } = request;
+      asked.push(request);
       const reply: CardsReply = { signal_type, cards: cards ?? 'default', limit: 4, advice: null };
       msg.respond(JSON.stringify(reply));
     },
@@ -33,7 +34,7 @@ test.each([
   ['/heijunka/execute', { max_per_s: null }, { max_per_s: null }],
 ])('PUT %s %j', async (path, body, answer) => {
   expect(await rig.http.put(path).send(body)).toMatchObject({ status: 200, body: answer });
-  expect(asked).toEqual([{ signal_type: 'execute', ...body }]);
+  expect(asked).toEqual([{ v: 1, signal_type: 'execute', ...body }]);
 });
 
 const CARDS = '(a whole number from 1 to 10000, "auto" for what the kanban formula says, or null';

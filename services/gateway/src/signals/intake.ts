@@ -1,5 +1,6 @@
 import type { Bus } from '@tps/bus';
 import {
+  encode,
   type AdmitRequest,
   type AdmitVerdict,
   type EnqueueVerdict,
@@ -66,12 +67,10 @@ export class Intake {
   ): Promise<void> {
     const request: AdmitRequest = { id, signal_type };
     if (!reply_to) request.async = true;
-    const verdict = await this.jidoka
-      .ask({ json: JSON.stringify(request), trace })
-      .catch((error: unknown) => {
-        if (error instanceof HopError) return this.lastKnown(request);
-        throw error;
-      });
+    const verdict = await this.jidoka.ask({ json: encode(request), trace }).catch((error: unknown) => {
+      if (error instanceof HopError) return this.lastKnown(request);
+      throw error;
+    });
     if (!verdict.ok)
       throw new ApiError(verdict.code, verdict.reason, { retryAfterMs: verdict.retry_after_ms });
   }

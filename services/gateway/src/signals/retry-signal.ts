@@ -121,7 +121,7 @@ export class RetrySignal {
     if (!final) throw new ApiError('NOT_RETRYABLE', `This signal is not finished: it is ${status}.`);
     const lost = status === 'failed' || status === 'expired';
     const reason = lost ? 'its dead letter is gone' : 'only what failed or expired is run again';
-    throw new ApiError('NOT_RETRYABLE', `This signal has ${status}, and ${reason}.`);
+    throw new ApiError('NOT_RETRYABLE', `This signal is over: ${status}; ${reason}.`);
   }
 
   /** A trace of its own, or the caller's, linked to the one of the run that failed. */

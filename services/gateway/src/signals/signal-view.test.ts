@@ -2,6 +2,7 @@ import { sampleOutcome } from '@tps/testkit';
 import { type Rig, startRig } from '../testing/rig';
 
 const UNKNOWN = '018f4f6e-0000-7000-8000-00000000ffff';
+const TRACE = 'a'.repeat(32);
 const BODY = { signal_type: 'execute', payload: {} };
 
 describe('/signal/:id', () => {
@@ -21,6 +22,10 @@ describe('/signal/:id', () => {
     const { status, body } = await rig.http.get(`/signal/${id}`);
     expect(status).toBe(200);
     expect(body).toMatchObject({ signal_id: id, status: 'queued', final: false, success: null, run: 0 });
+    expect(body).toMatchObject({ message: 'Accepted', trace_id: TRACE });
+    expect((body as { runs: object[] }).runs).toEqual([
+      { run: 0, status: 'queued', attempt: 0, trace_id: TRACE },
+    ]);
     expect((body as { timeline: object[] }).timeline).toEqual([
       { at: expect.any(String) as string, event: 'accepted', run: 0 },
     ]);
@@ -42,6 +47,15 @@ describe('/signal/:id', () => {
     });
     const events = (body as { timeline: { event: string }[] }).timeline.map(({ event }) => event);
     expect(events).toEqual(['accepted', 'started', 'attempt_failed', 'started', 'finished']);
+  });
+
+  test('a run that goes on is as the signal is, whatever was recorded of it before', async () => {
+    const id = await queued();
+    rig.fleet.records.set(id, [sampleOutcome({ signal_id: id, status: 'returned', message: 'handed back' })]);
+    expect((await rig.http.get(`/signal/${id}`)).body).toMatchObject({
+      ...{ status: 'queued', message: 'Accepted' },
+      runs: [{ run: 0, status: 'queued' }],
+    });
   });
 
   test('knows an id in capitals', async () => {

@@ -15,6 +15,14 @@ interface TimelineEntry extends Record<string, unknown> {
 /** The records follow the log with a small delay: what was finished just now is not unknown. */
 const RECORDS_LAG_MS = 500;
 
+type OpenStatus = 'queued' | 'held' | 'running' | 'retrying';
+const MESSAGES: Record<OpenStatus, string> = {
+  queued: 'Accepted',
+  held: 'Held while its line is stopped',
+  running: 'A worker is processing it',
+  retrying: 'To be tried again',
+};
+
 /** One signal by its id: where it is, and taking it back. */
 export class SignalViews {
   constructor(
@@ -54,7 +62,7 @@ export class SignalViews {
     }
     const known = await this.find(id);
     const final = finalOutcome(known.outcomes, latest(known).run);
-    if (final) throw new ApiError('ALREADY_FINISHED', `This signal has ${final.status}.`);
+    if (final) throw new ApiError('ALREADY_FINISHED', `This signal is over: ${final.status}.`);
     throw new ApiError('ALREADY_STARTED', 'This signal is on its way through a worker.');
   }
 
@@ -82,29 +90,31 @@ export class SignalViews {
     const { run, last } = latest(known);
     const timeline = timelineOf(known);
     const final = finalOutcome(outcomes, run);
-    const runs = runsOf(known);
-    if (final) return { ...plain(final), runs, timeline };
+    if (final) return { ...plain(final), runs: runsOf(outcomes), timeline };
     const type = found?.signal.signal_type ?? last?.signal_type ?? '';
+    const status = this.openStatus(type, known);
+    const attempt = last?.attempt ?? 0;
+    const trace_id = last?.trace_id ?? found?.trace_id;
     return {
       signal_id: id,
       signal_type: type,
       priority: found?.signal.priority ?? last?.priority,
       run,
-      status: this.openStatus(type, known),
+      status,
       final: false,
       success: null,
-      message: last?.message ?? 'Accepted',
-      attempt: last?.attempt ?? 0,
+      message: (status === 'retrying' && last?.message) || MESSAGES[status],
+      attempt,
       timeout_ms: found?.signal.timeout_ms,
       enqueued_at: found?.accepted_at ?? last?.enqueued_at,
       worker_id: found?.worker_id,
-      trace_id: last?.trace_id,
-      runs,
+      trace_id,
+      runs: runsOf(outcomes, { run, status, attempt, trace_id }),
       timeline,
     };
   }
 
-  private openStatus(type: string, known: Known): 'queued' | 'held' | 'running' | 'retrying' {
+  private openStatus(type: string, known: Known): OpenStatus {
     if (known.found?.running) return 'running';
     if (this.lines.state(type) !== 'Closed') return 'held';
     return latest(known).last?.status === 'retrying' ? 'retrying' : 'queued';
@@ -128,16 +138,27 @@ export function plain(outcome: Outcome): object {
   return rest;
 }
 
-/** Every run with what became of it; the trace of a later one is linked to the one before. */
-function runsOf({ outcomes, found }: Known): object[] {
-  const numbers = [...outcomes.map(({ run }) => run), ...(found ? [found.signal.run] : [])];
-  return [...new Set(numbers)]
+interface OpenRun {
+  run: number;
+  status: OpenStatus;
+  attempt: number;
+  trace_id: string | undefined;
+}
+
+/**
+ * Every run with what became of it; the trace of a later one is linked to the one before.
+ * @param open the last, when it is not finished
+ */
+function runsOf(outcomes: Outcome[], open?: OpenRun): object[] {
+  const finished = [...new Set(outcomes.map(({ run }) => run))]
+    .filter((run) => run !== open?.run)
     .sort((a, b) => a - b)
     .map((run) => {
       const mine = outcomes.filter((outcome) => outcome.run === run);
-      const { status, attempt, trace_id, finished_at } = finalOutcome(mine, run) ?? mine.at(-1) ?? {};
-      return { run, status: status ?? 'queued', attempt: attempt ?? 0, trace_id, finished_at };
+      const { status, attempt, trace_id, finished_at } = (finalOutcome(mine, run) ?? mine.at(-1))!;
+      return { run, status, attempt, trace_id, finished_at };
     });
+  return open ? [...finished, open] : finished;
 }
 
 function timelineOf({ outcomes, found }: Known): TimelineEntry[] {

@@ -59,6 +59,13 @@ export const BOARDS: Partial<Record<ServiceName, object>> = {
   heijunka: { v: 1, schedule: null },
 };
 
+export const SUGGESTIONS = {
+  v: 1,
+  generated_at: '2026-01-25T12:00:00.000Z',
+  from: '2026-01-25T11:00:00.000Z',
+  items: [],
+};
+
 /** The rest of the fleet, small: it answers on the real subjects of a real broker. */
 export class StandIns {
   readonly signals: { signal: Signal; traceparent: string }[] = [];
@@ -115,7 +122,7 @@ export class StandIns {
 
   arrive(service: ServiceName): void {
     this.silent.delete(service);
-    const { admit, enqueue, find, cancel, lookup, board } = this.bus.names.subjects;
+    const { admit, enqueue, find, cancel, lookup, board, suggestions } = this.bus.names.subjects;
     const on = (subject: string, answer: (msg: Msg) => unknown): Subscription =>
       this.bus.nc.subscribe(subject, {
         callback: (_, msg) => {
@@ -125,6 +132,7 @@ export class StandIns {
         },
       });
     const subscriptions = BOARDS[service] ? [on(board(service), () => BOARDS[service])] : [];
+    if (service === 'kaizen') subscriptions.push(on(suggestions, () => SUGGESTIONS));
     if (service === 'jidoka') subscriptions.push(on(admit, (msg) => this.admit(msg)));
     if (service === 'andon') subscriptions.push(on(lookup, (msg) => this.lookup(msg.json<LookupRequest>())));
     if (service === 'kanban') {
@@ -180,7 +188,8 @@ export class StandIns {
   private find(id: string): unknown {
     const signal = this.unfinished.get(id);
     if (!signal) return { found: null };
-    return { found: { signal, stream_seq: 1, accepted_at: signal.created_at, running: false } };
+    const trace_id = 'a'.repeat(32);
+    return { found: { signal, stream_seq: 1, accepted_at: signal.created_at, running: false, trace_id } };
   }
 
   private async lookup({ ids, wait_ms = 0 }: LookupRequest): Promise<unknown> {

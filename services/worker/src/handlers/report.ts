@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import type { Bus } from '@tps/bus';
-import { REPORT_FORMATS, type ReportReply, type ReportRequest } from '@tps/contracts';
+import { encode, REPORT_FORMATS, type ReportReply, type ReportRequest } from '@tps/contracts';
 import { defineSignal, RejectedError, type SignalDefinition, TransientError } from '@tps/worker';
 
 const LIMIT_MS = 2_000;
@@ -30,7 +30,7 @@ export function reportSignal(bus: Bus): SignalDefinition {
 
 async function askKaizen(bus: Bus, request: ReportRequest): Promise<ReportReply> {
   if (!bus.connected) throw new TransientError('not connected to NATS');
-  const asked = bus.nc.request(bus.names.subjects.report, JSON.stringify(request), { timeout: LIMIT_MS });
+  const asked = bus.nc.request(bus.names.subjects.report, encode(request), { timeout: LIMIT_MS });
   const reply = await asked.catch((cause: unknown) => {
     throw new TransientError('kaizen, which makes the report, does not answer', { cause });
   });

@@ -24,6 +24,18 @@ export const stationOperations = {
     examples: [`-H 'Accept: application/json'`],
   },
   kaizen: board('kaizen', 'Counts and true percentiles'),
+  suggestions: {
+    method: 'get',
+    path: '/kaizen/suggestions',
+    role: 'client',
+    tag: 'Stations',
+    summary: 'What to improve first, from the facts of the last hour',
+    description:
+      'A type is looked at from 20 signals on. Each suggestion says which standard is not kept, by how much, and one trace to look at.',
+    answers: { 200: { description: 'Most important first', schema: 'Suggestions' } },
+    errors: ['UNAVAILABLE'],
+    examples: [''],
+  },
   heijunka: board('heijunka', 'The level schedule, takt and distribution'),
   setCards: {
     method: 'put',

@@ -30,7 +30,7 @@ export const CordRequest = Type.Object(
         description: '`hold`: signals with `Prefer: respond-async` are accepted and kept while it is stopped',
       }),
     ),
-    by: Type.Optional(said('Who pulls the cord', 100)),
+    by: Type.Optional(said('Who pulls the cord; by default the client whose token it is', 100)),
   },
   { additionalProperties: false, description: 'Pulling the cord' },
 );
@@ -100,7 +100,9 @@ const HistoryItem = Type.Object(
     was: oneOf(COLOURS),
     rule: text('What gave it'),
     reason: text('In words'),
-    trace_id: Type.Optional(text('The trace behind it')),
+    trace_id: Type.Union([Type.String(), Type.Null()], {
+      description: 'The trace behind it; null when it is none, as when a line is well again',
+    }),
     by: text('Who did it; `andon` for a rule'),
     owner: Type.Optional(text('Who looks after it')),
     countermeasure: Type.Optional(text('`resumed`: what was done')),

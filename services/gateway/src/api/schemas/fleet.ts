@@ -1,5 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { count, ms, oneOf, percent, time } from './fields';
+import { SUGGESTION_RULES } from '@tps/contracts';
+import { count, ms, oneOf, percent, text, time } from './fields';
 
 const CIRCUIT_STATE = oneOf(['Closed', 'HalfOpen', 'Open']);
 export const Health = Type.Object({
@@ -42,6 +43,7 @@ export const Metrics = Type.Object(
     p95_duration_ms: ms('The work itself'),
     p99_duration_ms: ms('The work itself'),
     error_rate_5m: Type.Optional(percent('Over 5 minutes')),
+    flow_efficiency_percent: Type.Optional(percent('Share of the work in work and waiting together')),
     ...asides,
     superseded: Type.Optional(count('Second outcomes of a run, never in totals')),
     types: Type.Optional(
@@ -83,5 +85,25 @@ export const Status = Type.Object({
   health: Health,
   metrics: Type.Union([Metrics, Type.Null()]),
 });
+
+export const Suggestions = Type.Object(
+  {
+    generated_at: time('Of this answer'),
+    from: time('What lies before is not looked at'),
+    items: Type.Array(
+      Type.Object({
+        signal_type: text('The type it is about'),
+        rule: oneOf(SUGGESTION_RULES),
+        standard: percent('Up to so many percent are all right'),
+        actual: percent('What it was'),
+        signals: count('How many signals it is about; `rework`: attempts'),
+        finding: text('What was found'),
+        suggestion: text('What to do about it'),
+        trace_id: Type.Optional(text('One to look at')),
+      }),
+    ),
+  },
+  { additionalProperties: true, description: 'What to improve' },
+);
 
 export const Board = Type.Object({}, { additionalProperties: true, description: "The service's own view" });
