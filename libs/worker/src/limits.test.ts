@@ -171,6 +171,17 @@ test('a rate holds over all workers, evenly, also with cards; nothing is saved u
   expect(starts.at(-1)! - starts[0]!).toBeLessThan(10_000);
 });
 
+test('every start has its turn: a rate is kept, not only kept below', async () => {
+  const runs: Run[] = [];
+  await setRate('kept', 20);
+  await rig.worker('kept', [timed('kept', 5, runs)('kept')], { TPS_NUM_WORKERS: '2' });
+  for (let n = 0; n < 40; n += 1) await rig.enqueue('kept');
+  await finished('kept', 40);
+  const gaps = runs.slice(1).map(({ from }, i) => from - runs[i]!.from);
+  // One that is missed comes a quarter of a second later.
+  expect(gaps.filter((gap) => gap > 100).length).toBeLessThanOrEqual(1);
+});
+
 test('work that comes to a lane nobody looked at gets its turn while all slots are busy', async () => {
   const busy: Run[] = [];
   const urgent: Run[] = [];

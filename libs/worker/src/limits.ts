@@ -213,7 +213,12 @@ export class Limits {
 
   private wakeAt(type: string, atMs: number): void {
     clearTimeout(this.timers.get(type));
-    const timer = setTimeout(() => this.hands.onRoom(), Math.max(0, atMs - Date.now()));
+    const wake = (): void => {
+      // Timers are up to a millisecond early: then there would be no room yet, and nobody to look again.
+      if (Date.now() < atMs) this.wakeAt(type, atMs);
+      else this.hands.onRoom();
+    };
+    const timer = setTimeout(wake, Math.max(0, atMs - Date.now()));
     this.timers.set(type, timer);
   }
 }
