@@ -42,12 +42,16 @@ export class Rescue {
       stranded.map(({ signal }) => signal),
     );
     this.context.log.warn('messages without a lane', { count: stranded.length, finished: finished.size });
-    for (const { signal, message } of stranded) {
-      if (!finished.has(runKey(signal))) await this.queueAgain(message);
-      const jsm = await managerOf(this.context.bus);
-      await jsm.streams.deleteMessage(this.context.bus.names.streams.kanban, message.seq, false);
-      this.rescued += 1;
-    }
+    await Promise.all(stranded.map((each) => this.free(each, finished.has(runKey(each.signal)))));
+    // There may be more of what is sure by now.
+    this.seen = SURE_AFTER;
+  }
+
+  private async free({ message }: Stranded, finished: boolean): Promise<void> {
+    const { bus } = this.context;
+    if (!finished) await this.queueAgain(message);
+    await (await managerOf(bus)).streams.deleteMessage(bus.names.streams.kanban, message.seq, false);
+    this.rescued += 1;
   }
 
   /** Messages at or below the acknowledged floor of their lane, the oldest first; what is no signal is taken out. */
@@ -59,7 +63,8 @@ export class Rescue {
     let seq = this.queue.firstSeq;
     while (seq <= highest && found.length < AT_ONCE) {
       const query = { seq, next_by_subj: '>' };
-      const message = await jsm.direct.getMessage(bus.names.streams.kanban, query);
+      // Of the leader: its copy is the one that counts, and another may be without what is stranded here.
+      const message = await jsm.streams.getMessage(bus.names.streams.kanban, query);
       if (!message) break;
       seq = message.seq + 1;
       const [type = '', priority] = message.subject.split('.').slice(-3);
