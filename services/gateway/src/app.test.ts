@@ -135,6 +135,7 @@ describe('views', () => {
     const wrong = await get('/signal');
     expect(wrong).toMatchObject({ status: 405, body: { code: 'METHOD_NOT_ALLOWED' } });
     expect(wrong.headers.allow).toBe('OPTIONS, POST');
+    expect((await rig.http.options('/kanban/dead/redrive')).headers.allow).toBe('OPTIONS, POST');
     expect((await rig.http.delete('/health')).headers.allow).toBe('GET, HEAD, OPTIONS');
     expect(await rig.http.head('/health/live')).toMatchObject({ status: 200, text: undefined });
     const options = await rig.http.options('/signal/x');
@@ -146,6 +147,10 @@ describe('views', () => {
     const document = (await get('/openapi.json')).body as unknown as OpenApiDocument;
     expect(document.openapi).toBe('3.1.0');
     for (const schema of Object.values(document.components.schemas)) ajv.compile(schema);
+    // What has a default need not be sent.
+    expect(document.components.schemas.RedriveRequest).toMatchObject({ required: [] });
+    const limit = document.paths['/signals']!.get!.parameters!.find(({ name }) => name === 'limit');
+    expect(limit).toMatchObject({ required: false, schema: { default: 50 } });
     const text = JSON.stringify(document);
     for (const [, name] of text.matchAll(/"#\/components\/schemas\/(\w+)"/g)) {
       expect(Object.keys(document.components.schemas)).toContain(name);

@@ -181,7 +181,9 @@ function methodsByPath(): Map<string, string[]> {
     const allowed = methods.get(path) ?? ['OPTIONS'];
     methods.set(path, [...allowed, ...(method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()])]);
   }
-  return methods;
+  // As the document is read: a path without parameters goes before one that would fit, too.
+  const variable = (path: string): number => Number(path.includes('{'));
+  return new Map([...methods].sort(([a], [b]) => variable(a) - variable(b)));
 }
 
 function otherMethod(allowed: string[]) {

@@ -85,7 +85,14 @@ describe('the andon over HTTP', () => {
     });
     await rig.http.get('/andon/history?station=kanban');
     expect(asked[1]?.[1]).toEqual({ v: 1, line: 'station:kanban' });
-    for (const wrong of ['limit=0', 'cursor=x', 'colour=BLUE', 'since=yesterday', 'type=a&station=kanban']) {
+    for (const wrong of [
+      'limit=0',
+      'cursor=x',
+      'cursor=0',
+      'colour=BLUE',
+      'since=yesterday',
+      'type=a&station=kanban',
+    ]) {
       expect((await rig.http.get(`/andon/history?${wrong}`)).status).toBe(400);
     }
   });

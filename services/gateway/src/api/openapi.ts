@@ -39,7 +39,7 @@ export function openApiDocument(version: string, authEnabled: boolean): OpenApiD
     },
     paths,
     components: {
-      schemas: { ...schemas },
+      schemas: Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, asked(schema)])),
       securitySchemes: {
         client: { type: 'http', scheme: 'bearer', description: 'A token of a client or operator' },
         operator: { type: 'http', scheme: 'bearer', description: 'A token of an operator' },
@@ -72,12 +72,19 @@ function describe(operationId: string, operation: Operation, authEnabled: boolea
 /** A query parameter is a property of the operation's query schema. */
 function parametersOf({ parameters = [], query }: Operation): Parameter[] {
   if (!query) return parameters;
-  const { properties, required = [] } = schemas[query] as { properties: object; required?: string[] };
+  const { properties, required = [] } = asked(schemas[query]) as { properties: object; required?: string[] };
   const inQuery = Object.entries(properties).map(([name, schema]: [string, { description?: string }]) => {
     const { description = '', ...rest } = schema;
     return { name, in: 'query' as const, required: required.includes(name), description, schema: rest };
   });
   return [...parameters, ...inQuery];
+}
+
+/** What has a default is always there for the code, and need not be sent. */
+function asked(schema: object): object {
+  const { properties, required } = schema as { properties?: Record<string, object>; required?: string[] };
+  if (!properties || !required) return schema;
+  return { ...schema, required: required.filter((name) => !('default' in properties[name]!)) };
 }
 
 function responsesOf(operation: Operation, authEnabled: boolean): OpenApiOperation['responses'] {

@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import { ANDON_EVENTS, COLOURS, SERVICES, SIGNAL_TYPE_PATTERN } from '@tps/contracts';
-import { count, ms, oneOf, text, time } from './fields';
+import { count, cursor, ms, oneOf, text, time } from './fields';
 
 const MODES = ['call', 'stop'] as const;
 const INTAKES = ['refuse', 'hold'] as const;
@@ -83,9 +83,7 @@ export const HistoryQuery = Type.Object(
         description: 'Items on a page; by default TPS_ANDON_HISTORY',
       }),
     ),
-    cursor: Type.Optional(
-      Type.String({ pattern: '^[0-9]{1,16}$', description: '`next` of the page before' }),
-    ),
+    cursor: Type.Optional(cursor()),
   },
   { additionalProperties: false },
 );

@@ -8,7 +8,7 @@ import {
   REDRIVE_STATES,
   SIGNAL_TYPE_PATTERN,
 } from '@tps/contracts';
-import { count, oneOf, text, time } from './fields';
+import { count, cursor, oneOf, text, time } from './fields';
 
 const ID = Type.String({ format: 'uuid' });
 const TYPE = Type.String({ pattern: SIGNAL_TYPE_PATTERN, description: 'Signal type' });
@@ -37,9 +37,7 @@ export const LettersQuery = Type.Object(
       default: 50,
       description: 'Letters of one page',
     }),
-    cursor: Type.Optional(
-      Type.String({ pattern: '^[0-9]{1,15}$', description: '`next` of the page before' }),
-    ),
+    cursor: Type.Optional(cursor()),
   },
   { additionalProperties: false },
 );

@@ -15,3 +15,6 @@ export const count = (description: string): ReturnType<typeof Type.Integer> =>
   Type.Integer({ minimum: 0, description });
 export const percent = (description: string): ReturnType<typeof Type.Number> =>
   Type.Number({ minimum: 0, maximum: 100, description });
+/** What a listing gives as `next`: a place in a log, in digits that a number holds exactly. */
+export const cursor = (): ReturnType<typeof Type.String> =>
+  Type.String({ pattern: '^([1-9][0-9]{0,14}|[1-8][0-9]{15})$', description: '`next` of the page before' });

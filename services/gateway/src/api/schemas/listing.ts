@@ -6,7 +6,7 @@ import {
   SIGNAL_TYPE_PATTERN,
   SIGNALS_MAX_LIMIT,
 } from '@tps/contracts';
-import { oneOf, time } from './fields';
+import { cursor, oneOf, time } from './fields';
 
 const WORDS = [...FINAL_STATUSES, ...OPEN_STATUSES];
 
@@ -27,9 +27,7 @@ export const SignalsQuery = Type.Object(
       default: 50,
       description: 'Signals of one page',
     }),
-    cursor: Type.Optional(
-      Type.String({ pattern: '^[0-9]{1,16}$', description: '`next` of the page before' }),
-    ),
+    cursor: Type.Optional(cursor()),
   },
   { additionalProperties: false },
 );
