@@ -58,6 +58,12 @@ test('a short wait for shorter work is no loss', () => {
   expect(suggestions(many(100, { wait_ms: 10, process_ms: 1 }))).toEqual([]);
 });
 
+test('a share of a few is none, however many others there are', () => {
+  const rejected = many(50, { status: 'rejected' });
+  const found = suggestions([...rejected, { status: 'retrying' }, { wait_ms: 900, process_ms: 1 }]);
+  expect(found.map(({ rule }) => rule)).toEqual(['rejects']);
+});
+
 test('what is older than an hour, or superseded, is not looked at', () => {
   const failing = many(30, { status: 'failed' });
   expect(suggestions(failing)).toHaveLength(1);

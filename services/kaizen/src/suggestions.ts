@@ -8,6 +8,8 @@ const MIN_SIGNALS = 20;
 const NOTICEABLE_WAIT_MS = 50;
 
 interface Finding {
+  /** How many signals or attempts the share is one of. */
+  of: number;
   /** Percent, as `standard`. */
   actual: number;
   signals: number;
@@ -27,6 +29,7 @@ const RULES: Record<SuggestionRule, Rule> = {
     find: (type, { failed, processed, causes }) => {
       const [count, cause] = commonest(causes.failed);
       return {
+        of: processed,
         actual: percent(failed, processed),
         signals: failed,
         finding: `${failed} of ${processed} failed, ${count} of them alike: ${cause?.message}`,
@@ -38,6 +41,7 @@ const RULES: Record<SuggestionRule, Rule> = {
   expiry: {
     standard: 1,
     find: (type, { expired, processed }) => ({
+      of: processed + expired,
       actual: percent(expired, processed + expired),
       signals: expired,
       finding: `${expired} of ${processed + expired} were not started within their timeout_ms.`,
@@ -47,6 +51,7 @@ const RULES: Record<SuggestionRule, Rule> = {
   rework: {
     standard: 5,
     find: (_type, { retried, processed, reworkMs }) => ({
+      of: processed + retried,
       actual: percent(retried, processed + retried),
       signals: retried,
       finding: `${retried} attempts failed and were tried again: ${Math.round(reworkMs)} ms of work for nothing.`,
@@ -58,6 +63,7 @@ const RULES: Record<SuggestionRule, Rule> = {
     find: (type, { rejected, processed, causes }) => {
       const [count, cause] = commonest(causes.rejected);
       return {
+        of: processed + rejected,
         actual: percent(rejected, processed + rejected),
         signals: rejected,
         finding: `${rejected} of ${processed + rejected} were rejected, ${count} of them alike: ${cause?.message}`,
@@ -71,6 +77,7 @@ const RULES: Record<SuggestionRule, Rule> = {
     find: (type, { workMs, waitMs, processed, longestWait }) => {
       const noticed = waitMs / processed >= NOTICEABLE_WAIT_MS;
       return {
+        of: processed,
         actual: noticed ? percent(waitMs, waitMs + workMs) : 0,
         signals: processed,
         finding: `A signal waits ${mean(waitMs, processed)} ms for ${mean(workMs, processed)} ms of work.`,
@@ -85,11 +92,9 @@ const RULES: Record<SuggestionRule, Rule> = {
 export function suggestionsFor(lost: Map<string, Losses>): Suggestion[] {
   const found: Suggestion[] = [];
   for (const [signal_type, losses] of lost) {
-    const { processed, rejected, expired } = losses;
-    if (processed + rejected + expired < MIN_SIGNALS) continue;
     for (const [rule, { standard, find }] of Object.entries(RULES) as [SuggestionRule, Rule][]) {
-      const { trace_id, ...finding } = find(signal_type, losses);
-      if (finding.actual <= standard) continue;
+      const { of, trace_id, ...finding } = find(signal_type, losses);
+      if (of < MIN_SIGNALS || finding.actual <= standard) continue;
       found.push({ signal_type, rule, standard, ...finding, ...(trace_id ? { trace_id } : {}) });
     }
   }

@@ -31,7 +31,7 @@ export const stationOperations = {
     tag: 'Stations',
     summary: 'What to improve first, from the facts of the last hour',
     description:
-      'A type is looked at from 20 signals on. Each suggestion says which standard is not kept, by how much, and one trace to look at.',
+      'A share is one of at least 20 signals of a type. Each suggestion says which standard is not kept, by how much, and one trace to look at.',
     answers: { 200: { description: 'Most important first', schema: 'Suggestions' } },
     errors: ['UNAVAILABLE'],
     examples: [''],
