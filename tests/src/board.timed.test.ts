@@ -70,8 +70,9 @@ async function photograph(page: Page, folder: string): Promise<void> {
     await line('execute').waitFor();
     await page.locator('#live', { hasText: 'live' }).waitFor();
     await waitFor('the line to be stopped', async () => {
-      await fleet.post('execute', { chaos: { fail: 'transient' } }, { timeout_ms: 5_000 });
-      return (await fleet.post('execute', { task: 'demo' })).status === 503;
+      await fleet.post('execute', { chaos: { fail: 'transient' } }, { timeout_ms: 1_000 });
+      const { body } = await fleet.get<{ circuits: Record<string, { state: string }> }>('/health');
+      return body.circuits.execute?.state === 'Open';
     });
     await page.locator('#line-execute[data-colour=RED]').waitFor({ timeout: 2_000 });
     expect(await line('execute').locator('.light').textContent()).toMatch(/RED/);
