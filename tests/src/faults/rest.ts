@@ -51,6 +51,11 @@ export async function outcomeOf(
   return { found, counted: after.counted - before.counted, superseded: after.superseded - before.superseded };
 }
 
+/** Signals are still unfinished; the message has what the fleet says of them. */
+class NotAtRestError extends Error {
+  override readonly name = 'NotAtRestError';
+}
+
 async function atRest(get: Get, until: number): Promise<void> {
   let last: unknown;
   while (Date.now() < until) {
@@ -60,7 +65,7 @@ async function atRest(get: Get, until: number): Promise<void> {
     await sleep(LOOK_MS);
   }
   const { body: queue } = await get('/kanban');
-  throw new Error(`not at rest in time: ${JSON.stringify({ last, queue })}`);
+  throw new NotAtRestError(`not at rest in time: ${JSON.stringify({ last, queue })}`);
 }
 
 /** The records follow the log with a small delay, and are away while andon restarts: asked until they say something. */
