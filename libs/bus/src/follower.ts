@@ -28,11 +28,16 @@ export interface FollowOptions {
 }
 
 const LONG_POLL_MS = 20_000;
+/** The broker says that often that a poll still stands: the node that holds it may die while the connection lives. */
+const HEARTBEAT_MS = 2_000;
+const SILENCE_LIMIT_MS = 2.5 * HEARTBEAT_MS;
 const GATHER_MS = 50;
 /** More in one go may pass what the server lets pend for a client, which it then cuts off. */
 const BATCH = 500;
-const GRACE_MS = 3_000;
+const ANSWER_LIMIT_MS = 3_000;
 const RETRY_MS = 500;
+
+const HEARTBEAT = 100;
 
 type FetchEnd = 'full' | 'empty' | 'lost';
 
@@ -40,15 +45,15 @@ type FetchEnd = 'full' | 'empty' | 'lost';
  * Follows a stream as a log. Idle, one long poll for a single message is open and nothing else happens; when it is
  * answered, the follower waits `gatherMs` and takes all there is, so that its cost is per gathering and not per message.
  *
- * The consumer is ephemeral. When it is lost (broker restarted, sequence jumped, poll unanswered) another one is made
- * that begins behind the last message handled, so nothing is skipped and nothing is handled twice.
+ * The consumer is ephemeral. When it is lost (broker or its node restarted, sequence jumped, poll unanswered or silent)
+ * another one is made that begins behind the last message handled, so nothing is skipped and nothing is handled twice.
  */
 export class Follower {
   /** Sequence of the last message handled. */
   position = 0;
   private readonly inbox: string;
   private readonly subscription: Subscription;
-  private fetch: { left: number; end: (how: FetchEnd) => void } | null = null;
+  private fetch: { left: number; end: (how: FetchEnd) => void; limit: NodeJS.Timeout } | null = null;
   private fetchNo = 0;
   private consumer: string | null = null;
   private consumerSeq = 0;
@@ -124,10 +129,11 @@ export class Follower {
       }
       try {
         this.consumer ??= await this.create();
-        const idle = await this.pull(1, { expires: nanos(LONG_POLL_MS) }, LONG_POLL_MS);
+        const poll = { expires: nanos(LONG_POLL_MS), idle_heartbeat: nanos(HEARTBEAT_MS) };
+        const idle = await this.pull(1, poll, SILENCE_LIMIT_MS);
         if (idle !== 'full') continue;
         await this.gather();
-        while (!this.stopped && (await this.pull(BATCH, { no_wait: true }, 0)) === 'full');
+        while (!this.stopped && (await this.pull(BATCH, { no_wait: true }, ANSWER_LIMIT_MS)) === 'full');
       } catch (error) {
         if (this.stopped) return;
         this.options.onError(error);
@@ -173,19 +179,16 @@ export class Follower {
     };
   }
 
-  private async pull(batch: number, request: object, waitMs: number): Promise<FetchEnd> {
+  /** @param silenceMs a broker that says nothing for so long has lost the consumer */
+  private async pull(batch: number, request: object, silenceMs: number): Promise<FetchEnd> {
     const reply = `${this.inbox}.${(this.fetchNo += 1)}`;
-    const limit = new AbortController();
-    const ended = new Promise<FetchEnd>((resolve) => {
-      this.fetch = { left: batch, end: resolve };
-    });
     const subject = `$JS.API.CONSUMER.MSG.NEXT.${this.options.stream}.${this.consumer}`;
-    this.bus.nc.publish(subject, JSON.stringify({ batch, ...request }), { reply });
-    const tooLate = sleep(waitMs + GRACE_MS, 'lost' as const, { signal: limit.signal, ref: false }).catch(
-      () => 'lost' as const,
-    );
-    const how = await Promise.race([ended, tooLate]);
-    limit.abort();
+    const how = await new Promise<FetchEnd>((end) => {
+      const limit = setTimeout(end, silenceMs, 'lost').unref();
+      this.fetch = { left: batch, end, limit };
+      this.bus.nc.publish(subject, JSON.stringify({ batch, ...request }), { reply });
+    });
+    clearTimeout(this.fetch?.limit);
     this.fetch = null;
     if (how === 'lost') this.lose();
     return how;
@@ -206,8 +209,9 @@ export class Follower {
     if (!delivery) {
       // A status. Only that of the pull under way counts; one of an older consumer is stale.
       if (msg.subject !== `${this.inbox}.${this.fetchNo}`) return;
-      const gone = msg.headers?.code === 503 || msg.headers?.code === 409;
-      return this.fetch?.end(gone ? 'lost' : 'empty');
+      const code = msg.headers?.code;
+      if (code === HEARTBEAT) return void this.fetch?.limit.refresh();
+      return this.fetch?.end(code === 503 || code === 409 ? 'lost' : 'empty');
     }
     if (delivery.consumer !== this.consumer) return;
     if (delivery.consumerSeq !== this.consumerSeq + 1) return this.fetch?.end('lost');

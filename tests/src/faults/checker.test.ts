@@ -50,6 +50,14 @@ test('an unknown may come out or not', () => {
   });
 });
 
+test('what was refused must not come out', () => {
+  const effects = new Map([['k0', 1]]);
+  expect(check(journalOf('R'), outcome({ counted: 1, effects }))).toMatchObject({
+    untrue: ['k0'],
+    countsAgree: false,
+  });
+});
+
 test('what was never sent must not come out, and what says it succeeded has had its effect', () => {
   const effects = new Map([['other', 1]]);
   expect(check(journalOf('A'), outcome({ succeeded: ['id0'], effects }))).toMatchObject({

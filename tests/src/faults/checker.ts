@@ -35,13 +35,17 @@ export interface Verdict {
   unexpected: string[];
   /** Unknown to the client, and came out. */
   recovered: number;
+  /** Refused, and came out all the same: what a client was told was not true. */
+  untrue: string[];
   /** Accepted, and without an effect though said to have succeeded. */
   ineffective: string[];
   /** Effects beyond the first of a signal, and their share of the accepted in percent. */
   repeated: number;
   repeatedPercent: number;
   superseded: number;
-  /** The fleet's own total is the number of signals. */
+  /** The fleet's own total. */
+  counted: number;
+  /** That is the number of signals. */
   countsAgree: boolean;
   longestMs: number;
 }
@@ -69,11 +73,13 @@ export function check(journal: Journal, { found, counted, superseded, effects }:
     unknown: unknown.length,
     lost,
     unexpected: came.filter((key) => !journal.entries.has(key)),
+    untrue: journal.of('refused').flatMap(({ key }) => (effects?.has(key) ? key : [])),
     recovered,
     ineffective,
     repeated,
     repeatedPercent: accepted.length > 0 ? (repeated / accepted.length) * 100 : 0,
     superseded,
+    counted,
     countsAgree: counted === accepted.length + recovered && recovered <= unknown.length,
     longestMs: journal.longestMs,
   };

@@ -107,7 +107,7 @@ export class Scene {
 }
 
 /** What every fault leaves intact, whatever it is. */
-export const INTACT = { lost: [], unexpected: [], ineffective: [], countsAgree: true };
+export const INTACT = { lost: [], unexpected: [], untrue: [], ineffective: [], countsAgree: true };
 
 /** Effects that may be had twice: one in a hundred, and in a short run what was in hands when the fault came. */
 export function repeatable({ accepted }: Verdict): number {
@@ -120,6 +120,6 @@ export function report(label: string, verdict: Verdict, recoveryMs?: number): vo
   const recovery = recoveryMs === undefined ? '' : ` recovery=${Math.round(recoveryMs)}ms`;
   process.stdout.write(
     `${label}: accepted=${accepted} refused=${refused} unknown=${unknown} lost=${verdict.lost.length}` +
-      ` repeated=${repeated} longest=${Math.round(longestMs)}ms${recovery}\n`,
+      ` repeated=${repeated}${verdict.countsAgree ? '' : ` counted=${verdict.counted}`} longest=${Math.round(longestMs)}ms${recovery}\n`,
   );
 }
