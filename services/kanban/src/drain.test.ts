@@ -43,9 +43,11 @@ RabbitServer.describe('draining the backup', () => {
     await start('kanban-1', 50);
     const types = await openBucket(bus, bus.names.buckets.types, 1);
     const retry = { max_attempts: 3, base_ms: 200, cap_ms: 30_000 };
-    const record: TypeRecord = { v: 1, name: 'demo', timeout_ms: 30_000, retry, registered_at: '' };
-    await types.put('demo', JSON.stringify(record));
-    await waitFor('the lanes', async () => Object.keys((await board()).lanes).length === 4);
+    for (const name of ['demo', 'other']) {
+      const record: TypeRecord = { v: 1, name, timeout_ms: 30_000, retry, registered_at: '' };
+      await types.put(name, JSON.stringify(record));
+    }
+    await waitFor('the lanes', async () => Object.keys((await board()).lanes).length === 8);
     const log = { info: () => undefined, warn: () => undefined, error: () => undefined } as never;
     link = await BackupLink.open({ url: rabbit.url, queue: 'tps.backup', maxLength: 55, name: 'test', log });
     await waitFor('the link', () => link.connected);
@@ -219,6 +221,23 @@ RabbitServer.describe('draining the backup', () => {
     await waitFor('it to be held', async () => (await backup()).on_backup === 1);
     await empty();
     await queued(given.id);
+  });
+
+  test('a backlog leaves half of the buffer to what comes new, and does not hold up other types', async () => {
+    const given = Array.from({ length: 40 }, () => signal() as Signal);
+    for (const one of given) await put(one);
+    const other = signal({ signal_type: 'other' }) as Signal;
+    await put(other);
+    await queued(other.id);
+    const { queue_depth } = await waitFor('what is held back to be moved', async () => {
+      const now = await board();
+      return now.lanes.demo_2?.waiting === 24 ? now : null;
+    });
+    expect(queue_depth).toBe(41);
+    // Nobody works here: it stays so for as long as nothing leaves.
+    await waitFor('the fresh figures', async () => (await backup()).on_backup === 16);
+    await empty();
+    for (const one of given.slice(24)) await queued(one.id);
   });
 
   test('NATS away: it waits on the backup, and moves when NATS is back', async () => {

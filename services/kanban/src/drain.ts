@@ -2,21 +2,52 @@ import { randomInt } from 'node:crypto';
 import { BackupLink, type ConfirmChannel, type ConsumeMessage } from '@tps/backup';
 import { encodeHeaders } from '@tps/bus';
 import { type DrainVitals, type InvalidLetter, LETTER_HEADERS, WIRE_VERSION } from '@tps/contracts';
-import type { ServiceContext } from '@tps/service';
+import type { LineView, ServiceContext } from '@tps/service';
 import { type BackedUp, idOf, readBackedUp, UnreadableError } from './backup-message';
 import type { KanbanConfig } from './config';
 import { exposeBackup } from './drain-metrics';
 import type { Enqueue } from './enqueue';
+import type { Queue } from './queue';
 import { finishedRuns, runKey } from './records';
 
 /** In hand at once; the rest waits at RabbitMQ. */
 const PREFETCH = 128;
 const RETRY_FIRST_MS = 100;
 const RETRY_CAP_MS = 2_000;
+/** Of a type: with so many unfinished, more would only stand before those that come new; of a small buffer a quarter. */
+const ENOUGH = 128;
+const ENOUGH_OF_BUFFER = 0.25;
+/** For a type that is slow or overloaded, so that it does not hold up for long what is behind it here. */
+const HELD_BACK_MS = 1_000;
+/** Of the buffer: the rest is for what comes new. */
+const MOST_OF_BUFFER = 0.5;
+const LOOK_AGAIN_MS = 50;
 /** Kept of a message that is no signal. */
 const MAX_KEPT_BYTES = 128 * 1024;
 /** The type under which such a message is kept: none can be called so by its sender. */
 const NO_TYPE = 'backup';
+
+interface InHand {
+  /** Read once: one without an id gets one. */
+  backedUp: BackedUp | UnreadableError;
+  sinceMs: number;
+}
+
+/** A message in hand that is a signal. */
+interface Sound {
+  message: ConsumeMessage;
+  backedUp: BackedUp;
+  type: string;
+  sinceMs: number;
+}
+
+export interface DrainParts {
+  enqueue: Enqueue;
+  queue: Queue;
+  lines: LineView;
+  /** Types that workers ever registered. */
+  knownTypes: () => readonly string[];
+}
 
 /**
  * Moves what waits on the backup into the queue, all the time: what gateways put there while NATS was away, and work
@@ -25,12 +56,14 @@ const NO_TYPE = 'backup';
  * A message is acknowledged only when the queue has its signal, the records know its outcome, or a dead letter keeps
  * it; a process that dies before that leaves it to the next. Since the same signal may have reached the queue another
  * way, each goes in under the same message id and as a suspect: looked up before it runs.
+ *
+ * After an outage thousands wait here, and callers again wait for what they send: only as much is moved as keeps the
+ * workers busy, so that a new signal does not queue behind all of it.
  */
 export class Drain {
   private reconciled = 0;
   private suppressed = 0;
-  /** Read once: one without an id gets one. */
-  private readonly inHand = new Map<ConsumeMessage, BackedUp | UnreadableError>();
+  private readonly inHand = new Map<ConsumeMessage, InHand>();
   private channel: ConfirmChannel | undefined;
   /** Set while RabbitMQ may give messages to this process. */
   private consumer: string | undefined;
@@ -43,18 +76,12 @@ export class Drain {
 
   private constructor(
     private readonly context: ServiceContext<KanbanConfig>,
-    private readonly enqueue: Enqueue,
-    private readonly knownTypes: () => readonly string[],
+    private readonly parts: DrainParts,
   ) {}
 
-  /** @param knownTypes those that workers ever registered */
-  static async open(
-    context: ServiceContext<KanbanConfig>,
-    enqueue: Enqueue,
-    knownTypes: () => readonly string[],
-  ): Promise<Drain> {
+  static async open(context: ServiceContext<KanbanConfig>, parts: DrainParts): Promise<Drain> {
     const { bus, config, instance, log } = context;
-    const drain = new Drain(context, enqueue, knownTypes);
+    const drain = new Drain(context, parts);
     drain.link = await BackupLink.open({
       url: config.RABBITMQ_URL,
       caFile: config.RABBITMQ_CA_FILE,
@@ -74,7 +101,7 @@ export class Drain {
     return {
       reachable: this.link.connected,
       // One that has nothing in hand has not tried: RabbitMQ gives all to another, or there is nothing.
-      appends: this.context.bus.connected && (this.inHand.size === 0 || this.enqueue.appends),
+      appends: this.context.bus.connected && (this.inHand.size === 0 || this.parts.enqueue.appends),
       on_backup: this.inHand.size + this.waiting,
       reconciled: this.reconciled,
       duplicates_suppressed: this.suppressed,
@@ -123,7 +150,7 @@ export class Drain {
   private take(channel: ConfirmChannel, message: ConsumeMessage | null): void {
     // Null: the queue was deleted. The next connection declares it again.
     if (!message) return void channel.close().catch(() => undefined);
-    this.inHand.set(message, read(message));
+    this.inHand.set(message, { backedUp: read(message), sinceMs: Date.now() });
     this.working ??= this.work().finally(() => (this.working = undefined));
   }
 
@@ -139,9 +166,11 @@ export class Drain {
     while (this.inHand.size > 0 && !this.stopping) {
       const before = this.inHand.size;
       const { channel, consumer } = this;
-      if (this.context.bus.connected) await this.moveAll();
+      let heldBack = false;
+      if (this.context.bus.connected) heldBack = await this.moveWanted();
       else if (channel && consumer) await this.release(channel, consumer).catch(() => undefined);
       if (this.inHand.size < before) wait = RETRY_FIRST_MS;
+      else if (heldBack) await this.context.bus.backoff(LOOK_AGAIN_MS);
       else {
         await this.context.bus.backoff(wait / 2 + randomInt(wait / 2));
         wait = Math.min(wait * 2, RETRY_CAP_MS);
@@ -149,24 +178,53 @@ export class Drain {
     }
   }
 
-  private async moveAll(): Promise<void> {
-    const sound: { message: ConsumeMessage; backedUp: BackedUp }[] = [];
-    for (const [message, backedUp] of this.inHand) {
+  /** @returns whether there are more that the queue need not have yet */
+  private async moveWanted(): Promise<boolean> {
+    const sound: Sound[] = [];
+    for (const [message, { backedUp, sinceMs }] of this.inHand) {
       const fault = this.faultOf(backedUp);
       if (backedUp instanceof UnreadableError || fault) await this.keep(message, fault);
-      else sound.push({ message, backedUp });
+      else sound.push({ message, backedUp, type: backedUp.signal.signal_type, sinceMs });
     }
-    const signals = sound.map(({ backedUp }) => backedUp.signal);
+    const wanted = await this.wanted(sound);
+    await this.moveAll(wanted);
+    return wanted.length < sound.length;
+  }
+
+  /** What of it the queue should have now. */
+  private async wanted(sound: readonly Sound[]): Promise<Sound[]> {
+    const { queue, lines } = this.parts;
+    const buffer = this.context.config.TPS_KANBAN_BUFFER;
+    const enough = Math.min(ENOUGH, Math.ceil(buffer * ENOUGH_OF_BUFFER));
+    // Between two looks at the stream what has left it is not seen.
+    if (sound.some(({ type }) => queue.depthOf(type) >= enough)) await queue.refresh();
+    const now = Date.now();
+    const depths = new Map<string, number>();
+    let free = buffer * MOST_OF_BUFFER - queue.depth;
+    return sound.filter(({ type, sinceMs }) => {
+      const depth = depths.get(type) ?? queue.depthOf(type);
+      // Signals of a stopped line are in nobody's way.
+      const beyond = now - sinceMs > HELD_BACK_MS || lines.state(type, now) !== 'Closed';
+      if (depth >= enough && !(beyond && free > 0)) return false;
+      depths.set(type, depth + 1);
+      free -= 1;
+      return true;
+    });
+  }
+
+  private async moveAll(wanted: readonly Sound[]): Promise<void> {
+    const { enqueue } = this.parts;
+    const signals = wanted.map(({ backedUp }) => backedUp.signal);
     // Without an answer they go into the queue all the same: no worker runs them before it has asked.
     const asked = finishedRuns(this.context.bus, signals).catch(() => null);
     await Promise.all(
-      sound.map(async ({ message, backedUp }) => {
+      wanted.map(async ({ message, backedUp }) => {
         const { signal } = backedUp;
-        const [finished, held] = await Promise.all([asked, this.enqueue.has(signal)]);
+        const [finished, held] = await Promise.all([asked, enqueue.has(signal)]);
         if (held || finished?.has(runKey(signal))) return this.settle(message, 'suppressed');
         // Should it have succeeded, it must not be recorded as expired.
         if (!finished && Date.parse(signal.created_at) + signal.timeout_ms <= Date.now()) return;
-        const verdict = await this.enqueue.move(backedUp);
+        const verdict = await enqueue.move(backedUp);
         if (verdict.ok) this.settle(message, verdict.duplicate ? 'suppressed' : 'reconciled');
       }),
     );
@@ -175,7 +233,7 @@ export class Drain {
   /** Why no worker could take it. In a fleet that has just been set up any type may still come. */
   private faultOf(read: BackedUp | UnreadableError): string {
     if (read instanceof UnreadableError) return read.message;
-    const known = this.knownTypes();
+    const known = this.parts.knownTypes();
     const { signal_type } = read.signal;
     return known.length === 0 || known.includes(signal_type)
       ? ''

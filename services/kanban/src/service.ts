@@ -84,7 +84,8 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
   const open = new OpenSignals(bus, lines, withdrawal);
   registerEndpoints(context, { enqueue, withdrawal, cards, open });
   const redrives = await serveDeadLetters(context, enqueue, (type) => lines.state(type));
-  const drain = config.RABBITMQ_URL ? await Drain.open(context, enqueue, () => types.keys()) : undefined;
+  const drainParts = { enqueue, queue, lines, knownTypes: () => types.keys() };
+  const drain = config.RABBITMQ_URL ? await Drain.open(context, drainParts) : undefined;
   exposeMetrics(context, queue);
 
   const parts = { context, enqueue, queue, deadlines, withdrawal, rescue, redrives, drain, leftovers };

@@ -31,6 +31,8 @@ export interface Verdict {
   unknown: number;
   /** Accepted, and without a final outcome. */
   lost: string[];
+  /** Accepted, and ended otherwise than done: only where nothing fails and there is time enough is that a fault. */
+  undone: string[];
   /** Came out, though never sent. */
   unexpected: string[];
   /** Unknown to the client, and came out. */
@@ -54,11 +56,13 @@ export function check(journal: Journal, { found, counted, superseded, effects }:
   const accepted = journal.accepted;
   const unknown = journal.of('unknown');
   const lost: string[] = [];
+  const undone: string[] = [];
   const ineffective: string[] = [];
   let repeated = 0;
   for (const { key, id = '' } of accepted) {
     const { status, attempt = 1 } = found.get(id) ?? { status: 'unknown' };
     if (!FINAL.includes(status)) lost.push(key);
+    else if (status !== 'succeeded') undone.push(`${key}: ${status}`);
     if (effects && status === 'succeeded' && !effects.get(key)) ineffective.push(key);
     repeated += effects ? Math.max(0, (effects.get(key) ?? 0) - 1) : Math.max(0, attempt - 1);
   }
@@ -72,6 +76,7 @@ export function check(journal: Journal, { found, counted, superseded, effects }:
     refused: journal.of('refused').length,
     unknown: unknown.length,
     lost,
+    undone,
     unexpected: came.filter((key) => !journal.entries.has(key)),
     untrue: journal.of('refused').flatMap(({ key }) => (effects?.has(key) ? key : [])),
     recovered,

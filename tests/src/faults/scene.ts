@@ -16,6 +16,8 @@ export const within = (limitMs: number): number => (LONG ? limitMs : 4 * limitMs
 const SLOTS = 8;
 export const PER_SECOND = 60;
 const REST_LIMIT_MS = 90_000;
+/** Longer than any fault: whatever is accepted is to be done. */
+const TIMEOUT_MS = 300_000;
 
 export interface Trial {
   label: string;
@@ -89,7 +91,11 @@ export class Scene {
       label,
       perSecond,
       retry,
-      signal: (key) => ({ signal_type: 'execute', payload: this.sink.payload(key, bytes) }),
+      signal: (key) => ({
+        signal_type: 'execute',
+        payload: this.sink.payload(key, bytes),
+        timeout_ms: TIMEOUT_MS,
+      }),
     });
     await running.during(() => fault((limitMs) => running.recovery(healthy, limitMs)), forMs);
     const { journal } = running;
@@ -107,7 +113,14 @@ export class Scene {
 }
 
 /** What every fault leaves intact, whatever it is. */
-export const INTACT = { lost: [], unexpected: [], untrue: [], ineffective: [], countsAgree: true };
+export const INTACT = {
+  lost: [],
+  undone: [],
+  unexpected: [],
+  untrue: [],
+  ineffective: [],
+  countsAgree: true,
+};
 
 /** Effects that may be had twice: one in a hundred, and in a short run what was in hands when the fault came. */
 export function repeatable({ accepted }: Verdict): number {

@@ -101,7 +101,7 @@ export class Intake {
       );
     }
     const parcel = { id: signal.id, json, trace };
-    const skip = unchecked || standby?.active;
+    const skip = unchecked || (standby?.active && !standby.drains);
     const verdict = skip ? unasked(unchecked, this.offline) : await this.append(parcel);
     // A refusal for want of room is an answer too.
     if (verdict.ok || verdict.code !== 'NO_BROKER') standby?.taken();

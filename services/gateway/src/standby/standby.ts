@@ -44,7 +44,7 @@ export class Standby {
     return new Standby(options, link, queue);
   }
 
-  /** New signals go to the backup without asking kanban. */
+  /** NATS fails, or did until lately: until it drains the backup, new signals go there without asking kanban. */
   get active(): boolean {
     return this.switchover.active;
   }

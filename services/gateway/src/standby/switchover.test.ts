@@ -7,7 +7,7 @@ function run(seconds: number, up: (second: number) => boolean): { changes: numbe
   for (let second = 0; second < seconds; second += 1) {
     const was = switchover.active;
     for (let signal = 0; signal < 10; signal += 1) {
-      if (up(second) && !switchover.active) switchover.taken();
+      if (up(second)) switchover.taken();
       else switchover.saved(second * 1_000);
     }
     if (switchover.active) switchover.observe(up(second), second * 1_000);

@@ -6,10 +6,10 @@ const WELL_MS = 10_000;
 const APART_MS = 60_000;
 
 /**
- * Whether new signals go to the backup without asking kanban first. Pure: the clock is handed in.
+ * Whether the backup is in use, as everybody is told. Pure: the clock is handed in.
  *
  * Being slow to change costs nothing: outside the mode each signal that kanban does not take still goes to the backup,
- * and inside it the backup is drained as soon as NATS can take what it has.
+ * and inside it kanban is asked again as soon as it moves what the backup has.
  */
 export class Switchover {
   active = false;
@@ -26,10 +26,10 @@ export class Switchover {
   /** The backup took a signal because kanban did not. @returns whether that begins the mode */
   saved(nowMs: number): boolean {
     this.refusals += 1;
+    this.wellSinceMs = Infinity;
     if (this.active || this.refusals < ENTER_AFTER || nowMs - this.enteredMs < APART_MS) return false;
     this.active = true;
     this.enteredMs = nowMs;
-    this.wellSinceMs = Infinity;
     return true;
   }
 
