@@ -21,6 +21,7 @@ describe('ten times as much work as the fleet can do', () => {
           forMs: 0,
           retry: false,
           perSecond: PER_SECOND,
+          priority: (key) => (isUrgent(key) ? 1 : 4),
           fault: async () => {
             for (const until = Date.now() + 20_000; Date.now() < until; await sleep(50)) {
               deepest = Math.max(deepest, await messagesOf(bus));
@@ -30,8 +31,13 @@ describe('ten times as much work as the fleet can do', () => {
         report(`overload, at most ${deepest} unfinished`, verdict);
         expect(verdict).toMatchObject({ ...INTACT, unknown: 0, repeated: 0 });
         expect(verdict.refused).toBeGreaterThan(verdict.accepted);
-        expect(deepest).toBeLessThanOrEqual(BUFFER);
+        expect(deepest).toBeLessThanOrEqual(1.1 * BUFFER);
         expect(deepest).toBeGreaterThan(BUFFER / 2);
+        // Both came equally often; the buffer's last fifth is not for the lowest, its last tenth only for the highest.
+        const done = [...scene.sink.effects.keys()].filter((key) => key.startsWith('overload'));
+        const urgent = done.filter(isUrgent).length;
+        process.stdout.write(`of ${done.length} done ${urgent} had priority 1\n`);
+        expect(urgent / done.length).toBeGreaterThan(0.9);
       } finally {
         await bus.close();
         await scene.stop();
@@ -40,6 +46,11 @@ describe('ten times as much work as the fleet can do', () => {
     180_000,
   );
 });
+
+/** Every other one. */
+function isUrgent(key: string): boolean {
+  return Number(key.split('-').at(-1)) % 2 === 0;
+}
 
 async function messagesOf(bus: Bus): Promise<number> {
   const { state } = await (await managerOf(bus)).streams.info(bus.names.streams.kanban);

@@ -27,6 +27,8 @@ export interface Trial {
   perSecond?: number;
   /** Each signal is larger by so much. */
   bytes?: number;
+  /** By a signal's key; 3 without it. */
+  priority?: (key: string) => number;
   fault: (recovered: Recovered) => Promise<void>;
 }
 
@@ -81,6 +83,7 @@ export class Scene {
     fault,
     retry = true,
     bytes = 0,
+    priority = () => 3,
     perSecond = PER_SECOND,
   }: Trial): Promise<Verdict> {
     const before = await this.settledFigures();
@@ -94,6 +97,7 @@ export class Scene {
       signal: (key) => ({
         signal_type: 'execute',
         payload: this.sink.payload(key, bytes),
+        priority: priority(key),
         timeout_ms: TIMEOUT_MS,
       }),
     });

@@ -131,6 +131,25 @@ RabbitServer.describe('while kanban or NATS is away', () => {
     rig.fleet.leave('kanban');
   });
 
+  test('an alarm at RabbitMQ: it takes nothing, that is said at once and of what it was not given, and it ends', async () => {
+    await link.channel?.purgeQueue(QUEUE);
+    rig.fleet.leave('kanban');
+    await rabbit.control('set_vm_memory_high_watermark', '0');
+    // RabbitMQ tells only who publishes: what is on its way then may have arrived.
+    const [refused, ms] = await waitFor('a sure refusal', async () => {
+      const [answer, took] = await timed(post());
+      expect(took).toBeLessThan(2_000);
+      return answer.body.accepted === false ? ([answer, took] as const) : null;
+    });
+    expect(refused).toMatchObject({ status: 503, body: { code: 'NO_BROKER' } });
+    expect(refused.body.message).toContain('RabbitMQ takes nothing');
+    expect(ms).toBeLessThan(1_000);
+    expect(await reachable()).toBe(false);
+    await rabbit.control('set_vm_memory_high_watermark', '0.4');
+    await waitFor('a signal to be taken', async () => (await post()).body.status === 'queued');
+    await link.channel?.purgeQueue(QUEUE);
+  });
+
   test('RabbitMQ away: kanban is asked all the same, and both away is an honest refusal within a second', async () => {
     await rabbit.kill();
     await waitFor('kanban to be asked', async () => (await post()).body.status === 'succeeded');
