@@ -24,6 +24,9 @@ export interface AndonCall {
   owner?: string;
   acknowledged_at?: string;
   escalated_at?: string;
+  /** In the answer to who resumed it: an open call has neither. */
+  countermeasure?: string;
+  resumed_at?: string;
   fingerprint?: string;
   trace_id?: string;
   /** The latest call with the same fingerprint that was resumed before: its countermeasure did not hold. */

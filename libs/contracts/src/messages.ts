@@ -10,7 +10,15 @@ export interface AdmitRequest {
 }
 
 export type AdmitVerdict =
-  { ok: true } | { ok: false; code: 'CIRCUIT_OPEN' | 'LINE_STOPPED'; reason: string; retry_after_ms: number };
+  | { ok: true }
+  | {
+      ok: false;
+      code: 'CIRCUIT_OPEN' | 'LINE_STOPPED';
+      reason: string;
+      retry_after_ms: number;
+      /** What a person acknowledges or resumes. */
+      andon_id?: string;
+    };
 
 /** gateway -> kanban: `accepted` is said truthfully, `unknown` when an append may have arrived. */
 export type EnqueueVerdict =

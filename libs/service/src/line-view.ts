@@ -76,13 +76,17 @@ export class LineView {
     const call = this.stops.get(signal_type)?.call;
     if (call && this.stopped(signal_type, nowMs)) {
       if (call.intake === 'hold' && async) return null;
-      return { ok: false, code: 'LINE_STOPPED', reason: call.reason, retry_after_ms: PERSON_MS };
+      const { reason, id: andon_id } = call;
+      return { ok: false, code: 'LINE_STOPPED', reason, retry_after_ms: PERSON_MS, andon_id };
     }
     if (!circuit || circuit.state === 'closed') return null;
     const { latch, reason, until } = circuit;
-    if (latch) return { ok: false, code: 'LINE_STOPPED', reason, retry_after_ms: PERSON_MS };
+    // A call on a line that stopped by itself is what people answer.
+    const andon_id = call?.id ?? circuit.andon_id;
+    const why = { ok: false as const, reason, ...(andon_id ? { andon_id } : {}) };
+    if (latch) return { ...why, code: 'LINE_STOPPED', retry_after_ms: PERSON_MS };
     const left = until ? Date.parse(until) - nowMs : 0;
-    return { ok: false, code: 'CIRCUIT_OPEN', reason, retry_after_ms: Math.max(left, SOON_MS) };
+    return { ...why, code: 'CIRCUIT_OPEN', retry_after_ms: Math.max(left, SOON_MS) };
   }
 
   /** A person stopped it, or a call that nobody answered. */

@@ -52,7 +52,9 @@ describe('calls', () => {
     expect((await rig.board()).lines.press).toMatchObject({ rule: 'cord', andon_id: id, stopped: true });
     expect((await rig.board()).calls).toMatchObject([{ id, stopped: true, by: 'alice' }]);
     expect(await acknowledge(id, 'bob')).toMatchObject({ call: { id, owner: 'bob' } });
-    expect(await resume(id)).toMatchObject({ call: { id } });
+    expect(await resume(id)).toMatchObject({
+      call: { id, owner: 'bob', countermeasure: 'oiled it', resumed_at: expect.any(String) as string },
+    });
     expect(await resume(id)).toMatchObject({ refused: 'closed' });
     expect(await acknowledge('nobody-knows', 'bob')).toMatchObject({ refused: 'not_found' });
     await waitFor('a green line', async () => (await rig.board()).lines.press?.colour === 'GREEN');

@@ -104,7 +104,8 @@ export class Calls {
     let call: AndonCall | undefined;
     const record = await this.change(line, (known, moment) => {
       const open = this.withCall(known, request.id, moment);
-      call = open.call && { ...open.call, owner: request.owner };
+      const { owner, countermeasure } = request;
+      call = open.call && { ...open.call, owner, countermeasure, resumed_at: moment.at.toISOString() };
       return resumed(open, request, moment);
     });
     return record ? replyOf(call) : this.unknown(request.id);

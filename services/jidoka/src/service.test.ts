@@ -93,7 +93,8 @@ describe('jidoka', () => {
       const answer = await admit('a');
       return answer === ALL_FINE || answer.ok ? null : answer;
     });
-    expect(verdict).toMatchObject({ code: 'CIRCUIT_OPEN' });
+    expect(verdict).toMatchObject({ code: 'CIRCUIT_OPEN', andon_id: expect.any(String) as string });
+    expect(verdict.andon_id).toBe((await circuit('a'))?.andon_id);
     expect(verdict.reason).toMatch(/3 failed attempts in a row/);
     expect(await admit('b')).toBe(ALL_FINE);
   });

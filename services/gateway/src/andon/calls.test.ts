@@ -113,7 +113,10 @@ describe('the andon over HTTP', () => {
     rig.fleet.leave('jidoka');
     const body = { signal_type: 'execute', payload: {} };
     const refused = await rig.http.post('/signal').send(body);
-    expect(refused).toMatchObject({ status: 503, body: { code: 'LINE_STOPPED', message: 'smells burnt' } });
+    expect(refused).toMatchObject({
+      status: 503,
+      body: { code: 'LINE_STOPPED', message: 'smells burnt', andon_id: 'call-1' },
+    });
     rig.fleet.behaviour.work = () => null;
     const held = await rig.http.post('/signal').set({ prefer: 'respond-async' }).send(body);
     expect(held).toMatchObject({ status: 202, body: { status: 'queued' } });

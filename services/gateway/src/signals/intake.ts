@@ -71,8 +71,9 @@ export class Intake {
       if (error instanceof HopError) return this.lastKnown(request);
       throw error;
     });
-    if (!verdict.ok)
-      throw new ApiError(verdict.code, verdict.reason, { retryAfterMs: verdict.retry_after_ms });
+    if (verdict.ok) return;
+    const { code, reason, retry_after_ms: retryAfterMs, andon_id } = verdict;
+    throw new ApiError(code, reason, { retryAfterMs, ...(andon_id ? { members: { andon_id } } : {}) });
   }
 
   /** A signal that cannot be checked against the records may still be accepted: the backup's are looked up first. */

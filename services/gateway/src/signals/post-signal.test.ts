@@ -184,10 +184,11 @@ describe('POST /signal', () => {
       code: 'LINE_STOPPED',
       reason: 'cord',
       retry_after_ms: 4_200,
+      andon_id: 'call-1',
     });
     const { status, body, headers } = await post();
     expect(status).toBe(503);
-    expect(body).toMatchObject({ code: 'LINE_STOPPED', message: 'cord' });
+    expect(body).toMatchObject({ code: 'LINE_STOPPED', message: 'cord', andon_id: 'call-1' });
     expect(headers['retry-after']).toBe('5');
     expect(rig.fleet.signals).toHaveLength(0);
   });

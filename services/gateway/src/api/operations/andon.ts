@@ -48,7 +48,7 @@ export const andonOperations = {
     description: 'Closes the call, and the circuit of the line with it, whatever its pause.',
     parameters: [CALL_ID],
     body: 'ResumeRequest',
-    answers: { 200: { description: 'The call as it was', schema: 'Call' } },
+    answers: { 200: { description: 'The call, and what was done about it', schema: 'Call' } },
     errors: ['INVALID_REQUEST', 'NOT_FOUND', 'CALL_CLOSED', 'UNAVAILABLE'],
     examples: [`-d '{"owner":"bob","countermeasure":"restarted the printer"}'`],
   },

@@ -58,6 +58,8 @@ export const Call = Type.Object(
     owner: Type.Optional(text('Who looks after it')),
     acknowledged_at: Type.Optional(time('When')),
     escalated_at: Type.Optional(time('When it became a stop because nobody acknowledged')),
+    countermeasure: Type.Optional(text('In the answer to resuming: what was done')),
+    resumed_at: Type.Optional(time('Likewise: when the line was started again')),
     fingerprint: Type.Optional(text('Of the failure behind it')),
     trace_id: Type.Optional(text('The trace behind it')),
     recurrence_of: Type.Optional(text('The earlier call with the same fingerprint')),

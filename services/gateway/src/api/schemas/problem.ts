@@ -22,6 +22,9 @@ export const Problem = Type.Object(
         description: 'NO_BROKER, and UNAVAILABLE with a key',
       }),
     ),
+    andon_id: Type.Optional(
+      Type.String({ description: 'CIRCUIT_OPEN and LINE_STOPPED: what acknowledging and resuming take' }),
+    ),
   },
   { additionalProperties: true, description: 'RFC 9457' },
 );
