@@ -21,6 +21,21 @@ describe('configuration', () => {
   });
 
   test.each([
+    ['gateway', { AUTH_ENABLED: 'true' }, 'AUTH_TOKEN= is not allowed: must be a token'],
+    ['gateway', { SSL_ENABLED: 'true', SSL_KEY_PATH: '/no/such/file' }, 'SSL_CERT_PATH= is not allowed'],
+    ['heijunka', { NATS_CA_FILE: '/no/such/file' }, 'NATS_CA_FILE=/no/such/file'],
+  ])('%s says in one line, too, what %j lacks', (service, variables, line) => {
+    const { status, stderr, stdout } = spawnSync(process.execPath, [`services/${service}/dist/main.js`], {
+      cwd: ROOT,
+      env: { PATH: process.env.PATH, HTTP_PORT: '0', METRICS_PORT: '0', ...variables },
+      encoding: 'utf8',
+      timeout: 20_000,
+    });
+    expect({ status, stdout }).toEqual({ status: EXIT_CONFIG, stdout: '' });
+    expect(stderr.trim().split('\n')).toEqual([expect.stringContaining(line)]);
+  });
+
+  test.each([
     ['gateway', 'HTTP_PORT', '70000'],
     ['gateway', 'RATE_LIMIT', '-1'],
     ['jidoka', 'TPS_CB_THRESHOLD', '0'],
@@ -30,7 +45,10 @@ describe('configuration', () => {
     ['worker', 'TPS_CHAOS', 'yes'],
     ['worker', 'TPS_HTTP_ALLOWLIST', '*'],
     ['kaizen', 'TPS_OUTCOMES_MAX_AGE', '0'],
+    ['worker', 'TPS_HTTP_ALLOWLIST', 'a:99999'],
     ['andon', 'JAEGER_ENDPOINT', 'jaeger:4318'],
+    ['andon', 'TPS_ANDON_WEBHOOK_URL', 'hooks.example.com'],
+    ['andon', 'TPS_ANDON_WEBHOOK_URL', 'https://hooks.example.com:port'],
     ['heijunka', 'TPS_TRACE_SAMPLE', '2'],
     ['heijunka', 'RUST_LOG', 'loud'],
     ['kanban', 'METRICS_PORT', 'off'],

@@ -56,6 +56,13 @@ describe("the guide's commands", () => {
     expect(() => JSON.parse(output) as unknown).not.toThrow();
   });
 
+  test('make logs-rabbitmq without a RabbitMQ says so, which is no failure', () => {
+    expect(make('logs-rabbitmq')).toMatchObject({
+      status: 0,
+      output: expect.stringMatching(/^This fleet runs no RabbitMQ/) as string,
+    });
+  });
+
   test.each([
     ['dashboard', /\/metrics/],
     ['traces', /JAEGER_ENDPOINT/],

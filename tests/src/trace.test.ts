@@ -39,6 +39,9 @@ describe('tracing', () => {
       .map((span) => [byId.get(span.parentSpanId!), named(span)]);
     expect(edges).toEqual(expect.arrayContaining(EDGES));
     expect(edges).toHaveLength(EDGES.length);
+    for (const { resource } of spans) {
+      expect(resource).toMatchObject({ 'service.version': '1.0.0', region: 'test-1', env: 'ci' });
+    }
   });
 
   test("a caller's trace is continued, a malformed one is not", async () => {

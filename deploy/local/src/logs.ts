@@ -21,6 +21,11 @@ export async function logs(
   options: LogsOptions,
   print: (line: string) => void,
 ): Promise<void> {
+  const all = list(paths);
+  // The backup is optional: that there is none is an answer and no failure.
+  if (options.name === 'rabbitmq' && all.length > 0 && !all.some((name) => matches(name, 'rabbitmq'))) {
+    return print('This fleet runs no RabbitMQ: it is not installed, or off, or one elsewhere is used.');
+  }
   const offsets = new Map<string, number>();
   const isPrefixed = select(paths, options.name).length > 1;
   const printLine = (name: string, line: string): void => print(isPrefixed ? `${name} | ${line}` : line);

@@ -113,7 +113,7 @@ describe('what is refused', () => {
       { METRICS_PORT: '70000' },
       'METRICS_PORT is "70000": it must be a port number from 1 to 65535, or "disabled".',
     ],
-    [{ TPS_HEIJUNKA_POOL: '-1' }, 'TPS_HEIJUNKA_POOL is "-1": it must be a whole number from 0 to 64.'],
+    [{ TPS_HEIJUNKA_POOL: '-1' }, 'TPS_HEIJUNKA_POOL is "-1": it must be a whole number from 0 to 256.'],
     [{ TPS_RABBITMQ: 'no' }, 'TPS_RABBITMQ is "no"'],
     [{ NATS_URL: '://' }, 'NATS_URL does not hold a URL'],
     [{ HTTP_PORT: '9101' }, 'jidoka-1 and gateway-1 would both listen on port 9101'],

@@ -66,7 +66,8 @@ export const STOP_ORDER: readonly string[] = [
   ...['rabbitmq', 'epmd', 'nats'],
 ];
 
-const MAX_REPLICAS = 64;
+/** What TPS_HEIJUNKA_POOL may be at most, as its description says. */
+const MAX_REPLICAS = 256;
 /**
  * V8 starts with half a megabyte for young objects and grows it only when many survive. Here hardly any do: with more room
  * there are ten times fewer collections, which took a quarter of a worker's processor time.

@@ -113,6 +113,16 @@ describe('a secret', () => {
       LOG_LEVEL: 'info',
     });
   });
+
+  test('is all behind the host where it is the address of a webhook', () => {
+    const hook = { HOOK_URL: Type.String({ default: '', secret: true, pattern: '^https' }) };
+    const shown = (HOOK_URL: string): unknown => redacted(hook, loadConfig(hook, { HOOK_URL })).HOOK_URL;
+    expect(shown('https://example.com/hook/ge@heim?x=1')).toBe('https://example.com/***');
+    expect(shown('https://example.com:8443/')).toBe('https://example.com:8443');
+    expect(() => loadConfig(hook, { HOOK_URL: 'http://me:geheim@example.com/x' })).toThrow(
+      /^HOOK_URL=http:\/\/example\.com\/\*\*\* is not allowed/,
+    );
+  });
 });
 
 test.each([

@@ -118,7 +118,10 @@ export function loadConfig<P extends TProperties>(variables: P, env: Env): Confi
     const value = rule.secret ? secretOf(name, env) : env[name];
     if (value) given[key] = name === 'RUST_LOG' ? levelOf(value) : value;
   }
-  const formats = { urls: readable };
+  const formats = {
+    url: (text: string) => readable([text]),
+    urls: (text: string) => readable(text.split(',')),
+  };
   const check = new Ajv({ coerceTypes: true, useDefaults: true, strict: false, formats }).compile({
     type: 'object',
     properties,
@@ -127,10 +130,10 @@ export function loadConfig<P extends TProperties>(variables: P, env: Env): Confi
   return Object.freeze(given) as ConfigOf<P> & CommonConfig;
 }
 
-/** One or more URLs, separated by commas, with sound escapes: whoever connects does not stumble over them. */
-function readable(urls: string): boolean {
+/** URLs with a host and sound escapes: whoever connects does not stumble over them. */
+function readable(urls: string[]): boolean {
   try {
-    for (const text of urls.split(',').filter(Boolean)) {
+    for (const text of urls.filter(Boolean)) {
       const { username, password, pathname } = new URL(text.trim());
       for (const part of [username, password, pathname]) decodeURIComponent(part);
     }
@@ -203,10 +206,13 @@ export function redacted(variables: TProperties, config: object): Record<string,
   return Object.fromEntries(shown) as Record<string, unknown>;
 }
 
-/** Of a URL only the credentials are secret, also where the URL is malformed. */
+/** Of a broker's URL only the credentials are secret, also where it is malformed; of a webhook's, all behind the host. */
 function hidden(name: string, secret: string): string {
   if (secret === '') return '';
-  return name.endsWith('_URL') ? redactUrlList(secret) : '***';
+  if (!name.endsWith('_URL')) return '***';
+  if (!/^https?:/.test(secret) || !URL.canParse(secret)) return redactUrlList(secret);
+  const { origin, pathname, search } = new URL(secret);
+  return pathname + search === '/' ? origin : `${origin}/***`;
 }
 
 function explain(error: ErrorObject | undefined, env: Env, properties: Record<string, TSchema>): string {

@@ -81,7 +81,8 @@ class Lifecycle<P extends TProperties, D extends FrontDoor | undefined> implemen
     this.instance = this.config.INSTANCE_ID || `${hostname()}-${process.pid}`;
     const name = telemetryName(definition.name);
     this.log = createLogger(name, this.instance, this.config.LOG_LEVEL);
-    this.tracing = startTracing(name, this.instance, this.config, (problem) => {
+    const who = { service: name, instance: this.instance, version: VERSION };
+    this.tracing = startTracing(who, this.config, (problem) => {
       if (problem) this.log.warn('traces are not delivered', { problem });
       else this.log.info('traces are delivered again');
     });
@@ -130,17 +131,19 @@ class Lifecycle<P extends TProperties, D extends FrontDoor | undefined> implemen
   }
 
   private async stopOnce(): Promise<void> {
-    this.log.info('stopping');
+    // One that never ran only says why, in one line.
+    const { running } = this;
+    if (running) this.log.info('stopping');
     this.sendBeat(true);
     clearInterval(this.beat);
     await this.step('endpoints', () => this.endpoints?.stop());
-    await this.step('service', () => this.running?.stop());
+    await this.step('service', () => running?.stop());
     await this.step('door', () => this.door?.close());
     await this.step('tracing', () => this.tracing.shutdown(FLUSH_LIMIT_MS));
     await this.step('bus', () => this.bus?.close());
     await this.step('probes', () => this.probes?.close());
     this.probes?.closeAllConnections();
-    this.log.info('stopped');
+    if (running) this.log.info('stopped');
   }
 
   private async step(name: string, run: () => unknown): Promise<void> {

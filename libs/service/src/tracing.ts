@@ -33,8 +33,7 @@ const EXPORT_TIMEOUT_MS = 5_000;
  * with `trace.getTracer()`). Without a `JAEGER_ENDPOINT` nothing is recorded, but ids are made and passed on.
  */
 export function startTracing(
-  service: string,
-  instance: string,
+  { service, instance, version }: { service: string; instance: string; version: string },
   config: CommonConfig,
   onState: SpanExportOptions['onState'],
 ): Tracing {
@@ -43,6 +42,7 @@ export function startTracing(
   const resource = {
     ...tags(config.JAEGER_TAGS),
     'service.name': service,
+    'service.version': version,
     'service.instance.id': instance,
     'service.namespace': config.APP_NAME,
     'deployment.environment.name': config.APP_ENVIRONMENT,

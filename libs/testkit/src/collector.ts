@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 
 export interface CollectedSpan {
   service: string;
+  resource: Record<string, unknown>;
   name: string;
   traceId: string;
   spanId: string;
@@ -19,7 +20,9 @@ interface OtlpRequest {
   resourceSpans: {
     resource: { attributes: OtlpAttribute[] };
     scopeSpans: {
-      spans: (Omit<CollectedSpan, 'service' | 'attributes'> & { attributes?: OtlpAttribute[] })[];
+      spans: (Omit<CollectedSpan, 'service' | 'resource' | 'attributes'> & {
+        attributes?: OtlpAttribute[];
+      })[];
     }[];
   }[];
 }
@@ -62,10 +65,11 @@ export class TraceCollector {
   }
 
   private take(request: OtlpRequest): void {
-    for (const { resource, scopeSpans } of request.resourceSpans) {
-      const service = String(plain(resource.attributes)['service.name']);
+    for (const { resource: given, scopeSpans } of request.resourceSpans) {
+      const resource = plain(given.attributes);
+      const of = { service: String(resource['service.name']), resource };
       for (const { spans } of scopeSpans) {
-        for (const span of spans) this.spans.push({ ...span, service, attributes: plain(span.attributes) });
+        for (const span of spans) this.spans.push({ ...span, ...of, attributes: plain(span.attributes) });
       }
     }
   }

@@ -18,7 +18,11 @@ export const andonVariables = {
   }),
   TPS_ANDON_WEBHOOK_URL: Type.String({
     default: '',
-    pattern: '^(https?://\\S+)?$',
+    // Its path is often all that keeps others from posting there.
+    secret: true,
+    // `fetch` takes no credentials in a URL.
+    pattern: '^(https?://[^\\s/?#@]+([/?#]\\S*)?)?$',
+    format: 'url',
     description: 'where every event of the andon is posted as JSON; empty: nowhere',
   }),
 };

@@ -11,7 +11,8 @@ export const variables = {
     default: 50,
     minimum: 1,
     maximum: 100,
-    description: 'failed attempts in percent of those of 30 s, at least 20, above which the circuit opens',
+    description:
+      'failed attempts in percent of those of 30 s above which the circuit opens; fewer than 20, or than `TPS_CB_THRESHOLD`, open nothing',
   }),
   TPS_CB_SLOW_MS: Type.Integer({
     default: 0,

@@ -1,8 +1,10 @@
 import { Type } from '@sinclair/typebox';
 import type { ConfigOf } from '@tps/service';
 
+/** 1 to 65535 */
+const PORT = '([1-9]\\d{0,3}|[1-5]\\d{4}|6[0-4]\\d{3}|65[0-4]\\d{2}|655[0-2]\\d|6553[0-5])';
 /** `*` is no host: every host that signals may reach is named. */
-const HOST = '\\s*([\\w.-]+|\\[[0-9A-Fa-f:.]+\\])(:\\d{1,5})?\\s*';
+const HOST = `\\s*([\\w.-]+|\\[[0-9A-Fa-f:.]+\\])(:${PORT})?\\s*`;
 
 /** Beside those that every worker process has. */
 export const variables = {
