@@ -4,7 +4,7 @@ import { Follower } from './follower';
 import { encodeHeaders } from './headers';
 import { KvView } from './kv';
 import { PublishError } from './publisher';
-import { ensureLanes, ensureStream, managerOf } from './streams';
+import { createStream, ensureLanes, ensureStream, managerOf, type StreamSettings } from './streams';
 
 const settings = { replicas: 1, kanbanMaxMessages: 3 };
 const onError = (): void => undefined;
@@ -150,6 +150,18 @@ describe('bus', () => {
       });
       await ensureStream(bus, 'kanban', { replicas: 1, kanbanMaxMessages: 9 });
       expect((await jsm.streams.info('KANBAN')).config.max_msgs).toBe(9);
+    });
+
+    test('outcomes are kept for as long as their owner says, whoever made the stream; never for less than before', async () => {
+      const hours = (count: number): StreamSettings => ({ replicas: 1, outcomesMaxAgeMs: count * 3_600_000 });
+      const kept = async (): Promise<number> =>
+        (await (await managerOf(bus)).streams.info('OUTCOMES')).config.max_age / 3.6e12;
+      await createStream(bus, 'outcomes', hours(24));
+      await ensureStream(bus, 'outcomes', hours(48));
+      expect(await kept()).toBe(48);
+      await ensureStream(bus, 'outcomes', hours(1));
+      await createStream(bus, 'outcomes', hours(72));
+      expect(await kept()).toBe(48);
     });
 
     test('replicas that create at once do not trip over each other', async () => {

@@ -7,6 +7,7 @@ export { encodeHeaders, headerValues } from './headers';
 export { KvContentionError, KvView, type KvValue, openBucket } from './kv';
 export { type PubAck, Publisher, PublishError } from './publisher';
 export {
+  createStream,
   ensureLanes,
   ensureStream,
   isApiError,

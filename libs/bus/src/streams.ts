@@ -80,24 +80,39 @@ export function managerOf(bus: Bus): Promise<JetStreamManager> {
 }
 
 /**
- * Creates a stream if absent and raises its message limit where more is asked for. Never shrinks anything: lowering
- * `max_msgs` below what a stream holds makes the broker delete it.
+ * For a stream's owner: creates it if absent, and gives it more room or time where more is asked for. Never shrinks
+ * anything: lowering `max_msgs` below what a stream holds makes the broker delete it.
  */
 export async function ensureStream(bus: Bus, stream: StreamName, settings: StreamSettings): Promise<void> {
+  const { name, max_msgs, max_age } = await createStream(bus, stream, settings);
+  const { kanbanMaxMessages = 0, outcomesMaxAgeMs = 0 } = settings;
+  // What has no limit (-1 or 0) has more than anybody asks for.
+  const raised = {
+    ...(max_msgs > 0 && kanbanMaxMessages > max_msgs ? { max_msgs: kanbanMaxMessages } : {}),
+    ...(max_age > 0 && nanos(outcomesMaxAgeMs) > max_age ? { max_age: nanos(outcomesMaxAgeMs) } : {}),
+  };
+  if (Object.keys(raised).length > 0) await (await managerOf(bus)).streams.update(name, raised);
+}
+
+/** For who may come before the stream's owner: creates it if absent, and leaves one that exists as it is. */
+export async function createStream(
+  bus: Bus,
+  stream: StreamName,
+  settings: StreamSettings,
+): Promise<StreamConfig> {
   const jsm = await managerOf(bus);
   const name = bus.names.streams[stream];
-  const wanted = definition(bus.names, stream, settings);
   try {
-    const { config } = await jsm.streams.info(name);
-    if (wanted.max_msgs !== undefined && wanted.max_msgs > config.max_msgs) {
-      await jsm.streams.update(name, { max_msgs: wanted.max_msgs });
-    }
+    return (await jsm.streams.info(name)).config;
   } catch (error) {
     if (!isApiError(error, STREAM_NOT_FOUND)) throw error;
-    // Several replicas may create it at once: the one that comes second is told that it exists.
-    await jsm.streams.add({ name, ...wanted }).catch((raced: unknown) => {
-      if (!isApiError(raced, STREAM_NAME_IN_USE)) throw raced;
-    });
+  }
+  try {
+    return (await jsm.streams.add({ name, ...definition(bus.names, stream, settings) })).config;
+  } catch (error) {
+    // Several may create it at once, each with limits of its own: the one that comes second is told that it exists.
+    if (!isApiError(error, STREAM_NAME_IN_USE)) throw error;
+    return (await jsm.streams.info(name)).config;
   }
 }
 

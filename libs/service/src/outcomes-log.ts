@@ -1,6 +1,6 @@
 import { type Attributes, SpanKind } from '@opentelemetry/api';
 import { Type } from '@sinclair/typebox';
-import { ensureStream, Follower, headerValues, type LogMessage, managerOf } from '@tps/bus';
+import { createStream, Follower, headerValues, type LogMessage, managerOf } from '@tps/bus';
 import { type Outcome, SIGNAL_TYPE_PATTERN, SPANS, WIRE_VERSION } from '@tps/contracts';
 import { Counter, type Registry } from 'prom-client';
 import type { ConfigOf } from './config';
@@ -83,7 +83,7 @@ export class OutcomesLog {
   /** Creates the stream if nobody did yet, and begins to follow it; does not wait for the rebuild. */
   static async open(context: LogContext, options: OutcomesLogOptions): Promise<OutcomesLog> {
     const { bus, config } = context;
-    await ensureStream(bus, 'outcomes', {
+    await createStream(bus, 'outcomes', {
       replicas: config.TPS_NATS_REPLICAS,
       outcomesMaxAgeMs: config.TPS_OUTCOMES_MAX_AGE * HOUR_MS,
     });

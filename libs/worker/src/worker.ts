@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type TProperties, Type } from '@sinclair/typebox';
-import { ensureStream, KvView } from '@tps/bus';
+import { KvView } from '@tps/bus';
 import {
   encode,
   type HoldsReply,
@@ -90,7 +90,6 @@ async function start(context: ServiceContext<WorkerConfig>, setup: WorkerSetup):
     ]),
   );
   const onError = (error: unknown): void => void log.error('bucket', { error });
-  await Promise.all([ensureStream(bus, 'outcomes', { replicas }), ensureStream(bus, 'dead', { replicas })]);
 
   const sequence = new LevelSequence();
   let onLine: (type: string) => void = () => undefined;
