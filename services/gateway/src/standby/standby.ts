@@ -1,7 +1,7 @@
 import { BackupLink } from '@tps/backup';
 import type { Bus } from '@tps/bus';
 import type { BackupStatus, KanbanVitals } from '@tps/contracts';
-import type { FleetView, Logger } from '@tps/service';
+import { BEAT_MS, type FleetView, type Logger } from '@tps/service';
 import { type Parcel, BackupQueue } from './backup-queue';
 import { Switchover } from './switchover';
 
@@ -16,17 +16,24 @@ export interface StandbyOptions {
 }
 
 const OBSERVE_MS = 1_000;
+/** What kanban has in hand RabbitMQ does not count: it is known by kanban's beats, and those are behind. */
+const BEHIND_MS = 2 * BEAT_MS;
 
 /** RabbitMQ, as this gateway uses it: takes signals when kanban does not, and knows when that is over. */
 export class Standby {
   private readonly switchover = new Switchover();
   private observer: NodeJS.Timeout | undefined;
+  private readonly offReconnect: () => void;
+  /** Until then kanban's beats may not tell of what it was given just now. */
+  private unsureUntilMs = 0;
 
   private constructor(
     private readonly options: StandbyOptions,
     private readonly link: BackupLink,
     private readonly queue: BackupQueue,
-  ) {}
+  ) {
+    this.offReconnect = options.bus.onReconnect(() => this.beUnsure());
+  }
 
   static async open(options: StandbyOptions): Promise<Standby> {
     const { url, caFile, maxLength, instance, bus, log } = options;
@@ -69,11 +76,13 @@ export class Standby {
    */
   async put(parcel: Parcel, instead: boolean): Promise<void> {
     await this.queue.put(parcel);
+    this.beUnsure();
     if (instead && this.switchover.saved(Date.now())) this.begin();
   }
 
   /** Whether the backup may hold signals of which nobody else knows. */
   async mayHold(): Promise<boolean> {
+    if (Date.now() < this.unsureUntilMs) return true;
     const drainers = this.drainers().filter(({ reachable }) => reachable);
     if (drainers.some(({ on_backup }) => on_backup > 0)) return true;
     return this.link.waiting().then(
@@ -97,8 +106,13 @@ export class Standby {
 
   async close(): Promise<void> {
     clearInterval(this.observer);
+    this.offReconnect();
     this.queue.close();
     await this.link.close();
+  }
+
+  private beUnsure(): void {
+    this.unsureUntilMs = Date.now() + BEHIND_MS;
   }
 
   private drainers(): NonNullable<KanbanVitals['backup']>[] {
