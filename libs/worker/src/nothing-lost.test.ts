@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nanos } from '@nats-io/transport-node';
-import { encodeHeaders, ensureLanes, managerOf } from '@tps/bus';
+import { encodeHeaders, ensureLanes, LEASE_MS, managerOf } from '@tps/bus';
 import { laneName, type Outcome, SUSPECT_HEADER } from '@tps/contracts';
 import { waitFor } from '@tps/testkit';
 import type { SignalDefinition } from './definition';
@@ -145,6 +145,34 @@ test('what was stored before the broker was lost is looked up before it runs', a
   const second = await rig.enqueue('known');
   await finished(second);
   expect(ran).toEqual([first, second]);
+});
+
+test('what waited in a worker that stood still for longer than its leases is looked up before it runs', async () => {
+  stopRecords();
+  const asked: string[] = [];
+  const records = rig.bus.nc.subscribe(rig.bus.names.subjects.lookup, {
+    callback: (_, msg) => {
+      asked.push(...msg.json<{ ids: string[] }>().ids);
+      msg.respond('{"records":[]}');
+    },
+  });
+  let standstill = false;
+  const run = async (): Promise<void> => {
+    if (!standstill) return;
+    standstill = false;
+    await sleep(300);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LEASE_MS + 500);
+  };
+  await rig.worker('hung', [signal('hung', run)], { TPS_NUM_WORKERS: '1' });
+  // Of work that is known to be quick it takes one more in hand.
+  for (let n = 0; n < 5; n += 1) await finished(await rig.enqueue('hung'));
+  expect(asked).toEqual([]);
+  standstill = true;
+  const [first, second] = [await rig.enqueue('hung'), await rig.enqueue('hung')];
+  expect([await finished(first), await finished(second)]).toMatchObject([{ attempt: 1 }, { attempt: 1 }]);
+  expect(asked).toEqual([second]);
+  records.unsubscribe();
+  stopRecords = rig.serveRecords();
 });
 
 test('while DEAD is full what failed stays in the queue, over a restart too, and is not run again', async () => {

@@ -21,6 +21,7 @@ import type { Recorded, Recorder } from './recorder';
 import { Refusals } from './refusals';
 import type { LevelSequence } from './sequence';
 import { endSpan, startSpan } from './span';
+import { Suspicion } from './suspicion';
 import { claimTrial, givesWay } from './trial';
 
 export interface StationOptions {
@@ -39,8 +40,6 @@ const RENEW_MS = LEASE_MS / 3;
 /** At the end of a trial that was refused or failed: those that never failed come first. */
 const AFTER_TRIAL_MS = 3_000;
 const MAX_BACKLOG = 512;
-/** The broker's clock may be ahead by so much. */
-const SKEW_MS = 1_000;
 
 /**
  * The station: takes signals from the intake into its slots, runs their handlers, records what came of it, and only then
@@ -56,8 +55,7 @@ export class Station {
   private readonly pace: Pace;
   private readonly renewal: NodeJS.Timeout;
   private readonly offReconnect: () => void;
-  /** A broker that was killed forgets deliveries: what it stored before is looked up before it runs. */
-  private suspectBeforeMs = 0;
+  private readonly suspicion = new Suspicion();
   private stopping = false;
 
   constructor(private readonly options: StationOptions) {
@@ -76,7 +74,7 @@ export class Station {
       onUnwanted: (delivered) => this.refuse(delivered, 0),
     });
     this.renewal = setInterval(() => this.renewAll(), RENEW_MS);
-    this.offReconnect = context.bus.onReconnect(() => (this.suspectBeforeMs = Date.now() + SKEW_MS));
+    this.offReconnect = context.bus.onReconnect(() => this.suspicion.begin());
   }
 
   get busy(): number {
@@ -172,7 +170,7 @@ export class Station {
     if (this.refused.withholds(signal.id, delivered)) return null;
     // The acknowledgement of the first delivery is for both.
     if (this.held.has(info.streamSeq)) return null;
-    const suspect = info.storedAtMs < this.suspectBeforeMs;
+    const suspect = this.suspicion.fallsOn(info);
     const held = takenUp(delivered, signal, { suspect, place, pickedMs });
     this.held.set(info.streamSeq, held);
     return held;
@@ -293,6 +291,7 @@ export class Station {
   }
 
   private renewAll(): void {
+    this.suspicion.renewed();
     for (const { msg } of this.held.values()) renew(msg);
     for (const { msg } of [...this.intake.arrived(), ...this.refused.withheld()]) renew(msg);
     this.refused.sweep();
