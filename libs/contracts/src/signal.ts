@@ -92,6 +92,16 @@ export function isFinal(status: OutcomeStatus): status is FinalStatus {
   return (FINAL_STATUSES as readonly string[]).includes(status);
 }
 
+/**
+ * Says of a signal that expires what kept it from starting: after failed attempts that is the failure.
+ * @param last the record before
+ */
+export function lateMessage(attempts: number, last?: Pick<Outcome, 'error_class' | 'message'>): string {
+  if (attempts === 0) return 'not started within its timeout_ms';
+  const before = `not started again within its timeout_ms after ${attempts} attempt${attempts > 1 ? 's' : ''}`;
+  return last?.error_class ? `${before}: ${last.message}` : before;
+}
+
 /** A lane is one (type, priority), so that a stopped type holds nobody up. */
 export interface Lane {
   type: string;

@@ -1,4 +1,4 @@
-import { type ErrorClass, type Outcome, type OutcomeStatus, WIRE_VERSION } from '@tps/contracts';
+import { type ErrorClass, lateMessage, type Outcome, type OutcomeStatus, WIRE_VERSION } from '@tps/contracts';
 import type { AttemptResult, CompiledSignal } from './attempt';
 import type { Held } from './held';
 
@@ -92,7 +92,7 @@ function notRun({ definition, held, attempt, deadlineMs, nowMs }: Facts): Conclu
       ...none,
       status: 'expired',
       errorClass: 'capacity',
-      message: 'not started within its timeout_ms',
+      message: lateMessage(none.attempt, held.last),
     };
   }
   const limit = definition.retry?.max_attempts ?? 1;

@@ -22,7 +22,7 @@ const RETRY_MS = 200;
  * stream's first message is finished and forgotten.
  */
 export class Deadlines {
-  /** What the stream held before this process came was read. */
+  /** What the stream holds that this process did not accept itself was read. */
   complete = false;
   private list: Deadline[] = [];
 

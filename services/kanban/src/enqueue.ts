@@ -34,6 +34,8 @@ export class Enqueue {
   arrivals: Record<string, number> = {};
   /** The stream took what it was given last, or said that it is full. */
   appends = true;
+  /** An append had no answer since this was last looked at: the stream may hold what was not counted as accepted. */
+  unsure = false;
 
   constructor(
     private readonly context: ServiceContext<KanbanConfig>,
@@ -124,6 +126,7 @@ export class Enqueue {
     } catch (error) {
       if (!(error instanceof PublishError)) throw error;
       this.appends = error.full;
+      if (error.accepted === 'unknown') this.unsure = true;
       if (error.full) return refused('KANBAN_FULL', 'the queue is at its limit', false);
       this.context.log.warn('append refused', { signal_id: id, error });
       return refused('NO_BROKER', error.message, error.accepted);

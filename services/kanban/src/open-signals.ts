@@ -5,11 +5,11 @@ import {
   type OpenRequest,
   type OpenSignal,
   type OpenStatus,
-  type Outcome,
   type Signal,
   SIGNALS_MAX_LIMIT,
 } from '@tps/contracts';
 import { type LineView, traceIdIn } from '@tps/service';
+import { lastAttempt } from './records';
 import { signalIn } from './unreadable';
 import type { Withdrawal } from './withdrawal';
 
@@ -92,7 +92,7 @@ export class OpenSignals {
     started: Map<string, string>,
   ): Promise<OpenSignal & { seq: number }> {
     const { id, run, signal_type, priority, timeout_ms } = shownOf(message);
-    const last = await this.lastAttempt(id, run);
+    const last = await lastAttempt(this.bus, { id, run });
     const worker_id = started.get(id);
     const held = this.lines.state(signal_type) !== 'Closed';
     const waiting: OpenStatus = held ? 'held' : last?.status === 'retrying' ? 'retrying' : 'queued';
@@ -105,15 +105,6 @@ export class OpenSignals {
       ...(worker_id ? { worker_id } : {}),
       ...(last?.status === 'retrying' ? { message: last.message } : {}),
     };
-  }
-
-  private async lastAttempt(id: string, run: number): Promise<Outcome | undefined> {
-    const { streams, subjects } = this.bus.names;
-    const jsm = await managerOf(this.bus);
-    const query = { last_by_subj: subjects.outcomeAttempt(id) };
-    const message = await jsm.direct.getMessage(streams.outcomes, query).catch(() => null);
-    const outcome = message?.json<Outcome[]>()[0];
-    return outcome?.run === run ? outcome : undefined;
   }
 }
 

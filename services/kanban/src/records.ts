@@ -1,5 +1,5 @@
-import type { Bus } from '@tps/bus';
-import { encode, type LookupReply, type LookupRequest, type Signal } from '@tps/contracts';
+import { type Bus, managerOf } from '@tps/bus';
+import { encode, type LookupReply, type LookupRequest, type Outcome, type Signal } from '@tps/contracts';
 
 const LOOKUP_LIMIT_MS = 2_000;
 
@@ -31,4 +31,16 @@ export async function finishedRuns(
     ids = records.length > 0 ? (left_out ?? []) : [];
   }
   return finished;
+}
+
+/** The latest record of a failed attempt or hand-back in this run, if there is one and the stream says so. */
+export async function lastAttempt(
+  bus: Bus,
+  { id, run }: Pick<Signal, 'id' | 'run'>,
+): Promise<Outcome | undefined> {
+  const jsm = await managerOf(bus);
+  const query = { last_by_subj: bus.names.subjects.outcomeAttempt(id) };
+  const message = await jsm.direct.getMessage(bus.names.streams.outcomes, query).catch(() => null);
+  const outcome = message?.json<Outcome[]>()[0];
+  return outcome?.run === run ? outcome : undefined;
 }

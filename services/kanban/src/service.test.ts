@@ -77,10 +77,10 @@ async function outcomesOf(id: string): Promise<Outcome[]> {
   }
   return found.filter(({ signal_id }) => signal_id === id);
 }
-function beat(instance: string): void {
+function beat(instance: string, service: 'worker' | 'kanban' = 'worker'): void {
   const at = new Date().toISOString();
-  const body: Beat = { v: 1, service: 'worker', instance, started_at: at, at, ready: true, vitals: {} };
-  bus.nc.publish(bus.names.subjects.beat('worker'), JSON.stringify(body));
+  const body: Beat = { v: 1, service, instance, started_at: at, at, ready: true, vitals: {} };
+  bus.nc.publish(bus.names.subjects.beat(service), JSON.stringify(body));
 }
 /** A worker as far as cancelling goes: it lives and says what it holds. */
 function standInWorker(state: HoldsReply['state']): () => void {
@@ -256,6 +256,14 @@ test('what nobody pulls expires, as a dead letter; on a stopped line its deadlin
   expect(dead?.json()).toMatchObject({ signal: late, outcome: { signal_id: late.id } });
   expect((await ask<FindReply>(bus.names.subjects.find, { id: late.id })).found).toBeNull();
   expect((await ask<FindReply>(bus.names.subjects.find, { id: held.id })).found?.signal.id).toBe(held.id);
+});
+
+test('what another process had accepted expires when that one is gone for good', async () => {
+  beat('kanban-2', 'kanban');
+  const late = signal({ timeout_ms: 100 });
+  await bus.publisher.publish(bus.names.subjects.work('demo', 3, late.id), JSON.stringify(late));
+  const expired = async (): Promise<boolean> => (await outcomesOf(late.id)).length === 1;
+  await waitFor('its expiry', expired, { limitMs: 15_000 });
 });
 
 test('lowering the buffer loses nothing: it refuses until drained; a restart still knows every deadline', async () => {

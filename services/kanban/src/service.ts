@@ -88,7 +88,7 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
   const drain = config.RABBITMQ_URL ? await Drain.open(context, drainParts) : undefined;
   exposeMetrics(context, queue);
 
-  const parts = { context, enqueue, queue, deadlines, withdrawal, rescue, redrives, drain, leftovers };
+  const parts = { context, fleet, enqueue, queue, deadlines, withdrawal, rescue, redrives, drain, leftovers };
   const stopTicking = everySecond(housekeeping(parts), (error) => log.warn('housekeeping failed', { error }));
   return {
     vitals: () => vitals(queue, buffer, drain),
@@ -107,6 +107,7 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
 
 interface Household {
   context: ServiceContext<KanbanConfig>;
+  fleet: FleetView;
   enqueue: Enqueue;
   queue: Queue;
   deadlines: Deadlines;
@@ -119,8 +120,9 @@ interface Household {
 }
 
 function housekeeping(household: Household): () => Promise<void> {
-  const { context, enqueue, queue, deadlines, withdrawal, rescue, redrives, drain } = household;
+  const { context, fleet, enqueue, queue, deadlines, withdrawal, rescue, redrives, drain } = household;
   let { leftovers } = household;
+  let peers: string[] = [];
   return async () => {
     if (!context.bus.connected) return;
     announce(context, enqueue, queue);
@@ -129,6 +131,11 @@ function housekeeping(household: Household): () => Promise<void> {
     await rescue.tick();
     await redrives.adopt();
     await drain?.count();
+    const present = fleet.of('kanban').map(({ instance }) => instance);
+    // What one accepted that is gone, or an append whose answer was lost, has a deadline that nobody here knows.
+    if (enqueue.unsure || peers.some((one) => !present.includes(one))) deadlines.complete = false;
+    peers = present;
+    enqueue.unsure = false;
     if (!deadlines.complete) leftovers = await deadlines.load();
     // Behind one message that stays for long, finished ones gather here: read afresh what is left.
     else if (deadlines.size > 2 * hardLimit(context.config.TPS_KANBAN_BUFFER)) await deadlines.load();

@@ -70,6 +70,27 @@ test('a delete that fails is tried again; one whose answer is lost counts as don
   expect([await waits(failed), await waits(lost)]).toEqual([false, false]);
 });
 
+test('what is taken out after an attempt that failed says so', async () => {
+  const failed = { status: 'retrying', final: false, success: false, attempt: 2 } as const;
+  for (const id of ['tried', 'tried-and-late']) {
+    const outcome = sampleOutcome({ signal_id: id, ...failed, error_class: 'transient', message: 'no line' });
+    await bus.publisher.publish(bus.names.subjects.outcomeAttempt(id), JSON.stringify([outcome]));
+  }
+  await accept('tried');
+  expect(await withdrawal.cancel('tried')).toMatchObject({ outcome: { status: 'cancelled', attempt: 2 } });
+  expect(await withdrawal.expire(await accept('tried-and-late'))).toBe(true);
+  const jsm = await managerOf(bus);
+  const last_by_subj = bus.names.subjects.dead('demo');
+  const dead = await jsm.streams.getMessage(bus.names.streams.dead, { last_by_subj });
+  expect(dead?.json()).toMatchObject({
+    outcome: {
+      status: 'expired',
+      attempt: 2,
+      message: 'not started again within its timeout_ms after 2 attempts: no line',
+    },
+  });
+});
+
 test('what has a final outcome is taken out after a crash, what has none stays', async () => {
   const [finished, open] = [await accept('was-cancelled'), await accept('still-open')];
   const records = bus.nc.subscribe(bus.names.subjects.lookup, {

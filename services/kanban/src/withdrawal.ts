@@ -9,6 +9,7 @@ import {
   type FindReply,
   type FoundSignal,
   type HoldsReply,
+  lateMessage,
   letterHeaders,
   LOOKUP_MAX_IDS,
   type Outcome,
@@ -18,7 +19,7 @@ import {
 } from '@tps/contracts';
 import { BEAT_MS, type FleetView, type ServiceContext, traceIdIn } from '@tps/service';
 import type { Queued } from './deadlines';
-import { finishedRuns, runKey } from './records';
+import { finishedRuns, lastAttempt, runKey } from './records';
 import { signalIn, type Unreadable } from './unreadable';
 
 const ANSWER_LIMIT_MS = 300;
@@ -72,7 +73,8 @@ export class Withdrawal {
     const waiting = await this.get(id);
     if (!waiting) return { cancelled: false, reason: 'not_found' };
     const message = by ? `cancelled by ${by}` : 'cancelled';
-    const outcome = this.outcomeOf(waiting, { status: 'cancelled', message });
+    const { attempt = 0 } = (await lastAttempt(this.context.bus, waiting.signal)) ?? {};
+    const outcome = this.outcomeOf(waiting, { status: 'cancelled', message, attempt });
     const removed = await this.remove(waiting, outcome);
     return removed === 'removed' ? { cancelled: true, outcome } : { cancelled: false, reason: removed };
   }
@@ -82,21 +84,21 @@ export class Withdrawal {
    * @returns false when it is still there
    */
   async expire(seq: number): Promise<boolean> {
-    const message = await this.messageAt(seq);
-    if (!message) return true;
-    const waiting = waitingOf(message);
-    if (!waiting) return this.unreadable.discard(message);
+    const stored = await this.messageAt(seq);
+    if (!stored) return true;
+    const waiting = waitingOf(stored);
+    if (!waiting) return this.unreadable.discard(stored);
     if (
       waiting.suspect &&
       (await finishedRuns(this.context.bus, [waiting.signal])).has(runKey(waiting.signal))
     ) {
       return this.tryDelete(seq).then(Boolean);
     }
-    const outcome = this.outcomeOf(waiting, {
-      status: 'expired',
-      message: 'not started within its timeout_ms',
-      error_class: 'capacity',
-    });
+    const last = await lastAttempt(this.context.bus, waiting.signal);
+    const attempt = last?.attempt ?? 0;
+    const message = lateMessage(attempt, last);
+    const what = { status: 'expired', message, attempt, error_class: 'capacity' } as const;
+    const outcome = this.outcomeOf(waiting, what);
     const removed = await this.remove(waiting, outcome, () => this.keepLetter(waiting, outcome));
     return removed === 'removed' || removed === 'not_found';
   }
@@ -243,7 +245,7 @@ export class Withdrawal {
 
   private outcomeOf(
     { signal, storedAt, traceparent }: Waiting,
-    what: Pick<Outcome, 'status' | 'message'> & Partial<Outcome>,
+    what: Pick<Outcome, 'status' | 'message' | 'attempt'> & Partial<Outcome>,
   ): Outcome {
     const now = new Date().toISOString();
     return {
@@ -253,7 +255,6 @@ export class Withdrawal {
       signal_type: signal.signal_type,
       priority: signal.priority,
       final: true,
-      attempt: 0,
       success: false,
       worker_id: this.context.instance,
       enqueued_at: storedAt,
