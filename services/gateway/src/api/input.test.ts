@@ -9,7 +9,11 @@ import type { Operation, SchemaName } from './operation';
 jest.mock('./schemas', () => ({
   ...jest.requireActual<object>('./schemas'),
   Query: Type.Object(
-    { type: Type.Optional(Type.String()), limit: Type.Integer({ minimum: 1, maximum: 9, default: 5 }) },
+    {
+      type: Type.Optional(Type.String()),
+      class: Type.Optional(Type.Unsafe<string>({ type: 'string', enum: ['good', 'bad'] })),
+      limit: Type.Integer({ minimum: 1, maximum: 9, default: 5 }),
+    },
     { additionalProperties: false },
   ),
   Body: Type.Object({ cards: Type.Integer({ minimum: 1 }) }, { additionalProperties: false }),
@@ -51,6 +55,7 @@ test('gives query and body in the types of their schemas, with defaults', async 
 test.each([
   ['?limit=0', {}, '/limit must be >= 1'],
   ['?limit=x', {}, '/limit must be integer'],
+  ['?class=ugly', {}, '/class must be one of "good", "bad"'],
   ['?limt=3', {}, '/limt is not a known field'],
   ['?limit=1&limit=2', {}, '/limit is given twice'],
   ['?__proto__=1', {}, '/__proto__ is not a known field'],

@@ -62,6 +62,11 @@ export function faultsOf(errors: ErrorObject[] | null | undefined, root = ''): F
       const unknown = String((params as { additionalProperty: string }).additionalProperty);
       return { path: pointer(path, unknown), message: 'is not a known field', rule: keyword };
     }
+    if (keyword === 'enum') {
+      const { allowedValues } = params as { allowedValues: unknown[] };
+      const allowed = allowedValues.map((value) => JSON.stringify(value)).join(', ');
+      return { path, message: `must be one of ${allowed}`, rule: keyword };
+    }
     // What is allowed, in words; validators that are `verbose` give the schema along.
     const { description } = (parentSchema ?? {}) as { description?: string };
     return { path, message: description ? `${message} (${description})` : message, rule: keyword };
