@@ -86,7 +86,7 @@ describe('the line', () => {
     expect((await fleet.remove(`/signal/${waiting}`)).body).toMatchObject({ code: 'ALREADY_FINISHED' });
   });
 
-  test('what cannot start in time expires unrun', async () => {
+  test('what cannot start in time expires unrun, and can be run again at once', async () => {
     const slow = { chaos: { sleep_ms: 2_000 } };
     const running = await Promise.all(Array.from({ length: 4 }, () => fleet.send('execute', slow)));
     await waitFor(
@@ -98,6 +98,9 @@ describe('the line', () => {
     expect(['expired', 'processing']).toContain(body.status);
     const record = await fleet.get(`/signal/${body.signal_id}`, { prefer: 'wait=10' });
     expect(record.body).toMatchObject({ status: 'expired', error_class: 'capacity' });
+    for (const id of running) await fleet.get(`/signal/${id}`, { prefer: 'wait=10' });
+    const again = await fleet.call('POST', `/signal/${body.signal_id}/retry`);
+    expect(again).toMatchObject({ status: 202, body: { status: 'succeeded' } });
   });
 
   test('figures count each signal once and keep the sender out of the error rate', async () => {

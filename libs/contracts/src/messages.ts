@@ -89,6 +89,8 @@ export type CancelReply =
 export interface HoldsRequest {
   /** Absent: whatever it has started. */
   id?: string;
+  /** With `refuse`: this run and those before; a later one is taken. Absent: every run. */
+  run?: number;
   /** With `refuse`: it was not taken out after all, take it again. */
   undo?: boolean;
 }

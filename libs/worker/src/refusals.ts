@@ -1,8 +1,11 @@
+import type { Signal } from '@tps/contracts';
 import type { Delivered } from './lanes';
 
 const KEPT_MS = 60_000;
 
 interface Refusal {
+  /** The last run that must not run: what was taken out may be run again at once. */
+  run: number;
   untilMs: number;
   withheld: Delivered[];
 }
@@ -15,18 +18,18 @@ export class Refusals {
   private readonly refusals = new Map<string, Refusal>();
 
   /** Said again it holds for longer. */
-  add(id: string): void {
+  add(id: string, run: number): void {
     const untilMs = Date.now() + KEPT_MS;
-    const known = this.refusals.get(id);
-    if (known) known.untilMs = untilMs;
-    else this.refusals.set(id, { untilMs, withheld: [] });
+    const { withheld = [] } = this.refusals.get(id) ?? {};
+    this.refusals.set(id, { run, untilMs, withheld });
   }
 
   /** @returns whether this must not run; then it is kept here */
-  withholds(id: string, delivered: Delivered): boolean {
+  withholds({ id, run }: Pick<Signal, 'id' | 'run'>, delivered: Delivered): boolean {
     const refusal = this.refusals.get(id);
-    refusal?.withheld.push(delivered);
-    return refusal !== undefined;
+    if (!refusal || run > refusal.run) return false;
+    refusal.withheld.push(delivered);
+    return true;
   }
 
   /** It was not taken out after all. Returns what was withheld. */

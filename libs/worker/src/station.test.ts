@@ -225,3 +225,13 @@ test('a signal that was to be taken out and stays costs no attempt', async () =>
   await finished(id);
   expect(rig.told(id).at(-1)).toEqual(['succeeded', 1]);
 });
+
+test('a signal that was taken out runs at once when it is run again', async () => {
+  await rig.worker('again', [signal('again', () => 1)]);
+  const id = 'again-1';
+  await rig.bus.nc.request(rig.bus.names.subjects.workerRefuse, JSON.stringify({ id, run: 0 }), {
+    timeout: 5_000,
+  });
+  await rig.enqueue('again', { id, run: 1 });
+  expect(await finished(id)).toMatchObject({ run: 1, status: 'succeeded', attempt: 1 });
+});

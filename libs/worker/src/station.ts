@@ -119,15 +119,15 @@ export class Station {
     return { worker_id, state: this.intake.has((delivered) => isOf(delivered, id)) ? 'waiting' : 'none' };
   }
 
-  /** Takes nothing of this id from now on; says whether it was too late. */
-  refuseSignal({ id, undo }: HoldsRequest): HoldsReply {
+  /** Takes nothing of this run from now on; says whether it was too late. */
+  refuseSignal({ id, run = Infinity, undo }: HoldsRequest): HoldsReply {
     const answer = this.holds(id);
     if (id === undefined) return answer;
     if (undo) for (const delivered of this.refused.delete(id)) this.refuse(delivered, 0);
     if (undo || answer.state === 'started') return answer;
-    this.refused.add(id);
+    this.refused.add(id, run);
     const waiting = this.intake.withdrawSignal((delivered) => isOf(delivered, id));
-    if (waiting) this.refused.withholds(id, waiting);
+    if (waiting) this.refused.withholds({ id, run }, waiting);
     return answer;
   }
 
@@ -167,7 +167,7 @@ export class Station {
       discard(this.options, delivered);
       return null;
     }
-    if (this.refused.withholds(signal.id, delivered)) return null;
+    if (this.refused.withholds(signal, delivered)) return null;
     // The acknowledgement of the first delivery is for both.
     if (this.held.has(info.streamSeq)) return null;
     const suspect = this.suspicion.fallsOn(info);

@@ -9,6 +9,7 @@ import {
   type FindReply,
   type FoundSignal,
   type HoldsReply,
+  type HoldsRequest,
   lateMessage,
   letterHeaders,
   LOOKUP_MAX_IDS,
@@ -49,7 +50,7 @@ export class Withdrawal {
     const waiting = await this.get(id);
     if (!waiting) return { found: null };
     const { workerHolds } = this.context.bus.names.subjects;
-    const { answers } = await this.askWorkers(workerHolds, id);
+    const { answers } = await this.askWorkers(workerHolds, { id });
     const holder = answers.find(({ state }) => state === 'started');
     const trace_id = traceIdIn(waiting.traceparent);
     const found: FoundSignal = {
@@ -143,21 +144,23 @@ export class Withdrawal {
     const { bus } = this.context;
     const { signal, seq, traceparent } = waiting;
     await sleep(Math.max(0, this.fleetKnownMs - Date.now()));
-    const { answers, complete } = await this.askWorkers(bus.names.subjects.workerRefuse, signal.id);
+    const { id, run } = signal;
+    const { answers, complete } = await this.askWorkers(bus.names.subjects.workerRefuse, { id, run });
     const started = answers.some(({ state }) => state === 'started');
+    // Done before they were asked: there must be no dead letter of it.
+    if (!started && complete && !(await this.messageAt(seq))) return 'not_found';
     if (started || !complete || (before && !(await before()))) {
-      this.refuse(signal.id, true);
+      this.refuse(signal, true);
       return started ? 'started' : 'unavailable';
     }
-    if (!(await this.messageAt(seq))) return 'not_found';
     const headers = encodeHeaders([
-      ['Nats-Msg-Id', `withdrawn:${signal.id}:${signal.run}`],
+      ['Nats-Msg-Id', `withdrawn:${id}:${run}`],
       ['traceparent', traceparent ?? ''],
     ]);
-    await this.insist(signal.id, () =>
+    await this.insist(signal, () =>
       bus.publisher.publish(bus.names.subjects.outcomeBatch, JSON.stringify([outcome]), { headers }),
     );
-    const deleted = await this.insist(signal.id, () => this.tryDelete(seq));
+    const deleted = await this.insist(signal, () => this.tryDelete(seq));
     if (deleted === 'was_gone') return 'not_found';
     if (signal.reply_to) bus.nc.publish(signal.reply_to, JSON.stringify([outcome]));
     return 'removed';
@@ -181,10 +184,10 @@ export class Withdrawal {
   }
 
   /** Workers forget a refusal after a while: it is said again as long as the signal is not out. */
-  private async insist<T>(id: string, step: () => Promise<T>): Promise<T> {
+  private async insist<T>({ id, run }: Signal, step: () => Promise<T>): Promise<T> {
     for (;;) {
       try {
-        this.refuse(id);
+        this.refuse({ id, run });
         return await step();
       } catch (error) {
         if (this.context.bus.nc.isClosed()) throw error;
@@ -195,9 +198,10 @@ export class Withdrawal {
   }
 
   /** @param undo it stays: those who would refuse it must take it again */
-  private refuse(id: string, undo = false): void {
+  private refuse({ id, run }: Pick<Signal, 'id' | 'run'>, undo = false): void {
     const { nc, names } = this.context.bus;
-    nc.publish(names.subjects.workerRefuse, encode(undo ? { id, undo } : { id }));
+    const request: HoldsRequest = undo ? { id, run, undo } : { id, run };
+    nc.publish(names.subjects.workerRefuse, encode(request));
   }
 
   /**
@@ -206,12 +210,12 @@ export class Withdrawal {
    */
   private async askWorkers(
     subject: string,
-    id?: string,
+    request: HoldsRequest = {},
   ): Promise<{ answers: HoldsReply[]; complete: boolean }> {
     const workers = this.fleet.of('worker').length;
     const answers: HoldsReply[] = [];
     if (workers === 0) return { answers, complete: true };
-    const replies = await this.context.bus.nc.requestMany(subject, encode({ id }), {
+    const replies = await this.context.bus.nc.requestMany(subject, encode(request), {
       strategy: 'count',
       maxMessages: workers,
       maxWait: ANSWER_LIMIT_MS,
