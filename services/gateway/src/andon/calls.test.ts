@@ -1,5 +1,5 @@
 import { openBucket } from '@tps/bus';
-import type { CallReply, HistoryReply, Names, StopRecord } from '@tps/contracts';
+import type { AndonCall, CallReply, HistoryReply, Names, StopRecord } from '@tps/contracts';
 import { sampleCall, waitFor } from '@tps/testkit';
 import { type Rig, startRig } from '../testing/rig';
 
@@ -120,6 +120,16 @@ describe('the andon over HTTP', () => {
     rig.fleet.behaviour.work = () => null;
     const held = await rig.http.post('/signal').set({ prefer: 'respond-async' }).send(body);
     expect(held).toMatchObject({ status: 202, body: { status: 'queued' } });
+    const stop = async (type: string, intake: AndonCall['intake']): Promise<unknown> => {
+      const stopped = { ...record, line: type, call: { ...call, line: type, intake }, stops: [[since]] };
+      return bucket.put(type, JSON.stringify(stopped));
+    };
+    for (const type of ['broken', 'strict']) await stop(type, 'refuse');
+    await stop('execute', 'refuse');
+    await waitFor('no work to be accepted', async () => (await rig.http.get('/health')).status === 503);
+    await stop('execute', 'hold');
+    await waitFor('some to be kept', async () => (await rig.http.get('/health')).status === 200);
+    for (const type of ['broken', 'strict']) await bucket.delete(type);
     const view = await rig.http.get(`/signal/${String(held.body.signal_id)}`);
     expect(view.body).toMatchObject({ status: 'held' });
     rig.fleet.reset();

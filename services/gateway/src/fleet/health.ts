@@ -45,7 +45,7 @@ export class Health {
       ...open(circuits).map((type) => `the circuit of ${type} is open`),
       ...(error_rate > MAX_ERROR_PERCENT ? [`the error rate is above ${MAX_ERROR_PERCENT} %`] : []),
     ];
-    const takesAny = types.known().some((type) => circuits[type]?.state !== 'Open');
+    const takesAny = types.known().some((type) => circuits[type]?.state !== 'Open' || this.holds(type));
     const queues = (bus.connected && stations.kanban.up) || this.backedUp;
     const accepts = queues && takesAny;
     const body = {
@@ -91,6 +91,11 @@ export class Health {
   private async errorRate(): Promise<number> {
     const kaizen = await this.parts.boards.latest('kaizen', BOARD_LIMIT_MS, ERROR_RATE_AGE_MS);
     return kaizen?.board.error_rate_5m ?? 0;
+  }
+
+  /** Its line is stopped, and what nobody waits for is accepted all the same. */
+  private holds(signal_type: string): boolean {
+    return this.parts.lines.refusal({ id: '', signal_type, async: true }, Date.now()) === null;
   }
 
   /** RabbitMQ takes what kanban cannot. */
