@@ -5,6 +5,7 @@ import { parse } from 'yaml';
 import { variables } from './variables';
 
 const ROOT = resolve(__dirname, '../..');
+const { PATH, HOME, DOCKER_CONFIG } = process.env;
 const BASE = resolve(ROOT, 'deploy/compose/base.yml');
 const FILES = ['docker-compose.yml', 'docker-compose-ha.yml'];
 
@@ -93,17 +94,18 @@ describe('docker-compose', () => {
       expect(read(file)).not.toMatch(/guest|password:|:\/\/\w+:\w+@/i);
     });
 
-    const compose = spawnSync('docker-compose', ['--version']).status === 0;
-    (compose ? test : test.skip)(
-      `docker-compose config${compose ? '' : ': skipped, it is not installed'}`,
-      () => {
-        const { status, stderr } = spawnSync('docker-compose', ['-f', file, 'config', '--quiet'], {
+    /** Version 1 is a program of its own, version 2 a plugin of docker. */
+    describe.each([['docker-compose'], ['docker compose']])('%s', (command) => {
+      const [program, ...plugin] = command.split(' ') as [string, ...string[]];
+      const installed = spawnSync(program, [...plugin, 'version']).status === 0;
+      (installed ? test : test.skip)(`config${installed ? '' : ': skipped, it is not installed'}`, () => {
+        const { status, stderr } = spawnSync(program, [...plugin, '-f', file, 'config', '--quiet'], {
           cwd: ROOT,
-          env: { PATH: process.env.PATH, COMPOSE_PROFILES: 'observability' },
+          env: { PATH, HOME, DOCKER_CONFIG, COMPOSE_PROFILES: 'observability' },
           encoding: 'utf8',
         });
         expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-      },
-    );
+      });
+    });
   });
 });

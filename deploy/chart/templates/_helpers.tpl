@@ -25,5 +25,6 @@ app.kubernetes.io/component: {{ . }}
 {{- end }}
 
 {{- define "tps.natsUrl" -}}
-{{- if .Values.nats.enabled }}nats://{{ .Release.Name }}-nats:4222{{ else }}{{ .Values.natsUrl }}{{ end -}}
+{{- /* The official chart adds its name only to a release that does not have it in its own. */ -}}
+{{- if .Values.nats.enabled }}nats://{{ .Release.Name }}{{ if not (contains "nats" .Release.Name) }}-nats{{ end }}:4222{{ else }}{{ .Values.natsUrl }}{{ end -}}
 {{- end }}
