@@ -1,4 +1,4 @@
-import { type Bus, connectBus, managerOf, openBucket } from '@tps/bus';
+import { type Bus, connectBus, encodeHeaders, managerOf, openBucket } from '@tps/bus';
 import {
   type ArrivalsMessage,
   type Beat,
@@ -11,6 +11,7 @@ import {
   type Outcome,
   type Priority,
   type Signal,
+  SUSPECT_HEADER,
   type TypeRecord,
 } from '@tps/contracts';
 import { type ServiceHandle, startService } from '@tps/service';
@@ -264,6 +265,18 @@ test('what another process had accepted expires when that one is gone for good',
   await bus.publisher.publish(bus.names.subjects.work('demo', 3, late.id), JSON.stringify(late));
   const expired = async (): Promise<boolean> => (await outcomesOf(late.id)).length === 1;
   await waitFor('its expiry', expired, { limitMs: 15_000 });
+});
+
+test('one that may have run waits for the records with its expiry, and holds up nobody else', async () => {
+  const [suspect, late] = [signal({ timeout_ms: 100 }), signal({ timeout_ms: 100 })];
+  await bus.publisher.publish(bus.names.subjects.work('demo', 3, suspect.id), JSON.stringify(suspect), {
+    headers: encodeHeaders([[SUSPECT_HEADER, '1']]),
+  });
+  await restart(10);
+  await enqueue(late);
+  await waitFor('the expiry', async () => (await outcomesOf(late.id)).length === 1, { limitMs: 15_000 });
+  expect(await outcomesOf(suspect.id)).toEqual([]);
+  expect((await ask<FindReply>(bus.names.subjects.find, { id: suspect.id })).found).not.toBeNull();
 });
 
 test('lowering the buffer loses nothing: it refuses until drained; a restart still knows every deadline', async () => {
