@@ -36,6 +36,8 @@ const GATHER_MS = 50;
 const BATCH = 500;
 const ANSWER_LIMIT_MS = 3_000;
 const RETRY_MS = 500;
+/** A stream whose leader is being elected drops what it is asked: sooner asked again than waited for. */
+const MANAGER = { timeout: 1_500 };
 
 const HEARTBEAT = 100;
 
@@ -145,13 +147,13 @@ export class Follower {
 
   private lastSeq(): OneAtATime<number> {
     return new OneAtATime(async () => {
-      const jsm = await managerOf(this.bus);
+      const jsm = await managerOf(this.bus, MANAGER);
       return (await jsm.streams.info(this.options.stream)).state.last_seq;
     });
   }
 
   private async create(): Promise<string> {
-    const jsm = await managerOf(this.bus);
+    const jsm = await managerOf(this.bus, MANAGER);
     const { state } = await jsm.streams.info(this.options.stream);
     const config: Partial<ConsumerConfig> = {
       ack_policy: AckPolicy.None,

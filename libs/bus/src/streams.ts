@@ -75,8 +75,8 @@ function definition(names: Names, stream: StreamName, settings: StreamSettings):
 }
 
 /** Manages streams and consumers; does not ask the broker anything by itself. */
-export function managerOf(bus: Bus): Promise<JetStreamManager> {
-  return jetstreamManager(bus.nc, { checkAPI: false });
+export function managerOf(bus: Bus, options: { timeout?: number } = {}): Promise<JetStreamManager> {
+  return jetstreamManager(bus.nc, { ...options, checkAPI: false });
 }
 
 /**

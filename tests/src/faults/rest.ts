@@ -8,7 +8,8 @@ export type Get = (path: string) => Promise<{ status: number; body: Record<strin
 const COUNTED = ['success_count', 'error_count', 'rejected', 'expired', 'cancelled'];
 const LOOK_MS = 200;
 const AT_ONCE = 8;
-const LAG_MS = 5_000;
+/** In a cluster that lost a node, until it is noticed that nobody answers for the log. */
+const LAG_MS = 15_000;
 
 export interface Figures {
   counted: number;
