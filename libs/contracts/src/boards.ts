@@ -180,7 +180,7 @@ export interface LaneStatus {
   in_progress: number;
   /** Cards of the type: they bound what is in progress over all its lanes. */
   cards: number;
-  /** Of those that wait, how many are held because the line is stopped. */
+  /** How many wait for the line to start again; of `in_progress` too, what is to be tried again and nobody has. */
   held: number;
   /** Since the oldest unfinished signal was accepted; null when there is none. */
   oldest_age_ms: number | null;

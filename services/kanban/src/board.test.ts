@@ -84,6 +84,14 @@ test('per lane: what waits, since when, how much is held, the cards; per type: w
   const record: CircuitRecord = { ...stopped, pause_ms: 600_000, log_seq: 1, stops: [[since]] };
   await put('circuits', 'demo', record);
   await waitFor('the stop', async () => (await board()).lanes.demo_2?.held === 2);
+  // One is to be tried again in a minute: nobody works on it, and it is held like the other.
+  const next = `$JS.API.CONSUMER.MSG.NEXT.${bus.names.streams.kanban}.demo_2`;
+  const taken = await bus.nc.request(next, '{"batch":1}', { timeout: 5_000, noMux: true });
+  beat('w1', { demo: 1 });
+  await waitFor('it to be in hand', async () => (await board()).lanes.demo_2?.held === 1);
+  taken.respond('-NAK {"delay":60000000000}');
+  beat('w1', {});
+  await waitFor('both to be held', async () => (await board()).lanes.demo_2?.held === 2);
 });
 
 test('cards are set, follow the advice and are taken away again; who holds them is shown', async () => {

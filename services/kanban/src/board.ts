@@ -27,8 +27,11 @@ export async function kanbanBoard(parts: BoardParts): Promise<KanbanBoard> {
   const { queue, cards, buffer, backup } = parts;
   await queue.refresh();
   const { depth, lanes, stranded } = queue;
+  const delayed = delayedIn(parts);
   const shown = await Promise.all(
-    Object.entries(lanes).map(async ([name, counts]) => [name, await laneStatus(parts, counts)] as const),
+    Object.entries(lanes).map(async ([name, counts]) => {
+      return [name, await laneStatus(parts, counts, delayed.get(name) ?? 0)] as const;
+    }),
   );
   const named = [...new Set([...parts.types, ...Object.values(lanes).map(({ type }) => type)])];
   const types = named.map((type) => {
@@ -49,13 +52,35 @@ export async function kanbanBoard(parts: BoardParts): Promise<KanbanBoard> {
   };
 }
 
-async function laneStatus({ bus, queue, cards, lines }: BoardParts, counts: LaneCounts): Promise<LaneStatus> {
+/**
+ * Of each lane, what was given back with a delay: the broker counts it as in progress, also when it is over, until
+ * somebody pulls. What workers say they have is known per type, and most likely of the highest priority.
+ */
+function delayedIn({ queue, cards }: BoardParts): Map<string, number> {
+  const delayed = new Map<string, number>();
+  const inHand = new Map<string, number>();
+  const byPriority = Object.entries(queue.lanes).sort(([, a], [, b]) => a.priority - b.priority);
+  for (const [name, { type, in_progress }] of byPriority) {
+    const held = Object.values(cards.holders(type)).reduce((sum, { in_hand }) => sum + in_hand, 0);
+    const left = inHand.get(type) ?? held;
+    const working = Math.min(in_progress, left);
+    inHand.set(type, left - working);
+    delayed.set(name, in_progress - working);
+  }
+  return delayed;
+}
+
+async function laneStatus(
+  { bus, queue, cards, lines }: BoardParts,
+  counts: LaneCounts,
+  delayed: number,
+): Promise<LaneStatus> {
   const { type, waiting, in_progress } = counts;
   const acceptedMs = waiting + in_progress > 0 ? await oldest(bus, queue, counts) : null;
   return {
     ...counts,
     cards: cards.of(type).limit,
-    held: lines.state(type) === 'Closed' ? 0 : waiting,
+    held: lines.state(type) === 'Closed' ? 0 : waiting + delayed,
     oldest_age_ms: acceptedMs === null ? null : Math.max(0, Date.now() - acceptedMs),
   };
 }
