@@ -166,11 +166,11 @@ export class Drain {
     while (this.inHand.size > 0 && !this.stopping) {
       const before = this.inHand.size;
       const { channel, consumer } = this;
-      let heldBack = false;
-      if (this.context.bus.connected) heldBack = await this.moveWanted();
+      let enough = false;
+      if (this.context.bus.connected) enough = await this.moveWanted();
       else if (channel && consumer) await this.release(channel, consumer).catch(() => undefined);
       if (this.inHand.size < before) wait = RETRY_FIRST_MS;
-      else if (heldBack) await this.context.bus.backoff(LOOK_AGAIN_MS);
+      else if (enough) await this.context.bus.backoff(LOOK_AGAIN_MS);
       else {
         await this.context.bus.backoff(wait / 2 + randomInt(wait / 2));
         wait = Math.min(wait * 2, RETRY_CAP_MS);
@@ -178,7 +178,7 @@ export class Drain {
     }
   }
 
-  /** @returns whether there are more that the queue need not have yet */
+  /** @returns whether there are only such as the queue need not have yet: nothing failed */
   private async moveWanted(): Promise<boolean> {
     const sound: Sound[] = [];
     for (const [message, { backedUp, sinceMs }] of this.inHand) {
@@ -188,7 +188,7 @@ export class Drain {
     }
     const wanted = await this.wanted(sound);
     await this.moveAll(wanted);
-    return wanted.length < sound.length;
+    return wanted.length === 0 && sound.length > 0;
   }
 
   /** What of it the queue should have now. */
