@@ -160,7 +160,11 @@ test('what waited in a worker that stood still for longer than its leases is loo
   const run = async (): Promise<void> => {
     if (!standstill) return;
     standstill = false;
-    await sleep(300);
+    await waitFor('the next to be in hand', async () => {
+      const { consumers } = await managerOf(rig.bus);
+      const lane = await consumers.info(rig.bus.names.streams.kanban, laneName('hung', 3));
+      return lane.num_ack_pending === 2;
+    });
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LEASE_MS + 500);
   };
   await rig.worker('hung', [signal('hung', run)], { TPS_NUM_WORKERS: '1' });
