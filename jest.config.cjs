@@ -20,7 +20,7 @@ module.exports = {
       ...common,
       displayName: 'unit',
       rootDir: __dirname,
-      testMatch: ['<rootDir>/{libs,services,deploy,bench}/**/src/**/*.test.ts'],
+      testMatch: ['<rootDir>/{libs,services,deploy,bench,lint}/**/src/**/*.test.ts'],
     },
     {
       ...common,
