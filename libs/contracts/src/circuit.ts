@@ -32,6 +32,8 @@ export interface CircuitRecord {
   andon_id?: string;
   /** The same defect in several signals: no trial starts the line again, only a person does. */
   latch?: { fingerprint: string; signals: number };
+  /** The line stopped because all of these failed; without them, a trial that fails at a dependency decides nothing. */
+  dependencies?: string[];
   /** Outcomes up to this position in the log are accounted for. */
   log_seq: number;
   /** Latest stops as [from, to]; `to` is absent while stopped. A waiting signal's deadline stands still in them. */

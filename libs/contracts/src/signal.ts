@@ -70,6 +70,8 @@ export interface Outcome {
   error_class?: ErrorClass;
   /** Groups equal errors: error name, message with numbers and ids blanked, first own stack frame. */
   fingerprint?: string;
+  /** The dependency (a host, say) that failed: the failure counts against it and not against the line. */
+  dependency?: string;
   result?: unknown;
   worker_id: string;
   enqueued_at: string;
@@ -92,12 +94,19 @@ export function isFinal(status: OutcomeStatus): status is FinalStatus {
   return (FINAL_STATUSES as readonly string[]).includes(status);
 }
 
+/** The message of a hand-back that has no reason of its own. */
+export const HANDED_BACK = 'handed back before it ran to its end';
+const NOT_STARTED = 'not started within its timeout_ms';
+
 /**
  * Says of a signal that expires what kept it from starting: after failed attempts that is the failure.
  * @param last the record before
  */
 export function lateMessage(attempts: number, last?: Pick<Outcome, 'error_class' | 'message'>): string {
-  if (attempts === 0) return 'not started within its timeout_ms';
+  if (attempts === 0) {
+    if (!last || last.error_class || last.message === HANDED_BACK) return NOT_STARTED;
+    return last.message.startsWith(NOT_STARTED) ? last.message : `${NOT_STARTED}: ${last.message}`;
+  }
   const before = `not started again within its timeout_ms after ${attempts} attempt${attempts > 1 ? 's' : ''}`;
   return last?.error_class ? `${before}: ${last.message}` : before;
 }

@@ -2,7 +2,7 @@ import { type TSchema, Type } from '@sinclair/typebox';
 import { Abort } from './abort';
 import { type CompiledSignal, HandBackError, runAttempt, type AttemptResult } from './attempt';
 import type { HandlerContext } from './definition';
-import { DefectError, RejectedError } from './failure';
+import { CapacityError, DefectError, RejectedError, TransientError } from './failure';
 
 const HOUR_MS = 3_600_000;
 
@@ -49,6 +49,15 @@ it.each([
   expect(result).toMatchObject({ ok: false, errorClass });
 });
 
+it('passes on what a transient error knows of its cause', async () => {
+  const thrown = new TransientError('host is down', { retryAfterMs: 5_000, dependency: 'a.test:80' });
+  expect(await attempt(compiled(() => Promise.reject(thrown)))).toMatchObject({
+    errorClass: 'transient',
+    retryAfterMs: 5_000,
+    dependency: 'a.test:80',
+  });
+});
+
 it('ends an attempt that takes longer than its type may, as transient, and aborts the handler', async () => {
   const abort = new Abort();
   const result = await attempt(compiled(forever, { timeoutMs: 20 }), { abort });
@@ -68,6 +77,14 @@ it('throws when it is to be handed back', async () => {
   const running = attempt(compiled(forever), { abort });
   abort.abort(new HandBackError('the worker stops'));
   await expect(running).rejects.toThrow(HandBackError);
+});
+
+it('throws when its handler found no room, at once or later', async () => {
+  const full = (): never => {
+    throw new CapacityError('all threads are busy');
+  };
+  await expect(attempt(compiled(full))).rejects.toThrow(CapacityError);
+  await expect(attempt(compiled(async () => full()))).rejects.toThrow(CapacityError);
 });
 
 it('takes a result outside of the schema, one too large and one that is no JSON for defects', async () => {

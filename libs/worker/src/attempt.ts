@@ -6,6 +6,7 @@ import { isLonger } from './bytes';
 import type { HandlerContext, SignalDefinition } from './definition';
 import {
   AttemptTimeoutError,
+  CapacityError,
   classify,
   DefectError,
   fingerprint,
@@ -25,6 +26,7 @@ export type AttemptResult =
       fingerprint: string;
       stack?: string;
       retryAfterMs?: number;
+      dependency?: string;
     };
 
 /** The signal's own deadline came while its handler ran. */
@@ -50,8 +52,9 @@ const MAX_MESSAGE = 1_000;
 
 /**
  * Runs a handler once. Ends when the handler ends, when the attempt's or the signal's time is up, or when `abort` is
- * aborted from outside (then it rejects with the HandBackError given as the reason). A handler that ignores its
- * AbortSignal is left behind: its result does not count.
+ * aborted from outside (then it rejects with the HandBackError given as the reason). Rejects with the handler's
+ * CapacityError, too: no attempt was made. A handler that ignores its AbortSignal is left behind: its result does not
+ * count.
  *
  * A handler that answers without waiting for anything has its result at once: no time can be up meanwhile.
  *
@@ -68,6 +71,7 @@ export function runAttempt(
     if (isPromise(returned)) return outcomeInTime(definition, returned, limits);
     return succeeded(definition, returned);
   } catch (error) {
+    if (error instanceof CapacityError) return Promise.reject(error);
     return failed(error);
   }
 }
@@ -91,7 +95,7 @@ async function outcomeInTime(
     });
     return succeeded(definition, result);
   } catch (error) {
-    if (error instanceof HandBackError) throw error;
+    if (error instanceof HandBackError || error instanceof CapacityError) throw error;
     return failed(error);
   } finally {
     clearTimeout(timer);
@@ -105,13 +109,14 @@ function isPromise(value: unknown): value is PromiseLike<unknown> {
 export function handlerContext(
   { log, registry }: ServiceContext,
   { signal, epoch }: Held,
-  { attempt, span, abort }: { attempt: number; span: Span; abort: Abort },
+  { attempt, span, abort, endsAtMs }: { attempt: number; span: Span; abort: Abort; endsAtMs: number },
 ): HandlerContext {
   const trace_id = span.spanContext().traceId;
   const { id, run, signal_type, priority, created_at } = signal;
   const trial = epoch !== undefined;
   return {
     signal: { id, run, attempt, trial, signal_type, priority, created_at, trace_id },
+    endsAtMs,
     get abort() {
       return abort.signal;
     },
@@ -149,10 +154,11 @@ function failed(error: unknown): AttemptResult {
   const message =
     (error instanceof Error ? error.message : String(error)).slice(0, MAX_MESSAGE) || 'unnamed error';
   const stack = error instanceof Error && !(error instanceof RejectedError) ? error.stack : undefined;
-  const retryAfterMs = error instanceof TransientError ? error.retryAfterMs : 0;
+  const { retryAfterMs = 0, dependency } = error instanceof TransientError ? error : {};
   return {
     ...{ ok: false, errorClass, message, fingerprint: fingerprint(error) },
     ...(stack ? { stack } : {}),
     ...(retryAfterMs > 0 ? { retryAfterMs } : {}),
+    ...(dependency === undefined ? {} : { dependency }),
   };
 }

@@ -21,6 +21,8 @@ export interface SignalInfo {
 
 export interface HandlerContext {
   signal: SignalInfo;
+  /** When the attempt's time is up, in milliseconds since 1970: by the type's time-out or by the signal's own deadline. */
+  endsAtMs: number;
   /** Aborted when the attempt's time is up or the process must end; what a handler does after that is ignored. */
   abort: AbortSignal;
   /** Logs with the signal's and the trace's id. */
@@ -36,7 +38,7 @@ export interface HandlerContext {
  *
  * What `run` returns becomes the outcome's `result` (JSON, at most 256 KiB). What it throws decides what follows:
  * `RejectedError` ends the signal as the sender's fault, a programming error or `DefectError` fails it at once, and
- * anything else is transient and tried again by the retry policy.
+ * anything else is transient and tried again by the retry policy. `CapacityError` gives the signal back unharmed.
  */
 export interface SignalDefinition<I extends TSchema = TSchema, O extends TSchema = TSchema> {
   /** `[a-z][a-z0-9_-]{0,47}` */

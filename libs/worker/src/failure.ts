@@ -14,14 +14,29 @@ export class TransientError extends Error {
   override readonly name = 'TransientError';
   /** Another attempt before this many milliseconds would fail, too; 0: nothing is known. */
   readonly retryAfterMs: number;
+  readonly dependency: string | undefined;
 
-  constructor(message?: string, { retryAfterMs = 0, ...options }: TransientOptions = {}) {
+  constructor(message?: string, { retryAfterMs = 0, dependency, ...options }: TransientOptions = {}) {
     super(message, options);
     this.retryAfterMs = retryAfterMs;
+    this.dependency = dependency;
   }
 }
 export interface TransientOptions extends ErrorOptions {
   retryAfterMs?: number;
+  /**
+   * The dependency that failed, for a type that works with many of a kind (a host, a tenant's database). The failure
+   * counts against the dependency: the line goes on for all others, and stops only when several dependencies fail and
+   * nothing succeeds between.
+   */
+  dependency?: string;
+}
+/**
+ * The handler found no room for this signal: a thread or connection that it needs is taken. The signal goes back to
+ * its lane and comes again later. That costs no attempt and counts against nobody; the signal's own deadline ends it.
+ */
+export class CapacityError extends Error {
+  override readonly name = 'CapacityError';
 }
 /** The attempt took longer than the type's time-out. */
 export class AttemptTimeoutError extends TransientError {
@@ -36,6 +51,7 @@ const PROGRAMMING_ERRORS = [TypeError, ReferenceError, RangeError, SyntaxError, 
 export function classify(error: unknown): ErrorClass {
   if (error instanceof RejectedError) return 'rejected';
   if (error instanceof DefectError) return 'defect';
+  if (error instanceof CapacityError) return 'capacity';
   // fetch() reports an unreachable host as a TypeError with a cause.
   if (error instanceof TypeError && error.cause !== undefined) return 'transient';
   if (PROGRAMMING_ERRORS.some((type) => error instanceof type)) return 'defect';

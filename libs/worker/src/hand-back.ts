@@ -1,6 +1,8 @@
-import type { ServiceContext } from '@tps/service';
-import { acknowledge, giveBack, type Held, laterMs } from './held';
-import { attemptsOf } from './history';
+import type { LineView, ServiceContext } from '@tps/service';
+import { HandBackError } from './attempt';
+import { CapacityError } from './failure';
+import { acknowledge, deadlineOf, giveBack, type Held, laterMs } from './held';
+import { attemptsOf, RecordsUnavailableError } from './history';
 import type { Delivered } from './lanes';
 import { returned } from './outcome';
 import type { Recorder } from './recorder';
@@ -10,6 +12,25 @@ export const NO_TRACE = { traceparent: '' };
 interface Desk {
   context: ServiceContext;
   recorder: Recorder;
+}
+
+interface Shift {
+  context: ServiceContext;
+  lines: LineView;
+  onAttempt: (type: string, status: string) => void;
+}
+
+/** The delay, in milliseconds, after which a signal may come back when its processing ended without an outcome. */
+export function delayAfter({ context, lines, onAttempt }: Shift, held: Held, error: unknown): number {
+  if (error instanceof HandBackError) return 0;
+  if (error instanceof CapacityError) {
+    held.noRoom = error.message;
+    onAttempt(held.signal.signal_type, 'returned');
+    // No later than its deadline, so that it expires in time.
+    return Math.min(laterMs(held), Math.max(1, deadlineOf(held, lines) - Date.now()));
+  }
+  context.log.warn('handed back', { signal_id: held.signal.id, error });
+  return error instanceof RecordsUnavailableError ? laterMs(held) : 0;
 }
 
 /** Back to the lane, with a record that says this delivery was no attempt. */

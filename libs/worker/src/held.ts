@@ -28,6 +28,8 @@ export interface Held {
   abort?: Abort;
   /** Set when this is the trial of a stopped circuit. */
   epoch?: number;
+  /** The message of the CapacityError with which its handler gave it back. */
+  noRoom?: string;
 }
 
 const LATER_MS = 1_000;

@@ -1,6 +1,7 @@
 export { defineSignal, type HandlerContext, type SignalDefinition, type SignalInfo } from './definition';
 export {
   AttemptTimeoutError,
+  CapacityError,
   classify,
   DefectError,
   fingerprint,

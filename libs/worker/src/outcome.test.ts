@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import type { Msg } from '@nats-io/transport-node';
-import { type ErrorClass, laneName, type Signal } from '@tps/contracts';
+import { type ErrorClass, HANDED_BACK, laneName, type Outcome, type Signal } from '@tps/contracts';
 import type { AttemptResult, CompiledSignal } from './attempt';
 import type { Held } from './held';
 import { conclude, type Conclusion, type Facts, outcomeOf, returned } from './outcome';
@@ -38,7 +38,7 @@ function held(given: Partial<Held> = {}): Held {
     ...given,
   };
 }
-const failure = (errorClass: ErrorClass): AttemptResult => ({
+const failure = (errorClass: ErrorClass): Extract<AttemptResult, { ok: false }> => ({
   ok: false,
   errorClass,
   message: 'no luck',
@@ -105,6 +105,19 @@ describe('conclude', () => {
     expect(after(told, { deadlineMs: NOW + 5_000 }).status).toBe('failed');
   });
 
+  it('waits that long after a failed trial, too', () => {
+    const trial = { held: held({ epoch: 5 }) };
+    expect(after({ ...failure('transient'), retryAfterMs: 60_000 }, trial).retryMs).toBe(60_000);
+    expect(after(failure('transient'), trial).retryMs).toBe(3_000);
+  });
+
+  it('tells which dependency failed', () => {
+    const conclusion = after({ ...failure('transient'), dependency: 'a.test:80' });
+    const circumstances = { held: held(), workerId: 'w', startedMs: NOW, processMs: 1, traceId: 't' };
+    expect(outcomeOf(conclusion, circumstances)).toMatchObject({ dependency: 'a.test:80' });
+    expect(outcomeOf(after(failure('transient')), circumstances)).not.toHaveProperty('dependency');
+  });
+
   it('fails at once when the next attempt could only come after the deadline', () => {
     expect(after(failure('transient'), { deadlineMs: NOW + 200 }).status).toBe('failed');
     expect(after(failure('transient'), { deadlineMs: NOW + 201 }).status).toBe('retrying');
@@ -129,6 +142,14 @@ describe('conclude', () => {
       attempt: 0,
       errorClass: 'capacity',
     });
+  });
+
+  it('says what a signal found taken each time until it expired', () => {
+    const message = (last: string): string =>
+      after(null, { deadlineMs: NOW, held: held({ last: { message: last } as Outcome }) }).message;
+    const told = 'not started within its timeout_ms: all threads are busy';
+    expect([message('all threads are busy'), message(told)]).toEqual([told, told]);
+    expect(message(HANDED_BACK)).toBe('not started within its timeout_ms');
   });
 
   it('fails what killed its worker every time, as a defect', () => {
@@ -196,4 +217,5 @@ test('the record of a hand-back is not final and names the delivery, so that it 
     trace_id: '0af7651916cd43dd8448eb211c80319c',
   });
   expect(returned(held({ trace: undefined }), 'w', 0).trace_id).toBe('');
+  expect(returned(held({ noRoom: 'all threads are busy' }), 'w', 0).message).toBe('all threads are busy');
 });

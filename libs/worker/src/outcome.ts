@@ -1,4 +1,11 @@
-import { type ErrorClass, lateMessage, type Outcome, type OutcomeStatus, WIRE_VERSION } from '@tps/contracts';
+import {
+  type ErrorClass,
+  HANDED_BACK,
+  lateMessage,
+  type Outcome,
+  type OutcomeStatus,
+  WIRE_VERSION,
+} from '@tps/contracts';
 import type { AttemptResult, CompiledSignal } from './attempt';
 import type { Held } from './held';
 
@@ -14,6 +21,7 @@ export interface Conclusion {
   retryMs: number;
   errorClass?: ErrorClass;
   fingerprint?: string;
+  dependency?: string;
   result?: unknown;
   /** The result as JSON. */
   json?: string;
@@ -51,8 +59,12 @@ export function conclude(facts: Facts): Conclusion {
     if (result.json) done.json = result.json;
     return done;
   }
-  const { errorClass, message, fingerprint, stack } = result;
-  const failure = { success: false, message, errorClass, fingerprint, ...(stack ? { stack } : {}) };
+  const { errorClass, message, fingerprint, stack, dependency } = result;
+  const failure = {
+    ...{ success: false, message, errorClass, fingerprint },
+    ...(stack ? { stack } : {}),
+    ...(dependency === undefined ? {} : { dependency }),
+  };
   if (errorClass === 'rejected') return { ...failure, status: 'rejected', final: true, attempt, retryMs: 0 };
   if (errorClass !== 'transient') return { ...failure, status: 'failed', final: true, attempt, retryMs: 0 };
   // A failed trial costs the signal nothing; the next trial takes another one first.
@@ -62,7 +74,7 @@ export function conclude(facts: Facts): Conclusion {
       status: 'retrying',
       final: false,
       attempt: attempt - 1,
-      retryMs: AFTER_FAILED_TRIAL_MS,
+      retryMs: Math.max(AFTER_FAILED_TRIAL_MS, result.retryAfterMs ?? 0),
     };
   }
   const backoffMs = backoff(definition, attempt, facts.random ?? Math.random);
@@ -122,7 +134,8 @@ export interface Circumstances {
 
 export function outcomeOf(conclusion: Conclusion, circumstances: Circumstances): Outcome {
   const { held, workerId, startedMs, processMs, traceId } = circumstances;
-  const { status, final, success, attempt, message, errorClass, fingerprint, result } = conclusion;
+  const { status, final, success, attempt, message, errorClass, fingerprint, dependency, result } =
+    conclusion;
   const outcome = base(held, workerId) as Outcome;
   outcome.status = status;
   outcome.final = final;
@@ -131,6 +144,7 @@ export function outcomeOf(conclusion: Conclusion, circumstances: Circumstances):
   outcome.message = message;
   if (errorClass) outcome.error_class = errorClass;
   if (fingerprint) outcome.fingerprint = fingerprint;
+  if (dependency !== undefined) outcome.dependency = dependency;
   outcome.started_at = isoTime(startedMs);
   outcome.finished_at = isoTime(Math.round(startedMs + processMs));
   // The broker's clock may be ahead of this one.
@@ -160,7 +174,7 @@ export function returned(held: Held, workerId: string, attemptsUsed: number, las
     final: false,
     attempt: attemptsUsed,
     success: false,
-    message: (error_class && message) ?? 'handed back before it ran to its end',
+    message: (error_class && message) ?? held.noRoom ?? HANDED_BACK,
     ...(error_class ? { error_class } : {}),
     ...(error_class && fingerprint ? { fingerprint } : {}),
     started_at: now,

@@ -4,7 +4,7 @@ import { encodeHeaders, ensureLanes, managerOf, openBucket } from '@tps/bus';
 import { type HoldsReply, laneName, type Outcome, type TypeRecord } from '@tps/contracts';
 import { waitFor } from '@tps/testkit';
 import type { SignalDefinition } from './definition';
-import { RejectedError } from './failure';
+import { CapacityError, RejectedError } from './failure';
 import { Rig, signal } from './rig.fixture';
 
 jest.setTimeout(30_000);
@@ -138,6 +138,27 @@ test('what was not started in time expires unrun; what runs too long for its sen
   const slow = await rig.enqueue('late', { timeout_ms: 100 });
   await finished(slow);
   expect(rig.of('late')[1]).toMatchObject({ status: 'failed', error_class: 'capacity', attempt: 1 });
+});
+
+test('a signal whose handler finds no room comes back at no attempt cost, until its own deadline ends it', async () => {
+  let room = false;
+  const starts: number[] = [];
+  const type = signal('scarce', async (_, { signal: { attempt } }) => {
+    starts.push(attempt);
+    if (!room) throw new CapacityError('all threads are busy');
+    return 'done';
+  });
+  await rig.worker('scarce', [type]);
+  const late = await rig.enqueue('scarce', { timeout_ms: 300 });
+  const message = 'not started within its timeout_ms: all threads are busy';
+  expect(await finished(late)).toMatchObject({ status: 'expired', error_class: 'capacity', message });
+  const id = await rig.enqueue('scarce');
+  await waitFor('a hand-back', () => rig.told(id).length > 0);
+  room = true;
+  expect(await finished(id)).toMatchObject({ status: 'succeeded', attempt: 1 });
+  expect(rig.told(id)[0]).toEqual(['returned', 0]);
+  expect(new Set(starts)).toEqual(new Set([1]));
+  await drained('scarce');
 });
 
 test('a message that is no signal is kept as a dead letter and holds nobody up', async () => {

@@ -9,9 +9,9 @@ import {
   handlerContext,
   runAttempt,
 } from './attempt';
-import { discard, handBack, NO_TRACE } from './hand-back';
-import { acknowledge, deadlineOf, type Held, isOf, laterMs, readSignal, renew, takenUp } from './held';
-import { type Records, RecordsUnavailableError } from './history';
+import { delayAfter, discard, handBack, NO_TRACE } from './hand-back';
+import { acknowledge, deadlineOf, type Held, isOf, readSignal, renew, takenUp } from './held';
+import { type Records } from './history';
 import { Intake, type Wait } from './intake';
 import type { Delivered } from './lanes';
 import type { Limits } from './limits';
@@ -183,10 +183,7 @@ export class Station {
     try {
       after = await this.process(held);
     } catch (error) {
-      const delay = error instanceof RecordsUnavailableError ? laterMs(held) : 0;
-      if (!(error instanceof HandBackError)) {
-        this.options.context.log.warn('handed back', { signal_id: held.signal.id, error });
-      }
+      const delay = delayAfter(this.options, held, error);
       after = () => handBack(this.options, held, delay);
     }
     this.running.delete(held);
@@ -266,7 +263,8 @@ export class Station {
     if (Date.now() >= deadlineMs || attempt > (definition.retry?.max_attempts ?? 1)) return null;
     const abort = new Abort();
     held.abort = abort;
-    const context = handlerContext(this.options.context, held, { attempt, span, abort });
+    const endsAtMs = Math.min(deadlineMs, Date.now() + definition.timeoutMs);
+    const context = handlerContext(this.options.context, held, { attempt, span, abort, endsAtMs });
     const result = runAttempt(definition, signal.payload, context, { abort, deadlineMs });
     if (!(result instanceof Promise)) return result;
     return result.catch((error: unknown) => {

@@ -82,6 +82,21 @@ test('a trial that says nothing about the line leaves it half-open for the next'
   expect(grantTrial(record, { workerId: 'v', timeoutMs: 500, now: at(1_300) })).not.toBeNull();
 });
 
+test('a trial that fails at one dependency decides only over a line that stopped for its dependencies', () => {
+  const hosts: Finding = { cause: 'dependencies', reason: 'hosts', dependencies: ['a:80', 'b:80'] };
+  const failed = { ...bad, dependency: 'c:80', epoch: 2 };
+  expect(after(trying, failed, { seq: 11 })).toMatchObject({ epoch: 2, pause_ms: 1_000, log_seq: 11 });
+  const stopped = after(closed, bad, { finding: hosts })!;
+  expect(stopped).toMatchObject({ state: 'open', dependencies: ['a:80', 'b:80'] });
+  const trial = grantTrial(stopped, { workerId: 'w', timeoutMs: 500, now: at(1_000) })!;
+  const again = after(trial, failed, { seq: 11 })!;
+  expect(again).toMatchObject({ epoch: 3, pause_ms: 2_000, dependencies: ['a:80', 'b:80'] });
+  const next = grantTrial(again, { workerId: 'w', timeoutMs: 500, now: at(9_000) })!;
+  const running = after(next, { epoch: next.epoch }, { seq: 12 });
+  expect(running?.state).toBe('closed');
+  expect(running).not.toHaveProperty('dependencies');
+});
+
 test('a latched line has no trial and heeds no outcome; a person starts it, and its past is over', () => {
   const finding: Finding = { cause: 'defect', reason: 'same', latch: { fingerprint: 'f', signals: 3 } };
   for (const before of [closed, open, trying]) {

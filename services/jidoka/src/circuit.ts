@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type CircuitRecord, circuitState, type Outcome, WIRE_VERSION } from '@tps/contracts';
-import { type Finding, type MonitorSettings, verdictOf } from './monitor';
+import { type Finding, type MonitorSettings, type Verdict, verdictOf } from './monitor';
 
 export interface CircuitSettings extends MonitorSettings {
   /** The first pause, in milliseconds. */
@@ -51,12 +51,11 @@ export function afterOutcome(
   if (seq <= record.log_seq || (record.state === 'open' && record.latch)) return null;
   if (finding?.latch)
     return { ...opened(record, step, { reason: finding.reason, pauseMs: 0 }), latch: finding.latch };
-  if (record.state === 'closed') {
-    return finding && opened(record, step, { reason: finding.reason, pauseMs: settings.pauseMs });
-  }
+  if (record.state === 'closed')
+    return finding && opened(record, step, { ...finding, pauseMs: settings.pauseMs });
   // Stragglers of the time before the stop decide nothing: only the trial does.
   if (outcome.epoch === undefined || outcome.epoch !== record.epoch) return null;
-  const verdict = verdictOf(outcome);
+  const verdict = trialVerdict(record, outcome);
   if (verdict === 'neutral') return { ...withoutTrial(record), log_seq: seq };
   if (verdict === 'good') {
     return {
@@ -65,7 +64,14 @@ export function afterOutcome(
     };
   }
   const pauseMs = Math.min(record.pause_ms * 2, settings.pauseMs * MAX_PAUSES);
-  return opened(record, step, { reason: `the trial failed: ${outcome.message}`, pauseMs });
+  const reason = `the trial failed: ${outcome.message}`;
+  return opened(record, step, { reason, pauseMs, dependencies: record.dependencies });
+}
+
+/** A trial that failed because of one dependency says nothing of a line that stopped for another reason. */
+function trialVerdict(record: CircuitRecord, outcome: Outcome): Verdict {
+  const elsewhere = outcome.dependency !== undefined && !record.dependencies;
+  return elsewhere ? 'neutral' : verdictOf(outcome);
 }
 
 /** The circuit after a person started the line again, or null when it runs. */
@@ -104,13 +110,19 @@ function trialRuns({ trial }: CircuitRecord, now: Date): boolean {
   return trial !== undefined && Date.parse(trial.deadline) > now.getTime();
 }
 
+interface Why {
+  reason: string;
+  pauseMs: number;
+  dependencies?: string[] | undefined;
+}
+
 function opened(
   record: CircuitRecord,
   { outcome, seq, at }: Step,
-  { reason, pauseMs }: { reason: string; pauseMs: number },
+  { reason, pauseMs, dependencies }: Why,
 ): CircuitRecord {
   const stopped = record.state === 'open';
-  const { until, ...before } = withoutTrial(record);
+  const { until, dependencies: _before, ...before } = withoutTrial(record);
   const stops: CircuitRecord['stops'] = stopped ? record.stops : [...record.stops, [at.toISOString()]];
   return {
     ...before,
@@ -122,6 +134,7 @@ function opened(
     pause_ms: pauseMs,
     trace_id: outcome.trace_id,
     ...(outcome.fingerprint ? { fingerprint: outcome.fingerprint } : {}),
+    ...(dependencies ? { dependencies } : {}),
     andon_id: record.andon_id ?? randomUUID(),
     log_seq: seq,
     stops: stops.slice(-MAX_STOPS),
@@ -132,7 +145,7 @@ function closed(
   record: CircuitRecord,
   { reason, seq, at }: { reason: string; seq: number; at: Date },
 ): CircuitRecord {
-  const { until, latch, andon_id, ...rest } = withoutTrial(record);
+  const { until, latch, andon_id, dependencies, ...rest } = withoutTrial(record);
   return {
     ...rest,
     state: 'closed',

@@ -55,6 +55,53 @@ test('as many failures in a row as the threshold; a good one begins anew, a neut
   });
 });
 
+describe('failures that name a dependency', () => {
+  const of = (dependency: string, more: Partial<Outcome> = {}): Partial<Outcome> => ({
+    ...transient,
+    dependency,
+    ...more,
+  });
+
+  test('one dependency that fails without end never stops the line, whatever the threshold', () => {
+    for (const threshold of [1, 3]) {
+      const see = watch({ threshold });
+      for (let n = 0; n < 100; n += 1) expect(see(of('a:80'), 10)).toBeNull();
+    }
+  });
+
+  test('neither its failures nor those of a second one fill the window in which others succeed', () => {
+    const see = watch({ threshold: 3 });
+    for (let n = 0; n < 60; n += 1) {
+      expect([see(of('a:80'), 10), see(of('b:80'), 10), n % 10 ? null : see('good', 10)]).toEqual([
+        null,
+        null,
+        null,
+      ]);
+    }
+  });
+
+  test('as many dependencies as the threshold, with nothing good between, stop the line and are named', () => {
+    const see = watch({ threshold: 3 });
+    for (const host of ['a:80', 'b:80']) expect(see(of(host))).toBeNull();
+    expect(see('good')).toBeNull();
+    for (const host of ['b:80', 'a:80', 'b:80']) expect(see(of(host))).toBeNull();
+    expect(see(of('c:80'))).toEqual({
+      cause: 'dependencies',
+      reason: '3 dependencies failed in a row (b:80, a:80, c:80), last: no link',
+      dependencies: ['b:80', 'a:80', 'c:80'],
+    });
+  });
+
+  test('they neither hide nor add to failures of the line itself', () => {
+    const see = watch({ threshold: 3 });
+    expect(see(transient)).toBeNull();
+    expect(see(of('a:80'))).toBeNull();
+    expect(see(transient)).toBeNull();
+    expect(see(of('b:80'))).toBeNull();
+    expect(see(transient)).toMatchObject({ cause: 'in_a_row' });
+  });
+});
+
 test('the share of failures in the window, once there are enough of them', () => {
   const see = watch();
   for (let i = 0; i < 9; i += 1) expect([see(transient, 10), see('good', 10)]).toEqual([null, null]);

@@ -13,8 +13,10 @@ export interface MonitorSettings {
 
 /** Why a line should stop. */
 export interface Finding {
-  cause: 'defect' | 'in_a_row' | 'window';
+  cause: 'defect' | 'in_a_row' | 'window' | 'dependencies';
   reason: string;
+  /** The dependencies that failed, when the line stops for them. */
+  dependencies?: string[];
   latch?: { fingerprint: string; signals: number };
 }
 
@@ -28,6 +30,10 @@ const BUCKET_MS = WINDOW_MS / BUCKETS;
 const ENOUGH = 20;
 const DEFECTS_MS = 300_000;
 const MAX_FINGERPRINTS = 100;
+/** One dependency never stops a line, however low the threshold. */
+const SEVERAL = 2;
+/** Dependencies that a reason names. */
+const NAMED = 5;
 
 class BadAttempt extends Error {
   override readonly name = 'BadAttempt';
@@ -50,6 +56,8 @@ export function verdictOf({ status, error_class }: Outcome): Verdict {
  */
 export class LineMonitor {
   private inARow = 0;
+  /** Dependencies that failed since the latest good attempt. */
+  private readonly failing = new Set<string>();
   private readonly clock = new EventEmitter();
   private slot = 0;
   private readonly breaker: CircuitBreaker;
@@ -74,10 +82,12 @@ export class LineMonitor {
   take(outcome: Outcome, timeMs: number, whole = true): Finding | null {
     const verdict = verdictOf(outcome);
     if (verdict === 'neutral') return null;
+    if (outcome.dependency !== undefined) return this.findDependencies(outcome.dependency, outcome.message);
     this.turnTo(timeMs);
     const { slowMs } = this.settings;
     if (verdict === 'good') {
       this.inARow = 0;
+      if (this.failing.size > 0) this.failing.clear();
       if (slowMs === 0 || outcome.process_ms <= slowMs) {
         this.breaker.emit('fire');
         this.breaker.emit('success', undefined, outcome.process_ms);
@@ -113,6 +123,22 @@ export class LineMonitor {
       };
     }
     return this.findWindow();
+  }
+
+  /**
+   * A dependency that fails again and again is not the line's fault, so it counts once until something succeeds. When
+   * as many dependencies fail as the threshold says, and nothing succeeds between, the worker's network is the likelier
+   * cause.
+   */
+  private findDependencies(dependency: string, message: string): Finding | null {
+    const { threshold } = this.settings;
+    const enough = Math.max(threshold, SEVERAL);
+    if (this.failing.size < enough) this.failing.add(dependency);
+    if (this.failing.size < enough) return null;
+    const dependencies = [...this.failing];
+    const named = dependencies.slice(0, NAMED).join(', ') + (enough > NAMED ? ', ...' : '');
+    const reason = `${enough} dependencies failed in a row (${named}), last: ${message}`;
+    return { cause: 'dependencies', reason, dependencies };
   }
 
   private findWindow(): Finding | null {
