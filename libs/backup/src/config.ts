@@ -1,17 +1,17 @@
 import { Type } from '@sinclair/typebox';
 
-/** For the `config.ts` of who puts signals there and of who takes them back: both must name the same broker. */
+/** Variables of the gateway, which publishes to the backup, and of kanban, which drains it: both must name the same broker. */
 export const backupVariables = {
   RABBITMQ_URL: Type.String({
     default: '',
     secret: true,
     pattern: '^(amqps?://\\S+)?$',
     format: 'urls',
-    description: 'RabbitMQ, which takes signals while NATS cannot; empty: no backup',
+    description: 'address of RabbitMQ, which accepts signals while NATS cannot; empty disables the backup',
   }),
   RABBITMQ_CA_FILE: Type.String({
     default: '',
     description:
-      'certificates that RabbitMQ is verified with (PEM), for `amqps://`; empty: those of the system',
+      'CA certificates (PEM) to verify RabbitMQ with, for `amqps://`; empty uses those of the system',
   }),
 };

@@ -13,18 +13,19 @@ export class ConfigError extends Error {
 
 const LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 
-/** How a service proves to NATS who it is, and NATS to the service. */
+/** Credentials with which a service and NATS prove their identity to each other. */
 const natsAccessVariables = {
   NATS_USER: Type.String({
     default: '',
-    description: 'user at NATS; empty: that in `NATS_URL`, or with `NATS_PASSWORD` the name of the service',
+    description:
+      'NATS user; empty takes the user in `NATS_URL`, or the name of the service if `NATS_PASSWORD` is set',
   }),
   NATS_PASSWORD: Type.String({ default: '', secret: true, description: 'password of `NATS_USER`' }),
   NATS_NKEY: Type.String({
     default: '',
     secret: true,
     pattern: '^(SU[A-Z2-7]+)?$',
-    description: 'seed of the user key (nkey), instead of a password',
+    description: 'seed of an nkey, instead of a password',
   }),
   NATS_CREDS: Type.String({
     default: '',
@@ -34,13 +35,13 @@ const natsAccessVariables = {
   NATS_CA_FILE: Type.String({
     default: '',
     description:
-      'certificates that NATS is verified with (PEM); set, or with `tls://`, the connection must be TLS',
+      'CA certificates (PEM) to verify NATS with; this variable, or `tls://` in `NATS_URL`, makes TLS mandatory',
   }),
-  NATS_CERT_FILE: Type.String({ default: '', description: 'certificate that is shown to NATS (PEM)' }),
-  NATS_KEY_FILE: Type.String({ default: '', description: 'key of `NATS_CERT_FILE` (PEM)' }),
+  NATS_CERT_FILE: Type.String({ default: '', description: 'client certificate for NATS (PEM)' }),
+  NATS_KEY_FILE: Type.String({ default: '', description: 'private key of `NATS_CERT_FILE` (PEM)' }),
 };
 
-/** What every service reads. A service adds its own variables in its `config.ts`. */
+/** Variables of every service. A service adds its own in its `config.ts`. */
 export const commonVariables = {
   NATS_URL: Type.String({
     default: 'nats://127.0.0.1:4222',
@@ -54,33 +55,33 @@ export const commonVariables = {
     default: 1,
     minimum: 1,
     maximum: 5,
-    description: 'copies of every stream and bucket',
+    description: 'number of copies of every stream and bucket',
   }),
   TPS_STREAM_PREFIX: Type.String({
     default: '',
     pattern: '^[A-Za-z0-9_-]{0,32}$',
-    description: 'put before all names on the broker, so that fleets can share one',
+    description: 'prefix of all names on the broker, so that several fleets can share one',
   }),
   LOG_LEVEL: Type.Union(
     LEVELS.map((level) => Type.Literal(level)),
-    { default: 'info', description: 'least severe level that is logged; `RUST_LOG` is taken for it' },
+    { default: 'info', description: 'least severe level to log; `RUST_LOG` is an alias' },
   ),
   JAEGER_ENDPOINT: Type.String({
     default: '',
     pattern: '^(https?://\\S+)?$',
     format: 'urls',
-    description: 'where traces go, OTLP over HTTP; empty: nowhere',
+    description: 'address that receives traces, OTLP over HTTP; empty exports none',
   }),
   JAEGER_TAGS: Type.String({
     default: '',
     pattern: '^([^=,\\s]+=[^,]*(,[^=,\\s]+=[^,]*)*)?$',
-    description: 'resource attributes of every span, `key=value,key=value`',
+    description: 'resource attributes added to every span, in the form `key=value,key=value`',
   }),
   TPS_TRACE_SAMPLE: Type.Number({
     default: 1,
     minimum: 0,
     maximum: 1,
-    description: 'share of signals that are traced',
+    description: 'share of the signals to trace',
   }),
   APP_NAME: Type.String({
     default: 'tps-reference-system',
@@ -92,11 +93,11 @@ export const commonVariables = {
   }),
   INSTANCE_ID: Type.String({
     default: '',
-    description: 'name of this replica; empty: host name and process id',
+    description: 'name of this replica; empty takes the host name and the process id',
   }),
   METRICS_PORT: Type.Union([Type.Integer({ minimum: 0, maximum: 65535 }), Type.Literal('disabled')], {
     default: 9090,
-    description: 'Prometheus text and the health probes; `disabled`: none',
+    description: 'port of the metrics in Prometheus text and of the health probes; `disabled` opens none',
   }),
 };
 

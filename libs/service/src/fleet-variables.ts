@@ -1,38 +1,36 @@
 import { Type } from '@sinclair/typebox';
 
-/**
- * Variables that more than one service reads: the one that acts on them, and the gateway, which shows them in `/info`.
- * Each takes those it needs.
- */
+/** Variables that several services read: one service acts on each, and the gateway shows all of them in `/info`. */
 export const fleetVariables = {
   TPS_NUM_WORKERS: Type.Integer({
     default: 4,
     minimum: 1,
     maximum: 512,
-    description: 'slots of one worker process: signals it works on at once',
+    description: 'slots of one worker process, the number of signals it runs at once',
   }),
   TPS_HEIJUNKA_POOL: Type.Integer({
     default: 1,
     minimum: 0,
     maximum: 256,
-    description: 'worker processes that are started; 0: only those you start yourself',
+    description: 'number of worker processes to start; 0 starts none, for workers of your own',
   }),
   TPS_KANBAN_BUFFER: Type.Integer({
     default: 1000,
     minimum: 1,
     maximum: 1_000_000,
-    description: 'signals that may be accepted and unfinished',
+    description: 'number of signals that may be accepted and unfinished at once',
   }),
   TPS_CB_THRESHOLD: Type.Integer({
     default: 5,
     minimum: 1,
     maximum: 1000,
-    description: 'consecutive failed attempts that open the circuit of a signal type',
+    description: 'number of consecutive failed attempts that open the circuit of a signal type',
   }),
   TPS_CB_TIMEOUT: Type.Number({
     default: 30,
     minimum: 0.1,
     maximum: 86_400,
-    description: 'seconds before an open circuit lets a trial through; doubles up to 8 times this',
+    description:
+      'seconds until an open circuit allows a trial; doubles after each failed trial, up to 8 times this value',
   }),
 };

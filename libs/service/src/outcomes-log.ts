@@ -9,12 +9,12 @@ import type { ServiceContext } from './definition';
 
 const HOUR_MS = 3_600_000;
 
-/** For the `config.ts` of everyone who may be first to create the stream OUTCOMES. */
+/** Variables of every service that may be the first to create the stream OUTCOMES. */
 export const outcomesVariables = {
   TPS_OUTCOMES_MAX_AGE: Type.Number({
     default: 24,
     minimum: 1,
-    description: 'hours that outcomes are kept and can be looked up',
+    description: 'hours for which outcomes are kept and can be looked up',
   }),
 };
 

@@ -37,11 +37,11 @@ export const workerVariables = {
     default: 3,
     minimum: 1,
     maximum: 100,
-    description: 'attempts of a signal whose type has no retry policy of its own',
+    description: 'number of attempts for signal types without a retry policy of their own',
   }),
   TPS_CHAOS: Type.Union([Type.Literal('0'), Type.Literal('1')], {
     default: '0',
-    description: '`1` lets any payload ask for faults with `chaos`, for drills',
+    description: '`1` lets any payload request faults with `chaos`, for drills',
   }),
 };
 type WorkerConfig = ConfigOf<typeof workerVariables>;

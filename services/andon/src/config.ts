@@ -8,22 +8,22 @@ export const andonVariables = {
     default: 100,
     minimum: 1,
     maximum: MAX_PAGE,
-    description: 'items on a page of the andon history',
+    description: 'number of items on a page of the andon history',
   }),
   TPS_ANDON_RESPOND_MS: Type.Integer({
     default: 300_000,
     minimum: 0,
     maximum: 86_400_000,
-    description: 'milliseconds in which a call must be acknowledged, or its line stops; 0: it never does',
+    description: 'milliseconds until an unacknowledged call stops its line; 0 never stops it',
   }),
   TPS_ANDON_WEBHOOK_URL: Type.String({
     default: '',
-    // Its path is often all that keeps others from posting there.
+    // The path is often the only secret that keeps others from posting there.
     secret: true,
     // `fetch` takes no credentials in a URL.
     pattern: '^(https?://[^\\s/?#@]+([/?#]\\S*)?)?$',
     format: 'url',
-    description: 'where every event of the andon is posted as JSON; empty: nowhere',
+    description: 'address to which andon posts every event as JSON; empty posts none',
   }),
 };
 export type AndonConfig = ConfigOf<typeof andonVariables>;

@@ -9,52 +9,55 @@ export const gatewayVariables = {
     default: 8080,
     minimum: 0,
     maximum: 65_535,
-    description: 'the HTTP API; 0: any free port',
+    description: 'port of the HTTP API; 0 picks a free one',
   }),
-  AUTH_ENABLED: Type.Boolean({ default: false, description: 'ask everyone for a token' }),
+  AUTH_ENABLED: Type.Boolean({ default: false, description: 'requires a token from every client' }),
   AUTH_TOKEN: Type.String({
     default: '',
     secret: true,
     description:
-      'what clients send as `Authorization: Bearer ...`; several, as when they are rotated: `[client:]token,...`',
+      'tokens that clients send as `Authorization: Bearer ...`, in the form `[client:]token,...`; list the old and the new one to rotate',
   }),
   OPERATOR_TOKEN: Type.String({
     default: '',
     secret: true,
-    description: 'the same for operators, who alone may resume lines, cancel, redrive, purge and set limits',
+    description:
+      'tokens of operators, in the same form; only operators may resume lines, cancel, redrive, purge and set limits',
   }),
-  SSL_ENABLED: Type.Boolean({ default: false, description: 'serve HTTPS, and nothing else, on `HTTP_PORT`' }),
+  SSL_ENABLED: Type.Boolean({ default: false, description: 'serves HTTPS instead of HTTP on `HTTP_PORT`' }),
   SSL_CERT_PATH: Type.String({
     default: '',
-    description: 'certificate with its chain (PEM); renewed files are taken within seconds',
+    description: 'certificate with its chain (PEM); the gateway loads renewed files within seconds',
   }),
-  SSL_KEY_PATH: Type.String({ default: '', description: 'key of the certificate (PEM)' }),
+  SSL_KEY_PATH: Type.String({ default: '', description: 'private key of the certificate (PEM)' }),
   RATE_LIMIT: Type.Integer({
     default: 0,
     minimum: 0,
     maximum: 1_000_000_000,
-    description: 'requests per minute and client (by token, else by address) at one gateway; 0: no limit',
+    description:
+      'requests per minute that one gateway accepts from a client (by token, otherwise by address); 0 means no limit',
   }),
   TRUSTED_PROXIES: Type.Integer({
     default: 0,
     minimum: 0,
     maximum: 10,
-    description: 'reverse proxies in front, whose `X-Forwarded-For` entries tell clients apart',
+    description:
+      'number of reverse proxies in front of the gateway; it reads the client address from their `X-Forwarded-For` entries',
   }),
   TPS_TRACES_URL: Type.String({
     default: '',
     pattern: '^(https?://\\S+)?$',
     description:
-      'where people look at traces, for the links of the board: the page of a Jaeger, or any address with `{trace_id}` in it; empty: ids are shown to copy',
+      'target of the trace links on the board: the address of a Jaeger page, or any address with `{trace_id}` in it; empty shows trace ids to copy',
   }),
   ...backupVariables,
-  // Shown by `/info`; others act on them. Here the buffer limits the backup too.
+  // `/info` shows these; other services act on them. In the gateway the buffer also bounds the backup.
   ...fleetVariables,
 };
 
 export type GatewayConfig = ConfigOf<typeof gatewayVariables> & CommonConfig;
 
-/** @throws ConfigError for values that are fine each but not together */
+/** @throws ConfigError when values contradict one another */
 export function checkConfig(config: GatewayConfig): void {
   const [clients, operators] = (['AUTH_TOKEN', 'OPERATOR_TOKEN'] as const).map((variable) => {
     const tokens = parseTokens(config[variable]);
@@ -67,7 +70,7 @@ export function checkConfig(config: GatewayConfig): void {
   }
   const shared = operators!.some((operator) => clients!.some(({ secret }) => secret === operator.secret));
   if (shared) throw new ConfigError('OPERATOR_TOKEN=*** is not allowed: must differ from AUTH_TOKEN');
-  // Read again when the server starts; told here, before anything else begins.
+  // The server reads the files again when it starts; checking here fails before anything else begins.
   tlsOptions(config);
 }
 

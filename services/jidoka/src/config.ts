@@ -12,13 +12,14 @@ export const variables = {
     minimum: 1,
     maximum: 100,
     description:
-      'failed attempts in percent of those of 30 s above which the circuit opens; fewer than 20, or than `TPS_CB_THRESHOLD`, open nothing',
+      'opens the circuit when more than this percentage of the attempts in the last 30 s failed (at least 20 attempts, and at least `TPS_CB_THRESHOLD`)',
   }),
   TPS_CB_SLOW_MS: Type.Integer({
     default: 0,
     minimum: 0,
     maximum: 300_000,
-    description: 'attempts that take longer count as failed in that share, in milliseconds; 0: none does',
+    description:
+      'milliseconds after which a successful attempt counts as failed in that percentage; 0 counts none',
   }),
 };
 export type JidokaConfig = ConfigOf<typeof variables>;
