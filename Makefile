@@ -5,7 +5,7 @@ RUN := ./deploy/local/run.sh
 
 .DEFAULT_GOAL := help
 .PHONY: help up down clean restart health status info metrics logs logs-system logs-nats logs-rabbitmq \
-	profile run-local build test lint format sbom k8s dashboard traces \
+	profile run-local build test lint format sbom render k8s dashboard traces \
 	bench bench-stop load spike stress chaos faults flame
 
 help: ## show this list
@@ -67,6 +67,11 @@ format: ## format all files
 
 sbom: ## what runs is made of: a CycloneDX bill of materials in .tps/sbom.cdx.json
 	@$(RUN) pnpm sbom --sbom-format cyclonedx --sbom-type application --prod --out .tps/sbom.cdx.json
+
+render: ## write the services of libs/contracts/src/fleet.ts into compose, chart, Prometheus, README
+	@$(RUN) pnpm install
+	@$(RUN) render
+	@if command -v helm >/dev/null; then $(MAKE) k8s; else echo 'k8s/fleet.yaml is left: make k8s needs helm'; fi
 
 k8s: ## render k8s/fleet.yaml from the Helm chart
 	@./deploy/chart/render.sh >k8s/fleet.yaml.new && mv k8s/fleet.yaml.new k8s/fleet.yaml

@@ -6,6 +6,7 @@ const common = {
   testEnvironment: 'node',
   transform: { '\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } } }] },
   moduleNameMapper: {
+    '^@tps/contracts/fleet$': '<rootDir>/libs/contracts/src/fleet.ts',
     '^@tps/(contracts|bus|service|backup|worker|testkit)$': '<rootDir>/libs/$1/src/index.ts',
   },
   modulePathIgnorePatterns: ['<rootDir>/.*/dist/', '<rootDir>/.tps/'],

@@ -1,24 +1,20 @@
-// Runs before everything else in the compose stack. At the first start it makes the passwords, which stay in their volume;
-// each file belongs to the one user that reads it. It also gives data volumes to the users that write them. Runs as root,
-// with the capability to give files away and no other.
+// Runs before everything else in the compose stack. It makes the passwords that are missing, which stay in their volume: all of
+// them at the first start, and those of a new service after an upgrade. Each file belongs to the one user that reads it. It
+// also gives data volumes to the users that write them. Runs as root, with the capability to give files away and no other, so
+// it cannot read what it has given away.
 import { createHash, randomBytes } from 'node:crypto';
 import { chownSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { FLEET } from '/app/libs/contracts/dist/fleet.js';
 
 const SECRETS = '/run/secrets';
 const VOLUMES = '/own';
-/** As `user` in base.yml. */
-const SERVICES = {
-  gateway: 2001,
-  jidoka: 2002,
-  kanban: 2003,
-  worker: 2004,
-  andon: 2005,
-  kaizen: 2006,
-  heijunka: 2007,
+const SERVICES = Object.keys(FLEET);
+/** Those of the services are in the manifest; the others are fixed by their images. */
+const USERS = {
+  ...Object.fromEntries(SERVICES.map((service) => [service, FLEET[service].uid])),
+  ...{ root: 0, nats: 1000, grafana: 472, jaeger: 10001 },
 };
-/** The others are fixed by their images. */
-const USERS = { ...SERVICES, root: 0, nats: 1000, grafana: 472, jaeger: 10001 };
 
 function write(name, owner, text, mode = 0o400) {
   const path = `${SECRETS}/${name}`;
@@ -56,19 +52,16 @@ function rabbitDefinitions(passwords) {
   });
 }
 
-/** A password for each service, and one for the system account, for NATS to read from its environment. */
-function natsSecrets() {
-  const lines = [...Object.keys(SERVICES), 'sys'].map((user) => {
-    const secret = password();
-    if (user in SERVICES) write(`${user}/nats-password`, user, secret);
-    return `TPS_NATS_${user.toUpperCase()}_PASSWORD='"${secret}"'\n`;
-  });
-  write('nats/passwords.env', 'nats', lines.join(''));
+/** The password of a user at NATS, once for the server's environment and once for the service. */
+function natsSecret(user) {
+  const secret = password();
+  write(`nats/${user}.env`, 'nats', `TPS_NATS_${user.toUpperCase()}_PASSWORD='"${secret}"'\n`);
+  if (user in FLEET) write(`${user}/nats-password`, user, secret);
 }
 
 function rabbitSecrets() {
   const passwords = { tps: password(), admin: password() };
-  for (const service of ['gateway', 'kanban']) {
+  for (const service of SERVICES.filter((name) => FLEET[name].usesBackup)) {
     write(`${service}/rabbitmq-url`, service, `amqp://tps:${passwords.tps}@rabbitmq:5672/tps`);
   }
   write('rabbitmq-admin-password', 'root', passwords.admin);
@@ -76,9 +69,13 @@ function rabbitSecrets() {
   write('rabbitmq-definitions.json', 'root', rabbitDefinitions(passwords), 0o444);
 }
 
-/** Each writes the file it is known by last: what was interrupted is made again. */
+/**
+ * Each maker writes the file it is known by last, so what was interrupted is made again. Version 1.0.0 kept the passwords of
+ * all users at NATS in passwords.env, which the server still reads.
+ */
 const MAKERS = {
-  'nats/passwords.env': natsSecrets,
+  ...Object.fromEntries(SERVICES.map((user) => [`${user}/nats-password`, () => natsSecret(user)])),
+  ...(existsSync(`${SECRETS}/nats/passwords.env`) ? {} : { 'nats/sys.env': () => natsSecret('sys') }),
   'rabbitmq-definitions.json': rabbitSecrets,
   'grafana-admin-password': () => write('grafana-admin-password', 'grafana', password()),
 };

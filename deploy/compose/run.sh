@@ -3,7 +3,7 @@
 set -eu
 
 ROOT=$(cd "$(dirname "$0")/../.." && pwd)
-FLEET='jidoka kanban andon kaizen heijunka worker'
+FLEET='jidoka kanban worker andon kaizen heijunka'
 START_LIMIT_S=180
 
 cd "$ROOT"

@@ -66,6 +66,10 @@ bench)
   [ "$program" != flame ] || exec node --experimental-websocket "$ROOT/bench/dist/flame.js" "$@"
   exec node "$ROOT/bench/dist/$program.js" "$@"
   ;;
+render)
+  "$HERE/bootstrap.sh"
+  exec node "$ROOT/deploy/render/dist/render.js"
+  ;;
 # The processes that `make up` runs: there is nothing of that kind to kill in containers from here.
 chaos)
   shift

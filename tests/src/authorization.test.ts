@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { type Bus, connectBus } from '@tps/bus';
-import { SERVICES } from '@tps/contracts';
+import { BOARD_SERVICES, SERVICES } from '@tps/contracts';
 import { Certificate, HttpReceiver, NatsServer, waitFor } from '@tps/testkit';
 import { Fleet } from './fleet';
 
@@ -73,7 +73,7 @@ describe('least permissions', () => {
       'succeeded',
     );
     expect(await post('validate', { chaos: { fail: 'defect' } })).toBe('failed');
-    for (const board of ['jidoka', 'kanban', 'andon', 'kaizen', 'heijunka']) {
+    for (const board of BOARD_SERVICES) {
       expect((await fleet.get(`/${board}`, client)).status).toBe(200);
     }
     expect(await fleet.run('status')).toContain('"status": "running"');

@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { SERVICES } from '@tps/contracts';
 
 const ROOT = resolve(__dirname, '../..');
-const SERVICES = ['gateway', 'jidoka', 'kanban', 'worker', 'andon', 'kaizen', 'heijunka'];
 const EXIT_CONFIG = 78;
 
 /** Is a wrong value one clear line, for every service, and do the profiles of the guide load as written? */

@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { SERVICES } from '@tps/contracts';
 import { parse, parseAllDocuments } from 'yaml';
 
 const ROOT = resolve(__dirname, '../..');
-const SERVICES = ['gateway', 'jidoka', 'kanban', 'worker', 'andon', 'kaizen', 'heijunka'];
 
 interface Container {
   args?: string[];

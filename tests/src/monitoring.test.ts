@@ -2,6 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { FLEET, recordOf, type ServiceName, SERVICES } from '@tps/contracts';
 import { freePorts, waitFor } from '@tps/testkit';
 import { parse, stringify } from 'yaml';
 import { Fleet } from './fleet';
@@ -100,11 +101,13 @@ describe('dashboards and alerts', () => {
     /** host:port of each service, as prometheus.yml finds them by name. */
     const targets = (): Record<string, string[]> => {
       const at = (port: number): string => `127.0.0.1:${port}`;
-      const others = ['jidoka', 'kanban', 'andon', 'kaizen', 'heijunka', 'worker'];
+      const others = SERVICES.filter((service) => service !== 'gateway');
+      const first = Math.min(...others.map((service) => FLEET[service].metricsPort));
+      const portOf = (service: ServiceName): number => base + FLEET[service].metricsPort - first;
       return {
         'tps-system': [at(Number(fleet.environment.METRICS_PORT))],
-        ...Object.fromEntries(others.map((name, i) => [name, [at(base + i)]])),
-        worker: [at(base + 5), at(base + 6)],
+        ...recordOf(others, (service) => [at(portOf(service))]),
+        worker: [at(portOf('worker')), at(base + others.length)],
       };
     };
 

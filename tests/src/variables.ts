@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { SERVICES } from '@tps/contracts';
 
 const ROOT = resolve(__dirname, '../..');
 
@@ -24,9 +25,10 @@ export function variables(): Map<string, { rule: Rule; readers: string[] }> {
     const config = built<Record<string, unknown>>(`services/${service}/dist/config.js`);
     return (config.variables ?? config[`${service}Variables`] ?? {}) as Rules;
   };
-  const sets: [string, Rules][] = ['gateway', 'jidoka', 'kanban', 'andon', 'kaizen', 'heijunka'].map(
-    (service) => [service, own(service)],
-  );
+  const sets = SERVICES.filter((service) => service !== 'worker').map((service): [string, Rules] => [
+    service,
+    own(service),
+  ]);
   sets.push(['worker', { ...workerVariables, ...own('worker') }], ['all', commonVariables]);
   const found = new Map<string, { rule: Rule; readers: string[] }>();
   for (const [service, rules] of sets) {

@@ -1,4 +1,5 @@
-import { type ServiceName, SERVICES } from './plan';
+import type { ServiceName } from '@tps/contracts/fleet';
+import { START_ORDER } from './plan';
 import { probe } from './probe';
 import { type Readiness, askAll } from './readiness';
 import type { Settings } from './settings';
@@ -26,7 +27,7 @@ export async function health({ paths }: Settings, print: (line: string) => void)
   for (const line of await Promise.all(Object.entries(OBSERVERS).map(observerLine))) print(line);
   print(`NATS: ${required('nats')}`);
   print(`RabbitMQ: ${isRunning ? summary(parts, 'rabbitmq', true) : ABSENT}`);
-  for (const service of SERVICES) print(`${service}: ${required(service)}${replicas(parts, service)}`);
+  for (const service of START_ORDER) print(`${service}: ${required(service)}${replicas(parts, service)}`);
   for (const { name, finding } of parts.filter((candidate) => !candidate.finding.ok)) {
     print(`  ${name}: ${finding.detail}`);
   }

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { factsOf, type ServiceName, SERVICES } from '@tps/contracts/fleet';
 import { planNats, planRabbit } from './brokers';
 import { LocalRuntimeError } from './errors';
 import { readCount, readPort } from './numbers';
@@ -56,15 +57,20 @@ export interface Facts {
   readonly rabbitAnswers: boolean;
 }
 
-/** In the order of their metrics ports, so that prometheus.yml and this agree: jidoka 9101, kanban 9102, ... */
-export const SERVICES = ['jidoka', 'kanban', 'andon', 'kaizen', 'heijunka', 'worker', 'gateway'] as const;
-export type ServiceName = (typeof SERVICES)[number];
+/** These start last, in this order: a worker once somebody follows what it records, the gateway once work can be done. */
+const LAST: readonly ServiceName[] = ['worker', 'gateway'];
 
-/** The front door closes first; those whom the others report to go last, and the brokers after them. */
-export const STOP_ORDER: readonly string[] = [
-  ...['gateway', 'worker', 'heijunka', 'kaizen', 'andon', 'kanban', 'jidoka'],
-  ...['rabbitmq', 'epmd', 'nats'],
+export const START_ORDER: readonly ServiceName[] = [
+  ...SERVICES.filter((service) => !LAST.includes(service)),
+  ...LAST,
 ];
+
+/** The services in reverse, so that no more work comes in; then the brokers that they need to finish what they have. */
+export const STOP_ORDER: readonly string[] = [...[...START_ORDER].reverse(), 'rabbitmq', 'epmd', 'nats'];
+
+/** The services whose metrics port follows TPS_METRICS_BASE_PORT; the gateway's has a variable of its own. */
+const BY_BASE_PORT = SERVICES.filter((service) => service !== 'gateway');
+const DEFAULT_BASE_PORT = Math.min(...BY_BASE_PORT.map((service) => factsOf(service).metricsPort));
 
 /** What TPS_HEIJUNKA_POOL may be at most, as its description says. */
 const MAX_REPLICAS = 256;
@@ -94,18 +100,18 @@ export function makePlan(settings: Settings, facts: Facts): Plan {
 
 function planServices(settings: Settings): ProcessSpec[] {
   const { env } = settings;
-  const base = readPort(env, 'TPS_METRICS_BASE_PORT', 9101);
-  // First replicas come first: kanban-2 must not move andon-1 to another port.
-  const replicas = SERVICES.flatMap((service) =>
+  const base = readPort(env, 'TPS_METRICS_BASE_PORT', DEFAULT_BASE_PORT);
+  const replicas = START_ORDER.flatMap((service) =>
     Array.from({ length: replicasOf(service, env) }, (_, index) => ({ service, n: index + 1 })),
   ).sort((a, b) => a.n - b.n);
 
-  let next = base;
+  // The manifest fixes the port of every first replica; further ones take the ports after those.
+  let next = base + BY_BASE_PORT.length;
+  const variable = 'TPS_METRICS_BASE_PORT';
   return replicas.map(({ service, n }) => {
-    const isFirstGateway = service === 'gateway' && n === 1;
-    const metrics = isFirstGateway
-      ? gatewayMetrics(env)
-      : { port: next++, variable: 'TPS_METRICS_BASE_PORT' };
+    if (n > 1) return planService(settings, { service, n }, { port: next++, variable });
+    const port = base + factsOf(service).metricsPort - DEFAULT_BASE_PORT;
+    const metrics = service === 'gateway' ? gatewayMetrics(env) : { port, variable };
     return planService(settings, { service, n }, metrics);
   });
 }
@@ -141,13 +147,14 @@ function planService(
 
 /** 0 leaves a service out, for example to run it under a debugger. */
 export function replicasOf(service: ServiceName, env: Env): number {
-  const variable = service === 'worker' ? 'TPS_HEIJUNKA_POOL' : `TPS_REPLICAS_${service.toUpperCase()}`;
+  const variable = factsOf(service).replicasVariable ?? `TPS_REPLICAS_${service.toUpperCase()}`;
   return readCount(env, variable, 1, MAX_REPLICAS);
 }
 
 function gatewayMetrics(env: Env): Listen | undefined {
   if (env['METRICS_PORT'] === 'disabled') return undefined;
-  return { port: readPort(env, 'METRICS_PORT', 9090, 'or "disabled"'), variable: 'METRICS_PORT' };
+  const port = readPort(env, 'METRICS_PORT', factsOf('gateway').metricsPort, 'or "disabled"');
+  return { port, variable: 'METRICS_PORT' };
 }
 
 function urlOf(spec: ProcessSpec, variable: string, scheme: string): string | undefined {

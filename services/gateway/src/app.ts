@@ -3,6 +3,7 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import helmet from 'helmet';
 import type { Registry } from 'prom-client';
 import type { Bus } from '@tps/bus';
+import { BOARD_SERVICES, type BoardService, recordOf } from '@tps/contracts';
 import { type Logger, readinessAnswer } from '@tps/service';
 import type { Access } from './access';
 import type { AndonCalls } from './andon/calls';
@@ -82,11 +83,10 @@ export function createApp(parts: AppParts): Express {
 
 function handlersOf(parts: AppParts, page: string, assets: Assets): Handlers {
   const { signals, health, boards, limits, andon } = parts;
-  const board =
-    (service: 'jidoka' | 'kanban' | 'andon' | 'kaizen' | 'heijunka') =>
-    async (_req: Request, res: Response) =>
-      sendJson(res, 200, await boards.ask(service, BOARD_LIMIT_MS));
+  const board = (service: BoardService) => async (_req: Request, res: Response) =>
+    sendJson(res, 200, await boards.ask(service, BOARD_LIMIT_MS));
   return {
+    ...recordOf(BOARD_SERVICES, board),
     getSignal: async (req, res) => {
       const { waitMs } = preferences(req);
       const view = await signals.show(idOf(req), waitMs, (left) => res.once('close', left));
@@ -112,7 +112,6 @@ function handlersOf(parts: AppParts, page: string, assets: Assets): Handlers {
       const [{ body }, metrics] = await Promise.all([health.report(), metricsOf(boards).catch(() => null)]);
       sendJson(res, 200, { status: 'running', health: body, metrics });
     },
-    jidoka: board('jidoka'),
     kanban: async (_req, res) => sendJson(res, 200, await kanbanBoard(parts)),
     andon: (req, res) => {
       res.vary('accept');
@@ -126,9 +125,7 @@ function handlersOf(parts: AppParts, page: string, assets: Assets): Handlers {
       sendJson(res, 200, await andon.resume({ id: idOf(req), ...body })),
     andonEvents: (req, res, { query }) => parts.andonEvents.serve(req, res, query.after),
     andonHistory: async (_req, res, { query }) => sendJson(res, 200, await andon.history(query)),
-    kaizen: board('kaizen'),
     suggestions: async (_req, res) => sendJson(res, 200, await boards.suggestions(BOARD_LIMIT_MS)),
-    heijunka: board('heijunka'),
     setCards: async (req, res, { body }) =>
       sendJson(res, 200, await limits.cards({ signal_type: typeOf(req), ...body })),
     setRate: async (req, res, { body }) =>

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { SERVICES } from '@tps/contracts';
 import { NatsServer, type NatsServerOptions, RabbitServer, TcpProxy, waitFor } from '@tps/testkit';
 import { MemoryWatch } from './memory';
 import { INTACT, LONG, long, repeatable, report, Scene, within } from './scene';
@@ -64,8 +65,7 @@ RabbitServer.describe('brokers that fail under load', () => {
   }
 
   function services(): Promise<number[]> {
-    const names = ['gateway', 'jidoka', 'kanban', 'worker', 'andon', 'kaizen', 'heijunka'];
-    return Promise.all(names.map((name) => scene.fleet.pid(`${name}-1`)));
+    return Promise.all(SERVICES.map((service) => scene.fleet.pid(`${service}-1`)));
   }
 
   test('NATS down: every signal is accepted within 2 s and runs when it is back', async () => {

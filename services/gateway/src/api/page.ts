@@ -1,4 +1,4 @@
-import { API_ERRORS } from '@tps/contracts';
+import { API_ERRORS, FLEET } from '@tps/contracts';
 import type { OpenApiDocument, OpenApiOperation } from './openapi';
 
 interface Endpoint {
@@ -6,16 +6,6 @@ interface Endpoint {
   method: string;
   operation: OpenApiOperation;
 }
-
-const SERVICES = {
-  gateway: 'the front door: this API, and what may enter',
-  jidoka: 'stop at the defect: one circuit per signal type, which stops its line where work goes wrong',
-  kanban: 'pull, and limit work in progress: the durable queue and its cards',
-  worker: 'the station: handlers that do the work',
-  andon: 'make it visible: the colour of every line, and calls for help',
-  kaizen: 'improve from facts: counts, percentiles, production reports',
-  heijunka: 'level volume and mix: who pulls what, in which order',
-};
 
 /** The fleet and its API as one page, made from the OpenAPI document; web/documentation.ts shows live state and sends forms. */
 export function apiPage(document: OpenApiDocument): string {
@@ -30,7 +20,9 @@ export function apiPage(document: OpenApiDocument): string {
   const errors = Object.entries(API_ERRORS).map(
     ([code, { status, meaning }]) => `<dt id="${code}">${status} ${code}</dt><dd>${marked(meaning)}</dd>`,
   );
-  const services = Object.entries(SERVICES).map(([name, does]) => `<dt>${name}</dt><dd>${does}</dd>`);
+  const services = Object.entries(FLEET).map(
+    ([name, { principle, does }]) => `<dt>${name}</dt><dd>${marked(`${principle}: ${does}`)}</dd>`,
+  );
   const { title, version, description } = document.info;
   const token = document.security
     ? '<label for="token">Token <small>sent along as a bearer token; kept while the tab is open</small></label><input id="token" type="password" autocomplete="off">'

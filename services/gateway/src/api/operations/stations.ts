@@ -1,29 +1,30 @@
+import { BOARD_SERVICES, type BoardService, FLEET, recordOf } from '@tps/contracts';
 import { type Operation, TYPE } from '../operation';
 
-function board(service: string, summary: string): Operation {
+function board(service: BoardService): Operation {
   return {
     method: 'get',
     path: `/${service}`,
     role: 'client',
     tag: 'Stations',
-    summary,
+    summary: FLEET[service].board,
     answers: { 200: { description: 'The board', schema: 'Board' } },
     errors: ['UNAVAILABLE'],
     examples: [''],
   };
 }
 
-/** What each service shows of itself. */
+const boards = recordOf(BOARD_SERVICES, board);
+
+/** What each service shows of itself, and what people set at stations. */
 export const stationOperations = {
-  jidoka: board('jidoka', 'Circuits: which lines run, which are stopped'),
-  kanban: board('kanban', 'The queue: lanes with their age and what is held, cards, who has what, buffer'),
+  ...boards,
   andon: {
-    ...board('andon', 'Colours of lines and stations'),
+    ...boards.andon,
     description: 'The board as a page, or as JSON for who asks for `application/json`.',
     answers: { 200: { description: 'The board', schema: 'Board', text: ['text/html'] } },
     examples: [`-H 'Accept: application/json'`],
   },
-  kaizen: board('kaizen', 'Counts and true percentiles'),
   suggestions: {
     method: 'get',
     path: '/kaizen/suggestions',
@@ -36,7 +37,6 @@ export const stationOperations = {
     errors: ['UNAVAILABLE'],
     examples: [''],
   },
-  heijunka: board('heijunka', 'The level schedule, takt and distribution'),
   setCards: {
     method: 'put',
     path: '/kanban/{type}',
