@@ -56,20 +56,20 @@ export function worst(colours: Iterable<Colour>): Colour {
 export const LINE_RULES: readonly Rule<LineFacts>[] = [
   {
     rule: 'defect',
-    red: 'the same defect in TPS_CB_THRESHOLD different signals within 5 minutes: the line is latched',
+    red: 'TPS_CB_THRESHOLD different signals hit the same defect within 5 minutes: the circuit is latched',
     first:
-      'Open the trace of the call. The code, not its surroundings, is at fault: mend or roll back the worker, then ' +
-      'resume with what was done. No trial starts this line.',
+      'Open the trace of the call. The fault is in the code, not in a dependency: mend or roll back the worker, then ' +
+      'resume the call and say what you did. No trial starts this line.',
     judge: ({ latched, circuit_reason, circuit_trace }) =>
       latched ? caused(circuit_trace, { colour: 'RED', reason: because(circuit_reason) }) : undefined,
   },
   {
     rule: 'circuit',
-    yellow: 'the circuit is half-open: one trial at a time',
+    yellow: 'the circuit is half-open and allows one trial at a time',
     red: 'the circuit is open after failures, slow attempts or a failed trial',
     first:
-      'Look at the dependency that the trace names. Nothing is lost: queued signals are held with their attempts and ' +
-      'deadlines. It starts again by itself after a good trial; resume the call to start it now.',
+      'Look at the dependency that the trace names. Nothing is lost: queued signals keep their attempts and deadlines. ' +
+      'The line starts again by itself after a successful trial; resume the call to start it now.',
     judge: ({ circuit, circuit_reason, circuit_trace }) => {
       if (circuit === 'Closed') return undefined;
       const colour = circuit === 'Open' ? 'RED' : 'YELLOW';
@@ -78,8 +78,9 @@ export const LINE_RULES: readonly Rule<LineFacts>[] = [
   },
   {
     rule: 'unanswered',
-    red: 'nobody acknowledged a call in time: the line stands still',
-    first: 'Acknowledge the call, then treat it as the call says. The line runs again when it is resumed.',
+    red: 'nobody acknowledged a call in time, so the line stopped',
+    first:
+      'Acknowledge the call, then do what its reason asks for. The line runs again when you resume the call.',
     judge: ({ stopped, call }) =>
       stopped && call?.respond_by && !call.acknowledged_at
         ? caused(call.trace_id, { colour: 'RED', reason: `not acknowledged in time: ${call.reason}` })
@@ -87,31 +88,32 @@ export const LINE_RULES: readonly Rule<LineFacts>[] = [
   },
   {
     rule: 'cord',
-    yellow: 'somebody called, or has acknowledged the abnormality; work goes on',
+    yellow: 'somebody called for help or acknowledged a problem; work goes on',
     red: 'somebody stopped the line',
     first:
-      'Go and see who pulled the cord and why; acknowledge, so that they know. Only resuming starts the line.',
+      'Find out who pulled the cord and why, and acknowledge, so that they know. Only resuming starts the line.',
     judge: ({ stopped, call }) => (call?.rule === 'repeated_stops' ? undefined : called(stopped, call)),
   },
   {
     rule: 'repeated_stops',
     yellow: 'the circuit opened three times within an hour',
-    red: 'the same, and the line was stopped',
+    red: 'the circuit opened three times within an hour, and the line was stopped',
     first:
-      'It starts again by itself each time, so the cause stays: find what the failures have in common ' +
-      '(GET /andon/history?type=...), remove it, then resume with what was done.',
+      'The line starts again by itself each time, so the cause is still there: find what the failures have in common ' +
+      '(GET /andon/history?type=...), remove it, then resume the call and say what you did.',
     judge: ({ stopped, call }) => (call?.rule === 'repeated_stops' ? called(stopped, call) : undefined),
   },
   {
     rule: 'no_worker',
     red: 'no living worker serves the type',
-    first: 'Start a worker that serves it. Signals are accepted and wait meanwhile, within their deadlines.',
+    first:
+      'Start a worker that serves the type. Until then the fleet accepts signals, and they wait within their deadlines.',
     judge: ({ served }) =>
       served ? undefined : { colour: 'RED', reason: 'no living worker serves this type' },
   },
   {
     rule: 'error_rate',
-    yellow: `${ERROR_PERCENT.yellow} % of the signals of the last 5 minutes failed, of at least ${ENOUGH}`,
+    yellow: `at least ${ERROR_PERCENT.yellow} % of the signals of the last 5 minutes failed (with at least ${ENOUGH} signals)`,
     red: `more than ${ERROR_PERCENT.red} % failed`,
     first: 'Open the trace of the latest failure and compare it with the dead letters of the type.',
     judge: ({ processed, failed, error_rate, failure_trace }) => {
@@ -125,9 +127,10 @@ export const LINE_RULES: readonly Rule<LineFacts>[] = [
   },
   {
     rule: 'p99',
-    yellow: `99 % take ${P99_MS.yellow} ms or more (or the type's standard time), of at least ${ENOUGH} in 5 minutes`,
-    red: `more than ${P99_MS.red} ms (or 2.5 times the type's standard time)`,
-    first: 'Open the trace of the slowest signal: is it the work, or what the work waits for?',
+    yellow: `the p99 of the last 5 minutes is ${P99_MS.yellow} ms or more, or the type's standard time (with at least ${ENOUGH} signals)`,
+    red: `the p99 is above ${P99_MS.red} ms, or 2.5 times the type's standard time`,
+    first:
+      'Open the trace of the slowest signal. Find out whether the work itself is slow, or a dependency that it waits for.',
     judge: ({ processed, p99_ms, standard_ms, slowest_trace }) => {
       const yellow = standard_ms ?? P99_MS.yellow;
       const red = (yellow * P99_MS.red) / P99_MS.yellow;
@@ -163,13 +166,14 @@ export interface StationFacts {
 export const STATION_RULES: readonly Rule<StationFacts>[] = [
   {
     rule: 'missing',
-    yellow: 'nobody is ready, and it is jidoka: the last known circuits count, nothing else stops',
-    red: 'no process of the service is ready',
-    first: 'Read the log of its last process; start it again (`make up`). What was accepted is kept on disk.',
+    yellow: 'no process of jidoka is ready: the gateway goes on with the last known circuits',
+    red: 'no process of another service is ready',
+    first:
+      'Read the log of its last process and start it again (`make up`). Accepted signals are safe on disk.',
     judge: ({ service, up, settled }) =>
       up || !settled
         ? undefined
-        : { colour: service === 'jidoka' ? 'YELLOW' : 'RED', reason: 'nobody is ready' },
+        : { colour: service === 'jidoka' ? 'YELLOW' : 'RED', reason: 'no process is ready' },
   },
   {
     rule: 'not_heard',
@@ -181,9 +185,9 @@ export const STATION_RULES: readonly Rule<StationFacts>[] = [
   {
     rule: 'dead_letters',
     yellow: `the store of dead letters is ${DEAD_PERCENT.yellow} % full`,
-    red: `it is ${DEAD_PERCENT.red} % full: workers cannot let go of what failed, and soon stand still`,
+    red: `the store is ${DEAD_PERCENT.red} % full: failed signals stay in the queue, and soon no new signal gets in`,
     first:
-      'Look at GET /kanban/dead; run again or delete what is done with (POST /kanban/dead/redrive, DELETE).',
+      'Look at GET /kanban/dead. Requeue dead letters (POST /kanban/dead/redrive) or delete them (DELETE /kanban/dead).',
     judge: ({ dead_percent }) => {
       if (dead_percent < DEAD_PERCENT.yellow) return undefined;
       const colour = dead_percent >= DEAD_PERCENT.red ? 'RED' : 'YELLOW';
@@ -192,24 +196,26 @@ export const STATION_RULES: readonly Rule<StationFacts>[] = [
   },
   {
     rule: 'not_ready',
-    yellow: 'a process beats but is not ready',
-    first: 'Ask its /health/ready, which says why.',
+    yellow: 'a process sends heartbeats but is not ready',
+    first: 'Its /health/ready says why.',
     judge: ({ up, unready }) =>
       up && unready > 0 ? { colour: 'YELLOW', reason: `${unready} not ready` } : undefined,
   },
   {
     rule: 'replica_lost',
-    yellow: 'a process fell silent and none has come in its place for up to 10 minutes; the others go on',
+    yellow: 'a process fell silent within the last 10 minutes and none has replaced it; the others go on',
     first:
-      'Read its log and start it again; who is left carries its load. One that is stopped says so, and is not missed.',
+      'Read its log and start it again; the other processes carry its load. A process that is stopped on purpose says ' +
+      'goodbye and is not counted.',
     judge: ({ up, lost }) =>
-      up && lost > 0 ? { colour: 'YELLOW', reason: `${lost} lost, nobody in its place` } : undefined,
+      up && lost > 0 ? { colour: 'YELLOW', reason: `${lost} lost and not replaced` } : undefined,
   },
   {
     rule: 'backup',
     yellow:
-      'signals go to RabbitMQ, because kanban or NATS did not take them; or some wait there and cannot move',
-    first: 'GET /kanban shows what waits; the logs of the gateway and of kanban say what NATS answers.',
+      'signals go to RabbitMQ, because kanban or NATS does not accept them; or signals wait there and cannot be moved',
+    first:
+      'GET /kanban shows how many signals wait; the logs of the gateway and of kanban say what NATS answers.',
     judge: ({ backup }) =>
       backup && (backup.active || backup.waiting > 0)
         ? { colour: 'YELLOW', reason: `signals go to the backup; ${backup.waiting} wait there` }
@@ -217,8 +223,8 @@ export const STATION_RULES: readonly Rule<StationFacts>[] = [
   },
   {
     rule: 'cord',
-    yellow: 'somebody has acknowledged the abnormality',
-    first: 'See who, and whether they need help.',
+    yellow: 'somebody acknowledged a problem',
+    first: 'Ask the owner whether they need help.',
     judge: ({ call }) => called(false, call),
   },
 ];
