@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { waitFor } from '@tps/testkit';
@@ -14,7 +13,7 @@ const PATHS = [
 const CHROMIUM = PATHS.find((path) => path && existsSync(path));
 const FLAGS =
   '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync';
-const AXE = createRequire(__filename).resolve('axe-core/axe.min.js');
+const AXE = require.resolve('axe-core/axe.min.js');
 
 if (!CHROMIUM) {
   process.stderr.write(

@@ -73,7 +73,7 @@ describe('k8s/', () => {
 const helm = spawnSync('helm', ['version']).error === undefined;
 (helm ? describe : describe.skip)(`the Helm chart${helm ? '' : ': skipped, helm is not installed'}`, () => {
   const render = (...options: string[]): string => {
-    const { status, stdout, stderr } = spawnSync('deploy/chart/render.sh', options, {
+    const { status, stdout, stderr } = spawnSync(resolve(ROOT, 'deploy/chart/render.sh'), options, {
       cwd: ROOT,
       encoding: 'utf8',
     });

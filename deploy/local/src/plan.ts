@@ -146,7 +146,7 @@ function planService(
 }
 
 /** 0 leaves a service out, for example to run it under a debugger. */
-export function replicasOf(service: ServiceName, env: Env): number {
+function replicasOf(service: ServiceName, env: Env): number {
   const variable = factsOf(service).replicasVariable ?? `TPS_REPLICAS_${service.toUpperCase()}`;
   return readCount(env, variable, 1, MAX_REPLICAS);
 }

@@ -40,7 +40,7 @@ function canListen(options: ListenOptions): Promise<boolean> {
 }
 
 /** Who listens there, as far as this user may know; Linux only. */
-export function holderOf(port: number): string | undefined {
+function holderOf(port: number): string | undefined {
   const inodes = new Set(['/proc/net/tcp', '/proc/net/tcp6'].flatMap((table) => listenersIn(table, port)));
   const pid = numericEntries('/proc').find((candidate) => holdsSocket(candidate, inodes));
   if (inodes.size === 0 || pid === undefined) return undefined;

@@ -8,7 +8,7 @@ export type Check =
   /** Brokers that speak no HTTP: what they say when greeted in their own protocol. */
   | { readonly kind: 'greeting'; readonly host: string; readonly port: number; readonly say: Greeting };
 
-export type Greeting = keyof typeof GREETINGS;
+type Greeting = keyof typeof GREETINGS;
 
 export interface Finding {
   /** Anything came back at all: the process turns. A stopped one still accepts connections. */
@@ -77,7 +77,7 @@ async function probeHttp(url: string, limitMs: number): Promise<Finding> {
 }
 
 /** The reasons of `{ready: false, reasons: [...]}`; nothing for any other body. */
-export function reasonsIn(body: string): string | undefined {
+function reasonsIn(body: string): string | undefined {
   try {
     const parsed: unknown = JSON.parse(body);
     if (typeof parsed !== 'object' || parsed === null || !('reasons' in parsed)) return undefined;

@@ -1,5 +1,5 @@
 /** sysexits.h EX_CONFIG: the services end with it when a variable is wrong. */
-export const EXIT_WRONG_CONFIGURATION = 78;
+const EXIT_WRONG_CONFIGURATION = 78;
 
 const FIRST_BACKOFF_MS = 250;
 const MAX_DELAY_MS = 4_000;

@@ -24,7 +24,7 @@ export interface BackupLinkOptions {
 }
 
 /** RabbitMQ is not there, or does not answer. */
-export class BackupAwayError extends Error {
+class BackupAwayError extends Error {
   override readonly name = 'BackupAwayError';
 }
 

@@ -1,11 +1,11 @@
 export { sampleCall } from './calls';
 export { Certificate } from './certificate';
 export { type CollectedSpan, TraceCollector } from './collector';
-export { HttpReceiver, type Received } from './http-receiver';
+export { HttpReceiver } from './http-receiver';
 export { NatsCluster } from './nats-cluster';
-export { BinaryMissingError, BrokerError, NatsServer, type NatsServerOptions } from './nats-server';
+export { NatsServer, type NatsServerOptions } from './nats-server';
 export { RabbitServer } from './rabbit-server';
 export { sampleOutcome } from './outcomes';
-export { freePort, freePorts, PortsTakenError } from './ports';
-export { type ProxyMode, TcpProxy } from './tcp-proxy';
-export { HopelessError, waitFor, WaitTimeoutError } from './wait';
+export { freePort, freePorts } from './ports';
+export { TcpProxy } from './tcp-proxy';
+export { waitFor, WaitTimeoutError } from './wait';

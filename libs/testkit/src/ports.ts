@@ -8,7 +8,7 @@ import { createServer } from 'node:net';
 const [LOWEST, HIGHEST] = [12_000, 32_000];
 const TRIES = 100;
 
-export class PortsTakenError extends Error {
+class PortsTakenError extends Error {
   override readonly name = 'PortsTakenError';
 }
 

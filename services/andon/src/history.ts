@@ -26,7 +26,7 @@ const ANSWER_BYTES = 900 * 1024;
 export const MAX_PAGE = 1_000;
 
 /** The request for a page is not one that andon understands. */
-export class HistoryRequestError extends Error {
+class HistoryRequestError extends Error {
   override readonly name = 'HistoryRequestError';
 }
 
@@ -107,7 +107,7 @@ export class History {
 }
 
 /** As many as one message takes; what is left begins the next page. */
-export function fitted(
+function fitted(
   found: { seq: number; event: AndonEvent }[],
   more: boolean,
   limitBytes = ANSWER_BYTES,

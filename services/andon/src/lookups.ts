@@ -7,7 +7,7 @@ import { WaitingRoom } from './waiting-room';
 const CATCH_UP_MS = 1_000;
 
 /** The request for records is not one that andon understands. */
-export class LookupRequestError extends Error {
+class LookupRequestError extends Error {
   override readonly name = 'LookupRequestError';
 }
 

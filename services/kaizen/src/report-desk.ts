@@ -8,12 +8,12 @@ import { Tally } from './tally';
 const READ_LIMIT_MS = 5_000;
 
 /** The request for a report is not one that kaizen understands. */
-export class ReportRequestError extends Error {
+class ReportRequestError extends Error {
   override readonly name = 'ReportRequestError';
 }
 
 /** The part of the log that was asked for could not be read in time. */
-export class ReportTooLongError extends Error {
+class ReportTooLongError extends Error {
   override readonly name = 'ReportTooLongError';
 }
 

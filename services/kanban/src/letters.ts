@@ -35,7 +35,7 @@ export interface StoredLetter {
 }
 
 /** Deleting everything at once is never what somebody means. */
-export class MissingFilterError extends Error {
+class MissingFilterError extends Error {
   override readonly name = 'MissingFilterError';
 }
 
@@ -183,7 +183,7 @@ export class Letters {
 }
 
 /** Whether a letter fits a filter. */
-export function matcher(filter: LetterFilter): (entry: LetterEntry) => boolean {
+function matcher(filter: LetterFilter): (entry: LetterEntry) => boolean {
   const { type, status, class: errorClass, fingerprint, since, until, ids } = filter;
   const fromMs = since === undefined ? -Infinity : Date.parse(since);
   const toMs = until === undefined ? Infinity : Date.parse(until);

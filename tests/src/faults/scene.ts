@@ -14,7 +14,7 @@ export const long = LONG ? test : test.skip;
 export const within = (limitMs: number): number => (LONG ? limitMs : 4 * limitMs);
 
 const SLOTS = 8;
-export const PER_SECOND = 60;
+const PER_SECOND = 60;
 const REST_LIMIT_MS = 90_000;
 /** Longer than any fault: whatever is accepted is to be done. */
 const TIMEOUT_MS = 300_000;
@@ -36,7 +36,7 @@ export interface Trial {
  * From now until the fleet says that it is healthy and a new signal goes all the way, in milliseconds.
  * @throws when that takes longer than `limitMs`
  */
-export type Recovered = (limitMs: number) => Promise<number>;
+type Recovered = (limitMs: number) => Promise<number>;
 
 /** A fleet whose signals have their effect in a sink: faults are tried on it under load, and the whole is checked. */
 export class Scene {

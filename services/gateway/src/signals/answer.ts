@@ -7,7 +7,7 @@ import type { SignalAnswer } from '../api/schemas';
 import { ApiError, sendJson, sendProblem } from '../problem';
 import type { Answer } from './submissions';
 
-export type AnswerBody = Static<typeof SignalAnswer>;
+type AnswerBody = Static<typeof SignalAnswer>;
 
 export interface Told {
   /** False: the caller only wanted to know that it is accepted. */

@@ -22,7 +22,7 @@ export interface Reply {
   body: Record<string, unknown>;
   text: string;
 }
-export interface Ask extends PromiseLike<Reply> {
+interface Ask extends PromiseLike<Reply> {
   set(headers: Record<string, string>): Ask;
   send(body: string | object): Ask;
 }
