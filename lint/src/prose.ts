@@ -11,7 +11,7 @@ const SKIPPED = new Set(['node_modules', 'dist', '.tps', '.git', 'coverage']);
  * The largest share of clauses, in percent, that may open with an inverted noun clause. The goal is 1.5 for each kind
  * (well-kept projects measure 0 to 0.4). Lower a limit when its prose has been mended; never raise one.
  */
-const LIMITS_PERCENT = { comments: 13, messages: 8, docs: 5 };
+const LIMITS_PERCENT = { comments: 13, messages: 8, docs: 1.5 };
 
 type Kind = keyof typeof LIMITS_PERCENT;
 type Located = Clause & { file: string };
