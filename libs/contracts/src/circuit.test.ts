@@ -1,5 +1,5 @@
-import type { AndonCall, StopRecord } from './andon';
-import { type CircuitRecord, heldMs, isStopped, lineState, type Stop, stoppedSince } from './circuit';
+import type { AndonCall, Stop, StopRecord } from './andon';
+import { type CircuitRecord, heldMs, isStopped, lineState, stoppedSince } from './circuit';
 
 const T0 = Date.parse('2026-01-25T12:00:00.000Z');
 const at = (ms: number): string => new Date(T0 + ms).toISOString();

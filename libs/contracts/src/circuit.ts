@@ -1,63 +1,73 @@
-import type { AndonCall, StopRecord } from './andon';
+import { type Static, Type } from '@sinclair/typebox';
+import { type AndonCall, Stop, type StopRecord } from './andon';
+import { count, list, ms, oneOf, text, time } from './fields';
+import { version } from './version';
+
+/** The states of a circuit, as every API, record and log line spells them. */
+export const CIRCUIT_STATES = ['Closed', 'HalfOpen', 'Open'] as const;
+/** `Closed`: the line runs. `Open`: it stands still. `HalfOpen`: one trial at a time may run. */
+export type CircuitState = (typeof CIRCUIT_STATES)[number];
+export const CircuitState = oneOf(CIRCUIT_STATES);
 
 /**
- * The circuit of one signal type, as `tps_circuits` holds it. jidoka writes it, by compare-and-set; everybody reads.
+ * The circuit of one signal type, as `tps_circuits` holds it under the type's name. jidoka writes it, by
+ * compare-and-set; every service reads it.
  *
- * A stopped circuit becomes half-open by the clock alone: from `until` on, one trial at a time may run. Nothing is
- * written for that, so every reader sees it at the same moment and a dead jidoka delays nobody's view.
+ * An open circuit becomes half-open by the clock alone: from `until` on, one trial at a time may run. Nothing is
+ * written for that, so every reader sees it at the same moment, also while jidoka is away.
  */
-export interface CircuitRecord {
-  v: number;
-  signal_type: string;
-  state: 'closed' | 'open';
-  /** Grows with every trial and transition; only the outcome that carries the current epoch decides. */
-  epoch: number;
-  reason: string;
-  since: string;
-  /** Open: no trial before this. */
-  until?: string;
-  /** Length of the present pause; doubles with every failed trial. */
-  pause_ms: number;
-  trial?: {
-    worker_id?: string;
-    /** A new signal that was let in so that there is something to try. */
-    admitted?: string;
-    deadline: string;
-  };
-  /** The trace that caused the last transition. */
-  trace_id?: string;
-  /** Of the latest failure that stopped it. */
-  fingerprint?: string;
-  /** Names the time since the line last ran, for people who acknowledge or resume it. */
-  andon_id?: string;
-  /** The same defect in several signals: no trial starts the line again, only a person does. */
-  latch?: { fingerprint: string; signals: number };
-  /** The line stopped because all of these failed; without them, a trial that fails at a dependency decides nothing. */
-  dependencies?: string[];
-  /** Outcomes up to this position in the log are accounted for. */
-  log_seq: number;
-  /** Latest stops as [from, to]; `to` is absent while stopped. A waiting signal's deadline stands still in them. */
-  stops: Stop[];
-}
+export const CircuitRecord = Type.Object({
+  v: version(),
+  signal_type: text('Signal type'),
+  state: oneOf(['closed', 'open']),
+  epoch: Type.Integer({
+    description: 'Grows with every trial and transition; only an outcome with the current epoch decides',
+  }),
+  reason: text('Why it is in this state'),
+  since: time('Since when it is open or closed'),
+  until: Type.Optional(time('Open: no trial before this moment; absent when only a person closes it')),
+  pause_ms: ms('Length of the present pause; each failed trial doubles it'),
+  trial: Type.Optional(
+    Type.Object({
+      worker_id: Type.Optional(text('Worker that runs the trial')),
+      admitted: Type.Optional(text('Id of a new signal that was let in to have something to try')),
+      deadline: time('After this the trial counts as lost'),
+    }),
+  ),
+  trace_id: Type.Optional(text('Trace that caused the last transition')),
+  fingerprint: Type.Optional(text('Of the latest failure that opened it')),
+  andon_id: Type.Optional(text('What people acknowledge or resume since the line last ran')),
+  latch: Type.Optional(
+    Type.Object(
+      { fingerprint: text('Of the defect'), signals: count('Signals that showed it') },
+      { description: 'The same defect in several signals: only a person closes it, no trial' },
+    ),
+  ),
+  dependencies: Type.Optional(
+    list(
+      Type.String(),
+      'The line stopped because all of these failed; without them, a trial that fails at a dependency decides nothing',
+    ),
+  ),
+  log_seq: count('Position in OUTCOMES up to which outcomes are accounted for'),
+  stops: list(Stop, 'The latest stops, oldest first; the deadline of a waiting signal stands still in them'),
+});
+export type CircuitRecord = Static<typeof CircuitRecord>;
 
-/** One time a line stood still. */
-export type Stop = [from: string, to?: string];
-
-export type CircuitState = 'Closed' | 'HalfOpen' | 'Open';
-
+/** The state of a circuit at a moment. Without a record the line has never stopped. */
 export function circuitState(record: CircuitRecord | undefined, nowMs: number): CircuitState {
   if (!record || record.state === 'closed') return 'Closed';
   if (record.latch) return 'Open';
   return record.until && Date.parse(record.until) > nowMs ? 'Open' : 'HalfOpen';
 }
 
-/** A person stopped the line, or called and got no answer in time. */
+/** Whether a person stopped the line, or called and got no answer in time. */
 export function isStopped(record: StopRecord | undefined, nowMs: number): boolean {
   const call = record?.call;
   return call !== undefined && (call.mode === 'stop' || isUnanswered(call, nowMs));
 }
 
-/** Nobody acknowledged the call in time. */
+/** Whether nobody acknowledged the call in time. */
 export function isUnanswered({ respond_by, acknowledged_at }: AndonCall, nowMs: number): boolean {
   return respond_by !== undefined && acknowledged_at === undefined && Date.parse(respond_by) <= nowMs;
 }
@@ -77,15 +87,19 @@ export function lineState(
   return isStopped(stop, nowMs) ? 'Open' : circuitState(circuit, nowMs);
 }
 
-const RANK: Record<CircuitState, number> = { Closed: 0, HalfOpen: 1, Open: 2 };
-
+/** The worst of several states; `Closed` of none. */
 export function worstState(states: Iterable<CircuitState>): CircuitState {
   let worst: CircuitState = 'Closed';
-  for (const state of states) if (RANK[state] > RANK[worst]) worst = state;
+  for (const state of states) {
+    if (CIRCUIT_STATES.indexOf(state) > CIRCUIT_STATES.indexOf(worst)) worst = state;
+  }
   return worst;
 }
 
-/** How long a signal that waits since `fromMs` has been held by stops of either kind, in milliseconds. */
+/**
+ * How long stops of either kind held up a signal that waits since `fromMs`, in milliseconds. Time in which the circuit
+ * was open and a person had the line stopped counts once.
+ */
 export function heldMs(
   circuit: CircuitRecord | undefined,
   stop: StopRecord | undefined,
@@ -101,7 +115,6 @@ export function heldMs(
   spans.sort((a, b) => a.start - b.start);
   let held = 0;
   let until = fromMs;
-  // A circuit can open while a person has the line stopped: that time counts once.
   for (const { start, end } of spans) {
     held += Math.max(0, end - Math.max(start, until));
     until = Math.max(until, end);

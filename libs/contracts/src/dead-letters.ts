@@ -1,27 +1,30 @@
-import type { EnqueueVerdict } from './messages';
-import type { ErrorClass, Outcome, Priority, Signal } from './signal';
-import { WIRE_VERSION } from './fleet';
+import { type Static, Type } from '@sinclair/typebox';
+import { EnqueueVerdict } from './admission';
+import { anyObject, count, cursor, list, nullable, oneOf, text, time } from './fields';
+import { ERROR_CLASSES, ErrorClass, Outcome } from './outcome';
+import { Priority, Signal, signalType } from './signal';
+import { version, WIRE_VERSION } from './version';
 
-/** What a message of the stream DEAD holds: a signal that failed or expired, with the outcome that ended it. */
-export interface DeadLetter {
-  v: number;
-  signal: Signal;
-  outcome: Outcome;
-}
+/** A message of the stream DEAD: a signal that failed or expired, with the outcome that ended it. */
+export const DeadLetter = Type.Object({ v: version(), signal: Signal, outcome: Outcome });
+export type DeadLetter = Static<typeof DeadLetter>;
 
-/** A message of a lane that no worker could read, kept as it came. */
-export interface InvalidLetter {
-  v: number;
-  invalid: true;
-  /** Where it was in the queue. */
-  subject: string;
-  /** Base64. */
-  data: string;
-  /** What is wrong with it. */
-  reason?: string;
-}
+/** A message of the stream DEAD: what no worker could read, kept as it came. */
+export const InvalidLetter = Type.Object({
+  v: version(),
+  invalid: Type.Literal(true),
+  subject: text('Where it was: the subject in the queue, or `amqp:<queue>`'),
+  data: text('Base64'),
+  reason: Type.Optional(text('What is wrong with it')),
+});
+export type InvalidLetter = Static<typeof InvalidLetter>;
+
+/** What the stream DEAD holds. */
+export const StoredLetter = Type.Union([DeadLetter, InvalidLetter]);
 
 /**
+ * The dead letter of a message that is no signal, and its headers.
+ *
  * @param seq its sequence in the stream: whoever takes it out, and should two do so at once, it is one letter
  */
 export function invalidLetter(
@@ -48,13 +51,9 @@ export const LETTER_HEADERS = {
   fingerprint: 'tps-fingerprint',
 } as const;
 
-export function letterHeaders({
-  signal_id,
-  run,
-  status,
-  error_class,
-  fingerprint,
-}: Outcome): [string, string][] {
+/** The headers of a dead letter. Each run has one letter, however often it is written. */
+export function letterHeaders(outcome: Outcome): [string, string][] {
+  const { signal_id, run, status, error_class, fingerprint } = outcome;
   const entries: [string, string][] = [
     ['Nats-Msg-Id', `dead:${signal_id}:${run}`],
     [LETTER_HEADERS.id, signal_id],
@@ -67,169 +66,125 @@ export function letterHeaders({
 }
 
 export const LETTER_STATUSES = ['failed', 'expired', 'invalid'] as const;
+/** Why a letter is one. `invalid`: no worker could read it. */
 export type LetterStatus = (typeof LETTER_STATUSES)[number];
 
-/** Which letters are meant: those that fit all that is given. */
-export interface LetterFilter {
-  type?: string;
-  status?: LetterStatus;
-  class?: ErrorClass;
-  fingerprint?: string;
-  /** Became a letter at this time or later, before this time; ISO 8601. */
-  since?: string;
-  until?: string;
-  ids?: string[];
-}
-export const LETTERS_MAX_IDS = 1_000;
-
-/** One letter as it is listed. */
-export interface LetterSummary {
-  signal_id: string;
-  run: number;
-  signal_type: string;
-  status: LetterStatus;
-  /** When it became a letter. */
-  dead_at: string;
-  priority?: Priority;
-  error_class?: ErrorClass;
-  fingerprint?: string;
-  message?: string;
-  attempt?: number;
-  trace_id?: string;
-  enqueued_at?: string;
-}
-
-/** One letter, whole. `payload` is missing, and `data` there, when it was no signal. */
-export interface LetterView extends LetterSummary {
-  payload?: Record<string, unknown>;
-  timeout_ms?: number;
-  created_at?: string;
-  outcome?: Outcome;
-  data?: string;
-  /** `traceparent` of the work that failed: a new run is linked to it. */
-  traceparent?: string;
-}
-
-export interface LettersRequest {
-  filter: LetterFilter;
-  limit: number;
-  /** As it was given by the page before. */
-  cursor?: string;
-}
-/** Newest first. */
-export interface LettersReply {
-  items: LetterSummary[];
-  next: string | null;
-  /** Letters that fit the filter. */
-  total: number;
-}
+/** Ids of one filter. */
+const LETTERS_MAX_IDS = 1_000;
+/** Letters of one page; more is cut to this. */
 export const LETTERS_MAX_LIMIT = 200;
 
-export interface LetterRequest {
-  id: string;
-}
-export interface LetterReply {
-  letter: LetterView | null;
-}
+/** Which letters are meant: those that fit all that is given. */
+export const LetterFilter = Type.Object(
+  {
+    type: Type.Optional(signalType()),
+    status: Type.Optional(oneOf(LETTER_STATUSES, { description: '`invalid`: no worker could read it' })),
+    class: Type.Optional(ErrorClass),
+    fingerprint: Type.Optional(Type.String({ maxLength: 100, description: 'Of equal errors' })),
+    since: Type.Optional(time('Became a letter then or later')),
+    until: Type.Optional(time('Became a letter before')),
+    ids: Type.Optional(
+      Type.Array(Type.String({ format: 'uuid' }), {
+        minItems: 1,
+        maxItems: LETTERS_MAX_IDS,
+        description: 'Signals by their ids',
+      }),
+    ),
+  },
+  { description: 'Letters that fit all of it' },
+);
+export type LetterFilter = Static<typeof LetterFilter>;
 
-export interface PurgeRequest {
-  filter: LetterFilter;
-}
-export interface PurgeReply {
-  deleted: number;
-  /** Those that fit and are still there, because deleting took too long: ask again. */
-  remaining: number;
-}
+/** One letter as it is listed. */
+export const LetterSummary = Type.Object({
+  signal_id: Type.String(),
+  run: count('The run that ended here'),
+  signal_type: Type.String(),
+  status: oneOf(LETTER_STATUSES),
+  dead_at: time('When it became a letter'),
+  priority: Type.Optional(Priority),
+  error_class: Type.Optional(oneOf(ERROR_CLASSES, { description: 'Why it did not succeed' })),
+  fingerprint: Type.Optional(Type.String()),
+  message: Type.Optional(text('What happened, in words')),
+  attempt: Type.Optional(count('Attempts used up by this run')),
+  trace_id: Type.Optional(Type.String()),
+  enqueued_at: Type.Optional(time('When it was accepted')),
+});
+export type LetterSummary = Static<typeof LetterSummary>;
+
+/** One letter, whole. `payload` is missing, and `data` there, when it was no signal. */
+export const LetterView = Type.Composite(
+  [
+    LetterSummary,
+    Type.Object({
+      payload: Type.Optional(anyObject('Input of the handler')),
+      timeout_ms: Type.Optional(count('As the sender asked')),
+      created_at: Type.Optional(time('When it was handed in')),
+      outcome: Type.Optional(Outcome),
+      data: Type.Optional(text('Base64 of what no worker could read')),
+      traceparent: Type.Optional(text('Of the work that failed: a new run is linked to it')),
+    }),
+  ],
+  { additionalProperties: true },
+);
+export type LetterView = Static<typeof LetterView>;
+
+/** gateway -> kanban: a page of letters, newest first. */
+export const LettersRequest = Type.Object({
+  filter: LetterFilter,
+  limit: Type.Integer({ minimum: 1, description: 'Letters of one page' }),
+  cursor: Type.Optional(cursor()),
+});
+export type LettersRequest = Static<typeof LettersRequest>;
+export const LettersReply = Type.Object({
+  items: list(LetterSummary, 'Newest first'),
+  next: nullable(Type.String(), '`cursor` of the next page'),
+  total: count('Letters that fit'),
+});
+export type LettersReply = Static<typeof LettersReply>;
+
+/** gateway -> kanban: the letter of a signal's latest run. */
+export const LetterRequest = Type.Object({ id: Type.String() });
+export type LetterRequest = Static<typeof LetterRequest>;
+export const LetterReply = Type.Object({ letter: nullable(LetterView, 'Null when there is none') });
+export type LetterReply = Static<typeof LetterReply>;
+
+/** gateway -> kanban: delete letters for good. A filter without any field is refused. */
+export const PurgeRequest = Type.Object({ filter: LetterFilter });
+export type PurgeRequest = Static<typeof PurgeRequest>;
+export const PurgeReply = Type.Object({
+  deleted: count('Letters that are gone'),
+  remaining: count('Letters that fit and are left, because it took too long: ask again'),
+});
+export type PurgeReply = Static<typeof PurgeReply>;
 
 /** gateway -> kanban: run the signal of this letter again, at once. */
-export interface RetryRequest {
-  id: string;
-  /** Subject on which a caller waits for the outcome of the new run. */
-  reply_to?: string;
-}
-export type RetryReply =
-  | {
-      queued: true;
-      signal_type: string;
-      run: number;
-      timeout_ms: number;
-      created_at: string;
-      duplicate: boolean;
-    }
-  | { queued: false; reason: 'no_letter' | 'unfinished' | 'overtaken' | 'invalid' }
-  | { queued: false; reason: 'refused'; verdict: EnqueueVerdict & { ok: false } };
-
-export interface RedriveOrder {
-  filter: LetterFilter;
-  /** Sizes of the groups that go first; the rest follows only when each of a group has succeeded. */
-  probe: number[];
-  max_per_s: number;
-}
-
-export const REDRIVE_STATES = ['running', 'completed', 'stopped', 'cancelled'] as const;
-export type RedriveState = (typeof REDRIVE_STATES)[number];
-
-/** A redrive as `tps_redrives` holds it: enough for another replica to go on with it. */
-export interface Redrive extends RedriveOrder {
-  v: number;
-  id: string;
-  state: RedriveState;
-  /** Letters of the stream up to here are meant: a signal that fails again is not taken up again. */
-  up_to_seq: number;
-  /** Index of the probe group under way; all of them are through when it is their number. */
-  phase: number;
-  /** The runs of the group under way. */
-  probing: { id: string; run: number; type: string }[];
-  /** Letters that fitted at the start. */
-  matched: number;
-  /** New runs that were queued. */
-  redriven: number;
-  /** Probes that succeeded. */
-  probes_succeeded: number;
-  /** Letters that needed no new run: it was there already, or they were no signals. */
-  skipped: number;
-  /** Why it did not go on, and where. */
-  stopped?: RedriveStop;
-  created_at: string;
-  updated_at: string;
-  finished_at?: string;
-  /** Who works on it, and until when others leave it alone. */
-  owner: string;
-  lease_until: string;
-}
-
-export interface RedriveStop {
-  /** `probe 2 of 2`, or `rest`. */
-  at: string;
-  reason: string;
-  signal_id?: string;
-  run?: number;
-  status?: string;
-  error_class?: ErrorClass;
-  message?: string;
-  trace_id?: string;
-}
-
-export interface RedriveStart extends RedriveOrder {
-  id: string;
-  /** Only count what it would take. */
-  dry_run?: boolean;
-}
-export type RedriveStarted =
-  | { redrive: Redrive }
-  | { dry_run: true; matched: number; types: Record<string, number> }
-  | { refused: string };
-
-export interface RedriveRequest {
-  id: string;
-  /** Hold the answer until it has ended, at most this long. */
-  wait_ms?: number;
-  /** End it: letters that it has not taken stay. */
-  cancel?: boolean;
-}
-export interface RedriveReply {
-  redrive: Redrive | null;
-}
-export interface RedrivesReply {
-  redrives: Redrive[];
-}
+export const RetryRequest = Type.Object({
+  id: Type.String(),
+  reply_to: Type.Optional(text('Subject on which a caller waits for the outcome of the new run')),
+});
+export type RetryRequest = Static<typeof RetryRequest>;
+/**
+ * `unfinished`: the letter's run is not over yet. `overtaken`: a later run exists. `invalid`: it was no signal.
+ * `duplicate`: somebody else queued this run a moment ago.
+ */
+export const RetryReply = Type.Union([
+  Type.Object({
+    queued: Type.Literal(true),
+    signal_type: Type.String(),
+    run: Type.Integer(),
+    timeout_ms: Type.Number(),
+    created_at: time('When the new run was handed in'),
+    duplicate: Type.Boolean(),
+  }),
+  Type.Object({
+    queued: Type.Literal(false),
+    reason: oneOf(['no_letter', 'unfinished', 'overtaken', 'invalid']),
+  }),
+  Type.Object({
+    queued: Type.Literal(false),
+    reason: Type.Literal('refused'),
+    verdict: Type.Extract(EnqueueVerdict, Type.Object({ ok: Type.Literal(false) })),
+  }),
+]);
+export type RetryReply = Static<typeof RetryReply>;

@@ -120,11 +120,3 @@ export function telemetryName(service: ServiceName): string {
 export const SPANS = Object.fromEntries(SERVICES.map((service) => [service, FLEET[service].span])) as {
   readonly [S in ServiceName]: (typeof FLEET)[S]['span'];
 };
-
-/** Version of every message and stored value; readers take this one and the one before. */
-export const WIRE_VERSION = 1;
-
-/** A message as it goes out: JSON, with its version. */
-export function encode(message: object): string {
-  return JSON.stringify({ v: WIRE_VERSION, ...message });
-}

@@ -1,80 +1,109 @@
-/**
- * Limits on a signal type that people set: cards bound what is in progress of it, a rate bounds how often one starts.
- * Both hold over all lanes and workers. Without a record there is no limit, and nothing is spent on it.
+import { type Static, Type } from '@sinclair/typebox';
+import { mapOf, nullable, number, text, time } from './fields';
+import { signalType } from './signal';
+import { version } from './version';
+
+/*
+ * Limits that people set on a signal type: cards bound what is in progress, a rate bounds how often one starts. Both
+ * hold over all lanes and workers. Without a record there is no limit, and nothing is spent on it.
  */
 
-/** `auto`: as many as the kanban formula says, see `ScheduleRecord.cards`. */
-export type Cards = number | 'auto';
+/** The most cards a type can be given. */
 export const MAX_CARDS = 10_000;
+/** The highest rate a type can be given, in starts per second. */
 export const MAX_RATE_PER_S = 10_000;
 
-/** KV `tps_cards`, key: the type. */
-export interface CardsRecord {
-  v: number;
-  signal_type: string;
-  cards: Cards;
-  set_at: string;
-}
+/** `auto`: as many as the kanban formula says, see `ScheduleRecord.cards`. */
+const Cards = Type.Union([Type.Integer({ minimum: 1, maximum: MAX_CARDS }), Type.Literal('auto')]);
+export type Cards = Static<typeof Cards>;
 
-/** KV `tps_schedule`, key `rateKey(type)`. */
-export interface RateRecord {
-  v: number;
-  signal_type: string;
-  max_per_s: number;
-  set_at: string;
-}
+/** What `tps_cards` holds of a type, under its name. kanban writes it. */
+export const CardsRecord = Type.Object({
+  v: version(),
+  signal_type: signalType(),
+  cards: Cards,
+  set_at: time('When it was set'),
+});
+export type CardsRecord = Static<typeof CardsRecord>;
 
-/** The other key of the bucket is no prefix of these. */
+/** What `tps_schedule` holds of a type's rate, under `rateKey(type)`. heijunka writes it. */
+export const RateRecord = Type.Object({
+  v: version(),
+  signal_type: signalType(),
+  max_per_s: number('Signals that may start per second'),
+  set_at: time('When it was set'),
+});
+export type RateRecord = Static<typeof RateRecord>;
+
+const RATE = 'rate.';
+
+/** The key of a type's rate in `tps_schedule`; the other key of the bucket is `SCHEDULE_KEY`. */
 export function rateKey(type: string): string {
-  return `rate.${type}`;
+  return RATE + type;
 }
+/** The type of a key that `rateKey` made; undefined of any other key. */
 export function typeOfRateKey(key: string): string | undefined {
-  return key.startsWith('rate.') ? key.slice('rate.'.length) : undefined;
+  return key.startsWith(RATE) ? key.slice(RATE.length) : undefined;
 }
 
-/** gateway -> kanban: `null` takes the limit away. */
-export interface CardsRequest {
-  signal_type: string;
-  cards: Cards | null;
-}
-export interface CardsReply extends TypeCards {
-  signal_type: string;
-}
-/** gateway -> heijunka; the answer says what holds from now on. */
-export interface RateRequest {
-  signal_type: string;
-  max_per_s: number | null;
-}
+/** gateway -> kanban: null takes the limit away. */
+export const CardsRequest = Type.Object({
+  signal_type: signalType(),
+  cards: nullable(Cards, 'A number, `auto`, or null for no limit'),
+});
+export type CardsRequest = Static<typeof CardsRequest>;
+
 /** How many signals of a type may be in progress. */
-export interface TypeCards {
-  /** As people set it. */
-  cards: Cards | 'default';
-  /** What it comes to now; without a limit, the slots of the workers that serve the type. */
-  limit: number;
-  /** What the kanban formula says; null while its figures are not known. */
-  advice: number | null;
-}
+export const TypeCards = Type.Object({
+  cards: Type.Unsafe<Cards | 'default'>(
+    Type.Union([Cards, Type.Literal('default')], { description: 'As set: a number, `auto`, or `default`' }),
+  ),
+  limit: Type.Integer({
+    minimum: 0,
+    description: 'What it comes to now; without a limit, the slots of the workers that serve the type',
+  }),
+  advice: nullable(
+    Type.Integer({ minimum: 1 }),
+    'What the kanban formula says; null while its figures are not known',
+  ),
+});
+export type TypeCards = Static<typeof TypeCards>;
+
+export const CardsReply = Type.Composite([Type.Object({ signal_type: signalType() }), TypeCards]);
+export type CardsReply = Static<typeof CardsReply>;
+
+/** gateway -> heijunka, and the answer, which says what holds from now on. */
+export const RateRequest = Type.Object({
+  signal_type: signalType(),
+  max_per_s: Type.Union([Type.Number({ exclusiveMinimum: 0, maximum: MAX_RATE_PER_S }), Type.Null()], {
+    description: 'Signals that may start per second; null: no limit',
+  }),
+});
+export type RateRequest = Static<typeof RateRequest>;
 
 /**
- * Who may start signals of a limited type: KV `tps_leases`, written by the workers by compare-and-set, so that all
- * together never hold more than there is. Nothing has to be renewed: a holder is there while its beats are heard.
+ * Who may start signals of a limited type: a value of `tps_leases`, under `cardsLease(type)` or `rateLease(type)`.
+ * Workers write it by compare-and-set, so that together they never hold more than there is. Nothing has to be renewed:
+ * a holder is there while its beats are heard.
  */
-export interface LeasesRecord {
-  v: number;
-  /** By worker. */
-  holders: Record<string, Lease>;
-  /** Of a rate: the next start may be at this time (milliseconds since 1970). */
-  next_ms?: number;
-}
-export interface Lease {
-  held: number;
-  /** The process, as a subject that it listens to: a namesake after a restart has another. */
-  address: string;
-}
+export const LeasesRecord = Type.Object({
+  v: version(),
+  holders: mapOf(
+    Type.Object({
+      held: Type.Integer({ minimum: 0 }),
+      address: text('Subject that this process listens to: a namesake after a restart has another'),
+    }),
+    'By worker',
+  ),
+  next_ms: Type.Optional(number('Of a rate: no start before this moment, in milliseconds since 1970')),
+});
+export type LeasesRecord = Static<typeof LeasesRecord>;
+
+/** The key in `tps_leases` of a type's cards. */
 export function cardsLease(type: string): string {
   return `cards.${type}`;
 }
-/** There is one to hold: who has it starts signals of the type, at the type's rate. */
+/** The key in `tps_leases` of a type's rate: one worker at a time holds it and starts signals at that rate. */
 export function rateLease(type: string): string {
-  return `rate.${type}`;
+  return RATE + type;
 }

@@ -1,90 +1,16 @@
-/**
- * Every name on the broker, in one place: nobody else types a subject, stream or bucket. A request's subject must not
- * fall under a stream's (`tps.andon.*`, `tps.outcomes.>`, `tps.dead.*`): the stream would store and answer it.
- */
-export interface Names {
-  readonly prefix: string;
-  readonly streams: { kanban: string; outcomes: string; dead: string; andon: string };
-  readonly buckets: {
-    circuits: string;
-    stops: string;
-    types: string;
-    schedule: string;
-    cards: string;
-    leases: string;
-    redrives: string;
-  };
-  /** RabbitMQ's: where signals go while NATS cannot take them. */
-  readonly queues: { backup: string };
-  readonly subjects: {
-    /** Request: `AdmitRequest[]` -> `1` or `AdmitVerdict[]`. */
-    admit: string;
-    /** Request: a worker asks for the one permit to try a stopped type. */
-    trial: string;
-    /** Request: a person starts a line again: close its circuit. */
-    resumeCircuit: string;
-    /** Requests to andon: pull the cord, acknowledge a call, resume the line, a page of the history. */
-    pull: string;
-    acknowledge: string;
-    resume: string;
-    history: string;
-    /** Request: `Signal[]` -> `1` or `EnqueueVerdict[]`. */
-    enqueue: string;
-    /** Request: make sure that the lanes of these types exist. */
-    lanes: string;
-    /** Request: find an unfinished signal by id. */
-    find: string;
-    /** Request: remove a signal that has not started. */
-    cancel: string;
-    /** Requests: a page of the signals that are not finished (kanban), and of those that are (andon). */
-    openSignals: string;
-    /** Request: which runs of these signals are not finished. */
-    openRuns: string;
-    finishedSignals: string;
-    /** Requests on dead letters: a page of them, one by its signal's id, deleting, running one again. */
-    letters: string;
-    letter: string;
-    purge: string;
-    retry: string;
-    /** Requests on redrives: begin one, ask for one, list them. */
-    redriveStart: string;
-    redrive: string;
-    redrives: string;
-    /** Request: how many cards a type has. */
-    cards: string;
-    /** Request: how many signals of a type may start per second. */
-    rate: string;
-    /** Broadcast to all workers with replies: who holds this id, and has it started? */
-    workerHolds: string;
-    /** Broadcast to all workers with replies: refuse this id from now on. */
-    workerRefuse: string;
-    /** A worker process listens to its own: where nobody does, its connection is gone. */
-    workerAlive: (process: string) => string;
-    /** Request: records of signals by id, waiting for a final outcome if asked to. */
-    lookup: string;
-    /** Request: `{format}` -> a production report, made by kaizen. */
-    report: string;
-    /** Request: what kaizen would improve. */
-    suggestions: string;
-    /** Request: the state of a service as its board shows it. */
-    board: (service: string) => string;
-    /** Published every second by every process. */
-    beat: (service: string) => string;
-    /** Published every second by kanban: arrivals per lane. */
-    arrivals: string;
-    outcomeBatch: string;
-    outcomeAttempt: (id: string) => string;
-    /** Subject of one accepted signal in the stream KANBAN. */
-    work: (type: string, priority: number | '*', id: string) => string;
-    dead: (type: string) => string;
-    andon: (line: string) => string;
-  };
-}
+import type { ServiceName } from './fleet';
+
+/** Every name on the broker; nobody else types a subject, stream or bucket. */
+export type Names = ReturnType<typeof namesFor>;
 
 /**
+ * The names of one fleet. `REQUESTS` has the shapes of the requests among the subjects. A request's subject must not
+ * fall under a stream's (`tps.kanban.*.*.*`, `tps.andon.*`, `tps.outcomes.>`, `tps.dead.*`): the stream would store the
+ * request and answer it.
+ *
  * @param prefix put before every name, so that several fleets can share a broker (`TPS_STREAM_PREFIX`)
  */
-export function namesFor(prefix = ''): Names {
+export function namesFor(prefix = '') {
   const p = (name: string): string => prefix + name;
   return {
     prefix,
@@ -98,45 +24,83 @@ export function namesFor(prefix = ''): Names {
       leases: p('tps_leases'),
       redrives: p('tps_redrives'),
     },
+    /** RabbitMQ's: where signals go while NATS cannot take them. */
     queues: { backup: p('tps.backup') },
     subjects: {
+      /** To jidoka: may these signals enter? */
       admit: p('tps.jidoka.admit'),
+      /** To jidoka: a worker asks for the one permit to try a stopped type. */
       trial: p('tps.jidoka.trial'),
+      /** To jidoka: a person starts a line again. */
       resumeCircuit: p('tps.jidoka.resume'),
+      /** To andon: pull the cord. */
       pull: p('tps.calls.pull'),
+      /** To andon: look after a call. */
       acknowledge: p('tps.calls.acknowledge'),
+      /** To andon: start the line again. */
       resume: p('tps.calls.resume'),
+      /** To andon: a page of the history. */
       history: p('tps.calls.history'),
+      /** To kanban: append these signals to the queue. */
       enqueue: p('tps.kanban.enqueue'),
+      /** To kanban: make sure that the lanes of these types exist. */
       lanes: p('tps.kanban.lanes'),
+      /** To kanban: find an unfinished signal. */
       find: p('tps.kanban.find'),
+      /** To kanban: remove a signal that has not started. */
       cancel: p('tps.kanban.cancel'),
+      /** To kanban: a page of the signals that are not finished. */
       openSignals: p('tps.kanban.open'),
+      /** To kanban: which runs of these signals are not finished. */
       openRuns: p('tps.kanban.runs'),
+      /** To andon: a page of the signals that are finished. */
       finishedSignals: p('tps.records.finished'),
+      /** To kanban: a page of the dead letters. */
       letters: p('tps.kanban.letters'),
+      /** To kanban: the dead letter of one signal. */
       letter: p('tps.kanban.letter'),
+      /** To kanban: delete dead letters. */
       purge: p('tps.kanban.purge'),
+      /** To kanban: run the signal of one dead letter again. */
       retry: p('tps.kanban.retry'),
+      /** To kanban: begin a redrive. */
       redriveStart: p('tps.redrives.start'),
+      /** To kanban: how far one redrive is. */
       redrive: p('tps.redrives.get'),
+      /** To kanban: all redrives. */
       redrives: p('tps.redrives.list'),
+      /** To kanban: how many cards a type has from now on. */
       cards: p('tps.kanban.cards'),
+      /** To heijunka: how many signals of a type may start per second from now on. */
       rate: p('tps.heijunka.rate'),
+      /** To all workers, each of which answers: who holds this signal, and has it started? */
       workerHolds: p('tps.worker.holds'),
+      /** To all workers, each of which answers: refuse this signal from now on. */
       workerRefuse: p('tps.worker.refuse'),
-      workerAlive: (process) => p(`tps.worker.alive.${process}`),
+      /** A worker process listens to its own: where nobody does, its connection is gone. */
+      workerAlive: (process: string) => p(`tps.worker.alive.${process}`),
+      /** To andon: the records of these signals. */
       lookup: p('tps.records.lookup'),
+      /** To kaizen: a production report. */
       report: p('tps.kaizen.report'),
+      /** To kaizen: what it would improve. */
       suggestions: p('tps.kaizen.suggestions'),
-      board: (service) => p(`tps.board.${service}`),
-      beat: (service) => p(`tps.beat.${service}`),
+      /** To a service: its view of itself, see `BOARDS`. */
+      board: (service: ServiceName) => p(`tps.board.${service}`),
+      /** A `Beat` of every process, each second; `*` for all services. */
+      beat: (service: ServiceName | '*') => p(`tps.beat.${service}`),
+      /** An `ArrivalsMessage` of every kanban process, each second while there is work. */
       arrivals: p('tps.arrivals'),
+      /** Stream OUTCOMES: final outcomes, `Outcome[]`. */
       outcomeBatch: p('tps.outcomes.batch'),
-      outcomeAttempt: (id) => p(`tps.outcomes.attempt.${id}`),
-      work: (type, priority, id) => p(`tps.kanban.${type}.${priority}.${id}`),
-      dead: (type) => p(`tps.dead.${type}`),
-      andon: (line) => p(`tps.andon.${line}`),
+      /** Stream OUTCOMES: an attempt of this signal that ended without a final outcome, `Outcome[]` of one. */
+      outcomeAttempt: (id: string) => p(`tps.outcomes.attempt.${id}`),
+      /** Stream KANBAN: one accepted signal. */
+      work: (type: string, priority: number | '*', id: string) => p(`tps.kanban.${type}.${priority}.${id}`),
+      /** Stream DEAD: the dead letters of a type. */
+      dead: (type: string) => p(`tps.dead.${type}`),
+      /** Stream ANDON: the events of a line, by its `lineName`. */
+      andon: (line: string) => p(`tps.andon.${line}`),
     },
-  };
+  } as const;
 }

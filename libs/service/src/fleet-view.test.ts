@@ -8,7 +8,7 @@ let now = 1_000_000;
 function view() {
   const subjects = { beat: () => 'beats' };
   const bus = { nc: { subscribe: () => ({ unsubscribe: () => undefined }) }, names: { subjects } };
-  const fleet = new FleetView(bus as unknown as Bus, () => now);
+  const fleet = new FleetView(bus as unknown as Bus, { now: () => now, onError: () => undefined });
   const started_at = new Date(now).toISOString();
   const hear = (instance: string, more: Partial<Beat> = {}): void =>
     fleet.hear({

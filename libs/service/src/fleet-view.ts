@@ -1,13 +1,6 @@
 import type { Subscription } from '@nats-io/transport-node';
 import type { Bus } from '@tps/bus';
-import {
-  type AndonVitals,
-  type Beat,
-  type Missed,
-  type Replica,
-  type ServiceName,
-  SERVICES,
-} from '@tps/contracts';
+import { type Beat, type Missed, parseBeat, type Replica, type ServiceName, SERVICES } from '@tps/contracts';
 
 export const BEAT_MS = 1_000;
 /** A process that said nothing for this long is taken for gone. */
@@ -20,6 +13,15 @@ export interface Station {
   replicas: number;
 }
 
+export interface FleetViewOptions {
+  /** Called with a `MessageError` for each beat that cannot be read. */
+  onError: (error: unknown) => void;
+  /** The clock. Default: `Date.now`. */
+  now?: () => number;
+  /** Listen to the beats of this service only. Default: all. */
+  only?: ServiceName | '*';
+}
+
 /** Who is there, by the beats that every process sends. Times are by the local clock: the senders' may differ. */
 export class FleetView {
   private readonly beats = new Map<string, { beat: Beat; heardMs: number }>();
@@ -28,19 +30,18 @@ export class FleetView {
   private readonly subscription: Subscription;
   private readonly openedMs: number;
 
-  /** @param only whose beats are listened to; by default everybody's */
-  constructor(
-    bus: Bus,
-    private readonly now: () => number = Date.now,
-    only: ServiceName | '*' = '*',
-  ) {
+  private readonly now: () => number;
+
+  constructor(bus: Bus, { onError, now = Date.now, only = '*' }: FleetViewOptions) {
+    this.now = now;
     this.openedMs = now();
     this.subscription = bus.nc.subscribe(bus.names.subjects.beat(only), {
       callback: (_, msg) => {
         try {
-          this.hear(msg.json<Beat>());
-        } catch {
-          // Not a beat. Thrown in a callback it would end the connection of everyone who listens.
+          this.hear(parseBeat(msg));
+        } catch (error) {
+          // An error thrown in a callback would end the connection of the whole process.
+          onError(error);
         }
       },
     });
@@ -52,16 +53,16 @@ export class FleetView {
     this.beats.set(key, { beat, heardMs: this.now() });
     // Whom it never heard it cannot miss: those it takes from an andon that has been there longer.
     const isNew = this.now() - this.openedMs < SILENT_MS;
-    if (isNew) this.learn((beat as Beat<Partial<AndonVitals>>).vitals.missed ?? []);
+    if (isNew && isOf(beat, 'andon')) this.learn(beat.vitals.missed);
   }
 
   /** Living processes of a service. */
-  of<V = Record<string, unknown>>(service: ServiceName): Beat<V>[] {
+  of<S extends ServiceName>(service: S): Beat<S>[] {
     const oldest = this.now() - SILENT_MS;
-    const alive: Beat<V>[] = [];
+    const alive: Beat<S>[] = [];
     for (const [key, { beat, heardMs }] of this.beats) {
       if (heardMs < oldest) this.drop(key, beat);
-      else if (beat.service === service) alive.push(beat as Beat<V>);
+      else if (isOf(beat, service)) alive.push(beat);
     }
     return alive;
   }
@@ -127,4 +128,8 @@ export class FleetView {
   close(): void {
     this.subscription.unsubscribe();
   }
+}
+
+function isOf<S extends ServiceName>(beat: Beat, service: S): beat is Beat<S> {
+  return beat.service === service;
 }

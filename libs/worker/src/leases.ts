@@ -1,6 +1,6 @@
 import { nuid, RequestError, type Subscription } from '@nats-io/transport-node';
 import { type Bus, KvView, LEASE_MS } from '@tps/bus';
-import { type LeasesRecord, WIRE_VERSION, type WorkerVitals } from '@tps/contracts';
+import { type LeasesRecord, WIRE_VERSION } from '@tps/contracts';
 import { FleetView, SILENT_MS } from '@tps/service';
 
 /** What the record says when it is to be decided how much to hold. */
@@ -58,7 +58,7 @@ export class Leases {
   ) {
     this.address = bus.names.subjects.workerAlive(nuid.next());
     this.subscription = bus.nc.subscribe(this.address, { callback: (_, msg) => void msg.respond() });
-    this.fleet = new FleetView(bus, Date.now, 'worker');
+    this.fleet = new FleetView(bus, { only: 'worker', onError: options.onError });
     // While all were cut off nobody heard anybody.
     this.offReconnect = bus.onReconnect(() => {
       this.heardFromMs = Date.now();
@@ -95,7 +95,7 @@ export class Leases {
 
   /** Other workers that serve the type and have a free slot, as of their last beat. */
   readyOthers(type: string): number {
-    const ready = this.fleet.of<WorkerVitals>('worker').filter(({ instance, vitals }) => {
+    const ready = this.fleet.of('worker').filter(({ instance, vitals }) => {
       return instance !== this.options.instance && vitals.busy < vitals.slots && vitals.types.includes(type);
     });
     return ready.length;

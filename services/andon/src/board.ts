@@ -3,16 +3,13 @@ import {
   type AndonBoard,
   circuitState,
   type Colour,
-  type GatewayVitals,
   type KanbanBoard,
-  type KanbanVitals,
   type LineStatus,
   type ServiceName,
   SERVICES,
   type StationStatus,
   type TypeRecord,
   WIRE_VERSION,
-  type WorkerVitals,
 } from '@tps/contracts';
 import { type FleetView, type LineView, type LoggedOutcome, SILENT_MS } from '@tps/service';
 import type { AndonLog } from './andon-log';
@@ -214,7 +211,7 @@ export class Board {
   }
 
   private isServed(type: string): boolean {
-    return this.sources.fleet.of<WorkerVitals>('worker').some(({ vitals }) => vitals.types?.includes(type));
+    return this.sources.fleet.of('worker').some(({ vitals }) => vitals.types.includes(type));
   }
 
   private stationFacts(service: ServiceName, nowMs: number): StationFacts {
@@ -241,10 +238,10 @@ export class Board {
 
   private backup(): { active: boolean; waiting: number } {
     const { fleet } = this.sources;
-    const drains = fleet.of<KanbanVitals>('kanban').flatMap(({ vitals }) => vitals.backup ?? []);
+    const drains = fleet.of('kanban').flatMap(({ vitals }) => vitals.backup ?? []);
     // What others put there passes through within moments.
     const stuck = drains.filter(({ appends }) => !appends).map(({ on_backup }) => on_backup);
-    const active = fleet.of<GatewayVitals>('gateway').some(({ vitals }) => vitals.backup?.active);
+    const active = fleet.of('gateway').some(({ vitals }) => vitals.backup?.active);
     return { active, waiting: Math.max(0, ...(active ? drains.map((drain) => drain.on_backup) : stuck)) };
   }
 

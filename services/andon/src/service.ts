@@ -50,7 +50,7 @@ async function start(context: ServiceContext<AndonConfig>): Promise<RunningServi
   const { bus, config, log } = context;
   const onError = (error: unknown): void => void log.warn('andon', { error });
   const kv = { replicas: config.TPS_NATS_REPLICAS, onError };
-  const fleet = new FleetView(bus);
+  const fleet = new FleetView(bus, { onError });
   let onLine: (line: string) => void = () => undefined;
   const lines = await LineView.open(bus, { ...kv, onChange: (line) => onLine(line) });
   const types = await KvView.open<TypeRecord>(bus, bus.names.buckets.types, kv);

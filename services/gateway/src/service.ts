@@ -52,7 +52,7 @@ async function start(context: Context, door: Door): Promise<RunningService> {
   const { bus, config, log, registry, tracer } = context;
   const lines = await followLines(context);
   const types = await SignalTypes.open(bus, config.TPS_NATS_REPLICAS, log);
-  const fleet = new FleetView(bus);
+  const fleet = new FleetView(bus, { onError: (error) => log.warn('fleet', { error }) });
   const records = new Records(bus, fleet);
   const waiters = new Waiters(bus, records, log);
   const standby = await openStandby(context, fleet);

@@ -1,7 +1,7 @@
 import type { Beat, WorkerVitals } from '@tps/contracts';
 import { capacityOf } from './capacity';
 
-const worker = (instance: string, vitals: Partial<WorkerVitals>): Beat<WorkerVitals> => ({
+const worker = (instance: string, vitals: Partial<WorkerVitals>): Beat<'worker'> => ({
   v: 1,
   service: 'worker',
   instance,

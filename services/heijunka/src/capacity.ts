@@ -1,4 +1,4 @@
-import type { Beat, HeijunkaBoard, WorkerVitals } from '@tps/contracts';
+import type { Beat, HeijunkaBoard } from '@tps/contracts';
 import type { TypeDemand } from './demand';
 
 /** Slots are planned to be busy so much of the time: at 100 % every fluctuation becomes a queue. */
@@ -10,7 +10,7 @@ export interface CapacityFacts {
   cycleMs: Readonly<Record<string, number>>;
   /** Signals that each worker finished lately. */
   finished: Readonly<Record<string, number>>;
-  workers: readonly Beat<WorkerVitals>[];
+  workers: readonly Beat<'worker'>[];
 }
 
 type Capacity = Pick<

@@ -82,7 +82,8 @@ test('demand by type becomes the schedule; what cannot be read is skipped', asyn
 });
 
 test('capacity is measured from beats and outcomes; a superseded outcome is not counted', async () => {
-  const beat = { v: 1, service: 'worker', instance: 'w1', started_at: '', at: '', ready: true };
+  const at = new Date().toISOString();
+  const beat = { v: 1, service: 'worker', instance: 'w1', started_at: at, at, ready: true };
   const vitals = { slots: 4, busy: 2, types: ['a'], started: 9 };
   bus.nc.publish(bus.names.subjects.beat('worker'), JSON.stringify({ ...beat, vitals }));
   await publish([
@@ -122,7 +123,8 @@ test('a restart rebuilds the cycle times and keeps the schedule; a second replic
 });
 
 test('the advice on cards follows demand and work, and is told to everybody', async () => {
-  const beat = { v: 1, service: 'worker', instance: 'w1', started_at: '', at: '', ready: true };
+  const at = new Date().toISOString();
+  const beat = { v: 1, service: 'worker', instance: 'w1', started_at: at, at, ready: true };
   const vitals = { slots: 64, busy: 2, types: ['a'], started: 9 };
   bus.nc.publish(bus.names.subjects.beat('worker'), JSON.stringify({ ...beat, vitals }));
   // 40 a second of 75 ms each and half as much again.

@@ -7,7 +7,6 @@ import {
   type ScheduleRecord,
   type TypeRecord,
   WIRE_VERSION,
-  type WorkerVitals,
 } from '@tps/contracts';
 import {
   FleetView,
@@ -39,7 +38,7 @@ async function start(context: ServiceContext<HeijunkaConfig>): Promise<RunningSe
   const { bus, log, instance } = context;
   const onError = (error: unknown): void => void log.warn('levelling', { error });
   const kv = { replicas: context.config.TPS_NATS_REPLICAS, onError };
-  const fleet = new FleetView(bus);
+  const fleet = new FleetView(bus, { onError });
   const types = await KvView.open<TypeRecord>(bus, bus.names.buckets.types, kv);
   const schedules = await KvView.open<ScheduleRecord | RateRecord>(bus, bus.names.buckets.schedule, kv);
   const scheduler = new Scheduler(schedules, fleet, instance);
@@ -59,7 +58,7 @@ async function start(context: ServiceContext<HeijunkaConfig>): Promise<RunningSe
     demand: demand.at(nowMs),
     cycleMs: cycles.means(nowMs),
     finished: shares.counts(nowMs),
-    workers: fleet.of<WorkerVitals>('worker'),
+    workers: fleet.of('worker'),
   });
   context.endpoint('rate', bus.names.subjects.rate, (asked: RateRequest) => scheduler.level(asked));
   const updater = setInterval(() => {

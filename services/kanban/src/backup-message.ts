@@ -4,8 +4,7 @@ import type { ConsumeMessage } from '@tps/backup';
 import {
   DEFAULT_TIMEOUT_MS,
   MAX_ASYNC_TIMEOUT_MS,
-  type Priority,
-  PrioritySchema,
+  Priority,
   type Signal,
   SIGNAL_TYPE_PATTERN,
   WIRE_VERSION,
@@ -35,7 +34,7 @@ const BackupBody = Type.Object({
   id: Type.Optional(Type.String()),
   run: Type.Optional(Type.Integer({ minimum: 0 })),
   signal_type: Type.String({ pattern: SIGNAL_TYPE_PATTERN }),
-  priority: Type.Optional(Type.Unsafe<Priority>(PrioritySchema)),
+  priority: Type.Optional(Priority),
   payload: Type.Record(Type.String(), Type.Unknown()),
   timeout_ms: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_ASYNC_TIMEOUT_MS })),
   created_at: Type.Optional(Type.String({ maxLength: 40 })),

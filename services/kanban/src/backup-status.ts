@@ -1,4 +1,4 @@
-import type { BackupStatus, DrainVitals, GatewayVitals, KanbanVitals } from '@tps/contracts';
+import type { BackupStatus, DrainVitals } from '@tps/contracts';
 import type { FleetView } from '@tps/service';
 
 const NOTHING: DrainVitals = {
@@ -11,9 +11,9 @@ const NOTHING: DrainVitals = {
 
 /** The backup as all kanban processes together see it: only one of them is given anything, and each counts its own. */
 export function backupStatus(fleet: FleetView, instance: string, own?: DrainVitals): BackupStatus {
-  const beats = fleet.of<KanbanVitals>('kanban').filter((beat) => beat.instance !== instance);
+  const beats = fleet.of('kanban').filter((beat) => beat.instance !== instance);
   const drains = [own, ...beats.map(({ vitals }) => vitals.backup)].filter((vitals) => vitals !== undefined);
-  const gateways = fleet.of<GatewayVitals>('gateway');
+  const gateways = fleet.of('gateway');
   const total = drains.reduce(
     (sum, vitals) => ({
       ...sum,

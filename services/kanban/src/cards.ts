@@ -9,7 +9,6 @@ import {
   type ScheduleRecord,
   type TypeCards,
   WIRE_VERSION,
-  type WorkerVitals,
 } from '@tps/contracts';
 import type { FleetView, ServiceContext } from '@tps/service';
 
@@ -54,8 +53,8 @@ export class CardsDesk {
 
   holders(type: string): Holders {
     const holders: Holders = {};
-    for (const { instance, vitals } of this.workers()) {
-      const in_hand = vitals.in_hand?.[type] ?? 0;
+    for (const { instance, vitals } of this.fleet.of('worker')) {
+      const in_hand = vitals.in_hand[type] ?? 0;
       if (in_hand > 0) holders[instance] = { in_hand };
     }
     for (const [worker, { held }] of Object.entries(this.leases.get(cardsLease(type))?.holders ?? {})) {
@@ -69,12 +68,7 @@ export class CardsDesk {
   }
 
   private slots(type: string): number {
-    const serving = this.workers().filter(({ vitals }) => vitals.types?.includes(type));
-    return serving.reduce((sum, { vitals }) => sum + (vitals.slots ?? 0), 0);
-  }
-
-  /** Vitals come from other processes, perhaps of the version before. */
-  private workers(): { instance: string; vitals: Partial<WorkerVitals> }[] {
-    return this.fleet.of<Partial<WorkerVitals>>('worker');
+    const serving = this.fleet.of('worker').filter(({ vitals }) => vitals.types.includes(type));
+    return serving.reduce((sum, { vitals }) => sum + vitals.slots, 0);
   }
 }

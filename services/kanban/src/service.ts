@@ -63,7 +63,7 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
   const lines = await LineView.open(bus, { replicas, onError });
 
   const queue = new Queue(bus);
-  const fleet = new FleetView(bus);
+  const fleet = new FleetView(bus, { onError: (error) => log.warn('fleet', { error }) });
   const cards = await CardsDesk.open(context, fleet);
   const unreadable = new Unreadable(context);
   const withdrawal = new Withdrawal(context, fleet, unreadable);

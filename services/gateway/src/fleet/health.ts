@@ -1,11 +1,5 @@
 import type { Bus } from '@tps/bus';
-import {
-  type CircuitState,
-  type KanbanVitals,
-  stoppedSince,
-  type WorkerVitals,
-  worstState,
-} from '@tps/contracts';
+import { type CircuitState, stoppedSince, worstState } from '@tps/contracts';
 import type { FleetView, LineView, Station } from '@tps/service';
 import type { HealthReport } from '../api/schemas';
 import type { SignalTypes } from '../signals/signal-types';
@@ -84,7 +78,7 @@ export class Health {
   async queueDepth(): Promise<number> {
     const live = await this.parts.boards.latest('kanban', BOARD_LIMIT_MS);
     if (live?.fresh) return live.board.queue_depth;
-    const beats = this.parts.fleet.of<KanbanVitals>('kanban').map(({ vitals }) => vitals.queue_depth);
+    const beats = this.parts.fleet.of('kanban').map(({ vitals }) => vitals.queue_depth);
     return beats.length > 0 ? Math.max(...beats) : (live?.board.queue_depth ?? 0);
   }
 
@@ -104,7 +98,7 @@ export class Health {
   }
 
   private activeWorkers(): number {
-    const ready = this.parts.fleet.of<WorkerVitals>('worker').filter((beat) => beat.ready);
+    const ready = this.parts.fleet.of('worker').filter((beat) => beat.ready);
     return ready.reduce((sum, { vitals }) => sum + vitals.slots, 0);
   }
 

@@ -1,6 +1,6 @@
 import { BackupLink } from '@tps/backup';
 import type { Bus } from '@tps/bus';
-import type { BackupStatus, KanbanVitals } from '@tps/contracts';
+import type { BackupStatus, DrainVitals } from '@tps/contracts';
 import { BEAT_MS, type FleetView, type Logger } from '@tps/service';
 import { type Parcel, BackupQueue } from './backup-queue';
 import { Switchover } from './switchover';
@@ -115,8 +115,8 @@ export class Standby {
     this.unsureUntilMs = Date.now() + BEHIND_MS;
   }
 
-  private drainers(): NonNullable<KanbanVitals['backup']>[] {
-    const beats = this.options.fleet.of<KanbanVitals>('kanban');
+  private drainers(): DrainVitals[] {
+    const beats = this.options.fleet.of('kanban');
     return beats.flatMap(({ vitals }) => vitals.backup ?? []);
   }
 

@@ -4,6 +4,9 @@ import {
   type AdmitRequest,
   type AdmitVerdict,
   ALL_FINE,
+  type AndonBoard,
+  type BoardService,
+  type BoardOf,
   type CancelReply,
   type CircuitRecord,
   type EnqueueVerdict,
@@ -28,15 +31,25 @@ export interface Behaviour {
   cancel: (id: string) => CancelReply;
 }
 
-export const BOARDS: Partial<Record<ServiceName, object>> = {
+const AT = '2026-01-25T12:00:00.000Z';
+const STATION: AndonBoard['stations']['worker'] = {
+  ...{ colour: 'GREEN', rule: 'within_limits', reason: 'ready', since: AT },
+  ...{ up: true, replicas: 1, instances: [] },
+};
+
+export const BOARDS: { [N in BoardService]: BoardOf<N> } = {
   kanban: {
     v: 1,
     queue_depth: 7,
     buffer: 1000,
     lanes: {},
+    types: {},
     stranded: 0,
     // It hears no gateway.
-    backup: { configured: true, reachable: true, active: false, on_backup: 0, reconciled: 0 },
+    backup: {
+      ...{ configured: true, reachable: true, active: false },
+      ...{ on_backup: 0, reconciled: 0, duplicates_suppressed: 0 },
+    },
   },
   kaizen: {
     v: 1,
@@ -48,15 +61,32 @@ export const BOARDS: Partial<Record<ServiceName, object>> = {
     p95_duration_ms: 78.2,
     p99_duration_ms: 105.6,
     error_rate_5m: 0.5,
+    flow_efficiency_percent: 91,
     rejected: 1,
     expired: 0,
     cancelled: 0,
+    retried: 0,
     superseded: 0,
     types: {},
+    since: AT,
+    position: 1001,
   },
   jidoka: { v: 1, circuits: {} },
-  andon: { v: 1, colour: 'GREEN', lines: { execute: { colour: 'RED' } }, stations: {}, calls: [] },
-  heijunka: { v: 1, schedule: null },
+  andon: {
+    ...{ v: 1, at: AT, colour: 'RED', calls: [], position: 0 },
+    lines: {
+      execute: {
+        ...{ colour: 'RED', rule: 'circuit_open', reason: 'open', since: AT, error_rate: 0, p99_ms: 0 },
+        ...{ processed_5m: 0, rate_per_s: 0, circuit: 'Open', stopped: false, queue: null, cards: null },
+      },
+    },
+    stations: Object.fromEntries(SERVICES.map((name) => [name, STATION])) as AndonBoard['stations'],
+    answers: { calls: 0, mean_acknowledge_ms: null, mean_restore_ms: null },
+  },
+  heijunka: {
+    ...{ v: 1, schedule: null, demand: {}, max_per_s: {}, takt_ms: {}, cycle_ms: {} },
+    ...{ utilisation: 0, workers_needed: null, distribution: {}, evenness: null },
+  },
 };
 
 export const SUGGESTIONS = {
@@ -131,7 +161,7 @@ export class StandIns {
           });
         },
       });
-    const subscriptions = BOARDS[service] ? [on(board(service), () => BOARDS[service])] : [];
+    const subscriptions = service in BOARDS ? [on(board(service), () => BOARDS[service as BoardService])] : [];
     if (service === 'kaizen') subscriptions.push(on(suggestions, () => SUGGESTIONS));
     if (service === 'jidoka') subscriptions.push(on(admit, (msg) => this.admit(msg)));
     if (service === 'andon') subscriptions.push(on(lookup, (msg) => this.lookup(msg.json<LookupRequest>())));

@@ -8,10 +8,16 @@ function board(service: BoardService): Operation {
     role: 'client',
     tag: 'Stations',
     summary: FLEET[service].board,
-    answers: { 200: { description: 'The board', schema: 'Board' } },
+    answers: { 200: { description: 'The board', schema: schemaOf(service) } },
     errors: ['UNAVAILABLE'],
     examples: [''],
   };
+}
+
+/** `KanbanBoard` for `kanban`. */
+function schemaOf(service: BoardService): `${Capitalize<BoardService>}Board` {
+  const name = service.charAt(0).toUpperCase() + service.slice(1);
+  return `${name as Capitalize<BoardService>}Board`;
 }
 
 const boards = recordOf(BOARD_SERVICES, board);
@@ -22,7 +28,7 @@ export const stationOperations = {
   andon: {
     ...boards.andon,
     description: 'The board as a page, or as JSON for who asks for `application/json`.',
-    answers: { 200: { description: 'The board', schema: 'Board', text: ['text/html'] } },
+    answers: { 200: { description: 'The board', schema: 'AndonBoard', text: ['text/html'] } },
     examples: [`-H 'Accept: application/json'`],
   },
   suggestions: {

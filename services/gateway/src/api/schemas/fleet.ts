@@ -1,60 +1,36 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { SUGGESTION_RULES } from '@tps/contracts';
-import { count, ms, oneOf, percent, text, time } from './fields';
+import {
+  CircuitState,
+  count,
+  KaizenBoard,
+  KanbanBoard as Kanban,
+  mapOf,
+  percent,
+  SuggestionsReply,
+  time,
+} from '@tps/contracts';
 
-const CIRCUIT_STATE = oneOf(['Closed', 'HalfOpen', 'Open']);
 export const Health = Type.Object({
   healthy: Type.Boolean(),
-  circuit_state: CIRCUIT_STATE,
+  circuit_state: CircuitState,
   queue_depth: count('Accepted and unfinished'),
   active_workers: count('Slots of living workers'),
   error_rate: percent('Percent over 5 minutes'),
   timestamp: time('Of this answer'),
   reasons: Type.Array(Type.String(), { description: 'Why it is not healthy' }),
-  circuits: Type.Record(
-    Type.String(),
+  circuits: mapOf(
     Type.Object({
-      state: CIRCUIT_STATE,
+      state: CircuitState,
       reason: Type.Optional(Type.String()),
       since: Type.Optional(Type.String()),
       andon_id: Type.Optional(Type.String()),
     }),
   ),
-  stations: Type.Record(Type.String(), Type.Object({ up: Type.Boolean(), replicas: count('Ready ones') })),
+  stations: mapOf(Type.Object({ up: Type.Boolean(), replicas: count('Ready ones') })),
 });
 export type HealthReport = Static<typeof Health>;
 
-const counts = {
-  total_processed: count('success_count + error_count'),
-  success_count: count('Succeeded'),
-  error_count: count('Failed'),
-  error_rate: percent('error_count in percent of total_processed'),
-};
-const asides = {
-  rejected: Type.Optional(count("The sender's fault")),
-  expired: Type.Optional(count('Not started in time')),
-  cancelled: Type.Optional(count('Taken back before the start')),
-};
-const Figures = Type.Object({ avg_ms: ms(''), p50_ms: ms(''), p95_ms: ms(''), p99_ms: ms('') });
-export const Metrics = Type.Object(
-  {
-    ...counts,
-    avg_duration_ms: ms('The work itself'),
-    p95_duration_ms: ms('The work itself'),
-    p99_duration_ms: ms('The work itself'),
-    error_rate_5m: Type.Optional(percent('Over 5 minutes')),
-    flow_efficiency_percent: Type.Optional(percent('Share of the work in work and waiting together')),
-    ...asides,
-    superseded: Type.Optional(count('Second outcomes of a run, never in totals')),
-    types: Type.Optional(
-      Type.Record(
-        Type.String(),
-        Type.Object({ ...counts, ...asides, work: Figures, wait: Figures }, { additionalProperties: true }),
-      ),
-    ),
-  },
-  { additionalProperties: true },
-);
+export const Metrics = KaizenBoard;
 
 export const Info = Type.Object({
   name: Type.String(),
@@ -86,24 +62,16 @@ export const Status = Type.Object({
   metrics: Type.Union([Metrics, Type.Null()]),
 });
 
-export const Suggestions = Type.Object(
-  {
-    generated_at: time('Of this answer'),
-    from: time('What lies before is not looked at'),
-    items: Type.Array(
-      Type.Object({
-        signal_type: text('The type it is about'),
-        rule: oneOf(SUGGESTION_RULES),
-        standard: percent('Up to so many percent are all right'),
-        actual: percent('What it was'),
-        signals: count('How many signals it is about; `rework`: attempts'),
-        finding: text('What was found'),
-        suggestion: text('What to do about it'),
-        trace_id: Type.Optional(text('One to look at')),
-      }),
-    ),
-  },
-  { additionalProperties: true, description: 'What to improve' },
-);
+export const Suggestions = SuggestionsReply;
+
+export const KanbanBoard = Type.Object({
+  ...Kanban.properties,
+  stale: Type.Optional(
+    Type.Boolean({
+      description: 'kanban does not answer: `backup` is as it is now, the rest as it was last',
+    }),
+  ),
+});
+export { HeijunkaBoard, JidokaBoard, KaizenBoard } from '@tps/contracts';
 
 export const Board = Type.Object({}, { additionalProperties: true, description: "The service's own view" });

@@ -1,26 +1,27 @@
 import { Type } from '@sinclair/typebox';
 import {
-  ERROR_CLASSES,
+  cursor,
   FINAL_STATUSES,
+  FinishedRequest,
   OPEN_STATUSES,
-  SIGNAL_TYPE_PATTERN,
+  oneOf,
+  OpenReply,
   SIGNALS_MAX_LIMIT,
 } from '@tps/contracts';
-import { cursor, oneOf, time } from './fields';
 
 const WORDS = [...FINAL_STATUSES, ...OPEN_STATUSES];
 
 export const SignalsQuery = Type.Object(
   {
-    type: Type.Optional(Type.String({ pattern: SIGNAL_TYPE_PATTERN, description: 'Signal type' })),
+    type: FinishedRequest.properties.type,
     status: Type.Optional(
       Type.String({
         pattern: `^(${WORDS.join('|')})(,(${WORDS.join('|')}))*$`,
         description: `One or several of ${WORDS.join(', ')}; all of them finished or all not. Default: finished ones`,
       }),
     ),
-    class: Type.Optional(oneOf(ERROR_CLASSES, { description: 'Why it did not succeed' })),
-    since: Type.Optional(time('Finished, or accepted, then or later')),
+    class: FinishedRequest.properties.class,
+    since: FinishedRequest.properties.since,
     limit: Type.Integer({
       minimum: 1,
       maximum: SIGNALS_MAX_LIMIT,
@@ -43,7 +44,5 @@ export const Signals = Type.Object({
     ),
     { description: 'Newest first' },
   ),
-  next: Type.Union([Type.String(), Type.Null()], {
-    description: '`cursor` of the next page; a page may be short and not the last',
-  }),
+  next: OpenReply.properties.next,
 });

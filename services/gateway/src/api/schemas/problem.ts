@@ -1,6 +1,5 @@
 import { Type } from '@sinclair/typebox';
-import { API_ERRORS } from '@tps/contracts';
-import { oneOf, text } from './fields';
+import { API_ERRORS, oneOf, text } from '@tps/contracts';
 
 export const Problem = Type.Object(
   {

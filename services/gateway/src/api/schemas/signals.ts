@@ -1,14 +1,18 @@
 import { Type } from '@sinclair/typebox';
 import {
+  amended,
   DEFAULT_TIMEOUT_MS,
-  ERROR_CLASSES,
+  FINAL_STATUSES,
   MAX_ASYNC_TIMEOUT_MS,
   MAX_SYNC_TIMEOUT_MS,
-  type Priority,
-  PrioritySchema,
+  ms,
+  oneOf,
+  OPEN_STATUSES,
+  Outcome,
+  Priority,
   SIGNAL_TYPE_PATTERN,
+  time,
 } from '@tps/contracts';
-import { count, ms, oneOf, text, time } from './fields';
 
 function signalRequest(timeout: { maximum: number; default: number; description: string }) {
   return Type.Object(
@@ -25,7 +29,7 @@ function signalRequest(timeout: { maximum: number; default: number; description:
           description: 'Input of the handler; at most 20 levels deep and 1000 keys',
         },
       ),
-      priority: Type.Optional(Type.Unsafe<Priority>({ ...PrioritySchema, default: 3 })),
+      priority: Type.Optional(amended(Priority, { default: 3 })),
       timeout_ms: Type.Optional(Type.Integer({ minimum: 1, ...timeout })),
     },
     { additionalProperties: false, description: 'A unit of work' },
@@ -43,56 +47,44 @@ export const AsyncSignalRequest = signalRequest({
 });
 
 const SUCCESS = Type.Union([Type.Boolean(), Type.Null()], { description: 'null: not known yet' });
-const ERROR_CLASS = oneOf(ERROR_CLASSES, { description: 'Why it did not succeed' });
+const ID = Type.String({ format: 'uuid' });
+const { message, error_class, result, run, attempt } = Outcome.properties;
 
 export const SignalAnswer = Type.Object({
   success: SUCCESS,
-  status: oneOf(['succeeded', 'failed', 'rejected', 'expired', 'cancelled', 'queued', 'processing', 'held']),
-  signal_id: Type.String({ format: 'uuid' }),
-  message: text('In words'),
+  status: oneOf([...FINAL_STATUSES, 'queued', 'processing', 'held']),
+  signal_id: ID,
+  message,
   trace_id: Type.String({ pattern: '^[0-9a-f]{32}$', description: 'As in Jaeger' }),
   duration_ms: ms('The work itself, without waiting'),
-  error_class: Type.Optional(ERROR_CLASS),
-  result: Type.Optional(Type.Unknown({ description: 'What the handler returned' })),
+  error_class,
+  result,
 });
 
-const TimelineEntry = Type.Object(
-  {
-    at: time('When'),
-    event: oneOf(['accepted', 'started', 'attempt_failed', 'returned', 'finished']),
-    run: count('0, and one more for every redrive'),
-  },
-  { additionalProperties: true },
-);
 export const SignalView = Type.Object(
   {
-    signal_id: Type.String({ format: 'uuid' }),
+    signal_id: ID,
     signal_type: Type.String(),
-    priority: PrioritySchema,
-    run: count('0, and one more for every redrive'),
-    status: oneOf([
-      'queued',
-      'held',
-      'running',
-      'retrying',
-      'succeeded',
-      'failed',
-      'rejected',
-      'expired',
-      'cancelled',
-    ]),
+    priority: Priority,
+    run,
+    status: oneOf([...OPEN_STATUSES, ...FINAL_STATUSES]),
     final: Type.Boolean(),
     success: SUCCESS,
-    message: text('In words'),
-    attempt: count('Attempts used up by this run'),
-    runs: Type.Array(
+    message,
+    attempt,
+    runs: Type.Array(Type.Object({ run, status: Type.String(), attempt }, { additionalProperties: true }), {
+      description: 'Every run, with its trace',
+    }),
+    timeline: Type.Array(
       Type.Object(
-        { run: count('0 for the first'), status: Type.String(), attempt: count('Attempts it used up') },
+        {
+          at: time('When'),
+          event: oneOf(['accepted', 'started', 'attempt_failed', 'returned', 'finished']),
+          run,
+        },
         { additionalProperties: true },
       ),
-      { description: 'Every run, with its trace' },
     ),
-    timeline: Type.Array(TimelineEntry),
   },
   {
     additionalProperties: true,

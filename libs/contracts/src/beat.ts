@@ -1,0 +1,106 @@
+import { type Static, type TObject, Type } from '@sinclair/typebox';
+import { Colour } from './andon';
+import { list, mapOf, number, oneOf, text, time } from './fields';
+import { check, parse } from './parse';
+import { type ServiceName, SERVICES } from './fleet';
+import { version } from './version';
+
+const WorkerVitals = Type.Object({
+  slots: Type.Integer({ description: 'Signals it works on at once, at most' }),
+  busy: Type.Integer({ description: 'Slots that work on a signal now' }),
+  types: list(Type.String(), 'Signal types that it serves'),
+  started: Type.Integer({ description: 'Signals started since the process began' }),
+  in_hand: mapOf(
+    Type.Integer(),
+    'Signals in its hands by type, started or not; types without any are absent',
+  ),
+});
+/** What one worker process does. */
+export type WorkerVitals = Static<typeof WorkerVitals>;
+
+const DrainVitals = Type.Object({
+  reachable: Type.Boolean({ description: 'Connected to RabbitMQ' }),
+  appends: Type.Boolean({ description: 'JetStream took what it was given last' }),
+  on_backup: Type.Integer({ description: 'Signals that wait on the backup' }),
+  reconciled: Type.Integer({ description: 'Moved into the queue since the process began' }),
+  duplicates_suppressed: Type.Integer({ description: 'Found to be in the queue or finished already' }),
+});
+/** What one kanban process knows of the backup. RabbitMQ gives messages to only one of them at a time. */
+export type DrainVitals = Static<typeof DrainVitals>;
+
+const KanbanVitals = Type.Object({
+  queue_depth: Type.Integer({ description: 'Accepted and unfinished, what waits on the backup included' }),
+  buffer: Type.Integer({ description: 'TPS_KANBAN_BUFFER' }),
+  backup: Type.Optional(DrainVitals),
+});
+/** How much one kanban process sees in the queue. */
+export type KanbanVitals = Static<typeof KanbanVitals>;
+
+const GatewayVitals = Type.Object({
+  waiting: Type.Integer({ description: 'Callers that wait for an outcome' }),
+  backup: Type.Optional(
+    Type.Object({
+      active: Type.Boolean({ description: 'New signals go to the backup without asking kanban' }),
+    }),
+  ),
+});
+/** Who waits at one gateway process, and where it puts new signals. */
+export type GatewayVitals = Static<typeof GatewayVitals>;
+
+const Missed = Type.Object({
+  service: oneOf(SERVICES),
+  instance: Type.String(),
+  ms: number('For how long, in milliseconds'),
+});
+/** A process that fell silent without a farewell, and in whose place none has come. */
+export type Missed = Static<typeof Missed>;
+
+const AndonVitals = Type.Object({ colour: Colour, missed: list(Missed, 'Whom it misses') });
+/** What one andon process sees of the fleet. */
+export type AndonVitals = Static<typeof AndonVitals>;
+
+const FreeVitals = Type.Object({}, { additionalProperties: true });
+
+/** The vital figures of each service, and what stands for those that a beat does not have. */
+const VITALS = {
+  gateway: { shape: GatewayVitals, none: { waiting: 0 } },
+  jidoka: { shape: FreeVitals, none: {} },
+  kanban: { shape: KanbanVitals, none: { queue_depth: 0, buffer: 0 } },
+  worker: { shape: WorkerVitals, none: { slots: 0, busy: 0, types: [], started: 0, in_hand: {} } },
+  andon: { shape: AndonVitals, none: { colour: 'GREEN', missed: [] } },
+  kaizen: { shape: FreeVitals, none: {} },
+  heijunka: { shape: FreeVitals, none: {} },
+} satisfies Record<ServiceName, { shape: TObject; none: object }>;
+const PARTIAL = new Map(SERVICES.map((service) => [service, Type.Partial(VITALS[service].shape as TObject)]));
+
+/** The vital figures of one service. */
+export type Vitals<S extends ServiceName> = Static<(typeof VITALS)[S]['shape']>;
+
+const Beat = Type.Object({
+  v: version(),
+  service: oneOf(SERVICES),
+  instance: text('The process: INSTANCE_ID, or host and pid'),
+  started_at: time('When the process began'),
+  at: time("The sender's clock"),
+  ready: Type.Boolean(),
+  leaving: Type.Optional(Type.Literal(true, { description: 'It stops, and finishes what it has' })),
+  vitals: Type.Object({}, { description: 'As the service has them' }),
+});
+/** Every process publishes one each second: that it lives, whether it is ready, and its vital figures. */
+export type Beat<S extends ServiceName = ServiceName> = Omit<Static<typeof Beat>, 'service' | 'vitals'> & {
+  service: S;
+  vitals: Vitals<S>;
+};
+
+/**
+ * Reads a beat. A process that stops before it ran, or that is of the version before, lacks some of the figures: those
+ * are zero or empty.
+ *
+ * @throws MessageError
+ */
+export function parseBeat(message: { json(): unknown }): Beat {
+  const beat = parse(Beat, message, 'beat');
+  const what = `beat of ${beat.service} ${beat.instance}, vitals`;
+  const known = check(PARTIAL.get(beat.service)!, beat.vitals, what);
+  return { ...beat, vitals: { ...VITALS[beat.service].none, ...known } };
+}

@@ -1,0 +1,91 @@
+import { type Static, Type } from '@sinclair/typebox';
+import { AndonCall, Colour } from '../andon';
+import { CircuitState } from '../circuit';
+import { count, list, mapOf, ms, nullable, number, oneOf, percent, text, time } from '../fields';
+import { SERVICES, type ServiceName } from '../fleet';
+import { version } from '../version';
+
+const light = {
+  colour: Colour,
+  rule: text('The rule that gave the colour; `within_limits` when none is broken'),
+  reason: text('Why, in words'),
+  since: time('Since when it has this colour'),
+  andon_id: Type.Optional(text('What to acknowledge or resume; absent while it is GREEN and nobody called')),
+};
+
+/** The light of a signal type's line, with the figures behind it. */
+export const LineStatus = Type.Object({
+  ...light,
+  trace_id: Type.Optional(text('The trace that caused the colour')),
+  error_rate: percent('Failed of processed signals over the last five minutes'),
+  p99_ms: ms('99th percentile of the work over the last five minutes'),
+  processed_5m: count('Signals processed in the last five minutes'),
+  rate_per_s: number('Signals finished per second, over the last ten seconds'),
+  circuit: CircuitState,
+  stopped: Type.Boolean({ description: 'A person, or a call that nobody answered, has it stopped' }),
+  queue: nullable(
+    Type.Object({
+      waiting: count('Signals that no worker has'),
+      in_progress: count('Signals in the hands of a worker'),
+      held: count('Of both, those that wait for the line to start again'),
+    }),
+    'Accepted and unfinished; null while kanban does not answer',
+  ),
+  cards: nullable(
+    Type.Object({ limit: count('Signals that may be in progress'), in_use: count('Signals in progress') }),
+    'What bounds the work in progress; null while kanban does not answer',
+  ),
+});
+export type LineStatus = Static<typeof LineStatus>;
+
+/** One process of a service. */
+export const Replica = Type.Object({
+  instance: text('The process'),
+  ready: Type.Boolean({ description: 'It can do its work' }),
+  started_at: time('When the process began'),
+  silent_ms: Type.Number({ minimum: 0, description: 'Since it was last heard, in milliseconds' }),
+});
+export type Replica = Static<typeof Replica>;
+
+/** The light of a service's station. */
+export const StationStatus = Type.Object({
+  ...light,
+  up: Type.Boolean({ description: 'At least one process is ready' }),
+  replicas: count('Ready processes'),
+  instances: list(Replica, 'Its processes'),
+});
+export type StationStatus = Static<typeof StationStatus>;
+
+const OpenCall = Type.Composite([
+  AndonCall,
+  Type.Object({
+    age_ms: Type.Number({ minimum: 0, description: 'How long it has been open, in milliseconds' }),
+    stopped: Type.Boolean({ description: 'The line stands still because of it' }),
+  }),
+]);
+export type OpenCall = Static<typeof OpenCall>;
+
+/** andon's view of the fleet: the light of every line and station, and the open calls. */
+export const AndonBoard = Type.Object(
+  {
+    v: version(),
+    at: time('Of this answer'),
+    colour: oneOf(['GREEN', 'YELLOW', 'RED'], { description: 'The worst of all' }),
+    lines: mapOf(LineStatus, 'By signal type'),
+    stations: Type.Unsafe<Record<ServiceName, StationStatus>>(
+      Type.Object(Object.fromEntries(SERVICES.map((service) => [service, StationStatus]))),
+    ),
+    calls: list(OpenCall, 'Open calls, oldest first'),
+    answers: Type.Object(
+      {
+        calls: count('Calls that were resumed'),
+        mean_acknowledge_ms: nullable(Type.Number(), 'Until somebody looked after it; null without a call'),
+        mean_restore_ms: nullable(Type.Number(), 'Until the line ran again; null without a call'),
+      },
+      { description: 'How people answered the resumed calls, as far back as the history goes' },
+    ),
+    position: count('Sequence of the latest event of the history that this takes into account'),
+  },
+  { description: 'Colours of lines and stations, and the open calls' },
+);
+export type AndonBoard = Static<typeof AndonBoard>;

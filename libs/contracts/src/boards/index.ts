@@ -1,0 +1,25 @@
+import type { Static, TSchema } from '@sinclair/typebox';
+import { AndonBoard } from './andon';
+import { HeijunkaBoard } from './heijunka';
+import { JidokaBoard } from './jidoka';
+import { KaizenBoard } from './kaizen';
+import { KanbanBoard } from './kanban';
+import type { BoardService } from '../fleet';
+
+/** What each service answers on `subjects.board(service)`. */
+export const BOARDS = {
+  jidoka: JidokaBoard,
+  kanban: KanbanBoard,
+  andon: AndonBoard,
+  kaizen: KaizenBoard,
+  heijunka: HeijunkaBoard,
+} satisfies Record<BoardService, TSchema>;
+
+/** The board of one service. */
+export type BoardOf<S extends BoardService> = Static<(typeof BOARDS)[S]>;
+
+export { AndonBoard, type LineStatus, type OpenCall, type Replica, type StationStatus } from './andon';
+export { HeijunkaBoard } from './heijunka';
+export { JidokaBoard } from './jidoka';
+export { Counts, DurationFigures, KaizenBoard, type Suggestion, SuggestionsReply } from './kaizen';
+export { type BackupStatus, KanbanBoard, type LaneStatus } from './kanban';

@@ -1,0 +1,98 @@
+import { type Static, Type } from '@sinclair/typebox';
+import { count, oneOf, text, time } from './fields';
+import { Priority, signalType } from './signal';
+import { version } from './version';
+
+export const FINAL_STATUSES = ['succeeded', 'failed', 'rejected', 'expired', 'cancelled'] as const;
+/** How a run ended. `failed` and `expired` leave a dead letter. */
+export type FinalStatus = (typeof FINAL_STATUSES)[number];
+/** `retrying`: this attempt failed and another follows. `returned`: handed back unrun, which costs no attempt. */
+export type OutcomeStatus = FinalStatus | 'retrying' | 'returned';
+const OUTCOME_STATUSES: readonly OutcomeStatus[] = [...FINAL_STATUSES, 'retrying', 'returned'];
+
+export const ERROR_CLASSES = ['transient', 'defect', 'capacity', 'rejected'] as const;
+/**
+ * Why an attempt did not succeed: `transient` is retried, `defect` (a programming error) never; `capacity` and
+ * `rejected` (the sender's fault) do not count against the line.
+ */
+export type ErrorClass = (typeof ERROR_CLASSES)[number];
+export const ErrorClass = oneOf(ERROR_CLASSES, { description: 'Why it did not succeed' });
+
+/** How the level schedule reached this signal; becomes the attributes of the span `heijunka.level`. */
+const Levelling = Type.Object({
+  lane: text('`<type>/<priority>`'),
+  place: Type.Integer({ description: "Position in the worker's sequence of picks since it started" }),
+  card_wait_ms: Type.Number({
+    description: 'Milliseconds from the decision to take a signal of this lane to its start',
+  }),
+});
+
+/**
+ * What became of one attempt (`final: false`) or of the whole run (`final: true`). The stream OUTCOMES holds arrays of
+ * them; of each (signal, run) the first final one counts.
+ */
+export const Outcome = Type.Object({
+  v: version(),
+  signal_id: Type.String({ description: 'The id of the signal' }),
+  run: Type.Integer({ minimum: 0, description: '0 for the first run; each redrive starts the next' }),
+  signal_type: signalType(),
+  priority: Priority,
+  status: oneOf(OUTCOME_STATUSES, {
+    description: '`retrying`: another attempt follows; `returned`: handed back unrun',
+  }),
+  final: Type.Boolean({ description: 'Ends its run' }),
+  attempt: count('Attempts used up by this run, this one included where it counts'),
+  success: Type.Boolean({ description: 'The run succeeded' }),
+  message: text('What happened, in words'),
+  error_class: Type.Optional(ErrorClass),
+  fingerprint: Type.Optional(
+    text('Groups equal errors: error name, message without numbers and ids, first stack frame of our own'),
+  ),
+  dependency: Type.Optional(
+    text('The dependency that failed, for example a host: the failure counts against it and not against the line'),
+  ),
+  result: Type.Optional(Type.Unknown({ description: 'What the handler returned' })),
+  worker_id: text('Instance that wrote it'),
+  enqueued_at: time('When the queue accepted the signal'),
+  started_at: time('When this attempt started'),
+  finished_at: time('When this attempt ended'),
+  wait_ms: Type.Number({ description: 'Milliseconds from acceptance to the start of this attempt' }),
+  process_ms: Type.Number({ description: 'Milliseconds of work' }),
+  trace_id: text('W3C trace id, 32 hexadecimal digits; empty if the signal came without a trace'),
+  delivery: Type.Optional(
+    Type.Integer({
+      description: "The broker's delivery count when this was written: later ones left no record",
+    }),
+  ),
+  epoch: Type.Optional(
+    Type.Integer({ description: 'Set by the trial of a stopped circuit: only the current epoch decides' }),
+  ),
+  request_hash: Type.Optional(text("The signal's")),
+  level: Type.Optional(Levelling),
+});
+export type Outcome = Static<typeof Outcome>;
+
+/** The message of a hand-back that has no reason of its own. */
+export const HANDED_BACK = 'handed back before it ran to its end';
+const NOT_STARTED = 'not started within its timeout_ms';
+
+/**
+ * The message of a signal that expires: what kept it from starting. After failed attempts that is the last failure,
+ * after a hand-back its reason.
+ *
+ * @param attempts attempts that the run has used up
+ * @param last the latest record of the run, if any
+ */
+export function lateMessage(attempts: number, last?: Pick<Outcome, 'error_class' | 'message'>): string {
+  if (attempts === 0) {
+    if (!last || last.error_class || last.message === HANDED_BACK) return NOT_STARTED;
+    return last.message.startsWith(NOT_STARTED) ? last.message : `${NOT_STARTED}: ${last.message}`;
+  }
+  const before = `not started again within its timeout_ms after ${attempts} attempt${attempts > 1 ? 's' : ''}`;
+  return last?.error_class ? `${before}: ${last.message}` : before;
+}
+
+/** Whether an outcome with this status ends its run. */
+export function isFinal(status: OutcomeStatus): status is FinalStatus {
+  return (FINAL_STATUSES as readonly string[]).includes(status);
+}

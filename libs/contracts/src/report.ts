@@ -1,0 +1,31 @@
+import { type Static, Type } from '@sinclair/typebox';
+import { oneOf, time } from './fields';
+
+export const REPORT_FORMATS = ['json', 'markdown', 'csv'] as const;
+export type ReportFormat = (typeof REPORT_FORMATS)[number];
+
+/** worker -> kaizen: a production report. */
+export const ReportRequest = Type.Object({
+  format: oneOf(REPORT_FORMATS),
+  since_ms: Type.Optional(
+    Type.Number({
+      exclusiveMinimum: 0,
+      description: 'Only what was recorded in the last so many milliseconds. Default: all that is known',
+    }),
+  ),
+});
+export type ReportRequest = Static<typeof ReportRequest>;
+export const ReportReply = Type.Object({
+  format: oneOf(REPORT_FORMATS),
+  content: Type.Unsafe<object | string>(
+    Type.Union([Type.Object({}), Type.String()], {
+      description: 'An object for `json`, text for the others',
+    }),
+  ),
+  generated_at: time('When it was made'),
+});
+export type ReportReply = Static<typeof ReportReply>;
+
+/** Why something is worth improving; kaizen's `suggestions.ts` has the thresholds. */
+export const SUGGESTION_RULES = ['failures', 'expiry', 'rework', 'rejects', 'waiting'] as const;
+export type SuggestionRule = (typeof SUGGESTION_RULES)[number];

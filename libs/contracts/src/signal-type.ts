@@ -1,0 +1,41 @@
+import { type Static, Type } from '@sinclair/typebox';
+import { anyObject, time } from './fields';
+import { signalType } from './signal';
+import { version } from './version';
+
+/** A timer that is set for longer than 2^31 - 1 milliseconds fires at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/**
+ * How a failed attempt is tried again: the backoff doubles from `base_ms` up to `cap_ms`, with full jitter.
+ * Defaults: TPS_MAX_ATTEMPTS attempts (3), 200 ms, 30,000 ms.
+ */
+export const RetryPolicy = Type.Object({
+  max_attempts: Type.Integer({ minimum: 1, maximum: 1_000, description: 'Attempts of one run' }),
+  base_ms: Type.Number({ minimum: 0, maximum: MAX_TIMER_MS, description: 'Backoff after the first attempt' }),
+  cap_ms: Type.Number({ minimum: 0, maximum: MAX_TIMER_MS, description: 'The longest backoff' }),
+});
+export type RetryPolicy = Static<typeof RetryPolicy>;
+
+/**
+ * What `tps_types` holds of a signal type, under its name. The workers that serve it write it when they start; it stays
+ * when they are gone.
+ */
+export const TypeRecord = Type.Object({
+  v: version(),
+  name: signalType(),
+  input_schema: Type.Optional(
+    anyObject('JSON Schema of the payload, which the gateway checks before anything is accepted'),
+  ),
+  output_schema: Type.Optional(anyObject('JSON Schema of the result; a result outside of it is a defect')),
+  timeout_ms: Type.Number({ minimum: 0, description: 'Limit of one attempt, in milliseconds' }),
+  standard_ms: Type.Optional(
+    Type.Number({
+      minimum: 0,
+      description: "What one signal should take, in milliseconds: andon's yardstick",
+    }),
+  ),
+  retry: RetryPolicy,
+  registered_at: time('When the type was registered first'),
+});
+export type TypeRecord = Static<typeof TypeRecord>;
