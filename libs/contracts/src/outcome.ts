@@ -49,7 +49,9 @@ export const Outcome = Type.Object({
     text('Groups equal errors: error name, message without numbers and ids, first stack frame of our own'),
   ),
   dependency: Type.Optional(
-    text('The dependency that failed, for example a host: the failure counts against it and not against the line'),
+    text(
+      'The dependency that failed, for example a host: the failure counts against it and not against the line',
+    ),
   ),
   result: Type.Optional(Type.Unknown({ description: 'What the handler returned' })),
   worker_id: text('Instance that wrote it'),

@@ -161,7 +161,8 @@ export class StandIns {
           });
         },
       });
-    const subscriptions = service in BOARDS ? [on(board(service), () => BOARDS[service as BoardService])] : [];
+    const subscriptions =
+      service in BOARDS ? [on(board(service), () => BOARDS[service as BoardService])] : [];
     if (service === 'kaizen') subscriptions.push(on(suggestions, () => SUGGESTIONS));
     if (service === 'jidoka') subscriptions.push(on(admit, (msg) => this.admit(msg)));
     if (service === 'andon') subscriptions.push(on(lookup, (msg) => this.lookup(msg.json<LookupRequest>())));
