@@ -59,7 +59,7 @@ build: ## install dependencies and compile (Docker: build the images)
 test: ## build, lint and every test
 	@$(RUN) pnpm test
 
-lint: ## formatting, lint rules, unused code and dependencies, prose
+lint: ## formatting, lint rules, unused code and dependencies, doc comments, prose
 	@$(RUN) pnpm lint
 
 format: ## format all files

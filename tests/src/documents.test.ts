@@ -16,6 +16,11 @@ const PAGES = [
   'bench/README.md',
   'deploy/local/README.md',
   'examples/own-worker/README.md',
+  ...['libs', 'services'].flatMap((group) =>
+    readdirSync(resolve(ROOT, group))
+      .map((name) => `${group}/${name}/README.md`)
+      .filter((page) => existsSync(resolve(ROOT, page))),
+  ),
   ...readdirSync(resolve(ROOT, 'docs'))
     .filter((file) => file.endsWith('.md'))
     .map((file) => `docs/${file}`),

@@ -7,42 +7,45 @@ import {
   type RecoveringChannelModel,
 } from 'amqplib';
 
+/** How to connect to RabbitMQ, and what to do when the connection comes and goes. */
 export interface BackupLinkOptions {
+  /** `amqp://` or `amqps://`. A `heartbeat` parameter of the URL wins over the default of 5 s. */
   url: string;
-  /** Certificates (PEM) that the broker of an `amqps://` URL is verified with; by default those of the system. */
+  /** Path of CA certificates (PEM) that verify the broker of an `amqps://` URL. Default: those of the system. */
   caFile?: string;
+  /** Name of the backup queue. */
   queue: string;
-  /** Most messages that may wait in the queue: applies to whoever creates it. */
+  /** Maximum number of waiting messages. It applies only if this process creates the queue. */
   maxLength: number;
-  /** Shown in the broker's list of connections. */
+  /** Name of the connection in the broker's list. */
   name: string;
   log: Logger;
-  /** With every new channel, before it counts as open. */
+  /** Called with every new channel before it counts as open. Default: nothing. */
   onOpen?: (channel: ConfirmChannel) => Promise<void>;
-  /** The channel is gone, and all that was unconfirmed or unacknowledged on it. */
+  /** Called when the channel is gone, with everything unconfirmed or unacknowledged on it. Default: nothing. */
   onLost?: () => void;
 }
 
-/** RabbitMQ is not there, or does not answer. */
+/** RabbitMQ is not connected, or does not answer in time. */
 class BackupAwayError extends Error {
   override readonly name = 'BackupAwayError';
 }
 
 const CONNECT_LIMIT_MS = 3_000;
-/** A queue without a leader answers nothing at all. */
+/** Setting up needs a limit, because a queue without a leader never answers. */
 const SETUP_LIMIT_MS = 5_000;
 const COUNT_LIMIT_MS = 1_000;
 const HEARTBEAT_S = 5;
 const NOT_FOUND = 404;
 
 /**
- * One connection to RabbitMQ with one confirming channel and the backup queue declared. It dials for ever; whatever
- * ends the channel ends the connection, and the next one begins afresh.
+ * A connection to RabbitMQ with one confirm channel and the backup queue declared. It reconnects for ever, after 250 ms to 2 s.
+ * When the channel ends it ends the connection too, so that the next connection starts from scratch.
  */
 export class BackupLink {
-  /** Absent while there is no connection. */
+  /** The confirm channel; undefined while there is no connection. */
   channel: ConfirmChannel | undefined;
-  /** The broker has run into a limit of its own (disk, memory) and takes nothing: why. */
+  /** Why the broker takes no messages (low disk, low memory); undefined while it takes them. */
   blocked: string | undefined;
   private model: RecoveringChannelModel | undefined;
   private closed = false;
@@ -51,8 +54,8 @@ export class BackupLink {
   private constructor(private readonly options: BackupLinkOptions) {}
 
   /**
-   * Does not wait for the broker: it may be away when the service starts.
-   * @throws ConfigError when the certificates cannot be read
+   * Starts connecting and returns at once, because the broker may be away when the service starts.
+   * @throws ConfigError if the certificates cannot be read
    */
   static async open(options: BackupLinkOptions): Promise<BackupLink> {
     const link = new BackupLink(options);
@@ -60,19 +63,21 @@ export class BackupLink {
     return link;
   }
 
+  /** Whether the channel is open. */
   get connected(): boolean {
     return this.channel !== undefined;
   }
 
   /**
-   * Messages that wait in the queue, without those that somebody was given and has not acknowledged.
-   * @throws BackupAwayError when RabbitMQ does not say so within a second
+   * Counts the messages that wait in the queue, without delivered ones that are not acknowledged yet.
+   * @throws BackupAwayError if RabbitMQ is not connected or does not answer within a second
    */
   async waiting(): Promise<number> {
     if (!this.channel) throw new BackupAwayError('not connected to RabbitMQ');
     return (await within(COUNT_LIMIT_MS, this.channel.checkQueue(this.options.queue))).messageCount;
   }
 
+  /** Closes the connection for good. */
   async close(): Promise<void> {
     this.closed = true;
     await this.model?.close();
@@ -113,7 +118,7 @@ export class BackupLink {
   }
 
   private async begin(model: ChannelModel): Promise<void> {
-    // The recovering connection listens only when this is done.
+    // The recovering connection handles errors only once this function has returned.
     model.on('error', (error: Error) => this.say('RabbitMQ', error));
     await this.declare(model);
     const channel = await this.openChannel(model);
@@ -125,7 +130,7 @@ export class BackupLink {
     this.channel = channel;
   }
 
-  /** A queue that exists is used as it is: its limits cannot be changed by declaring it again. */
+  /** Uses an existing queue as it is, because declaring it again with other limits is an error. */
   private async declare(model: ChannelModel): Promise<void> {
     const { queue, maxLength } = this.options;
     const asking = await this.openChannel(model);
@@ -153,7 +158,7 @@ export class BackupLink {
     this.options.onLost?.();
   }
 
-  /** Once per outage: it dials every two seconds. */
+  /** Logs once per outage, since it tries to connect every two seconds. */
   private say(message: string, error: Error): void {
     if ((error as { code?: number }).code === NOT_FOUND) return;
     if (!this.failing) this.options.log.warn(message, { error });
@@ -162,8 +167,8 @@ export class BackupLink {
 }
 
 /**
- * Durable, and refusing new messages at its limit instead of dropping old ones. One consumer at a time is active, the
- * next takes over when it goes: that is the one drainer.
+ * The queue is durable and, at its limit, refuses new messages instead of dropping old ones. Only one consumer is active at a
+ * time, so one replica of kanban drains it, and the next takes over when that replica goes.
  */
 function queueOptions(version: string, maxLength: number): Options.AssertQueue {
   const [major = 0, minor = 0] = version.split('.').map(Number);
@@ -175,13 +180,13 @@ function queueOptions(version: string, maxLength: number): Options.AssertQueue {
       'x-overflow': 'reject-publish',
       'x-single-active-consumer': true,
       ...(quorum ? { 'x-queue-type': 'quorum' } : {}),
-      // From version 4 on a message that was delivered 20 times would be dropped.
+      // From version 4 on, RabbitMQ would drop a message after 20 deliveries.
       ...(major >= 4 ? { 'x-delivery-limit': -1 } : {}),
     },
   };
 }
 
-/** A broker that hangs is noticed after two of these, as with NATS. What the user wrote stands. */
+/** Adds a heartbeat unless the URL has one. Two missed heartbeats reveal a broker that hangs, as with NATS. */
 function withHeartbeat(url: string): string {
   const parsed = new URL(url);
   if (!parsed.searchParams.has('heartbeat')) parsed.searchParams.set('heartbeat', String(HEARTBEAT_S));

@@ -1,6 +1,9 @@
 import type { AndonCall } from '@tps/contracts';
 
-/** An open call as a person makes it: a test says only what matters to it. */
+/**
+ * Builds an open call of a person at the line `execute`.
+ * @param given the fields that matter to the test; the others get fixed values
+ */
 export function sampleCall(given: Partial<AndonCall> = {}): AndonCall {
   return {
     id: 'call-1',

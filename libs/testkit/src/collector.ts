@@ -1,7 +1,9 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
+/** A span as the collector received it, with attributes as plain values. Ids are lower-case hexadecimal. */
 export interface CollectedSpan {
+  /** `service.name` of the resource, such as `tps-kanban`. */
   service: string;
   resource: Record<string, unknown>;
   name: string;
@@ -31,11 +33,13 @@ function plain(attributes: OtlpAttribute[] = []): Record<string, unknown> {
   return Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]));
 }
 
-/** Takes OTLP traces over HTTP as Jaeger does, and keeps the spans for a test to read. */
+/** Receives OTLP traces as JSON over HTTP, like Jaeger, and keeps the spans for the test to read. */
 export class TraceCollector {
+  /** All spans so far, in the order of their arrival. */
   readonly spans: CollectedSpan[] = [];
   private constructor(private readonly server: Server) {}
 
+  /** Listens on a free port of 127.0.0.1. */
   static async start(): Promise<TraceCollector> {
     const server = createServer();
     const collector = new TraceCollector(server);
@@ -51,14 +55,17 @@ export class TraceCollector {
     return collector;
   }
 
+  /** Address for `JAEGER_ENDPOINT`. */
   get url(): string {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/v1/traces`;
   }
 
+  /** The spans of one trace so far. */
   ofTrace(traceId: string): CollectedSpan[] {
     return this.spans.filter((span) => span.traceId === traceId);
   }
 
+  /** Closes the port and every connection. */
   async stop(): Promise<void> {
     this.server.closeAllConnections();
     await new Promise((resolve) => this.server.close(resolve));

@@ -7,14 +7,16 @@ export interface Received {
   body: string;
 }
 
-/** Whoever is called from outside the fleet, such as a webhook: keeps what comes, and answers as a test wants. */
+/** An HTTP server outside the fleet, such as the receiver of a webhook. It keeps every request for the test to read. */
 export class HttpReceiver {
+  /** All requests so far, in the order of their arrival. */
   readonly received: Received[] = [];
-  /** The status that a request is answered with. */
+  /** Chooses the status of an answer; a pending promise delays the answer. Default: 200 at once. */
   answer: (request: Received) => number | Promise<number> = () => 200;
 
   private constructor(private readonly server: Server) {}
 
+  /** Listens on a free port of every interface. */
   static async start(): Promise<HttpReceiver> {
     const server = createServer((request, response) => {
       const chunks: Buffer[] = [];
@@ -31,10 +33,12 @@ export class HttpReceiver {
     return receiver;
   }
 
+  /** The port that it listens on. */
   get port(): number {
     return (this.server.address() as AddressInfo).port;
   }
 
+  /** Closes the port and every connection. */
   async stop(): Promise<void> {
     this.server.closeAllConnections();
     await new Promise((resolve) => this.server.close(resolve));

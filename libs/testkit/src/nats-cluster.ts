@@ -1,10 +1,14 @@
 import { BrokerError, NatsServer } from './nats-server';
 import { freePorts } from './ports';
 
-/** Three real nats-servers that replicate JetStream among themselves, on loopback. */
+/** A cluster of three real nats-servers on loopback, which replicate JetStream among themselves. */
 export class NatsCluster {
   private constructor(readonly nodes: readonly NatsServer[]) {}
 
+  /**
+   * Starts `node-1` to `node-3`.
+   * @throws what the first failing node threw, after stopping the others
+   */
   static async start(): Promise<NatsCluster> {
     const ports = await freePorts(3);
     const routes = ports.map((port) => `nats://127.0.0.1:${port}`);
@@ -22,18 +26,22 @@ export class NatsCluster {
     throw failed.reason;
   }
 
-  /** All of them: a client goes on with another when its own is gone. */
+  /** The addresses of all nodes, so that a client moves to another node when its own is gone. */
   get url(): string {
     return this.nodes.map(({ url }) => url).join(',');
   }
 
-  /** @param name as the broker says it, for example who leads a stream */
+  /**
+   * Finds a node by the name that the broker uses, for example for the leader of a stream.
+   * @throws BrokerError if no node has this name
+   */
   node(name: string): NatsServer {
     const found = this.nodes.find((_, n) => nameOf(n) === name);
     if (!found) throw new BrokerError(`there is no node ${name}`);
     return found;
   }
 
+  /** Kills all nodes and deletes their stores. */
   async stop(): Promise<void> {
     for (const node of this.nodes) await node.stop();
   }

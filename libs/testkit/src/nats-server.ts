@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { freePort } from './ports';
-import { HopelessError, waitFor } from './wait';
+import { StopWaitingError, waitFor } from './wait';
 
 export class BinaryMissingError extends Error {
   constructor(name: string, searched: string[]) {
@@ -14,8 +14,8 @@ export class BinaryMissingError extends Error {
   }
 }
 
-/** A broker ended by itself, or a command of it failed; the message has what it printed. */
-export class BrokerError extends HopelessError {
+/** The broker ended by itself, or one of its commands failed. The message contains its output. */
+export class BrokerError extends StopWaitingError {
   override readonly name = 'BrokerError';
 }
 
@@ -27,16 +27,17 @@ function findNatsServer(): string {
   return found;
 }
 
+/** What a test may add to the command line of {@link NatsServer}. */
 export interface NatsServerOptions {
-  /** A configuration file; address, port and store stay the test's own. */
+  /** Path of a configuration file. Address, port and store stay those of the test. Default: none. */
   config?: string;
-  /** Further arguments. */
+  /** Further arguments. Default: none. */
   args?: string[];
-  /** What the configuration takes from the environment. */
+  /** Variables for the configuration file, on top of the test's own environment. Default: none. */
   env?: Record<string, string>;
 }
 
-/** A real nats-server with JetStream on loopback, with its own store, for one test file. */
+/** A real nats-server with JetStream on a free port of 127.0.0.1, with a store of its own. Start one per test file. */
 export class NatsServer {
   private child: ChildProcess | null = null;
   private log = '';
@@ -47,6 +48,10 @@ export class NatsServer {
     private readonly options: NatsServerOptions,
   ) {}
 
+  /**
+   * Starts a server with an empty store.
+   * @throws BinaryMissingError if nats-server is not installed; BrokerError with its log if it ends by itself
+   */
   static async start(options: NatsServerOptions = {}): Promise<NatsServer> {
     const server = new NatsServer(await freePort(), await mkdtemp(join(tmpdir(), 'tps-nats-')), options);
     try {
@@ -58,20 +63,22 @@ export class NatsServer {
     return server;
   }
 
+  /** Address for `NATS_URL`. */
   get url(): string {
     return `nats://127.0.0.1:${this.port}`;
   }
 
+  /** Process id; undefined while the server is down. */
   get pid(): number | undefined {
     return this.child?.pid;
   }
 
-  /** The last it said. */
+  /** The last 100,000 characters of its log. */
   get output(): string {
     return this.log;
   }
 
-  /** Starts it (again) on the same port with the same store. */
+  /** Stops the server if it runs, and starts it on the same port with the same store. */
   async restart(): Promise<void> {
     await this.kill('SIGTERM');
     const args = ['-js', '-a', '127.0.0.1', '-p', String(this.port), '-sd', this.store];
@@ -91,7 +98,7 @@ export class NatsServer {
     });
   }
 
-  /** Ends it and waits until it is gone. */
+  /** Sends a signal and waits for the end of the process. The store stays. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     const child = this.child;
     this.child = null;
@@ -101,7 +108,10 @@ export class NatsServer {
     await gone;
   }
 
-  /** Makes it hang. Each of its threads stops when the kernel gets to it: until the last has, it still answers. */
+  /**
+   * Makes the server hang (SIGSTOP), and waits until every thread has stopped: until then it may still answer. Linux only.
+   * @throws BrokerError if the server does not run
+   */
   async freeze(): Promise<void> {
     const { child } = this;
     if (!child?.pid) throw new BrokerError('nats-server does not run');
@@ -114,10 +124,12 @@ export class NatsServer {
     });
   }
 
+  /** Lets a frozen server go on (SIGCONT). */
   thaw(): void {
     this.child?.kill('SIGCONT');
   }
 
+  /** Kills the server and deletes its store. */
   async stop(): Promise<void> {
     await this.kill('SIGKILL');
     await rm(this.store, { recursive: true, force: true });

@@ -3,7 +3,10 @@ import { isFinal, type Outcome, WIRE_VERSION } from '@tps/contracts';
 const AT = '2026-01-25T12:00:00.000Z';
 let samples = 0;
 
-/** An outcome as a worker writes it, of a signal of its own: a test says only what matters to it. */
+/**
+ * Builds a succeeded outcome as a worker records it, each of another signal.
+ * @param given the fields that matter to the test; `final`, `success` and `message` follow `status` unless they are given
+ */
 export function sampleOutcome(given: Partial<Outcome> = {}): Outcome {
   const status = given.status ?? 'succeeded';
   return {

@@ -2,8 +2,8 @@ import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
 /**
- * Linux takes ports for outgoing connections from 32768 on. Below it nobody takes one of ours between its choice and its
- * use, nor while a server that is to come back on it is down.
+ * Linux uses ports from 32768 on for outgoing connections. Below that no connection takes a port between its choice and its use,
+ * or while the server that listens on it is restarted.
  */
 const [LOWEST, HIGHEST] = [12_000, 32_000];
 const TRIES = 100;
@@ -13,8 +13,9 @@ class PortsTakenError extends Error {
 }
 
 /**
- * Free ports of this machine, one after another.
- * @throws PortsTakenError when there are not as many in a row
+ * Finds consecutive ports that are free on every interface.
+ * @returns the ports in ascending order, between 12000 and 32000
+ * @throws PortsTakenError after 100 tries
  */
 export async function freePorts(count: number): Promise<number[]> {
   for (let n = 0; n < TRIES; n += 1) {
@@ -25,12 +26,13 @@ export async function freePorts(count: number): Promise<number[]> {
   throw new PortsTakenError(`no ${count} free ports in a row between ${LOWEST} and ${HIGHEST}`);
 }
 
+/** Finds one free port; see {@link freePorts}. */
 export async function freePort(): Promise<number> {
   const [port] = await freePorts(1);
   return port!;
 }
 
-/** On every interface: whoever listens on one of them has the port. */
+/** Checks every interface, since a server on any of them occupies the port. */
 function isFree(port: number): Promise<boolean> {
   return new Promise((done) => {
     const server = createServer();

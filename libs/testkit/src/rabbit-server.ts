@@ -11,7 +11,7 @@ import { waitFor } from './wait';
 interface Installation {
   server: string;
   control: string;
-  /** Where `erl` and `epmd` are. */
+  /** Folder of `erl` and `epmd`. */
   erlang: string;
 }
 
@@ -20,7 +20,7 @@ const HOST = '127.0.0.1';
 const START_LIMIT_MS = 60_000;
 const AMQP_GREETING = Buffer.from('AMQP\x00\x00\x09\x01', 'latin1');
 
-/** Not the script in /usr/sbin: it changes to a user who may not write to our folder. */
+/** Finds the programs. The script in /usr/sbin does not help: it changes to a user who may not write to our folder. */
 function installation(): Installation | undefined {
   const folders = [
     { rabbit: '/usr/lib/rabbitmq/bin', erlang: '/usr/lib/erlang/bin' },
@@ -34,7 +34,7 @@ function installation(): Installation | undefined {
   return { server: join(rabbit, 'rabbitmq-server'), control: join(rabbit, 'rabbitmqctl'), erlang };
 }
 
-/** A real RabbitMQ on loopback, with a node name, a name service and data of its own, for one test file. */
+/** A real RabbitMQ on free ports of 127.0.0.1, with its own node name, epmd and data. Start one per test file. */
 export class RabbitServer {
   private child: ChildProcess | null = null;
   private epmd: ChildProcess | null = null;
@@ -47,8 +47,8 @@ export class RabbitServer {
   ) {}
 
   /**
-   * Says so on the console when it is not: a test that is skipped must not look like one that passed. Where tests
-   * decide what lands (`CI`), none of them may be skipped.
+   * Whether RabbitMQ is installed. If not, it warns on the console, because a skipped test must not look like a passed one.
+   * @throws BinaryMissingError if it is not installed and `CI` is set: tests that decide on a change must not be skipped
    */
   static get isInstalled(): boolean {
     const installed = installation() !== undefined;
@@ -58,12 +58,16 @@ export class RabbitServer {
     return installed;
   }
 
-  /** As jest's; skipped where RabbitMQ is not installed, and the name says so. */
+  /** Like `describe` of jest. Without RabbitMQ it skips the tests and says so in their name. */
   static describe(name: string, tests: () => void): void {
     if (RabbitServer.isInstalled) describe(name, tests);
     else describe.skip(`${name}: skipped, no rabbitmq-server`, tests);
   }
 
+  /**
+   * Starts a broker without queues; takes some seconds, at most 60.
+   * @throws BinaryMissingError if RabbitMQ is not installed; BrokerError with its log if it ends by itself
+   */
   static async start(): Promise<RabbitServer> {
     const programs = installation();
     if (!programs) throw new BinaryMissingError('rabbitmq-server', ['.tps/tools', 'PATH']);
@@ -82,11 +86,12 @@ export class RabbitServer {
     return server;
   }
 
+  /** Address for `RABBITMQ_URL`. */
   get url(): string {
     return `amqp://guest:guest@${HOST}:${this.ports.amqp}`;
   }
 
-  /** Starts it (again) on the same port with the same data. */
+  /** Stops the broker if it runs, and starts it on the same port with the same data. */
   async restart(): Promise<void> {
     await this.kill('SIGTERM');
     await this.writeConfig();
@@ -117,21 +122,25 @@ export class RabbitServer {
   }
 
   /**
-   * Writes down which queues there are. RabbitMQ does so within seconds by itself; a quorum queue that it had not
-   * written down when it was killed comes back without a leader (seen with 3.10).
+   * Flushes the list of queues to disk. RabbitMQ does this by itself only after some seconds, and a quorum queue that is not yet
+   * on disk when the broker is killed comes back without a leader (seen with 3.10).
    */
   async writeQueuesDown(): Promise<void> {
     await this.control('eval', '[dets:sync(Table) || Table <- dets:all()].');
   }
 
-  /** Ends it and waits until it is gone. */
+  /** Sends a signal and waits for the end of the process. The data stays. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     const child = this.child;
     this.child = null;
     await end(child, signal);
   }
 
-  /** Runs `rabbitmqctl`; fails with what it printed. */
+  /**
+   * Runs `rabbitmqctl`.
+   * @returns its output
+   * @throws BrokerError with its output if it fails
+   */
   control(...args: string[]): Promise<string> {
     return new Promise((done, reject) => {
       const child = spawn(this.programs.control, args, {
@@ -147,6 +156,7 @@ export class RabbitServer {
     });
   }
 
+  /** Kills the broker and deletes its data. */
   async stop(): Promise<void> {
     await this.kill('SIGKILL');
     await end(this.epmd, 'SIGKILL');

@@ -1,13 +1,12 @@
 import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
 
 /**
- * `pass`: as if it were not there. `refuse`: every connection is reset, and so is every new one. `hang`: connections
- * stay and new ones are taken, but nothing comes through. `deaf`: what the client says arrives, what the server says
- * does not.
+ * `pass` forwards everything. `refuse` resets every connection, old and new. `hang` keeps connections and accepts new ones, but
+ * forwards nothing. `deaf` forwards what the client sends and withholds what the server sends.
  */
 export type ProxyMode = 'pass' | 'refuse' | 'hang' | 'deaf';
 
-/** Between a client and a server on loopback: a network that fails the way a test says. */
+/** A proxy between a client and a server on loopback, which fails like a network. */
 export class TcpProxy {
   private mode: ProxyMode = 'pass';
   private readonly pairs = new Set<{ client: Socket; server: Socket }>();
@@ -19,6 +18,10 @@ export class TcpProxy {
     listener.on('connection', (client) => this.accept(client));
   }
 
+  /**
+   * Listens on a free port of 127.0.0.1, in the mode `pass`.
+   * @param target port of the server on 127.0.0.1
+   */
   static async start(target: number): Promise<TcpProxy> {
     const listener = createServer();
     const proxy = new TcpProxy(listener, target);
@@ -29,28 +32,31 @@ export class TcpProxy {
     return proxy;
   }
 
+  /** The port for the client. */
   get port(): number {
     return (this.listener.address() as AddressInfo).port;
   }
 
+  /** Number of open connections. */
   get connections(): number {
     return this.pairs.size;
   }
 
-  /** What was held back under another mode than `pass` never arrives: those connections are reset. */
+  /** Changes the mode. Leaving `hang` or `deaf` resets the connections, so withheld bytes never arrive. */
   set(mode: ProxyMode): void {
     if (this.mode !== 'pass' || mode === 'refuse') this.reset();
     this.mode = mode;
     for (const pair of this.pairs) this.hold(pair);
   }
 
+  /** Resets all connections and closes the port. */
   async stop(): Promise<void> {
     this.reset();
     await new Promise((done) => this.listener.close(done));
   }
 
   private accept(client: Socket): void {
-    // A test that ends a server sees its clients fail; the errors are theirs.
+    // A test that stops the server expects its clients to fail; they report the error themselves.
     client.on('error', () => undefined);
     if (this.mode === 'refuse') return void client.resetAndDestroy();
     const server = connect(this.target, '127.0.0.1');

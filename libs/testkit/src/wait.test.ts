@@ -1,4 +1,4 @@
-import { HopelessError, waitFor, WaitTimeoutError } from './wait';
+import { StopWaitingError, waitFor, WaitTimeoutError } from './wait';
 
 test('it asks again while the answer is no or an error', async () => {
   let asked = 0;
@@ -19,8 +19,8 @@ test('what is hopeless ends it at once', async () => {
   let asked = 0;
   const waited = waitFor('the dead', () => {
     asked += 1;
-    throw new HopelessError('it ended');
+    throw new StopWaitingError('it ended');
   });
-  await expect(waited).rejects.toThrow(new HopelessError('it ended'));
+  await expect(waited).rejects.toThrow(new StopWaitingError('it ended'));
   expect(asked).toBe(1);
 });
