@@ -14,6 +14,12 @@ const WorkerVitals = Type.Object({
     Type.Integer(),
     'Signals in its hands by type, started or not; types without any are absent',
   ),
+  failing: Type.Optional(
+    mapOf(
+      list(Type.String(), 'Dependencies'),
+      'By type: dependencies left alone at present, because they failed',
+    ),
+  ),
 });
 /** What one worker process does. */
 export type WorkerVitals = Static<typeof WorkerVitals>;

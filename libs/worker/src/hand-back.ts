@@ -14,6 +14,9 @@ interface Desk {
   recorder: Recorder;
 }
 
+/** Threads and connections are taken for moments, mostly. */
+const ROOM_MS = 250;
+
 interface Shift {
   context: ServiceContext;
   lines: LineView;
@@ -27,7 +30,7 @@ export function delayAfter({ context, lines, onAttempt }: Shift, held: Held, err
     held.noRoom = error.message;
     onAttempt(held.signal.signal_type, 'returned');
     // No later than its deadline, so that it expires in time.
-    return Math.min(laterMs(held), Math.max(1, deadlineOf(held, lines) - Date.now()));
+    return Math.min(laterMs(held, ROOM_MS), Math.max(1, deadlineOf(held, lines) - Date.now()));
   }
   context.log.warn('handed back', { signal_id: held.signal.id, error });
   return error instanceof RecordsUnavailableError ? laterMs(held) : 0;

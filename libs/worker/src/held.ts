@@ -33,7 +33,7 @@ export interface Held {
 }
 
 const LATER_MS = 1_000;
-const MAX_DOUBLINGS = 5;
+const LONGEST_MS = 32_000;
 const encoder = new TextEncoder();
 const ACK = encoder.encode('+ACK');
 const IN_PROGRESS = encoder.encode('+WPI');
@@ -85,8 +85,8 @@ export function giveBack(msg: Msg, delayMs: number): void {
 }
 
 /** When a signal that cannot run now comes back: later each time, and not all of them at once. */
-export function laterMs({ info }: Held): number {
-  const ms = LATER_MS * 2 ** Math.min(info.deliveries - 1, MAX_DOUBLINGS);
+export function laterMs({ info }: Held, firstMs = LATER_MS): number {
+  const ms = Math.min(firstMs * 2 ** (info.deliveries - 1), LONGEST_MS);
   return ms / 2 + (Math.random() * ms) / 2;
 }
 

@@ -79,9 +79,12 @@ export function conclude(facts: Facts): Conclusion {
   }
   const backoffMs = backoff(definition, attempt, facts.random ?? Math.random);
   const retryMs = backoffMs + (result.retryAfterMs ?? 0);
-  const again = attempt < (definition.retry?.max_attempts ?? 1) && nowMs + retryMs < deadlineMs;
-  if (!again) return { ...failure, status: 'failed', final: true, attempt, retryMs: 0 };
-  return { ...failure, status: 'retrying', final: false, attempt, retryMs };
+  const left = attempt < (definition.retry?.max_attempts ?? 1);
+  if (left && nowMs + retryMs < deadlineMs) {
+    return { ...failure, status: 'retrying', final: false, attempt, retryMs };
+  }
+  const why = left && result.retryAfterMs ? `${message}; the signal's timeout_ms ends before that` : message;
+  return { ...failure, message: why, status: 'failed', final: true, attempt, retryMs: 0 };
 }
 
 /** The failure that ended this run in an earlier delivery, when its dead letter could not be kept then. */

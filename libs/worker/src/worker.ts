@@ -48,6 +48,8 @@ type WorkerConfig = ConfigOf<typeof workerVariables>;
 
 export interface WorkerSetup {
   signals: SignalDefinition[];
+  /** By type: dependencies that its handlers leave alone at present, because they failed. The board names them. */
+  failing?: () => Record<string, string[]>;
   /** Called after the last handler has ended. */
   close?: () => Promise<void>;
 }
@@ -123,6 +125,7 @@ async function start(context: ServiceContext<WorkerConfig>, setup: WorkerSetup):
       types: [...definitions.keys()],
       started: station.started,
       in_hand: inHand(station, definitions.keys()),
+      ...(setup.failing ? { failing: setup.failing() } : {}),
     }),
     begin: () => station.begin(),
     stop: async () => {
@@ -181,7 +184,7 @@ function showBusy({ registry }: ServiceContext, station: Station): void {
 function countAttempts({ registry }: ServiceContext): StationOptions['onAttempt'] {
   const counter = new Counter({
     name: 'tps_worker_attempts_total',
-    help: 'Attempts by what became of them',
+    help: 'Attempts by what became of them; `returned`: its handler found no room, which is no attempt',
     labelNames: ['signal_type', 'status'],
     registers: [registry],
   });

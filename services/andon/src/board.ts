@@ -207,7 +207,13 @@ export class Board {
       stopped: lines.stopped(line, nowMs),
       ...(type?.standard_ms ? { standard_ms: type.standard_ms } : {}),
       served: !type || !this.settled(nowMs) || this.isServed(line),
+      failing: this.failing(line),
     };
+  }
+
+  private failing(type: string): string[] {
+    const workers = this.sources.fleet.of('worker');
+    return [...new Set(workers.flatMap(({ vitals }) => vitals.failing?.[type] ?? []))].sort();
   }
 
   private isServed(type: string): boolean {

@@ -19,6 +19,7 @@ const facts = (given: Partial<LineFacts> = {}): LineFacts => ({
   latched: false,
   stopped: false,
   served: true,
+  failing: [],
   ...given,
 });
 const judgeLine = (given: LineFacts): Verdict => judge(LINE_RULES, given, 'fine');
@@ -56,6 +57,7 @@ test.each<[what: string, given: Partial<LineFacts>, colour: string, rule: string
   ['open circuit', { circuit: 'Open' }, 'RED', 'circuit'],
   ['half-open circuit', { circuit: 'HalfOpen' }, 'YELLOW', 'circuit'],
   ['no worker', { served: false }, 'RED', 'no_worker'],
+  ['a host that fails', { failing: ['a.test:80'] }, 'YELLOW', 'dependency'],
   ['a latched circuit', { circuit: 'Open', latched: true }, 'RED', 'defect'],
   ['a call', { call: sampleCall() }, 'YELLOW', 'cord'],
   ['a stop by a person', { call: sampleCall({ mode: 'stop' }), stopped: true }, 'RED', 'cord'],

@@ -15,6 +15,8 @@ export interface LineFacts extends LineFigures {
   standard_ms?: number;
   /** Some living worker serves the type. */
   served: boolean;
+  /** Dependencies that its handlers leave alone at present, because they failed. */
+  failing: readonly string[];
 }
 
 /** A colour and what gave it. */
@@ -110,6 +112,18 @@ export const LINE_RULES: readonly Rule<LineFacts>[] = [
       'Start a worker that serves the type. Until then the fleet accepts signals, and they wait within their deadlines.',
     judge: ({ served }) =>
       served ? undefined : { colour: 'RED', reason: 'no living worker serves this type' },
+  },
+  {
+    rule: 'dependency',
+    yellow:
+      'handlers leave a dependency (a host, say) alone because it failed; everything else of the type runs',
+    first:
+      'Look at the host that the reason names. Its signals are tried again and fail when their attempts are used up: ' +
+      'run them again (POST /kanban/dead/redrive) when it is well.',
+    judge: ({ failing }) =>
+      failing.length > 0
+        ? { colour: 'YELLOW', reason: `left alone because it fails: ${failing.join(', ')}; all else runs` }
+        : undefined,
   },
   {
     rule: 'error_rate',

@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import type { ConfigOf } from '@tps/service';
+import { type workerVariables } from '@tps/worker';
 
 /** 1 to 65535 */
 const PORT = '([1-9]\\d{0,3}|[1-5]\\d{4}|6[0-4]\\d{3}|65[0-4]\\d{2}|655[0-2]\\d|6553[0-5])';
@@ -15,4 +16,4 @@ export const variables = {
       'hosts that the task `http` may call, in the form `host[:port],...`; the port defaults to that of the scheme; empty allows none',
   }),
 };
-export type WorkerConfig = ConfigOf<typeof variables>;
+export type WorkerConfig = ConfigOf<typeof variables & typeof workerVariables>;

@@ -3,4 +3,4 @@ import { workerService } from '@tps/worker';
 import { variables } from './config';
 import { builtinSignals } from './handlers';
 
-void runService(workerService(variables, ({ config, bus }) => builtinSignals({ config, bus })));
+void runService(workerService(variables, (context) => builtinSignals(context)));

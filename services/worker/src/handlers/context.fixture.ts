@@ -11,5 +11,5 @@ export function handlerContext(
 ): HandlerContext {
   const span = trace.wrapSpanContext({ traceId: TRACE_ID, spanId: SPAN_ID, traceFlags: 1 });
   const signal = { id: 'signal-1', run: 0, attempt: 1, trial, trace_id: TRACE_ID };
-  return { signal, abort, span } as unknown as HandlerContext;
+  return { signal, abort, span, endsAtMs: Date.now() + 30_000 } as unknown as HandlerContext;
 }

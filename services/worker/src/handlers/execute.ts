@@ -5,6 +5,8 @@ import { defineSignal, type HandlerContext, RejectedError, type SignalDefinition
 /** A named piece of work; what it returns and throws counts as the handler's. */
 export type Task = (payload: Record<string, unknown>, context: HandlerContext) => Promise<unknown>;
 
+/** The longest attempt of any task. */
+export const EXECUTE_LIMIT_MS = 30_000;
 const DEMO_MS = 50;
 const DEFAULT_TASK = 'demo';
 
@@ -22,7 +24,7 @@ export function executeSignal(tasks: ReadonlyMap<string, Task>): SignalDefinitio
       task: Type.Optional(Type.String({ description: `one of ${[...tasks.keys()].join(', ')}` })),
     }),
     output: Type.Unknown(),
-    timeoutMs: 30_000,
+    timeoutMs: EXECUTE_LIMIT_MS,
     standardMs: 60,
     success: 'Execution successful',
     run: (payload, context) => {

@@ -67,7 +67,10 @@ export function readRequest(payload: unknown, allowed: ReadonlySet<string>): Htt
   const headers = readHeaders(payload.headers ?? {});
   if (body === undefined) return { ...target, method, headers };
   if (WITHOUT_BODY.includes(method)) throw new RejectedError(`a ${method} request has no body`);
-  if (typeof body === 'string') return { ...target, method, headers, body };
+  if (typeof body === 'string') {
+    headers['content-type'] ??= 'text/plain;charset=UTF-8';
+    return { ...target, method, headers, body };
+  }
   headers['content-type'] ??= 'application/json';
   return { ...target, method, headers, body: JSON.stringify(body) };
 }

@@ -1,8 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { AttemptTimeoutError, RejectedError, TransientError } from '@tps/worker';
+import { AttemptTimeoutError, CapacityError, RejectedError, TransientError } from '@tps/worker';
+import { Registry } from 'prom-client';
 import { handlerContext, SPAN_ID, TRACE_ID } from './context.fixture';
-import { HttpTask } from './http-task';
+import { HttpTask, type HttpTaskOptions } from './http-task';
 
 type Answer = (request: IncomingMessage & { body: string }, response: ServerResponse) => void;
 
@@ -12,9 +13,17 @@ describe('the task http', () => {
   let answer: Answer;
   let seen: (IncomingMessage & { body: string })[];
   let task: HttpTask;
+  let circuits: string[];
+  const taskFor = (allowlist: string, given: Partial<HttpTaskOptions> = {}): HttpTask =>
+    new HttpTask({
+      ...{ allowlist, slots: 16, registry: new Registry() },
+      onCircuit: (name, state) => circuits.push(`${name} ${state}`),
+      ...given,
+    });
 
   beforeEach(async () => {
     seen = [];
+    circuits = [];
     answer = (_, response) => response.end();
     server = createServer((request, response) => {
       const chunks: Buffer[] = [];
@@ -27,7 +36,7 @@ describe('the task http', () => {
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
-    task = new HttpTask(host);
+    task = taskFor(host);
   });
   afterEach(async () => {
     task.close();
@@ -57,10 +66,12 @@ describe('the task http', () => {
     await run({ method: 'PUT', body: 'plain', headers: { 'Content-Type': 'text/csv' } });
     await run({});
     await run({ method: 'HEAD' });
-    expect(seen.map(({ method, body }) => [method, body])).toEqual([
-      ['PUT', 'plain'],
-      ['GET', ''],
-      ['HEAD', ''],
+    await run({ method: 'DELETE', body: 'all' });
+    expect(seen.map(({ method, body, headers }) => [method, body, headers['content-length']])).toEqual([
+      ['PUT', 'plain', '5'],
+      ['GET', '', undefined],
+      ['HEAD', '', undefined],
+      ['DELETE', 'all', '3'],
     ]);
     expect(seen[0]!.headers['content-type']).toBe('text/csv');
     await expect(run({ method: 'GET', body: 'x' })).rejects.toThrow(
@@ -99,23 +110,57 @@ describe('the task http', () => {
     expect(await run({})).toMatchObject({ body: '{"a":' });
   });
 
-  it('ends with the attempt when the host is slow, before or within its answer', async () => {
-    for (const slow of [() => undefined, (_: unknown, response: ServerResponse) => response.write('x')]) {
-      answer = slow;
-      const abort = new AbortController();
-      setTimeout(() => abort.abort(new AttemptTimeoutError(100)), 100);
-      await expect(run({}, abort.signal)).rejects.toThrow(TransientError);
-    }
+  it('ends with the attempt when the host does not answer', async () => {
+    answer = () => undefined;
+    const abort = new AbortController();
+    setTimeout(() => abort.abort(new AttemptTimeoutError(100)), 100);
+    await expect(run({}, abort.signal)).rejects.toThrow(AttemptTimeoutError);
   });
 
-  it('is transient when nobody listens or the answer breaks off', async () => {
+  it('has delivered when the host said 2xx, also when the rest breaks off or does not come in time', async () => {
     answer = (_, response) => {
-      response.writeHead(200, { 'content-length': '100' }).write('x');
+      response.writeHead(200, { 'content-length': '100' }).write('part');
       setTimeout(() => response.destroy(), 20);
     };
-    await expect(run({})).rejects.toThrow(TransientError);
+    expect(await run({})).toEqual({
+      ...{ status: 200, headers: expect.any(Object) as object, body: 'part', truncated: true },
+      note: 'the answer broke off: aborted',
+    });
+    answer = (_, response) => response.write('slow');
+    const context = { ...handlerContext(), endsAtMs: Date.now() + 400 };
+    expect(await task.run({ url: `http://${host}/` }, context)).toMatchObject({
+      ...{ status: 200, body: 'slow', truncated: true },
+      note: expect.stringMatching(/the answer broke off: not at its end within \d+ ms/) as string,
+    });
+  });
+
+  it('names the host in what is transient, and how long the host asks for rest', async () => {
+    const failure = async (): Promise<unknown> => run({}).catch((error: unknown) => error);
+    answer = (_, response) => response.writeHead(503, { 'retry-after': '7' }).end();
+    expect(await failure()).toMatchObject({
+      ...{ dependency: host, retryAfterMs: 7_000 },
+      message: `GET ${host} answered 503 and asks for 7 s of rest`,
+    });
+    answer = (_, response) => response.writeHead(429).end();
+    expect(await failure()).toMatchObject({ dependency: host, retryAfterMs: 0 });
     await new Promise((resolve) => server.close(resolve));
-    await expect(run({})).rejects.toThrow(/failed: (ECONNREFUSED|UND_ERR_SOCKET|ECONNRESET)/);
+    expect(await failure()).toMatchObject({
+      dependency: host,
+      message: expect.stringMatching(/failed: (ECONNREFUSED|ECONNRESET)/) as string,
+    });
+  });
+
+  it('gives a host most slots and never all: further signals go back to their lane', async () => {
+    task = taskFor(host, { slots: 4 });
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    answer = (_, response) => void held.then(() => response.end());
+    const running = [run({}), run({}), run({})];
+    await expect(run({})).rejects.toThrow(new CapacityError(`all 3 places for ${host} are taken`));
+    release();
+    expect(await Promise.all(running)).toHaveLength(3);
+    expect(await run({})).toMatchObject({ status: 200 });
+    expect(seen).toHaveLength(4);
   });
 
   it.each([
@@ -155,10 +200,12 @@ describe('the task http', () => {
 
   it('compares hosts exactly, with the port of the scheme where none is given', async () => {
     const refusal = (allowlist: string, url: string): Promise<string> =>
-      new HttpTask(allowlist).run({ url }, handlerContext(AbortSignal.abort(new Error('let through')))).then(
-        () => 'delivered',
-        (error: Error) => error.message,
-      );
+      taskFor(allowlist)
+        .run({ url }, handlerContext(AbortSignal.abort(new Error('let through'))))
+        .then(
+          () => 'delivered',
+          (error: Error) => error.message,
+        );
     expect(await refusal('', 'http://a.test/')).toContain('TPS_HTTP_ALLOWLIST');
     expect(await refusal(' A.test , b.test:8080', 'http://a.test/')).toBe('let through');
     expect(await refusal('a.test', 'https://a.test/')).toBe('let through');
@@ -177,7 +224,8 @@ describe('the task http', () => {
     expect(seen.length).toBeLessThanOrEqual(6);
     const refused = await run({}).catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(TransientError);
-    expect((refused as TransientError).retryAfterMs).toBeGreaterThan(0);
+    expect(refused).toMatchObject({ dependency: host, retryAfterMs: 10_000 });
+    expect([task.failing(), circuits]).toEqual([[host], [`${host} Open`]]);
   });
 
   it('asks a host that failed when the trial of a stopped line wants to know, and calls it again when it is well', async () => {
@@ -191,6 +239,7 @@ describe('the task http', () => {
     await expect(run({})).rejects.toThrow('open');
     answer = (_, response) => response.end('fine');
     expect(await trial()).toMatchObject({ body: 'fine' });
+    expect([task.failing(), circuits.at(-1)]).toEqual([[], `${host} Closed`]);
     expect(await run({})).toMatchObject({ body: 'fine' });
   });
 

@@ -1,5 +1,5 @@
-import type { Bus } from '@tps/bus';
-import type { SignalDefinition } from '@tps/worker';
+import type { ServiceContext } from '@tps/service';
+import type { WorkerSetup } from '@tps/worker';
 import type { WorkerConfig } from '../config';
 import { demoTask, executeSignal, type Task } from './execute';
 import { HttpTask } from './http-task';
@@ -7,24 +7,23 @@ import { reportSignal } from './report';
 import { SchemaThreads } from './schema-threads';
 import { validateSignal } from './validate';
 
-export interface BuiltinSignals {
-  signals: SignalDefinition[];
-  close(): Promise<void>;
-}
-
 /** The signal types that come with the fleet. A new task of `execute` is one entry in `tasks`. */
-export function builtinSignals(options: {
-  config: Pick<WorkerConfig, 'TPS_HTTP_ALLOWLIST'>;
-  bus: Bus;
-}): BuiltinSignals {
+export function builtinSignals(context: ServiceContext<WorkerConfig>): WorkerSetup {
+  const { bus, config, log, registry } = context;
   const threads = new SchemaThreads();
-  const http = new HttpTask(options.config.TPS_HTTP_ALLOWLIST);
+  const http = new HttpTask({
+    allowlist: config.TPS_HTTP_ALLOWLIST,
+    slots: config.TPS_NUM_WORKERS,
+    registry,
+    onCircuit: (host, state) => log.warn('circuit of a host', { host, state }),
+  });
   const tasks = new Map<string, Task>([
     ['demo', demoTask],
     ['http', http.run],
   ]);
   return {
-    signals: [validateSignal(threads), executeSignal(tasks), reportSignal(options.bus)],
+    signals: [validateSignal(threads), executeSignal(tasks), reportSignal(bus)],
+    failing: () => ({ execute: http.failing() }),
     close: async () => {
       http.close();
       await threads.close();

@@ -1,0 +1,156 @@
+import type { IncomingMessage } from 'node:http';
+import { pipeline, type Readable, type Transform } from 'node:stream';
+import { constants, createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+
+export interface HttpAnswer {
+  status: number;
+  headers: Record<string, string>;
+  /** What JSON says, text as it is, anything else in base64; null when there is none. */
+  body: unknown;
+  encoding?: 'base64';
+  /** The answer was longer than 64 KiB, or broke off; the rest was not read. */
+  truncated?: true;
+  /** Why the body is not what its content type promises. */
+  note?: string;
+}
+
+const MAX_ANSWER_BYTES = 64 * 1024;
+const KEPT_HEADERS = [
+  'content-type',
+  'date',
+  'etag',
+  'last-modified',
+  'location',
+  'retry-after',
+  'x-request-id',
+];
+/** The end of the body is the end of the data: an empty body, as of HEAD, is no broken gzip. */
+const LENIENT = { finishFlush: constants.Z_SYNC_FLUSH };
+/** Requests ask for gzip; the others are sent by hosts that do not look. */
+const DECODERS = new Map<string, () => Transform>([
+  ['gzip', () => createGunzip(LENIENT)],
+  ['x-gzip', () => createGunzip(LENIENT)],
+  ['deflate', () => createInflate(LENIENT)],
+  ['br', () => createBrotliDecompress({ finishFlush: constants.BROTLI_OPERATION_FLUSH })],
+]);
+/** Not every program that reads a record can read deeper JSON; JSON.stringify() gives up at some thousands of levels. */
+const MAX_DEPTH = 100;
+/** Strings, brackets and numbers of valid JSON. */
+const TOKENS = /"(?:[^"\\]|\\.)*"|[[\]{}]|-?\d[^\s,\]}]*/g;
+/** Doubles hold all integers of up to 15 digits. */
+const LONG_INTEGER = /^-?\d{16,}$/;
+/** A note quotes this many characters of what it is about. */
+const NAMED = 30;
+
+/**
+ * Reads the answer to a delivery that succeeded. It never throws: a host that said 2xx has the delivery, whatever is wrong
+ * with its body, and must not get it again. The result can be written as JSON in less than 256 KiB.
+ *
+ * @param limitMs how long the rest may take after the header
+ */
+export async function readAnswer(response: IncomingMessage, limitMs: number): Promise<HttpAnswer> {
+  const { bytes, cut, broken } = await readBytes(response, limitMs);
+  const body = bodyOf(response, bytes, cut);
+  const note = broken ?? body.note ?? undecoded(response);
+  return {
+    ...{ status: response.statusCode ?? 0, headers: keptHeaders(response), ...body },
+    ...(cut ? { truncated: true } : {}),
+    ...(note ? { note } : {}),
+  };
+}
+
+function keptHeaders({ headers }: IncomingMessage): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const name of KEPT_HEADERS) if (headers[name] !== undefined) kept[name] = String(headers[name]);
+  return kept;
+}
+
+/** `cut`: these are not all. */
+async function readBytes(
+  response: IncomingMessage,
+  limitMs: number,
+): Promise<{ bytes: Buffer; cut: boolean; broken?: string }> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  const source = decoded(response);
+  const timer = setTimeout(() => source.destroy(new Error(`not at its end within ${limitMs} ms`)), limitMs);
+  try {
+    for await (const chunk of source as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      size += chunk.length;
+      // Leaving the loop ends the connection.
+      if (size > MAX_ANSWER_BYTES) break;
+    }
+    return { bytes: Buffer.concat(chunks).subarray(0, MAX_ANSWER_BYTES), cut: size > MAX_ANSWER_BYTES };
+  } catch (error) {
+    const broken = `the answer broke off: ${(error as Error).message}`;
+    return { bytes: Buffer.concat(chunks), cut: true, broken };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The body without its coding; with a coding that is not known, or with several, as it came. */
+function decoded(response: IncomingMessage): Readable {
+  const decoder = DECODERS.get(codingOf(response));
+  // Ends the connection when the decoder ends early, and the decoder when the connection does.
+  return decoder ? pipeline(response, decoder(), () => undefined) : response;
+}
+
+function codingOf({ headers }: IncomingMessage): string {
+  return (headers['content-encoding'] ?? 'identity').trim().toLowerCase();
+}
+
+function undecoded(response: IncomingMessage): string | undefined {
+  const coding = codingOf(response);
+  if (coding === 'identity' || DECODERS.has(coding)) return undefined;
+  return `content-encoding ${coding.slice(0, NAMED)} is not decoded`;
+}
+
+function bodyOf(
+  { headers }: IncomingMessage,
+  bytes: Buffer,
+  cut: boolean,
+): Pick<HttpAnswer, 'body' | 'encoding' | 'note'> {
+  if (bytes.length === 0) return { body: null };
+  const text = asText(bytes, cut);
+  if (text === undefined) return { body: bytes.toString('base64'), encoding: 'base64' };
+  if (cut || !/[/+]json\b/.test(headers['content-type'] ?? '')) return { body: text };
+  try {
+    const body: unknown = JSON.parse(text);
+    const loss = lossOf(text);
+    return loss ? { body: text, note: `kept as text: ${loss}` } : { body };
+  } catch {
+    return { body: text, note: 'kept as text: it is no JSON' };
+  }
+}
+
+/** UTF-8 without control characters, which JSON would blow up sixfold; `cut` text may end inside a character. */
+function asText(bytes: Uint8Array, cut: boolean): string | undefined {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: cut });
+    return /[^\P{Cc}\t\r\n]/u.test(text) ? undefined : text;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Why JSON would not survive being read into objects and written again, or null when it would. */
+function lossOf(json: string): string | null {
+  let depth = 0;
+  let growth = 0;
+  for (const [token] of json.matchAll(TOKENS)) {
+    if (token.startsWith('"')) continue;
+    if (token === '[' || token === '{') depth += 1;
+    else if (token === ']' || token === '}') depth -= 1;
+    else {
+      const written = JSON.stringify(Number(token));
+      if (written === 'null' || (LONG_INTEGER.test(token) && written !== token)) {
+        return `it holds ${token.slice(0, NAMED)}, which is no number of double precision`;
+      }
+      growth += written.length - token.length;
+    }
+    if (depth > MAX_DEPTH) return `it is nested deeper than ${MAX_DEPTH} levels`;
+  }
+  return growth > MAX_ANSWER_BYTES ? 'it would more than double when it is written again' : null;
+}

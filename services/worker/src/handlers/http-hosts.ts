@@ -1,0 +1,102 @@
+import { TransientError } from '@tps/worker';
+import CircuitBreaker from 'opossum';
+import { Gauge, type Registry } from 'prom-client';
+import type { HttpAnswer } from './http-answer';
+import { deliver, type Delivery } from './http-delivery';
+import { Places } from './places';
+
+export interface HttpHostsOptions {
+  /** Slots of this worker process: one host gets most of them at once, never all. */
+  slots: number;
+  registry: Registry;
+  onCircuit: (host: string, state: HostState) => void;
+}
+export type HostState = 'Closed' | 'HalfOpen' | 'Open';
+
+/** Attempts that a failing host does not get wait at least this long. */
+export const RESET_MS = 10_000;
+const BREAKER = {
+  // The delivery has a limit of its own.
+  timeout: false,
+  errorThresholdPercentage: 50,
+  volumeThreshold: 5,
+  resetTimeout: RESET_MS,
+  rollingPercentilesEnabled: false,
+  enableSnapshots: false,
+  // Neither an answer that rejects the signal nor a signal that ran out of its own time says the host is ill.
+  errorFilter: (error: unknown) => !(error instanceof TransientError),
+} as const;
+/** A signal waits this long for a place at its host, in its slot. */
+const WAIT_MS = 250;
+const STATE_CODES: Record<HostState, number> = { Closed: 0, Open: 1, HalfOpen: 2 };
+
+interface Host {
+  breaker: CircuitBreaker<[Delivery], HttpAnswer>;
+  places: Places;
+}
+
+/** What this process knows of each host: whether it answers, and how many deliveries are on their way to it. */
+export class HttpHosts {
+  /** By `host:port`; only allowed hosts get one, so there are at most two for each entry of the list. */
+  private readonly hosts = new Map<string, Host>();
+
+  constructor(private readonly options: HttpHostsOptions) {
+    const states = (): Map<string, HostState> => this.states();
+    new Gauge({
+      name: 'tps_http_host_circuit_state',
+      help: 'Circuit of a host that the task http delivers to: 0 closed, 1 open, 2 half-open',
+      labelNames: ['host'],
+      registers: [options.registry],
+      collect() {
+        for (const [host, state] of states()) this.set({ host }, STATE_CODES[state]);
+      },
+    });
+  }
+
+  /**
+   * @param trial asks the host whatever its circuit says, as the trial is there to find out whether it is well again
+   * @throws CapacityError while the host has as many deliveries as it may have
+   */
+  deliver(delivery: Delivery, trial: boolean): Promise<HttpAnswer> {
+    const { breaker, places } = this.of(delivery.request.host);
+    return places.use(async () => {
+      if (!trial || breaker.closed) return breaker.fire(delivery);
+      const answer = await deliver(delivery);
+      breaker.close();
+      return answer;
+    });
+  }
+
+  /** Hosts whose circuit is not closed. */
+  failing(): string[] {
+    return [...this.states()].filter(([, state]) => state !== 'Closed').map(([host]) => host);
+  }
+
+  close(): void {
+    for (const { breaker } of this.hosts.values()) breaker.shutdown();
+  }
+
+  private states(): Map<string, HostState> {
+    return new Map([...this.hosts].map(([host, { breaker }]) => [host, stateOf(breaker)]));
+  }
+
+  private of(name: string): Host {
+    const known = this.hosts.get(name);
+    if (known) return known;
+    // A copy: opossum writes into its options.
+    const breaker = new CircuitBreaker(deliver, { ...BREAKER });
+    for (const event of ['open', 'halfOpen', 'close'] as const) {
+      breaker.on(event as 'open', () => this.options.onCircuit(name, stateOf(breaker)));
+    }
+    const { slots } = this.options;
+    const places = Math.max(1, slots - Math.ceil(slots / 4));
+    const host = { breaker, places: new Places(name, { places, queue: slots, waitMs: WAIT_MS }) };
+    this.hosts.set(name, host);
+    return host;
+  }
+}
+
+function stateOf({ opened, halfOpen }: Host['breaker']): HostState {
+  if (opened) return 'Open';
+  return halfOpen ? 'HalfOpen' : 'Closed';
+}
