@@ -7,8 +7,9 @@ import {
   type MsgHdrs,
   type NatsConnection,
 } from '@nats-io/transport-node';
-import { namesFor, type Names } from '@tps/contracts';
+import { type LostState, namesFor, type Names } from '@tps/contracts';
 import { accessOptions, type BusAccess } from './access';
+import { StateLosses } from './losses';
 import { Publisher } from './publisher';
 import { nobodyListens, ReplyInbox } from './reply-inbox';
 
@@ -24,6 +25,8 @@ export interface BusOptions {
   onStatus?: (status: { type: string; detail?: string }) => void;
   /** Called when the connection ends for good without `close()`: the process cannot go on. */
   onLost?: (error: Error) => void;
+  /** Called when the broker turns out to have lost a stream or bucket that this process follows. */
+  onStateLost?: (loss: LostState) => void;
 }
 
 /** One connection to NATS with what every service needs of it. */
@@ -37,6 +40,8 @@ export interface Bus {
   request(subject: string, data: string, options: { headers?: MsgHdrs; timeoutMs: number }): Promise<Msg>;
   /** Appends to streams and waits for the stream's acknowledgement. */
   readonly publisher: Publisher;
+  /** What the broker lost of what this process follows. */
+  readonly losses: StateLosses;
   /** False while the client reconnects: the client drops what is published then, so do not publish. */
   readonly connected: boolean;
   /** A subject of its own for answers, below the prefix that the broker lets this user read. */
@@ -97,6 +102,7 @@ async function firstDial(
 class NatsBus implements Bus {
   readonly names: Names;
   readonly publisher: Publisher;
+  readonly losses: StateLosses;
   connected = true;
   private closing = false;
   private readonly replies: ReplyInbox;
@@ -110,6 +116,7 @@ class NatsBus implements Bus {
     this.names = namesFor(options.streamPrefix);
     this.replies = new ReplyInbox(nc, this.createInbox());
     this.publisher = new Publisher(nc, this.replies, () => this.connected);
+    this.losses = new StateLosses(options.onStateLost);
     void this.watch(options);
     void nc.closed().then((error) => {
       this.connected = false;

@@ -1,6 +1,7 @@
 import { NatsCluster, waitFor } from '@tps/testkit';
 import { type Bus, connectBus } from './connect';
-import { Follower, type LogMessage } from './follower';
+import type { LogMessage } from './follow-options';
+import { Follower } from './follower';
 import { ensureStream, managerOf } from './streams';
 
 const ELECTION_MS = 30_000;

@@ -1,31 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Msg, nanos, type Subscription } from '@nats-io/transport-node';
-import { AckPolicy, type ConsumerConfig, DeliverPolicy } from '@nats-io/jetstream';
+import { type Msg, nanos } from '@nats-io/transport-node';
+import type { JetStreamManager } from '@nats-io/jetstream';
 import type { Bus } from './connect';
-import { parseDelivery } from './delivery';
+import type { DeliveryInfo } from './delivery';
+import { consumerFor, type FollowOptions } from './follow-options';
+import { type LogFacts, LogLife, LogUnsureError } from './log-life';
 import { OneAtATime } from './one-at-a-time';
-import { managerOf } from './streams';
-
-/** One stored message as a projection sees it. Its time is the stream's, so that replicas agree. */
-export interface LogMessage {
-  seq: number;
-  timeMs: number;
-  subject: string;
-  msg: Msg;
-}
-
-export interface FollowOptions {
-  stream: string;
-  /** Called for every message, in order, once. Must not throw: a projection skips what it cannot read, and says so. */
-  onMessage: (message: LogMessage) => void;
-  onError: (error: unknown) => void;
-  /** Read only what was stored from this sequence on. Default: everything the stream has. */
-  fromSeq?: number;
-  /** Read only what was stored in the last so many milliseconds. */
-  sinceMs?: number;
-  /** How long to let messages gather before they are taken together. Default 50. */
-  gatherMs?: number;
-}
+import { PullInbox, type Receipt } from './pull-inbox';
+import { isMissingStream, managerOf } from './streams';
 
 const LONG_POLL_MS = 20_000;
 /** The broker says that often that a poll still stands: the node that holds it may die while the connection lives. */
@@ -36,36 +18,37 @@ const GATHER_MS = 50;
 const BATCH = 500;
 const ANSWER_LIMIT_MS = 3_000;
 const RETRY_MS = 500;
+/** A consumer that ends as soon as it is made must not be made again without a pause. */
+const LOST_PAUSE_MS = 20;
 /** A stream whose leader is being elected drops what it is asked: sooner asked again than waited for. */
 const MANAGER = { timeout: 1_500 };
-
-const HEARTBEAT = 100;
-
-type FetchEnd = 'full' | 'empty' | 'lost';
 
 /**
  * Follows a stream as a log. Idle, one long poll for a single message is open and nothing else happens; when it is
  * answered, the follower waits `gatherMs` and takes all there is, so that its cost is per gathering and not per message.
+ * With `gatherMs` 0 it takes each message as it comes.
  *
  * The consumer is ephemeral. When it is lost (broker or its node restarted, sequence jumped, poll unanswered or silent)
  * another one is made that begins behind the last message handled, so nothing is skipped and nothing is handled twice.
+ * Each time the follower checks that it is still the same log (`LogLife`); another log is read from its beginning.
  */
 export class Follower {
   /** Sequence of the last message handled. */
   position = 0;
-  private readonly inbox: string;
-  private readonly subscription: Subscription;
-  private fetch: { left: number; end: (how: FetchEnd) => void; limit: NodeJS.Timeout } | null = null;
-  private fetchNo = 0;
+  private readonly inbox: PullInbox;
+  private readonly life = new LogLife();
   private consumer: string | null = null;
   private consumerSeq = 0;
+  /** Messages up to here were stored before the consumer was made; null once they are handled. */
+  private catchUpTo: number | null = null;
+  private lostMs = Date.now();
   private stopped = false;
   private wake: AbortController | null = null;
   /** Callers of `caughtUp` who wait: for them nothing gathers. */
   private hurried = 0;
   private moved = new Set<() => void>();
   /** While a stream has no leader it does not answer, and whoever was not served asks again: not each with a question. */
-  private last = this.lastSeq();
+  private end = this.endOfLog();
   private readonly done: Promise<void>;
   private readonly offReconnect: () => void;
 
@@ -73,14 +56,28 @@ export class Follower {
     private readonly bus: Bus,
     private readonly options: FollowOptions,
   ) {
-    this.inbox = bus.createInbox();
-    this.subscription = bus.nc.subscribe(`${this.inbox}.*`, { callback: (_, msg) => this.receive(msg) });
+    this.inbox = new PullInbox(bus, (delivery, msg) => this.receive(delivery, msg));
     this.offReconnect = bus.onReconnect(() => {
       this.lose();
       // The answer to what was asked before will never come, and nobody should wait for it.
-      this.last = this.lastSeq();
+      this.end = this.endOfLog();
     });
     this.done = this.run();
+  }
+
+  /** Creation time of the stream that is followed; undefined before its first consumer. */
+  get created(): string | undefined {
+    return this.life.created;
+  }
+
+  /** What is stored now will be handled at once. */
+  get isFollowing(): boolean {
+    return this.consumer !== null && this.catchUpTo === null && this.bus.connected;
+  }
+
+  /** For how long the stream has not been followed, in milliseconds. */
+  lostFor(nowMs: number): number {
+    return this.isFollowing ? 0 : nowMs - this.lostMs;
   }
 
   /** Resolves when everything stored before the call is handled; false when that takes longer than `limitMs`. */
@@ -89,8 +86,11 @@ export class Follower {
     const tooLate = sleep(limitMs, false, { signal: late.signal, ref: false }).catch(() => false);
     this.hurried += 1;
     this.wake?.abort();
+    const reached = this.end.get().then(({ created, lastSeq }) => {
+      return this.until(() => this.created === created && this.position >= lastSeq, limitMs);
+    });
     try {
-      return await Promise.race([this.reaches(this.last.get(), late.signal), tooLate]);
+      return await Promise.race([reached, tooLate]);
     } catch (error) {
       this.options.onError(error);
       return false;
@@ -100,25 +100,38 @@ export class Follower {
     }
   }
 
-  private async reaches(asked: Promise<number>, late: AbortSignal): Promise<boolean> {
-    const seq = await asked;
-    while (this.position < seq) {
-      if (late.aborted || this.stopped) return false;
+  /** Waits for a condition that changes as the follower goes on; false when that takes longer than `limitMs`. */
+  async until(probe: () => boolean, limitMs: number): Promise<boolean> {
+    const endMs = performance.now() + limitMs;
+    while (!probe()) {
+      const leftMs = endMs - performance.now();
+      if (leftMs <= 0 || this.stopped) return false;
       await new Promise<void>((resolve) => {
-        this.moved.add(resolve);
-        late.addEventListener('abort', () => this.moved.delete(resolve) && resolve());
+        const go = (): void => {
+          clearTimeout(timer);
+          this.moved.delete(go);
+          resolve();
+        };
+        const timer = setTimeout(go, leftMs).unref();
+        this.moved.add(go);
       });
     }
     return true;
   }
 
+  /** Makes another consumer, and looks whether it is still the same log. */
+  lose(): void {
+    if (this.isFollowing) this.lostMs = Date.now();
+    this.consumer = null;
+    this.inbox.end('lost');
+  }
+
   async stop(): Promise<void> {
     this.stopped = true;
     this.offReconnect();
-    this.subscription.unsubscribe();
     this.wake?.abort();
-    this.fetch?.end('empty');
-    this.advance(this.position);
+    this.inbox.close();
+    this.tellMoved();
     await this.done;
   }
 
@@ -130,12 +143,13 @@ export class Follower {
         continue;
       }
       try {
-        this.consumer ??= await this.create();
+        if (!this.consumer) await this.create();
         const poll = { expires: nanos(LONG_POLL_MS), idle_heartbeat: nanos(HEARTBEAT_MS) };
-        const idle = await this.pull(1, poll, SILENCE_LIMIT_MS);
-        if (idle !== 'full') continue;
+        // Where nothing gathers the poll stays open: a pull from a consumer that is gone is answered by nobody.
+        const batch = this.gatherMs === 0 ? BATCH : 1;
+        if (!(await this.pull(batch, poll, SILENCE_LIMIT_MS)) || batch > 1) continue;
         await this.gather();
-        while (!this.stopped && (await this.pull(BATCH, { no_wait: true }, ANSWER_LIMIT_MS)) === 'full');
+        while (!this.stopped && (await this.pull(BATCH, { no_wait: true }, ANSWER_LIMIT_MS)));
       } catch (error) {
         if (this.stopped) return;
         this.options.onError(error);
@@ -145,101 +159,106 @@ export class Follower {
     }
   }
 
-  private lastSeq(): OneAtATime<number> {
-    return new OneAtATime(async () => {
-      const jsm = await managerOf(this.bus, MANAGER);
-      return (await jsm.streams.info(this.options.stream)).state.last_seq;
-    });
+  private endOfLog(): OneAtATime<LogFacts> {
+    return new OneAtATime(async () => this.look(await managerOf(this.bus, MANAGER)));
   }
 
-  private async create(): Promise<string> {
+  private async look(jsm: JetStreamManager): Promise<LogFacts> {
+    const { created, state } = await jsm.streams.info(this.options.stream);
+    return { created, lastSeq: state.last_seq };
+  }
+
+  private async create(): Promise<void> {
     const jsm = await managerOf(this.bus, MANAGER);
-    const { state } = await jsm.streams.info(this.options.stream);
-    const config: Partial<ConsumerConfig> = {
-      ack_policy: AckPolicy.None,
-      inactive_threshold: nanos(LONG_POLL_MS * 3),
-      mem_storage: true,
-      num_replicas: 1,
-      ...this.start(),
-    };
-    const info = await jsm.consumers.add(this.options.stream, config);
-    this.consumerSeq = 0;
-    // With nothing to come, whatever the stream once held has aged out: that counts as handled.
-    if (info.num_pending === 0) this.advance(Math.max(this.position, state.last_seq));
-    return info.name;
-  }
-
-  private start(): Partial<ConsumerConfig> {
-    const { fromSeq, sinceMs } = this.options;
-    const seq = this.position > 0 ? this.position + 1 : fromSeq;
-    if (seq !== undefined)
-      return { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: Math.max(1, seq) };
-    if (sinceMs === undefined) return { deliver_policy: DeliverPolicy.All };
-    return {
-      deliver_policy: DeliverPolicy.StartTime,
-      opt_start_time: new Date(Date.now() - sinceMs).toISOString(),
-    };
-  }
-
-  /** @param silenceMs a broker that says nothing for so long has lost the consumer */
-  private async pull(batch: number, request: object, silenceMs: number): Promise<FetchEnd> {
-    const reply = `${this.inbox}.${(this.fetchNo += 1)}`;
-    const subject = `$JS.API.CONSUMER.MSG.NEXT.${this.options.stream}.${this.consumer}`;
-    const how = await new Promise<FetchEnd>((end) => {
-      const limit = setTimeout(end, silenceMs, 'lost').unref();
-      this.fetch = { left: batch, end, limit };
-      this.bus.nc.publish(subject, JSON.stringify({ batch, ...request }), { reply });
+    const { stream } = this.options;
+    const found = await this.find(jsm);
+    const replaced = this.life.isReplaced(found, this.position);
+    const position = replaced ? 0 : this.position;
+    const config = consumerFor(this.options, {
+      position,
+      isFirst: this.created === undefined,
+      idleMs: LONG_POLL_MS * 3,
     });
-    clearTimeout(this.fetch?.limit);
-    this.fetch = null;
-    if (how === 'lost') this.lose();
-    return how;
+    const { name, num_pending } = await jsm.consumers.add(stream, config);
+    const log = await this.look(jsm);
+    if (log.created !== found.created) throw new LogUnsureError(`${stream} was replaced just now`);
+    this.begin(log, replaced);
+    this.consumer = name;
+    // With nothing to come, whatever the stream once held has aged out: that counts as handled.
+    if (num_pending === 0) this.advance(Math.max(this.position, log.lastSeq));
+  }
+
+  private async find(jsm: JetStreamManager): Promise<LogFacts> {
+    const { ensure } = this.options;
+    try {
+      return await this.look(jsm);
+    } catch (error) {
+      if (!ensure || !isMissingStream(error)) throw error;
+    }
+    await ensure();
+    return this.look(jsm);
+  }
+
+  private begin(log: LogFacts, replaced: boolean): void {
+    const { stream, entries, onStart } = this.options;
+    const life = this.life.begin(log);
+    if (replaced) {
+      this.bus.losses.add({ name: stream, life, ...(entries ? { entries: entries() } : {}) });
+      this.position = 0;
+    }
+    this.consumerSeq = 0;
+    this.catchUpTo = log.lastSeq;
+    onStart?.({ ...log, replaced });
+  }
+
+  /** @returns whether as many messages came as were asked for */
+  private async pull(batch: number, request: object, silenceMs: number): Promise<boolean> {
+    const { consumer } = this;
+    if (!consumer) return false;
+    const how = await this.inbox.pull({ stream: this.options.stream, consumer, batch, request, silenceMs });
+    if (how !== 'lost') return how === 'full';
+    this.lose();
+    await this.bus.backoff(LOST_PAUSE_MS);
+    return false;
+  }
+
+  private get gatherMs(): number {
+    return this.options.gatherMs ?? GATHER_MS;
   }
 
   private async gather(): Promise<void> {
     if (this.hurried > 0) return;
     this.wake = new AbortController();
-    await sleep(this.options.gatherMs ?? GATHER_MS, undefined, {
-      signal: this.wake.signal,
-      ref: false,
-    }).catch(() => undefined);
+    const { signal } = this.wake;
+    await sleep(this.gatherMs, undefined, { signal, ref: false }).catch(() => undefined);
     this.wake = null;
   }
 
-  private receive(msg: Msg): void {
-    const delivery = parseDelivery(msg.reply ?? '');
-    if (!delivery) {
-      // A status. Only that of the pull under way counts; one of an older consumer is stale.
-      if (msg.subject !== `${this.inbox}.${this.fetchNo}`) return;
-      const code = msg.headers?.code;
-      if (code === HEARTBEAT) return void this.fetch?.limit.refresh();
-      return this.fetch?.end(code === 503 || code === 409 ? 'lost' : 'empty');
-    }
-    if (delivery.consumer !== this.consumer) return;
-    if (delivery.consumerSeq !== this.consumerSeq + 1) return this.fetch?.end('lost');
-    this.consumerSeq = delivery.consumerSeq;
-    this.handle({ seq: delivery.streamSeq, timeMs: delivery.storedAtMs, subject: msg.subject, msg });
-    if (this.fetch && (this.fetch.left -= 1) === 0) this.fetch.end('full');
-  }
-
-  private handle(message: LogMessage): void {
+  private receive(delivery: DeliveryInfo, msg: Msg): Receipt {
+    const { consumer, consumerSeq, streamSeq, storedAtMs, pending } = delivery;
+    if (consumer !== this.consumer) return 'stale';
+    if (consumerSeq !== this.consumerSeq + 1) return 'gap';
+    this.consumerSeq = consumerSeq;
     try {
-      this.options.onMessage(message);
+      this.options.onMessage({ seq: streamSeq, timeMs: storedAtMs, subject: msg.subject, msg });
     } catch (error) {
       this.options.onError(error);
     }
-    this.advance(message.seq);
+    // The last messages that were there when the consumer was made may have been deleted since.
+    this.advance(pending === 0 ? Math.max(streamSeq, this.catchUpTo ?? 0) : streamSeq);
+    return 'taken';
   }
 
   private advance(seq: number): void {
     this.position = seq;
-    const moved = this.moved;
-    this.moved = new Set();
-    for (const resolve of moved) resolve();
+    if (this.catchUpTo !== null && seq >= this.catchUpTo) {
+      this.catchUpTo = null;
+      this.options.onCaughtUp?.();
+    }
+    this.tellMoved();
   }
 
-  private lose(): void {
-    this.consumer = null;
-    this.fetch?.end('lost');
+  private tellMoved(): void {
+    for (const go of [...this.moved]) go();
   }
 }

@@ -1,16 +1,28 @@
 export type { BusAccess } from './access';
 export { Batcher, type BatcherOptions } from './batcher';
+export {
+  KvContentionError,
+  type KvOptions,
+  KvUnsettledError,
+  type KvValue,
+  openBucket,
+  type Restore,
+  restoreMissing,
+} from './bucket';
 export { type Bus, BusClosedError, type BusOptions, connectBus, UnansweredError } from './connect';
 export { type DeliveryInfo, parseDelivery } from './delivery';
-export { Follower, type FollowOptions, type LogMessage } from './follower';
+export type { FollowOptions, LogMessage, LogStart } from './follow-options';
+export { Follower } from './follower';
 export { encodeHeaders, headerValues } from './headers';
-export { KvContentionError, KvView, type KvValue, openBucket } from './kv';
+export { KvView } from './kv';
+export { StateLosses } from './losses';
 export { type PubAck, Publisher, PublishError } from './publisher';
 export {
   createStream,
   ensureLanes,
   ensureStream,
   isApiError,
+  isMissingStream,
   LEASE_MS,
   managerOf,
   messageAt,

@@ -105,7 +105,7 @@ export async function createStream(
   try {
     return (await jsm.streams.info(name)).config;
   } catch (error) {
-    if (!isApiError(error, STREAM_NOT_FOUND)) throw error;
+    if (!isMissingStream(error)) throw error;
   }
   try {
     return (await jsm.streams.add({ name, ...definition(bus.names, stream, settings) })).config;
@@ -149,6 +149,11 @@ export async function messageAt(bus: Bus, stream: string, seq: number): Promise<
     if (isApiError(error, MESSAGE_NOT_FOUND)) return null;
     throw error;
   }
+}
+
+/** The broker has no stream of this name: it never existed, was deleted, or went with the store. */
+export function isMissingStream(error: unknown): boolean {
+  return isApiError(error, STREAM_NOT_FOUND);
 }
 
 export function isApiError(error: unknown, code: number): boolean {

@@ -82,6 +82,19 @@ const PARTIAL = new Map(SERVICES.map((service) => [service, Type.Partial(VITALS[
 /** The vital figures of one service. */
 export type Vitals<S extends ServiceName> = Static<(typeof VITALS)[S]['shape']>;
 
+const LostState = Type.Object({
+  name: text("The stream's name; a bucket's begins with KV_"),
+  life: text('Names what took its place, so that one loss is told once, however many saw it'),
+  entries: Type.Optional(
+    Type.Integer({ description: 'What it held as far as known: unfinished signals of KANBAN, keys of a bucket' }),
+  ),
+  gone: Type.Optional(
+    Type.Literal(true, { description: 'Lost for good: nobody who remembers the keys wrote them again' }),
+  ),
+});
+/** A stream or bucket that the broker lost while a process followed it: another one of the same name took its place. */
+export type LostState = Static<typeof LostState>;
+
 const Beat = Type.Object({
   v: version(),
   service: oneOf(SERVICES),
@@ -91,6 +104,7 @@ const Beat = Type.Object({
   ready: Type.Boolean(),
   leaving: Type.Optional(Type.Literal(true, { description: 'It stops, and finishes what it has' })),
   vitals: Type.Object({}, { description: 'As the service has them' }),
+  lost: Type.Optional(list(LostState, 'What it saw the broker lose lately')),
 });
 /** Every process publishes one each second: that it lives, whether it is ready, and its vital figures. */
 export type Beat<S extends ServiceName = ServiceName> = Omit<Static<typeof Beat>, 'service' | 'vitals'> & {

@@ -1,4 +1,4 @@
-import { type Bus, KvView } from '@tps/bus';
+import { type Bus, KvView, type Restore } from '@tps/bus';
 import {
   type AdmitRequest,
   type AdmitVerdict,
@@ -15,6 +15,9 @@ export interface LineViewOptions {
   onError: (error: unknown) => void;
   /** The circuit or the stop of this line was written. */
   onChange?: (line: string) => void;
+  /** For the owner of either: what it writes again after the broker lost the bucket. */
+  restoreCircuit?: Restore<CircuitRecord>;
+  restoreStop?: Restore<StopRecord>;
 }
 
 const RAMP_STEP_MS = 500;
@@ -34,11 +37,13 @@ export class LineView {
     private readonly closedMs: ReadonlyMap<string, number>,
   ) {}
 
-  static async open(bus: Bus, { replicas, onError, onChange }: LineViewOptions): Promise<LineView> {
+  static async open(bus: Bus, given: LineViewOptions): Promise<LineView> {
+    const { replicas, onError, onChange, restoreCircuit, restoreStop } = given;
     const closedMs = new Map<string, number>();
     const options = { replicas, onError };
     const circuits = await KvView.open<CircuitRecord>(bus, bus.names.buckets.circuits, {
       ...options,
+      ...(restoreCircuit ? { restore: restoreCircuit } : {}),
       onChange: (type, record) => {
         if (record?.state === 'closed') closedMs.set(type, Date.parse(record.since));
         else closedMs.delete(type);
@@ -47,6 +52,7 @@ export class LineView {
     });
     const stops = await KvView.open<StopRecord>(bus, bus.names.buckets.stops, {
       ...options,
+      ...(restoreStop ? { restore: restoreStop } : {}),
       onChange: (key) => onChange?.(key),
     });
     return new LineView(circuits, stops, closedMs);

@@ -5,7 +5,7 @@ import type { TProperties } from '@sinclair/typebox';
 import type { Msg } from '@nats-io/transport-node';
 import { type Service, Svcm } from '@nats-io/services';
 import { type Bus, connectBus } from '@tps/bus';
-import { type ServiceName, telemetryName, WIRE_VERSION } from '@tps/contracts';
+import { type Beat, type ServiceName, telemetryName, WIRE_VERSION } from '@tps/contracts';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { type CommonConfig, ConfigError, type ConfigOf, loadConfig, redacted } from './config';
 import type {
@@ -103,6 +103,7 @@ class Lifecycle<P extends TProperties, D extends FrontDoor | undefined> implemen
       streamPrefix: this.config.TPS_STREAM_PREFIX,
       onStatus: (status) => this.log.log(TROUBLE.has(status.type) ? 'warn' : 'info', 'nats', { status }),
       onLost: this.onFail,
+      onStateLost: (loss) => this.log.error('the broker lost state that this process follows', { loss }),
     });
     this.endpoints = await new Svcm(this.bus.nc).add({
       name: telemetryName(this.definition.name),
@@ -164,7 +165,8 @@ class Lifecycle<P extends TProperties, D extends FrontDoor | undefined> implemen
 
   private sendBeat(leaving = false): void {
     if (!this.bus?.connected) return;
-    const beat = {
+    const lost = this.bus.losses.recent();
+    const beat: Beat = {
       v: WIRE_VERSION,
       service: this.definition.name,
       instance: this.instance,
@@ -173,6 +175,7 @@ class Lifecycle<P extends TProperties, D extends FrontDoor | undefined> implemen
       ready: !leaving && this.problems().length === 0,
       ...(leaving ? { leaving } : {}),
       vitals: this.running?.vitals?.() ?? {},
+      ...(lost.length > 0 ? { lost } : {}),
     };
     this.bus.nc.publish(this.bus.names.subjects.beat(this.definition.name), JSON.stringify(beat));
   }

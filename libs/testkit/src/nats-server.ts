@@ -98,6 +98,13 @@ export class NatsServer {
     });
   }
 
+  /** Kills it and starts it again with an empty store, as after a lost volume. */
+  async loseStore(): Promise<void> {
+    await this.kill();
+    await rm(this.store, { recursive: true, force: true });
+    await this.restart();
+  }
+
   /** Sends a signal and waits for the end of the process. The store stays. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     const child = this.child;

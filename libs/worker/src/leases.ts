@@ -1,5 +1,5 @@
 import { nuid, RequestError, type Subscription } from '@nats-io/transport-node';
-import { type Bus, KvView, LEASE_MS } from '@tps/bus';
+import { type Bus, KvView, LEASE_MS, restoreMissing } from '@tps/bus';
 import { type LeasesRecord, WIRE_VERSION } from '@tps/contracts';
 import { FleetView, SILENT_MS } from '@tps/service';
 
@@ -72,6 +72,7 @@ export class Leases {
       replicas: options.replicas,
       onError: options.onError,
       onChange: (key) => leases.changed(key),
+      restore: restoreMissing,
     });
     return leases;
   }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type TProperties, Type } from '@sinclair/typebox';
-import { KvView } from '@tps/bus';
+import { KvView, restoreMissing } from '@tps/bus';
 import {
   encode,
   type HoldsReply,
@@ -83,7 +83,6 @@ export function workerService<P extends TProperties>(
 
 async function start(context: ServiceContext<WorkerConfig>, setup: WorkerSetup): Promise<RunningService> {
   const { bus, config, log } = context;
-  const { buckets } = bus.names;
   const replicas = config.TPS_NATS_REPLICAS;
   const definitions = new Map(
     setup.signals.map((signal) => [
@@ -98,7 +97,8 @@ async function start(context: ServiceContext<WorkerConfig>, setup: WorkerSetup):
   const lines = await LineView.open(bus, { replicas, onError, onChange: (type) => onLine(type) });
   const limits = new Limits({ context, types: new Set(definitions.keys()), slots: config.TPS_NUM_WORKERS });
   const levelling = await followLevelling(context, sequence, limits);
-  const types = await KvView.open<TypeRecord>(bus, buckets.types, { replicas, onError });
+  const kv = { replicas, onError, restore: restoreMissing };
+  const types = await KvView.open<TypeRecord>(bus, bus.names.buckets.types, kv);
   for (const definition of definitions.values()) await register(types, definition);
   await awaitLanes(context, [...definitions.keys()]);
 

@@ -38,6 +38,17 @@ export function untouched(line: string): StopRecord {
   return { v: WIRE_VERSION, line, stops: [], resolved: [], unlogged: [] };
 }
 
+/**
+ * What to write again after the stops were lost. An open call stays open, unless it is known to have been resumed since:
+ * a line that a person stopped must not run only because the broker forgot.
+ */
+export function restoreStop(remembered: StopRecord, found?: StopRecord): StopRecord | null {
+  if (!found) return remembered;
+  const { call, stops } = remembered;
+  if (!call || found.call || found.resolved.some(({ id }) => id === call.id)) return null;
+  return { ...found, call, stops };
+}
+
 /*
  * What can happen to the calls of a line. All pure: the same record, act and moment give the same answer, so that it
  * can be decided again when another replica was first. Each puts its event into the record; it is in the history once

@@ -24,6 +24,7 @@ import {
 } from '@tps/service';
 import { AndonLog } from './andon-log';
 import { Board } from './board';
+import { restoreStop } from './call';
 import { Calls } from './calls';
 import { type AndonConfig, andonVariables } from './config';
 import { DeadStore } from './dead-store';
@@ -52,7 +53,7 @@ async function start(context: ServiceContext<AndonConfig>): Promise<RunningServi
   const kv = { replicas: config.TPS_NATS_REPLICAS, onError };
   const fleet = new FleetView(bus, { onError });
   let onLine: (line: string) => void = () => undefined;
-  const lines = await LineView.open(bus, { ...kv, onChange: (line) => onLine(line) });
+  const lines = await LineView.open(bus, { ...kv, onChange: (line) => onLine(line), restoreStop });
   const types = await KvView.open<TypeRecord>(bus, bus.names.buckets.types, kv);
   const history = new History(bus, config.TPS_ANDON_HISTORY);
   const changes = await AndonLog.open(context, history);

@@ -1,4 +1,4 @@
-import { KvView } from '@tps/bus';
+import { KvView, restoreMissing } from '@tps/bus';
 import {
   type HeijunkaBoard,
   type Outcome,
@@ -40,7 +40,7 @@ async function start(context: ServiceContext<HeijunkaConfig>): Promise<RunningSe
   const kv = { replicas: context.config.TPS_NATS_REPLICAS, onError };
   const fleet = new FleetView(bus, { onError });
   const types = await KvView.open<TypeRecord>(bus, bus.names.buckets.types, kv);
-  const schedules = await KvView.open<ScheduleRecord | RateRecord>(bus, bus.names.buckets.schedule, kv);
+  const schedules = await openSchedules(context, onError);
   const scheduler = new Scheduler(schedules, fleet, instance);
   await scheduler.begin(Date.now());
   const demand = followArrivals(context);
@@ -93,6 +93,15 @@ async function start(context: ServiceContext<HeijunkaConfig>): Promise<RunningSe
       await outcomes.stop();
     },
   };
+}
+
+/** Another bucket of schedules gets what this process remembers. */
+function openSchedules(
+  { bus, config }: ServiceContext,
+  onError: (error: unknown) => void,
+): Promise<KvView<ScheduleRecord | RateRecord>> {
+  const options = { replicas: config.TPS_NATS_REPLICAS, onError, restore: restoreMissing };
+  return KvView.open<ScheduleRecord | RateRecord>(bus, bus.names.buckets.schedule, options);
 }
 
 function vitalsOf({

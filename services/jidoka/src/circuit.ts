@@ -28,6 +28,11 @@ export function closedCircuit(type: string, now: Date): CircuitRecord {
   };
 }
 
+/** What to write again after the circuits were lost: a line that failed must not run only because of that. */
+export function newerCircuit(remembered: CircuitRecord, found?: CircuitRecord): CircuitRecord | null {
+  return found && found.epoch >= remembered.epoch ? null : remembered;
+}
+
 /** A line of the log as the circuit sees it. */
 export interface Step {
   outcome: Outcome;

@@ -24,7 +24,7 @@ import {
   type SignalSpan,
   type TraceHeaders,
 } from '@tps/service';
-import type { CircuitSettings } from './circuit';
+import { type CircuitSettings, newerCircuit } from './circuit';
 import { type JidokaConfig, variables } from './config';
 import { Lines } from './line';
 
@@ -42,7 +42,7 @@ async function start(context: ServiceContext<JidokaConfig>): Promise<RunningServ
   const { buckets, subjects } = bus.names;
   const replicas = config.TPS_NATS_REPLICAS;
   const onError = (error: unknown): void => void log.error('circuit', { error });
-  const view = await LineView.open(bus, { replicas, onError });
+  const view = await LineView.open(bus, { replicas, onError, restoreCircuit: newerCircuit });
   const types = await KvView.open<TypeRecord>(bus, buckets.types, { replicas, onError });
   const lines = new Lines(
     view,

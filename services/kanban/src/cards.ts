@@ -1,4 +1,4 @@
-import { KvView } from '@tps/bus';
+import { KvView, restoreMissing } from '@tps/bus';
 import {
   type CardsRecord,
   type CardsReply,
@@ -29,7 +29,7 @@ export class CardsDesk {
     const options = { replicas: config.TPS_NATS_REPLICAS, onError };
     return new CardsDesk(
       fleet,
-      await KvView.open<CardsRecord>(bus, buckets.cards, options),
+      await KvView.open<CardsRecord>(bus, buckets.cards, { ...options, restore: restoreMissing }),
       await KvView.open<LeasesRecord>(bus, buckets.leases, options),
       await KvView.open<ScheduleRecord>(bus, buckets.schedule, options),
     );

@@ -1,4 +1,4 @@
-import { KvView } from '@tps/bus';
+import { KvView, restoreMissing } from '@tps/bus';
 import {
   type CircuitState,
   type Redrive,
@@ -50,6 +50,7 @@ export class Redrives {
       replicas: config.TPS_NATS_REPLICAS,
       onChange: (id, record) => redrives.changed(id, record),
       onError: (error) => log.error('bucket', { error }),
+      restore: restoreMissing,
     });
     return redrives;
   }
@@ -183,6 +184,6 @@ export class Redrives {
 
   private async prune(): Promise<void> {
     const ended = this.list().redrives.filter(({ state }) => state !== 'running');
-    for (const { id } of ended.slice(MAX_ENDED)) await this.view.bucket.delete(id);
+    for (const { id } of ended.slice(MAX_ENDED)) await this.view.remove(id);
   }
 }
