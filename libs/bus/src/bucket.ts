@@ -30,6 +30,11 @@ export class KvMissingError extends KvUnsettledError {
   override readonly name = 'KvMissingError';
 }
 
+/** Another bucket took the place of the one that a write relied on. */
+export class KvReplacedError extends KvUnsettledError {
+  override readonly name = 'KvReplacedError';
+}
+
 /** The client says so when nobody listens on a stream's subject, whatever the reason. */
 export function isMissingBucket(error: unknown): boolean {
   return error instanceof Error && error.name === 'JetStreamNotEnabled';
@@ -41,7 +46,8 @@ export async function insist<T>(step: () => Promise<T>): Promise<T> {
     try {
       return await step();
     } catch (error) {
-      if (tries === MAX_TRIES || !(error instanceof KvMissingError)) throw error;
+      const isPassing = error instanceof KvMissingError || error instanceof KvReplacedError;
+      if (tries === MAX_TRIES || !isPassing) throw error;
     }
   }
 }

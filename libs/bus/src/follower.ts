@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Msg, nanos } from '@nats-io/transport-node';
-import type { JetStreamManager } from '@nats-io/jetstream';
+import type { ConsumerInfo, JetStreamManager } from '@nats-io/jetstream';
 import type { Bus } from './connect';
 import type { DeliveryInfo } from './delivery';
 import { consumerFor, type FollowOptions } from './follow-options';
@@ -119,6 +119,12 @@ export class Follower {
     return true;
   }
 
+  /** Asks whether it is still the same log: the broker may not have said yet that the consumer is gone. */
+  async verify(): Promise<void> {
+    const { created } = await this.end.get();
+    if (created !== this.created) this.lose();
+  }
+
   /** Makes another consumer, and looks whether it is still the same log. */
   lose(): void {
     if (this.isFollowing) this.lostMs = Date.now();
@@ -170,33 +176,32 @@ export class Follower {
 
   private async create(): Promise<void> {
     const jsm = await managerOf(this.bus, MANAGER);
-    const { stream } = this.options;
-    const found = await this.find(jsm);
-    const replaced = this.life.isReplaced(found, this.position);
-    const position = replaced ? 0 : this.position;
-    const config = consumerFor(this.options, {
-      position,
-      isFirst: this.created === undefined,
-      idleMs: LONG_POLL_MS * 3,
-    });
-    const { name, num_pending } = await jsm.consumers.add(stream, config);
-    const log = await this.look(jsm);
-    if (log.created !== found.created) throw new LogUnsureError(`${stream} was replaced just now`);
+    let consumer = await this.add(jsm, this.position);
+    let log = await this.look(jsm);
+    const replaced = this.life.isReplaced(log, this.position);
+    if (replaced) {
+      const { created } = log;
+      consumer = await this.add(jsm, 0);
+      log = await this.look(jsm);
+      if (log.created !== created) throw new LogUnsureError(`${this.options.stream} was replaced just now`);
+    }
     this.begin(log, replaced);
-    this.consumer = name;
+    this.consumer = consumer.name;
     // With nothing to come, whatever the stream once held has aged out: that counts as handled.
-    if (num_pending === 0) this.advance(Math.max(this.position, log.lastSeq));
+    if (consumer.num_pending === 0) this.advance(Math.max(this.position, log.lastSeq));
   }
 
-  private async find(jsm: JetStreamManager): Promise<LogFacts> {
-    const { ensure } = this.options;
+  private async add(jsm: JetStreamManager, position: number): Promise<ConsumerInfo> {
+    const { stream, ensure } = this.options;
+    const start = { position, isFirst: this.created === undefined, idleMs: LONG_POLL_MS * 3 };
+    const config = consumerFor(this.options, start);
     try {
-      return await this.look(jsm);
+      return await jsm.consumers.add(stream, config);
     } catch (error) {
       if (!ensure || !isMissingStream(error)) throw error;
     }
     await ensure();
-    return this.look(jsm);
+    return jsm.consumers.add(stream, config);
   }
 
   private begin(log: LogFacts, replaced: boolean): void {

@@ -2,10 +2,9 @@ import type { KV } from '@nats-io/kv';
 import {
   insist,
   isConflict,
-  isMissingBucket,
   KvContentionError,
-  KvMissingError,
   type KvOptions,
+  KvReplacedError,
   KvUnsettledError,
   type KvValue,
   openBucket,
@@ -15,19 +14,18 @@ import type { LogMessage, LogStart } from './follow-options';
 import { Follower } from './follower';
 import { headerValues } from './headers';
 import { KvMemory } from './kv-memory';
+import { KvWrites, type Written } from './kv-writes';
 
 const MAX_CONFLICTS = 20;
 const OPERATION_HEADER = 'KV-Operation';
-/** How long a write waits for the bucket to be followed, and then for what it wrote to come back. */
-const SETTLE_MS = 2_000;
 const READ_BACK_MS = 1_000;
 
 /**
  * A bucket as a map that follows it: every replica of a service sees what any of them wrote.
  *
  * Revisions count within one life of the bucket. When the broker comes back without it, or somebody deletes it, another
- * one is made; what was known stays in force for five seconds, and its owner writes it again. A write waits until the
- * present bucket is followed, so it never relies on a revision of an earlier one.
+ * one is made; what was known stays in force for five seconds, and its owner writes it again. A write never relies on a
+ * revision of an earlier bucket.
  */
 export class KvView<V> {
   private readonly entries = new Map<string, KvValue<V>>();
@@ -36,6 +34,7 @@ export class KvView<V> {
   private readonly memory: KvMemory<V>;
   private readonly updating = new Map<string, Promise<unknown>>();
   private readonly follower: Follower;
+  private readonly writes: KvWrites;
   private readonly loaded: Promise<void>;
 
   private constructor(
@@ -68,6 +67,7 @@ export class KvView<V> {
       onMessage: (message) => this.receive(message.subject.slice(prefix.length), message),
       onError: options.onError,
     });
+    this.writes = new KvWrites(name, this.follower);
   }
 
   /** Resolves when all present values are loaded. */
@@ -100,18 +100,12 @@ export class KvView<V> {
 
   /**
    * Compare-and-set: writes only if nobody wrote since `revision` (0: the key must be absent).
-   * @returns the new revision, or null when somebody else was first
+   * @returns the new revision, or null when somebody else was first, or the bucket is another one by now
    * @throws KvUnsettledError
    */
   async swap(key: string, value: V, revision: number): Promise<number | null> {
-    const json = JSON.stringify(value);
-    // A deleted key is absent, too, but what is written there has to follow the mark that it left: create() finds it.
-    const send = (): Promise<number> =>
-      revision === 0 ? this.bucket.create(key, json) : this.bucket.put(key, json, { previousSeq: revision });
-    return this.write(key, value, send).catch((error: unknown) => {
-      if (isConflict(error)) return null;
-      throw error;
-    });
+    const written = await this.replace(key, value, revision);
+    return written && written.revision;
   }
 
   /**
@@ -132,7 +126,7 @@ export class KvView<V> {
 
   /** The value as the bucket has it now, for a writer that was too slow. @throws KvUnsettledError */
   async read(key: string): Promise<KvValue<V> | undefined> {
-    await this.settled();
+    await this.writes.settled();
     const entry = await this.bucket.get(key);
     if (!entry) return undefined;
     const isThere = entry.operation === 'PUT';
@@ -143,14 +137,15 @@ export class KvView<V> {
   /** Resolves when the write has come back from the bucket. @throws KvUnsettledError */
   async put(key: string, value: V): Promise<void> {
     const json = JSON.stringify(value);
-    const write = (): Promise<number> => this.write(key, value, () => this.bucket.put(key, json));
-    await this.readBack(await insist(write));
+    const send = (): Promise<number> => this.bucket.put(key, json);
+    await this.writes.readBack(await insist(() => this.write(key, value, send, undefined)));
   }
 
   /** Resolves when the deletion has come back from the bucket. @throws KvUnsettledError */
   async remove(key: string): Promise<void> {
-    await insist(() => this.sent(() => this.bucket.delete(key)));
-    if (!(await this.caughtUp(READ_BACK_MS))) throw this.late();
+    const send = (): Promise<number> => this.bucket.delete(key).then(() => 0);
+    await this.writes.readBack(await insist(() => this.writes.send(undefined, send)));
+    if (!(await this.caughtUp(READ_BACK_MS))) throw new KvUnsettledError(`${key} may not be deleted yet`);
     this.drop(key);
   }
 
@@ -169,62 +164,44 @@ export class KvView<V> {
 
   private async updateNow(key: string, change: (value: V | undefined) => V | null): Promise<V | null> {
     for (let conflict = 0; conflict < MAX_CONFLICTS; conflict += 1) {
-      const written = await insist(async () => {
+      const done = await insist(async () => {
+        await this.writes.verified();
         const entry = conflict === 0 ? this.entry(key) : await this.read(key);
         const next = change(entry?.value);
-        if (next === null) return { next };
-        return { next, revision: await this.swap(key, next, entry?.revision ?? 0) };
+        return next === null
+          ? { next }
+          : { next, written: await this.replace(key, next, entry?.revision ?? 0) };
       });
-      const { next, revision } = written;
-      if (revision === null) continue;
-      if (revision !== undefined) await this.readBack(revision);
-      return next;
+      if (done.written === null) continue;
+      if (done.written) await this.writes.readBack(done.written);
+      return done.next;
     }
     throw new KvContentionError(`${key} changed ${MAX_CONFLICTS} times while it was to be changed`);
   }
 
-  private async write(key: string, value: V, send: () => Promise<number>): Promise<number> {
-    const revision = await this.sent(send);
-    this.apply(key, value, revision);
-    return revision;
-  }
-
-  /** Sends a write to the bucket that is followed. */
-  private async sent<T>(send: () => Promise<T>): Promise<T> {
-    const created = await this.settled();
+  /** @returns null when somebody else was first, or the bucket is another one by now */
+  private async replace(key: string, value: V, revision: number): Promise<Written | null> {
+    const json = JSON.stringify(value);
+    // A deleted key is absent, too, but what is written there has to follow the mark that it left: create() finds it.
+    const send = (): Promise<number> =>
+      revision === 0 ? this.bucket.create(key, json) : this.bucket.put(key, json, { previousSeq: revision });
     try {
-      const answer = await send();
-      await this.settled(created);
-      return answer;
+      return await this.write(key, value, send, this.follower.created);
     } catch (error) {
-      if (!isMissingBucket(error)) throw error;
-      this.follower.lose();
-      throw new KvMissingError(`${this.name} is not there`);
+      if (isConflict(error) || error instanceof KvReplacedError) return null;
+      throw error;
     }
   }
 
-  /**
-   * Waits until the bucket is followed.
-   * @param before creation time of the bucket that it still has to be
-   * @returns the creation time of the bucket
-   */
-  private async settled(before?: string): Promise<string> {
-    const { follower } = this;
-    if (!(await follower.until(() => follower.isFollowing, SETTLE_MS))) {
-      throw new KvUnsettledError(`${this.name} is not followed now`);
-    }
-    const { created = '' } = follower;
-    if (before === undefined || created === before) return created;
-    throw new KvUnsettledError(`${this.name} was lost while it was written to`);
-  }
-
-  private async readBack(revision: number): Promise<void> {
-    const { follower } = this;
-    if (!(await follower.until(() => follower.position >= revision, READ_BACK_MS))) throw this.late();
-  }
-
-  private late(): KvUnsettledError {
-    return new KvUnsettledError(`what was written to ${this.name} did not come back in time`);
+  private async write(
+    key: string,
+    value: V,
+    send: () => Promise<number>,
+    basis: string | undefined,
+  ): Promise<Written> {
+    const written = await this.writes.send(basis, send);
+    this.apply(key, value, written.revision);
+    return written;
   }
 
   private begin({ replaced }: LogStart): void {
@@ -248,7 +225,7 @@ export class KvView<V> {
   private async restoreKey(key: string, value: V): Promise<void> {
     const previousSeq = this.entries.get(key)?.revision ?? 0;
     const send = (): Promise<number> => this.bucket.put(key, JSON.stringify(value), { previousSeq });
-    await this.write(key, value, send).catch((error: unknown) => {
+    await this.write(key, value, send, this.follower.created).catch((error: unknown) => {
       if (!isConflict(error)) throw error;
     });
   }

@@ -86,7 +86,9 @@ const LostState = Type.Object({
   name: text("The stream's name; a bucket's begins with KV_"),
   life: text('Names what took its place, so that one loss is told once, however many saw it'),
   entries: Type.Optional(
-    Type.Integer({ description: 'What it held as far as known: unfinished signals of KANBAN, keys of a bucket' }),
+    Type.Integer({
+      description: 'What it held as far as known: unfinished signals of KANBAN, keys of a bucket',
+    }),
   ),
   gone: Type.Optional(
     Type.Literal(true, { description: 'Lost for good: nobody who remembers the keys wrote them again' }),
