@@ -68,10 +68,12 @@ format: ## format all files
 sbom: ## what runs is made of: a CycloneDX bill of materials in .tps/sbom.cdx.json
 	@$(RUN) pnpm sbom --sbom-format cyclonedx --sbom-type application --prod --out .tps/sbom.cdx.json
 
-render: ## write the services of libs/contracts/src/fleet.ts into compose, chart, Prometheus, README
+render: ## write what follows from the code into compose, chart, Prometheus and the documents
 	@$(RUN) pnpm install
 	@$(RUN) render
-	@if command -v helm >/dev/null; then $(MAKE) k8s; else echo 'k8s/fleet.yaml is left: make k8s needs helm'; fi
+	@UPDATE_DOCS=1 $(RUN) pnpm exec jest --selectProjects fleet --silent \
+		--testPathPatterns 'tests/src/(documents|compose|readmes|state)\.test'
+	@if command -v helm >/dev/null; then $(MAKE) k8s; else echo 'k8s/fleet.yaml is unchanged: make k8s needs helm'; fi
 
 k8s: ## render k8s/fleet.yaml from the Helm chart
 	@./deploy/chart/render.sh >k8s/fleet.yaml.new && mv k8s/fleet.yaml.new k8s/fleet.yaml

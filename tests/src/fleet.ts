@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { freePorts, waitFor } from '@tps/testkit';
 
-const CLI = resolve(__dirname, '../../deploy/local/dist/cli.js');
+const ROOT = resolve(__dirname, '../..');
 /** Replicas of the gateway that a test may start; each has the next port. */
 const GATEWAYS = 4;
 /** The broker's two, the gateway's metrics, the gateways', and one for each other process. */
@@ -34,13 +34,15 @@ interface State {
 /** A whole fleet from built code, started by the local runtime as a user would, on ports and with data of its own. */
 export class Fleet {
   private constructor(
+    private readonly root: string,
     readonly home: string,
     readonly url: string,
     /** For commands that are to reach this fleet and no other. */
     readonly environment: NodeJS.ProcessEnv,
   ) {}
 
-  static async start(variables: Record<string, string> = {}): Promise<Fleet> {
+  /** @param root the built tree whose fleet is started; by default this one */
+  static async start(variables: Record<string, string> = {}, root = ROOT): Promise<Fleet> {
     const [nats, monitor, metrics, http = 0] = await freePorts(PORTS);
     const home = await mkdtemp(join(tmpdir(), 'tps-fleet-'));
     const env = {
@@ -55,7 +57,7 @@ export class Fleet {
       TPS_CHAOS: '1',
       ...variables,
     };
-    const fleet = new Fleet(home, `http://127.0.0.1:${http}`, env);
+    const fleet = new Fleet(root, home, `http://127.0.0.1:${http}`, env);
     try {
       await fleet.run('up');
     } catch (error) {
@@ -77,7 +79,7 @@ export class Fleet {
   /** Runs a command of the local runtime; fails with what it printed. */
   run(command: string): Promise<string> {
     return new Promise((done, reject) => {
-      const child = spawn(process.execPath, [CLI, command], {
+      const child = spawn(process.execPath, [join(this.root, 'deploy/local/dist/cli.js'), command], {
         env: this.environment,
         stdio: ['ignore', 'pipe', 'pipe'],
       });

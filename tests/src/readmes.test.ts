@@ -57,7 +57,8 @@ function jobOf(path: string): string {
     .replace(/^\s*\* ?/gm, ' ')
     .replace(/\s+/g, ' ')
     .trim();
-  return (/^.*?[.:](?= |$)/.exec(text)?.[0] ?? text).replace(/[.:]$/, '').replaceAll('|', '\\|') || '...';
+  const sentence = (/^.*?[.:](?= |$)/.exec(text)?.[0] ?? text).replace(/[.:]$/, '').replaceAll('|', '\\|');
+  return sentence.charAt(0).toLowerCase() + sentence.slice(1) || '...';
 }
 
 /** The table without rows for files that are gone, and with a row for each new file. */
@@ -68,10 +69,12 @@ function updated(folder: string, readme: string): string {
   const kept = rowsOf(readme)
     .map((row) => ({ ...row, files: row.files.filter(isThere) }))
     .filter((row) => row.files.length > 0);
-  const added = files
-    .filter((file) => !kept.some((row) => row.files.some(covers(file))))
-    .map((file) => ({ files: [file], job: jobOf(join(ROOT, folder, 'src', file)) }));
-  const lines = [...kept, ...added].map(
+  for (const file of files.filter((one) => !kept.some((row) => row.files.some(covers(one))))) {
+    const after = kept.findIndex((row) => row.files[0]! > file);
+    const row = { files: [file], job: jobOf(join(ROOT, folder, 'src', file)) };
+    kept.splice(after < 0 ? kept.length : after, 0, row);
+  }
+  const lines = kept.map(
     ({ files: names, job }) => `| ${names.map((name) => `\`${name}\``).join(', ')} | ${job} |`,
   );
   const start = readme.indexOf(HEAD) + HEAD.length;

@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { namesFor } from '@tps/contracts';
 
 const ROOT = resolve(__dirname, '../..');
+const PAGE = resolve(ROOT, 'docs/state.md');
 const names = namesFor();
 /** Subjects whose messages each stream stores. */
 const SUBJECTS: Record<string, string[]> = {
@@ -20,7 +21,7 @@ interface Row {
 
 /** The tables of docs/state.md, by name of the stream, bucket or queue. */
 function documented(): Map<string, Row> {
-  const page = readFileSync(resolve(ROOT, 'docs/state.md'), 'utf8');
+  const page = readFileSync(PAGE, 'utf8');
   const rows = [...page.matchAll(/^\| `([\w.]+)` \|.*$/gm)].map(([line, name]) => {
     const [, , , writers = '', readers = '', lost = '', remade = ''] = line.split('|');
     expect({ name, lost: lost.trim() !== '', remade: remade.trim() !== '' }).toEqual({
@@ -71,6 +72,17 @@ function reading(stream: string): string[] {
   ];
 }
 
+/** Compares the two columns of one row; UPDATE_DOCS=1 writes them. */
+function compare(name: string, wanted: Row): void {
+  if (!process.env.UPDATE_DOCS) return expect(documented().get(name)).toEqual(wanted);
+  const columns = `${wanted.writers.join(', ')} | ${wanted.readers.join(', ')}`;
+  const row = new RegExp(`^(\\| \`${name}\` \\| [^|]+ \\| )[^|]+ \\| [^|]+(?= \\|)`, 'm');
+  writeFileSync(
+    PAGE,
+    readFileSync(PAGE, 'utf8').replace(row, (_, begin: string) => begin + columns),
+  );
+}
+
 describe('docs/state.md', () => {
   test('names every stream, bucket and queue, and no other', () => {
     const all = [...Object.values(names.streams), ...BUCKETS, ...Object.values(names.queues)];
@@ -78,14 +90,14 @@ describe('docs/state.md', () => {
   });
 
   test.each(Object.keys(SUBJECTS))('lists who may write and read the stream %s', (stream) => {
-    expect(documented().get(stream)).toEqual({
+    compare(stream, {
       writers: usersWith(SUBJECTS[stream]!),
       readers: usersWith(reading(stream)),
     });
   });
 
   test.each(BUCKETS)('lists who may write and read the bucket %s', (bucket) => {
-    expect(documented().get(bucket)).toEqual({
+    compare(bucket, {
       writers: usersWith([`$KV.${bucket}.>`]),
       readers: usersWith(reading(`KV_${bucket}`)),
     });

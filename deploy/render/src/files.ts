@@ -49,6 +49,11 @@ export const FILES: Readonly<Record<string, Rendering>> = {
       / +label_replace\(absent\(up[^]*?(?= +for:)/,
       SERVICES.map((service, i) => `          ${i === 0 ? '' : 'or '}${absent(host(service))}\n`),
     ),
+  'prometheus/tests/tps.yml': (text) => {
+    // The test takes away worker and kaizen by itself.
+    const present = SERVICES.filter((service) => service !== 'worker' && service !== 'kaizen');
+    return repeated(repeated(text, 'present', present), 'missing', SERVICES);
+  },
   'README.md': (text) =>
     block(text, 'services', [
       '| service | in plain words | principle |',
@@ -103,6 +108,17 @@ function block(text: string, name: string, lines: readonly string[]): string {
   const [, begin, end] = marks.exec(text) ?? [];
   if (!begin || !end) throw new Error(`lacks the marks "${name}: written by ..." and "end of ${name}"`);
   return text.replace(marks, () => `${begin}${lines.join('\n')}\n${end}`);
+}
+
+/** Repeats the first entry of a block, which is about the gateway, for each of the services. */
+function repeated(text: string, name: string, services: readonly ServiceName[]): string {
+  const [, indent = '', first = ''] =
+    new RegExp(`\\b${name}: written by .*\\n( *)(- [^]*?)\\n\\1[-#]`).exec(text) ?? [];
+  return block(
+    text,
+    name,
+    services.map((service) => indent + first.replaceAll(host('gateway'), host(service))),
+  );
 }
 
 function replaced(text: string, pattern: RegExp, lines: readonly string[]): string {

@@ -65,22 +65,24 @@ const AndonVitals = Type.Object({ colour: Colour, missed: list(Missed, 'Whom it 
 /** What one andon process sees of the fleet. */
 export type AndonVitals = Static<typeof AndonVitals>;
 
-const FreeVitals = Type.Object({}, { additionalProperties: true });
+/** Of a service whose vital figures no other service reads. */
+const FreeVitals = { shape: Type.Object({}, { additionalProperties: true }), none: {} };
 
-/** The vital figures of each service, and what stands for those that a beat does not have. */
+/** The vital figures that other services read, and what stands for those that a beat does not have. */
 const VITALS = {
   gateway: { shape: GatewayVitals, none: { waiting: 0 } },
-  jidoka: { shape: FreeVitals, none: {} },
   kanban: { shape: KanbanVitals, none: { queue_depth: 0, buffer: 0 } },
   worker: { shape: WorkerVitals, none: { slots: 0, busy: 0, types: [], started: 0, in_hand: {} } },
   andon: { shape: AndonVitals, none: { colour: 'GREEN', missed: [] } },
-  kaizen: { shape: FreeVitals, none: {} },
-  heijunka: { shape: FreeVitals, none: {} },
-} satisfies Record<ServiceName, { shape: TObject; none: object }>;
-const PARTIAL = new Map(SERVICES.map((service) => [service, Type.Partial(VITALS[service].shape as TObject)]));
+} satisfies Partial<Record<ServiceName, { shape: TObject; none: object }>>;
+const vitalsOf = (service: ServiceName): { shape: TObject; none: object } =>
+  service in VITALS ? VITALS[service as keyof typeof VITALS] : FreeVitals;
+const PARTIAL = new Map(SERVICES.map((service) => [service, Type.Partial(vitalsOf(service).shape)]));
 
 /** The vital figures of one service. */
-export type Vitals<S extends ServiceName> = Static<(typeof VITALS)[S]['shape']>;
+export type Vitals<S extends ServiceName> = Static<
+  S extends keyof typeof VITALS ? (typeof VITALS)[S]['shape'] : (typeof FreeVitals)['shape']
+>;
 
 const LostState = Type.Object({
   name: text("The stream's name; a bucket's begins with KV_"),
@@ -124,5 +126,5 @@ export function parseBeat(message: { json(): unknown }): Beat {
   const beat = parse(Beat, message, 'beat');
   const what = `beat of ${beat.service} ${beat.instance}, vitals`;
   const known = check(PARTIAL.get(beat.service)!, beat.vitals, what);
-  return { ...beat, vitals: { ...VITALS[beat.service].none, ...known } };
+  return { ...beat, vitals: { ...vitalsOf(beat.service).none, ...known } };
 }

@@ -6,17 +6,17 @@ import { KaizenBoard } from './kaizen';
 import { KanbanBoard } from './kanban';
 import type { BoardService } from '../fleet';
 
-/** What each service answers on `subjects.board(service)`. */
+/** What a service answers on `subjects.board(service)`. A service that is not listed may answer any object. */
 export const BOARDS = {
   jidoka: JidokaBoard,
   kanban: KanbanBoard,
   andon: AndonBoard,
   kaizen: KaizenBoard,
   heijunka: HeijunkaBoard,
-} satisfies Record<BoardService, TSchema>;
+} satisfies Partial<Record<BoardService, TSchema>>;
 
 /** The board of one service. */
-export type BoardOf<S extends BoardService> = Static<(typeof BOARDS)[S]>;
+export type BoardOf<S extends keyof typeof BOARDS> = Static<(typeof BOARDS)[S]>;
 
 export { AndonBoard, type LineStatus, type OpenCall, type Replica, type StationStatus } from './andon';
 export { HeijunkaBoard } from './heijunka';

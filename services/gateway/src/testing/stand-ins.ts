@@ -5,8 +5,8 @@ import {
   type AdmitVerdict,
   ALL_FINE,
   type AndonBoard,
-  type BoardService,
   type BoardOf,
+  type BOARDS as SHAPES,
   type CancelReply,
   type CircuitRecord,
   type EnqueueVerdict,
@@ -37,7 +37,7 @@ const STATION: AndonBoard['stations']['worker'] = {
   ...{ up: true, replicas: 1, instances: [] },
 };
 
-export const BOARDS: { [N in BoardService]: BoardOf<N> } = {
+export const BOARDS: { [N in keyof typeof SHAPES]: BoardOf<N> } = {
   kanban: {
     v: 1,
     queue_depth: 7,
@@ -162,7 +162,7 @@ export class StandIns {
         },
       });
     const subscriptions =
-      service in BOARDS ? [on(board(service), () => BOARDS[service as BoardService])] : [];
+      service in BOARDS ? [on(board(service), () => BOARDS[service as keyof typeof BOARDS])] : [];
     if (service === 'kaizen') subscriptions.push(on(suggestions, () => SUGGESTIONS));
     if (service === 'jidoka') subscriptions.push(on(admit, (msg) => this.admit(msg)));
     if (service === 'andon') subscriptions.push(on(lookup, (msg) => this.lookup(msg.json<LookupRequest>())));

@@ -1,5 +1,6 @@
 import { BOARD_SERVICES, type BoardService, FLEET, recordOf } from '@tps/contracts';
-import { type Operation, TYPE } from '../operation';
+import { type Operation, type SchemaName, TYPE } from '../operation';
+import * as schemas from '../schemas';
 
 function board(service: BoardService): Operation {
   return {
@@ -14,10 +15,10 @@ function board(service: BoardService): Operation {
   };
 }
 
-/** `KanbanBoard` for `kanban`. */
-function schemaOf(service: BoardService): `${Capitalize<BoardService>}Board` {
-  const name = service.charAt(0).toUpperCase() + service.slice(1);
-  return `${name as Capitalize<BoardService>}Board`;
+/** `KanbanBoard` for `kanban`; `Board`, which allows any object, for a service whose board has no schema. */
+function schemaOf(service: BoardService): SchemaName {
+  const name = `${service.charAt(0).toUpperCase()}${service.slice(1)}Board`;
+  return name in schemas ? (name as SchemaName) : 'Board';
 }
 
 const boards = recordOf(BOARD_SERVICES, board);
