@@ -6,6 +6,7 @@ export * from './circuit';
 export * from './dead-letters';
 export * from './errors';
 export * from './fields';
+export * from './json';
 export * from './lane';
 export * from './limits';
 export * from './line';

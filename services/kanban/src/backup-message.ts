@@ -1,9 +1,12 @@
+import { isUtf8 } from 'node:buffer';
 import { Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import type { ConsumeMessage } from '@tps/backup';
 import {
   DEFAULT_TIMEOUT_MS,
   MAX_ASYNC_TIMEOUT_MS,
+  type ParsedJson,
+  parseJson,
   Priority,
   type Signal,
   SIGNAL_TYPE_PATTERN,
@@ -48,6 +51,7 @@ export function readBackedUp({ content, properties }: ConsumeMessage, nowMs: num
   if (content.length > MAX_BYTES) throw new UnreadableError(`more than ${MAX_BYTES} bytes`);
   const body = parse(content);
   if (!Value.Check(BackupBody, body)) throw new UnreadableError(faultOf(body));
+  refuseUnknown(body);
   const { signal_type, payload, reply_to, request_hash } = body;
   const signal: Signal = {
     v: WIRE_VERSION,
@@ -64,12 +68,28 @@ export function readBackedUp({ content, properties }: ConsumeMessage, nowMs: num
   return { signal, trace: traceOf(properties.headers ?? {}) };
 }
 
+/** Applies the gateway's rules: repeated keys and numbers that a double does not hold are refused, not changed. */
 function parse(content: Buffer): unknown {
+  if (!isUtf8(content)) throw new UnreadableError('no UTF-8');
+  const { value, faults } = parseText(content.toString('utf8'));
+  const [first] = faults;
+  if (first) throw new UnreadableError(`${first.path || 'the body'}: ${first.message}`);
+  return value;
+}
+
+function parseText(text: string): ParsedJson {
   try {
-    return JSON.parse(content.toString('utf8'));
+    return parseJson(text);
   } catch (error) {
     throw new UnreadableError(`no JSON: ${String(error)}`);
   }
+}
+
+/** Gateways write their version, and a newer one may know more fields. From anyone else an unknown field is a mistake. */
+function refuseUnknown(body: object): void {
+  if ('v' in body) return;
+  const unknown = Object.keys(body).find((name) => !Object.hasOwn(BackupBody.properties, name));
+  if (unknown !== undefined) throw new UnreadableError(`/${unknown}: is not a known field`);
 }
 
 function faultOf(body: unknown): string {

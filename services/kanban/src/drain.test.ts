@@ -16,6 +16,8 @@ import { NatsServer, RabbitServer, sampleOutcome, waitFor } from '@tps/testkit';
 import { kanban } from './service';
 
 jest.setTimeout(60_000);
+/** JSON.stringify runs out of stack on it, and it is below the size limit of a message. */
+const DEEP = '['.repeat(40_000) + ']'.repeat(40_000);
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
 
 interface Queued {
@@ -187,7 +189,16 @@ RabbitServer.describe('draining the backup', () => {
     ['a type that nobody registered', { signal_type: 'nosuch', payload: {} }, /\/signal_type/],
     ['a reply to anywhere', { ...signal(), reply_to: '$JS.API.STREAM.DELETE.KANBAN' }, /\/reply_to/],
     ['a date that is none', { ...signal(), created_at: 'soon' }, /\/created_at/],
-    ['a polluted prototype', '{"__proto__": {"signal_type": "demo", "payload": {}}}', /\/signal_type/],
+    ['a polluted prototype', '{"__proto__": {"signal_type": "demo", "payload": {}}}', /\/__proto__/],
+    ['a field that is not known', { signal_type: 'demo', payload: {}, timeout: 5 }, /\/timeout/],
+    [
+      'a field twice',
+      '{"signal_type":"demo","payload":{},"priority":1,"priority":4}',
+      /\/priority: is given twice/,
+    ],
+    ['a number that would change', '{"signal_type":"demo","payload":{"n":9007199254740993}}', /\/payload\/n/],
+    ['a number that would be null', '{"signal_type":"demo","payload":{"n":1e400}}', /\/payload\/n/],
+    ['what cannot be written again', `{"signal_type":"demo","payload":{"n":${DEEP}}}`, /nested deeper/],
   ])('%s is kept as a dead letter, and the next is not held up', async (_, body, reason) => {
     const before = (await lettersOf('tps.dead.backup')).length;
     await put(body, { headers: { traceparent: { not: 'text' } } });
