@@ -1,4 +1,4 @@
-import { type ClientRequest, get, type IncomingMessage } from 'node:http';
+import { Agent, type ClientRequest, get, type IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ensureStream } from '@tps/bus';
 import { waitFor } from '@tps/testkit';
@@ -12,8 +12,8 @@ class Listener {
   private readonly request: ClientRequest;
   private rest = '';
 
-  constructor(port: number, headers: Record<string, string> = {}, query = '') {
-    this.request = get({ port, path: `/andon/events${query}`, headers }, (response) => {
+  constructor(port: number, headers: Record<string, string> = {}, query = '', agent?: Agent) {
+    this.request = get({ port, path: `/andon/events${query}`, headers, agent }, (response) => {
       this.response = response;
       response.on('data', (chunk: Buffer) => this.take(chunk.toString()));
       response.on('close', () => (this.ended = true));
@@ -101,6 +101,33 @@ describe('GET /andon/events', () => {
       expect(one.ids()).toEqual(missed.map(String));
     }
     expect((await rig.http.get('/andon/events?after=-1')).status).toBe(400);
+    expect((await rig.http.get('/andon/events?after=9007199254740993')).status).toBe(400);
+  });
+
+  test.each(['abc', '12x', '-1', '1e3', '99999999999999999999', ''])(
+    'Last-Event-ID: %s is refused, because the client would miss events',
+    async (id) => {
+      const { status, body } = await rig.http.get('/andon/events').set({ 'last-event-id': id });
+      expect({ status, body }).toMatchObject({ status: 400, body: { code: 'INVALID_REQUEST' } });
+      expect(body.message).toContain(`Last-Event-ID: ${id} is not allowed`);
+    },
+  );
+
+  test('exactly the maximum of clients is let in when all arrive at once', async () => {
+    const agent = new Agent({ maxSockets: Infinity });
+    const many = Array.from({ length: 150 }, () => new Listener(rig.port, {}, '', agent));
+    listeners.push(...many);
+    await waitFor('all answers', () => many.every(({ response }) => response));
+    const answered = (status: number): Listener[] =>
+      many.filter(({ response }) => response?.statusCode === status);
+    expect([answered(200).length, answered(503).length]).toEqual([100, 50]);
+    // A client that leaves makes room.
+    answered(200)[0]?.close();
+    const next = await waitFor('a place', async () => {
+      const one = await listen();
+      return one.response?.statusCode === 200;
+    });
+    expect(next).toBe(true);
   });
 
   test('HEAD gets no stream, and a gateway that stops ends those that are open', async () => {

@@ -28,6 +28,8 @@ interface Client {
  */
 export class AndonEvents {
   private readonly clients = new Set<Client>();
+  /** Includes clients whose start position is still being looked up. */
+  private taken = 0;
   private timer: NodeJS.Timeout | null = null;
   private asking = false;
   /** When the board is sent next, and when it was sent last. */
@@ -46,9 +48,13 @@ export class AndonEvents {
    * @throws ApiError
    */
   async serve(req: IncomingMessage, res: ServerResponse, after?: number): Promise<void> {
-    if (this.clients.size >= MAX_CLIENTS) {
+    if (res.destroyed) return;
+    if (this.taken >= MAX_CLIENTS) {
       throw new ApiError('UNAVAILABLE', `${MAX_CLIENTS} clients follow the events of this gateway already.`);
     }
+    // Reserved before the first await: other clients arrive while this one waits.
+    this.taken += 1;
+    res.once('close', () => (this.taken -= 1));
     const fromSeq = (await this.lastSeen(req, after)) + 1;
     if (res.destroyed) return;
     res.writeHead(200, {
@@ -80,7 +86,7 @@ export class AndonEvents {
 
   private async lastSeen(req: IncomingMessage, after: number | undefined): Promise<number> {
     const id = header(req, 'last-event-id');
-    if (id !== undefined && /^\d{1,15}$/.test(id)) return Number(id);
+    if (id !== undefined) return eventId(id);
     if (after !== undefined) return after;
     try {
       const jsm = await managerOf(this.bus);
@@ -129,4 +135,11 @@ export class AndonEvents {
     // What happened while andon was asked may not be in its answer: then it is due already.
     this.sendBoardBy(this.sentMs + BOARD_EVERY_MS);
   }
+}
+
+/** A malformed id must not start the stream at its end: the client would miss events and not know. */
+function eventId(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  const message = `Last-Event-ID: ${text.slice(0, 100)} is not allowed: must be the id of an event, a whole number.`;
+  throw new ApiError('INVALID_REQUEST', message);
 }
