@@ -1,8 +1,8 @@
-import type { IncomingMessage } from 'node:http';
+import { type IncomingMessage, request as httpRequest } from 'node:http';
 import { operations } from './api/operations';
 import type { OpenApiDocument } from './api/openapi';
 import { type Http, type Reply, type Rig, startRig } from './testing/rig';
-import { Access } from './access';
+import { Access, addressIn } from './access';
 import { parseTokens, Tokens } from './tokens';
 
 const BODY = { signal_type: 'execute', payload: {} };
@@ -19,6 +19,32 @@ test('a client is called by its name, if it has one', () => {
   expect(nameOf('Bearer other')).toBeUndefined();
   expect(nameOf('Bearer wrong')).toBeUndefined();
   expect(nameOf('Bearer secret', false)).toBeUndefined();
+});
+
+test.each([
+  ['203.0.113.7', '203.0.113.7'],
+  [' 203.0.113.7:4711 ', '203.0.113.7'],
+  ['"203.0.113.7:4711"', '203.0.113.7'],
+  ['2001:db8::9', '2001:db8::9'],
+  ['[2001:db8::9]', '2001:db8::9'],
+  ['[2001:db8::9]:4711', '2001:db8::9'],
+  ['"[2001:db8::9]:4711"', '2001:db8::9'],
+  ['[fe80::1%eth0]:4711', 'fe80::1'],
+  ['fe80::1%25eth0', 'fe80::1'],
+  ['::ffff:203.0.113.7', '::ffff:203.0.113.7'],
+  ['[::ffff:203.0.113.7]:4711', '::ffff:203.0.113.7'],
+  ['unknown', undefined],
+  ['_hidden', undefined],
+  ['', undefined],
+  ['203.0.113.7:', undefined],
+  ['203.0.113.7:port', undefined],
+  ['203.0.113.999', undefined],
+  ['203.0.113.7 evil', undefined],
+  ['[203.0.113.7', undefined],
+  ['2001:db8::9]:4711', undefined],
+  ['for=203.0.113.7', undefined],
+])('the address in X-Forwarded-For: %s is %s', (entry, address) => {
+  expect(addressIn(entry)).toBe(address);
 });
 
 describe('tokens', () => {
@@ -91,6 +117,18 @@ describe('with AUTH_ENABLED', () => {
     }
   });
 
+  test('a request with two tokens is refused', async () => {
+    const status = await new Promise((resolve, reject) => {
+      const headers = ['host', 'x', 'authorization', 'Bearer old', 'authorization', 'Bearer wrong'];
+      const asked = httpRequest({ port: rig.port, path: '/info', headers: headers as never }, (res) => {
+        res.resume();
+        resolve(res.statusCode);
+      });
+      asked.on('error', reject).end();
+    });
+    expect(status).toBe(401);
+  });
+
   test('both tokens of a client are the same client, another client is another', async () => {
     const first = await send('old', 'order-1');
     expect(first.body.status).toBe('succeeded');
@@ -142,6 +180,28 @@ describe('RATE_LIMIT', () => {
     }
     expect(statuses).toEqual([200, 200, 429, 200, 200, 401, 401, 429]);
     await rig.stop();
+  });
+});
+
+describe('RATE_LIMIT behind a proxy', () => {
+  let rig: Rig;
+  beforeAll(async () => (rig = await startRig({ RATE_LIMIT: '2', TRUSTED_PROXIES: '1' })));
+  afterAll(() => rig.stop());
+
+  test.each([
+    ['address:port', (n: number) => `198.51.100.1, 203.0.113.1:${n}`],
+    ['[address]:port', (n: number) => `[2001:db8::1]:${n}`],
+    ['quotes', (n: number) => `"[2001:db8:1::1]:${n}"`],
+    ['mapped addresses', (n: number) => (n % 2 ? '203.0.113.2' : `::ffff:203.0.113.2`)],
+    ['a zone', (n: number) => `fe80::1%eth${n}`],
+    ['made up entries before it', (n: number) => `10.0.0.${n}, 203.0.113.3`],
+    ['no addresses', (n: number) => `unknown${n}`],
+  ])('counts one client although the proxy writes %s', async (_, entry) => {
+    const statuses = [];
+    for (const n of [1, 2, 3, 4]) {
+      statuses.push((await rig.http.get('/info').set({ 'x-forwarded-for': entry(n) })).status);
+    }
+    expect(statuses).toEqual([200, 200, 429, 429]);
   });
 });
 

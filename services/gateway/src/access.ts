@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isIP } from 'node:net';
 import type { Request, Response } from 'express';
 import { ipKeyGenerator, rateLimit, type RateLimitRequestHandler } from 'express-rate-limit';
 import { operations } from './api/operations';
@@ -43,7 +44,7 @@ export class Access {
       const open = OPEN.has(path) || path.startsWith(ASSETS) || opensBoard(req);
       if (caller || open) return next(caller?.client ?? DEFAULT_CLIENT);
       const headers = { 'www-authenticate': 'Bearer realm="tps"' };
-      const message = 'Send a valid token as Authorization: Bearer <token>.';
+      const message = 'Send one valid token as Authorization: Bearer <token>.';
       sendProblem(req, res, new ApiError('UNAUTHORIZED', message, { headers }), traceIdOf(req));
     };
     if (!this.limiter || UNLIMITED.has(path) || path.startsWith(ASSETS)) return admit();
@@ -96,10 +97,22 @@ export class Access {
     return `${caller.operator ? 'operator' : 'client'}/${caller.client}`;
   }
 
-  /** The entry that the outermost trusted proxy wrote; what stands before it, the client may have made up. */
+  /**
+   * Takes the address from the entry that the outermost trusted proxy wrote. The client may have made up all entries
+   * before it. An entry without an address (`unknown`) counts as the proxy itself, so such clients share one limit.
+   */
   private addressOf(req: IncomingMessage): string {
-    const hops = (header(req, 'x-forwarded-for') ?? '').split(',').map((hop) => hop.trim());
     const proxies = this.config.TRUSTED_PROXIES;
-    return (proxies > 0 && hops.at(-proxies)) || (req.socket.remoteAddress ?? '');
+    const entry = proxies > 0 ? (header(req, 'x-forwarded-for') ?? '').split(',').at(-proxies) : undefined;
+    return addressIn(entry ?? '') ?? req.socket.remoteAddress ?? '';
   }
+}
+
+/** Reads one entry of `X-Forwarded-For`. Some proxies add the client's port, a new one per connection, or quotes. */
+export function addressIn(entry: string): string | undefined {
+  const text = entry.trim().replace(/^"(.*)"$/, '$1');
+  const [, bracketed, beforePort] = /^(?:\[([^\]]*)\](?::\d+)?|([^:]*):\d+)$/.exec(text) ?? [];
+  const address = bracketed ?? beforePort ?? text;
+  // The zone of an IPv6 address names an interface of the proxy, not the client.
+  return isIP(address) ? address.split('%')[0] : undefined;
 }

@@ -22,6 +22,8 @@ const LIMITS: ServerOptions = {
   keepAliveTimeout: 65_000,
   connectionsCheckingInterval: 5_000,
   maxHeaderSize: 16 * 1024,
+  /** By default Node silently drops all but the first of headers such as `Authorization` and `Content-Type`. */
+  joinDuplicateHeaders: true,
 };
 const HANDSHAKE_LIMIT_MS = 10_000;
 /** A connection on which nothing moved for longer than any answer takes: its client reads nothing, or is gone. */
