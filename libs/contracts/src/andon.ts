@@ -174,8 +174,8 @@ export const HistoryRequest = Type.Object({
   line: Type.Optional(text(LINE)),
   colour: Type.Optional(oneOf(COLOURS, { description: 'What the light shows since' })),
   event: Type.Optional(oneOf(ANDON_EVENTS, { description: 'What happened' })),
-  rule: Type.Optional(Type.String({ maxLength: 48, description: 'Which rule' })),
-  id: Type.Optional(Type.String({ maxLength: 64, description: 'Everything about one call' })),
+  rule: Type.Optional(Type.String({ minLength: 1, maxLength: 48, description: 'Which rule' })),
+  id: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'Everything about one call' })),
   since: Type.Optional(time('Not before')),
   until: Type.Optional(time('Before')),
   limit: Type.Optional(

@@ -80,7 +80,7 @@ export const LetterFilter = Type.Object(
     type: Type.Optional(signalType()),
     status: Type.Optional(oneOf(LETTER_STATUSES, { description: '`invalid`: no worker could read it' })),
     class: Type.Optional(ErrorClass),
-    fingerprint: Type.Optional(Type.String({ maxLength: 100, description: 'Of equal errors' })),
+    fingerprint: Type.Optional(Type.String({ minLength: 1, maxLength: 100, description: 'Of equal errors' })),
     since: Type.Optional(time('Became a letter then or later')),
     until: Type.Optional(time('Became a letter before')),
     ids: Type.Optional(

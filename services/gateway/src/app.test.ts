@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import type { TSchema } from '@sinclair/typebox';
 import addFormats from 'ajv-formats';
 import Ajv2020 from 'ajv/dist/2020';
@@ -7,7 +8,7 @@ import type { OpenApiDocument } from './api/openapi';
 import { tracesUrl } from './config';
 import { Health, Info, Metrics, Status } from './api/schemas';
 import { BOARDS, SUGGESTIONS } from './testing/stand-ins';
-import { type Rig, startRig } from './testing/rig';
+import { type Reply, type Rig, startRig } from './testing/rig';
 
 const ajv = addFormats(new Ajv2020({ strict: false, allErrors: true }));
 
@@ -131,7 +132,9 @@ describe('views', () => {
 
   test('unknown paths, wrong methods, HEAD and OPTIONS', async () => {
     expect((await get('/nothing')).body).toMatchObject({ status: 404, code: 'NOT_FOUND' });
-    expect((await get('/signal/%zz')).body).toMatchObject({ status: 400, code: 'INVALID_REQUEST' });
+    for (const path of ['/signal/%zz', '/kanban/dead/%ff', '/kanban/dead/a%2fredrive']) {
+      expect((await get(path)).body).toMatchObject({ status: 400, code: 'INVALID_REQUEST' });
+    }
     const wrong = await get('/signal');
     expect(wrong).toMatchObject({ status: 405, body: { code: 'METHOD_NOT_ALLOWED' } });
     expect(wrong.headers.allow).toBe('OPTIONS, POST');
@@ -142,6 +145,46 @@ describe('views', () => {
     expect(options.status).toBe(204);
     expect(options.headers.allow).toBe('DELETE, GET, HEAD, OPTIONS');
   });
+
+  test('every operation refuses unknown input by name', async () => {
+    const id = '018f4f6e-0000-7000-8000-000000000000';
+    const refused = async (asked: PromiseLike<Reply>, named: string): Promise<void> => {
+      const { status, body } = await asked;
+      expect({ status, body }).toMatchObject({ status: 400, body: { code: 'INVALID_REQUEST' } });
+      expect(body.message).toContain(named);
+    };
+    for (const path of ['/', '/health', '/kanban', '/openapi.json', '/kanban/redrives', `/signal/${id}`]) {
+      await refused(rig.http.get(`${path}?typ=execute`), '/typ is not a known field');
+    }
+    await refused(rig.http.delete(`/signal/${id}?running=true`), '/running');
+    await refused(rig.http.delete(`/signal/${id}`).send({ running: true }), '/running');
+    await refused(rig.http.post('/kanban/dead/redrive?dry_run=true').send({}), '/dry_run');
+    await refused(get('/metrics', { accept: 'application/json;q=high' }), 'Accept: application/json;q=high');
+    await refused(get('/andon', { accept: 'text/html;q=2' }), 'Accept: text/html;q=2');
+    await refused(get(`/signal/${id}`, { prefer: 'wait=soon' }), 'Prefer: wait=soon');
+  });
+
+  test('a URL that parsers read differently is refused', async () => {
+    for (const path of ['/kanban/dead?type=execute#status=expired', '/health#', '/signals?type=\xe9']) {
+      const { status, body } = await raw(path);
+      expect({ path, status, body }).toMatchObject({ status: 400, body: { code: 'INVALID_REQUEST' } });
+    }
+  });
+
+  /** Node's own client does not send such URLs. */
+  function raw(path: string): Promise<{ status: number; body: unknown }> {
+    return new Promise((resolve, reject) => {
+      let text = '';
+      const socket = connect(rig.port, '127.0.0.1', () => {
+        socket.write(Buffer.from(`GET ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`, 'latin1'));
+      });
+      socket.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+      socket.on('error', reject).on('close', () => {
+        const [head = '', body = ''] = text.split('\r\n\r\n');
+        resolve({ status: Number(head.split(' ')[1]), body: JSON.parse(body) });
+      });
+    });
+  }
 
   test('/openapi.json is sound and in step with the routes', async () => {
     const document = (await get('/openapi.json')).body as unknown as OpenApiDocument;

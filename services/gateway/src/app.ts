@@ -17,7 +17,7 @@ import type { Boards } from './fleet/boards';
 import type { RequestDurations } from './fleet/gauges';
 import type { Health } from './fleet/health';
 import type { TypeLimits } from './fleet/limits';
-import { prefersJson, wanted } from './pages/accept';
+import { checkAccept, prefersJson, wanted } from './pages/accept';
 import { Assets } from './pages/assets';
 import { preferences } from './prefer';
 import { ApiError, sendJson, sendProblem, traceIdOf } from './problem';
@@ -60,7 +60,7 @@ export function createApp(parts: AppParts): Express {
   const app = express();
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing');
   const page = apiPage(parts.document);
-  app.use(measure(parts.durations), protect(parts.secure));
+  app.use(measure(parts.durations), protect(parts.secure), soundTarget);
   const assets = new Assets();
   app.get('/assets/:file', assets.serve);
   const handlers = handlersOf(parts, page, assets) as Partial<Record<OperationId, Handler>>;
@@ -104,6 +104,7 @@ function handlersOf(parts: AppParts, page: string, assets: Assets): Handlers {
     live: (_req, res) => sendJson(res, 200, { live: true }),
     ready: (_req, res) => sendJson(res, ...readinessAnswer(parts.problems())),
     metrics: async (req, res) => {
+      checkAccept(req);
       if (!prefersText(req)) return sendJson(res, 200, await metricsOf(boards));
       res.type(parts.registry.contentType).send(await parts.registry.metrics());
     },
@@ -114,6 +115,7 @@ function handlersOf(parts: AppParts, page: string, assets: Assets): Handlers {
     },
     kanban: async (_req, res) => sendJson(res, 200, await kanbanBoard(parts)),
     andon: (req, res) => {
+      checkAccept(req);
       res.vary('accept');
       return prefersJson(req) ? board('andon')(req, res) : res.type('html').send(assets.board);
     },
@@ -225,6 +227,13 @@ function measure(durations: RequestDurations) {
   };
 }
 
+/** Express drops a fragment and some raw characters from a URL, and would route the rest. */
+function soundTarget(req: Request, _res: Response, next: NextFunction): void {
+  if (/^[!-"$-~]*$/.test(req.url)) return next();
+  const message = 'The URL holds a "#" or a character that must be percent-encoded.';
+  throw new ApiError('INVALID_REQUEST', message);
+}
+
 /** Express tells error handlers by their four parameters. */
 function refuse(log: Logger) {
   return (error: unknown, req: Request, res: Response, next: NextFunction): void => {
@@ -233,7 +242,8 @@ function refuse(log: Logger) {
     if (error instanceof ApiError) return sendProblem(req, res, error, traceId);
     // A path that cannot be decoded.
     if (error instanceof URIError || (error as { status?: number }).status === 400) {
-      return sendProblem(req, res, new ApiError('INVALID_REQUEST', 'The path is malformed.'), traceId);
+      const message = `The path ${req.path.slice(0, 200)} cannot be decoded.`;
+      return sendProblem(req, res, new ApiError('INVALID_REQUEST', message), traceId);
     }
     log.error('request failed', { error, trace_id: traceId, path: req.path });
     sendProblem(req, res, new ApiError('INTERNAL', 'The gateway failed; the log has the reason.'), traceId);

@@ -1,12 +1,13 @@
 import type { IncomingMessage } from 'node:http';
-import type { Static } from '@sinclair/typebox';
-import Ajv, { type Options, type ValidateFunction } from 'ajv';
+import { type Static, Type } from '@sinclair/typebox';
+import Ajv, { type FormatDefinition, type Options, type ValidateFunction } from 'ajv';
 import addFormats from 'ajv-formats';
 import { ApiError } from '../problem';
-import { type Fault, faultsOf, shapeFaults } from '../signals/validate';
-import { readJson } from './body';
+import { faultsOf } from '../signals/validate';
+import { readJson, readOptionalJson } from './body';
 import type { Operation, SchemaName } from './operation';
 import type { OPERATIONS, OperationId } from './operations';
+import { invalid, queryOf, withNumbers } from './query';
 import * as schemas from './schemas';
 
 type Named<N> = N extends SchemaName ? Static<(typeof schemas)[N]> : undefined;
@@ -24,10 +25,20 @@ export interface Input<Id extends OperationId> {
     : Declared<Id, 'body'>;
 }
 
-// Text of a query becomes the number or boolean its schema wants; a body says itself what it is.
-const common: Options = { allErrors: true, useDefaults: true, allowUnionTypes: true, verbose: true };
-const ajvOfQueries = addFormats(new Ajv({ ...common, coerceTypes: true }));
-const ajvOfBodies = addFormats(new Ajv(common));
+interface ObjectSchema {
+  properties: Record<string, { type?: unknown }>;
+}
+
+const options: Options = { allErrors: true, useDefaults: true, allowUnionTypes: true, verbose: true };
+const ajv = addFormats(new Ajv(options));
+const standardTime = ajv.formats['date-time'] as FormatDefinition<string> & {
+  validate: (text: string) => boolean;
+};
+// The format allows times that `Date.parse` does not read, such as leap seconds. As a filter, NaN excludes nothing.
+ajv.addFormat('date-time', (text: string) => standardTime.validate(text) && !Number.isNaN(Date.parse(text)));
+
+/** Names every field that an operation without parameters or body is sent. */
+const checkNothing = ajv.compile(Type.Object({}, { additionalProperties: false }));
 
 /**
  * Reads and checks what an operation takes.
@@ -36,47 +47,39 @@ const ajvOfBodies = addFormats(new Ajv(common));
 export function inputReader(
   operation: Operation,
 ): (req: IncomingMessage) => Promise<{ query: unknown; body: unknown }> {
-  const { query, body, optionalBody } = operation;
-  const checkQuery = query && ajvOfQueries.compile(schemas[query]);
-  const checkBody = body && ajvOfBodies.compile(schemas[body]);
-  return async (req) => ({
-    query: checkQuery && checked(checkQuery, queryOf(req)),
-    body:
-      checkBody && !(optionalBody && isEmpty(req))
-        ? checked(checkBody, sound(await readJson(req)))
-        : undefined,
-  });
+  const readQuery = queryReader(operation);
+  const readBody = bodyReader(operation);
+  return async (req) => ({ query: readQuery(req), body: await readBody(req) });
 }
 
-function isEmpty({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] === undefined && !(Number(headers['content-length']) > 0);
+function queryReader({ query: name }: Operation): (req: IncomingMessage) => unknown {
+  if (!name) return (req) => void checked(checkNothing, queryOf(req));
+  const check = ajv.compile(schemas[name]);
+  const { properties } = schemas[name] as unknown as ObjectSchema;
+  const numbers = Object.keys(properties).filter((key) => properties[key]!.type === 'integer');
+  return (req) => checked(check, withNumbers(queryOf(req), numbers));
+}
+
+function bodyReader({ body: name, optionalBody }: Operation): (req: IncomingMessage) => Promise<unknown> {
+  if (!name) return refuseBody;
+  const check = ajv.compile(schemas[name]);
+  if (!optionalBody) return async (req) => checked(check, await readJson(req, invalid));
+  return async (req) => {
+    const body = await readOptionalJson(req, invalid);
+    return body === undefined ? undefined : checked(check, body);
+  };
+}
+
+/** `{}` holds nothing to ignore, and some clients send it with every request. */
+async function refuseBody(req: IncomingMessage): Promise<void> {
+  const body = await readOptionalJson(req, invalid).catch((error: unknown) => {
+    if (error instanceof ApiError && error.code === 'PAYLOAD_TOO_LARGE') throw error;
+    throw new ApiError('INVALID_REQUEST', `This operation takes no body. ${(error as Error).message}`);
+  });
+  if (body !== undefined) checked(checkNothing, body);
 }
 
 function checked(check: ValidateFunction, value: unknown): unknown {
   if (check(value)) return value;
   throw invalid(faultsOf(check.errors));
-}
-
-function sound(body: unknown): unknown {
-  const faults = shapeFaults(body);
-  if (faults.length > 0) throw invalid(faults);
-  return body;
-}
-
-function queryOf(req: IncomingMessage): Record<string, string> {
-  const given = new URLSearchParams(req.url?.split('?')[1] ?? '');
-  const query: Record<string, string> = {};
-  for (const [name, value] of given) {
-    if (Object.hasOwn(query, name)) {
-      throw invalid([{ path: `/${name}`, message: 'is given twice', rule: 'once' }]);
-    }
-    // Defined, not assigned: `__proto__` is a name like any other, and refused as unknown.
-    Object.defineProperty(query, name, { value, enumerable: true, writable: true, configurable: true });
-  }
-  return query;
-}
-
-function invalid(errors: Fault[]): ApiError {
-  const all = errors.map(({ path, message }) => `${path || 'the body'} ${message}`);
-  return new ApiError('INVALID_REQUEST', all.join('; ').slice(0, 1_000), { members: { errors } });
 }

@@ -95,7 +95,8 @@ function responsesOf(operation: Operation, authEnabled: boolean): OpenApiOperati
     for (const type of text) content[type] = { schema: { type: 'string' } };
     responses[status] = { description, content };
   }
-  const always: ApiErrorCode[] = ['RATE_LIMITED'];
+  // What an operation does not take is refused by every one of them.
+  const always: ApiErrorCode[] = ['INVALID_REQUEST', 'RATE_LIMITED'];
   if (operation.body) always.push('INVALID_JSON', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE');
   if (authEnabled && operation.role !== 'anyone') always.push('UNAUTHORIZED');
   if (authEnabled && operation.role === 'operator') always.push('FORBIDDEN');

@@ -1,15 +1,27 @@
 import type { IncomingMessage } from 'node:http';
-import { header } from '../problem';
+import { ApiError, header } from '../problem';
 
-/** How much a client wants a content type that matches, 0 to 1. */
+/** RFC 9110: a number from 0 to 1 with at most three decimals. */
+const QUALITY = /^(0(\.\d{0,3})?|1(\.0{0,3})?)$/;
+
+/** How much a client wants a content type that matches, 0 to 1; a malformed quality wants nothing. */
 export function wanted(req: IncomingMessage, type: RegExp): number {
   let most = 0;
-  for (const entry of (header(req, 'accept') ?? '').toLowerCase().split(',')) {
-    const [name = '', ...parameters] = entry.split(';').map((part) => part.trim());
-    const quality = Number(parameters.find((parameter) => parameter.startsWith('q='))?.slice(2) ?? 1);
-    if (type.test(name)) most = Math.max(most, quality);
+  for (const { name, quality } of entriesOf(req)) {
+    if (type.test(name) && QUALITY.test(quality)) most = Math.max(most, Number(quality));
   }
   return most;
+}
+
+/**
+ * Refuses a malformed `Accept`. For operations whose answer depends on it.
+ * @throws ApiError INVALID_REQUEST
+ */
+export function checkAccept(req: IncomingMessage): void {
+  const wrong = entriesOf(req).find(({ quality }) => !QUALITY.test(quality));
+  if (!wrong) return;
+  const entry = `${wrong.name};q=${wrong.quality}`.slice(0, 100);
+  throw new ApiError('INVALID_REQUEST', `Accept: ${entry} is not allowed: q is a number from 0 to 1.`);
 }
 
 /** Whoever asks for JSON gets it; everybody else is shown the page. */
@@ -22,4 +34,13 @@ export function prefersJson(req: IncomingMessage): boolean {
 export function opensBoard(req: IncomingMessage): boolean {
   const get = req.method === 'GET' || req.method === 'HEAD';
   return get && wanted(req, /^text\/html$/) > 0 && !prefersJson(req) && /^\/andon(\?|$)/.test(req.url ?? '');
+}
+
+function entriesOf(req: IncomingMessage): { name: string; quality: string }[] {
+  const entries = (header(req, 'accept') ?? '').toLowerCase().split(',');
+  return entries.map((entry) => {
+    const [name = '', ...parameters] = entry.split(';').map((part) => part.trim());
+    const quality = parameters.find((parameter) => parameter.startsWith('q='))?.slice(2) ?? '1';
+    return { name, quality };
+  });
 }

@@ -5,7 +5,8 @@ import { type Rig, startRig } from '../testing/rig';
 interface Case {
   name: string;
   body?: string | Buffer;
-  headers?: Record<string, string>;
+  headers?: Record<string, string | string[]>;
+  query?: string;
   status: number;
   code: ApiErrorCode;
   /** Paths of all faults. */
@@ -115,6 +116,47 @@ const CASES: Case[] = [
     ...badMedia,
   },
   { name: 'compressed', body: signal({}), headers: { 'content-encoding': 'gzip' }, ...badMedia },
+  {
+    name: 'two charsets',
+    body: signal({}),
+    headers: { 'content-type': 'application/json; charset=utf-8; charset=latin1' },
+    ...badMedia,
+  },
+  {
+    name: 'two content types',
+    body: signal({}),
+    headers: { 'content-type': ['application/json', 'text/xml'] },
+    ...badMedia,
+  },
+  {
+    name: 'a whole number that no double holds',
+    body: '{"signal_type":"execute","payload":{"a":[{"order/id":9007199254740993}],"b":1E-400}}',
+    ...invalid,
+    paths: ['/payload/a/0/order~1id', '/payload/b'],
+  },
+  {
+    name: 'a key twice',
+    body: '{"signal_type":"execute","payload":{"a":{"b":1,"\\u0062":2}},"priority":1,"priority":1}',
+    ...invalid,
+    paths: ['/payload/a/b', '/priority'],
+  },
+  { name: 'a comma at the end', body: '{"signal_type":"execute","payload":{},}', ...badJson },
+  { name: 'a byte order mark', body: `\ufeff${signal({})}`, ...badJson },
+  {
+    name: 'two keys',
+    body: signal({}),
+    headers: { 'idempotency-key': ['a', 'b'] },
+    ...badRequest,
+  },
+  { name: 'a wait that is no number', body: signal({}), headers: { prefer: 'wait=abc' }, ...badRequest },
+  { name: 'a query', body: signal({}), query: '?priority=1', ...badRequest, paths: ['/priority'] },
+  {
+    name: 'a query behind a slash',
+    body: signal({}),
+    query: '/?a=1&b=2',
+    ...badRequest,
+    paths: ['/a', '/b'],
+  },
   { name: 'a key with a dot', body: signal({}), headers: { 'idempotency-key': 'a.b' }, ...badRequest },
   { name: 'an empty key', body: signal({}), headers: { 'idempotency-key': '' }, ...badRequest },
   { name: 'a key too long', body: signal({}), headers: { 'idempotency-key': 'k'.repeat(65) }, ...badRequest },
@@ -137,9 +179,9 @@ describe('POST /signal refuses', () => {
   beforeAll(async () => (rig = await startRig()));
   afterAll(() => rig.stop());
 
-  function post({ body = '', headers = {} }: Pick<Case, 'body' | 'headers'>): Promise<Answer> {
+  function post({ body = '', headers = {}, query = '' }: Partial<Case>): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      const options = { port: rig.port, method: 'POST', path: '/signal', headers };
+      const options = { port: rig.port, method: 'POST', path: `/signal${query}`, headers };
       const req = httpRequest(options, (res) => {
         let text = '';
         res.on('data', (chunk: Buffer) => (text += chunk.toString()));

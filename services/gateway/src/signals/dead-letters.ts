@@ -24,6 +24,12 @@ import { checkId } from './signal-view';
 type Names =
   'deadLetters' | 'deadLetter' | 'redriveDead' | 'purgeDead' | 'redrives' | 'redrive' | 'cancelRedrive';
 
+/** The names by which clients may give the same part of a filter. */
+const NAMES: Record<string, string> = {
+  type: '/type or /signal_type',
+  class: '/class or /error_class',
+  ids: '/id or /ids',
+};
 const ASK_LIMIT_MS = 10_000;
 const DEFAULT_WAIT_MS = 10_000;
 /** kanban holds an answer no longer than this. */
@@ -83,21 +89,17 @@ export function deadLetterHandlers(bus: Bus): Pick<Handlers, Names> {
       sendJson(res, 200, letter);
     },
     redriveDead: async (req, res, { body: { filter, ids, ...order } }) => {
-      const request: RedriveStart = {
-        ...order,
-        id: uuidv7(),
-        filter: filterOf({ ...filter, ...(ids && { ids }) }),
-      };
+      const { respondAsync, waitMs } = preferences(req);
+      const request: RedriveStart = { ...order, id: uuidv7(), filter: filterOf(filter, ids && { ids }) };
       const started = await desk.ask<RedriveStarted>('redriveStart', request);
       if ('refused' in started) throw new ApiError('REDRIVES_BUSY', `${started.refused}: try again later.`);
       if ('dry_run' in started) return sendJson(res, 200, started);
-      const { respondAsync, waitMs } = preferences(req);
       const redrive = await desk.ended(started.redrive, respondAsync ? 0 : waitMs || DEFAULT_WAIT_MS, res);
       if (!res.destroyed) res.setHeader('location', `/kanban/redrives/${redrive.id}`);
       sendJson(res, 202, publicView(redrive));
     },
     purgeDead: async (_req, res, { query, body }) => {
-      const filter = filterOf({ ...query, ...body?.filter, ...(body?.ids && { ids: body.ids }) });
+      const filter = filterOf(query, body?.filter, body?.ids && { ids: body.ids });
       if (Object.keys(filter).length === 0) {
         const allowed = 'type, status, class, fingerprint, since, until, id';
         throw new ApiError('INVALID_REQUEST', `Deleting dead letters needs a filter: one of ${allowed}.`);
@@ -109,8 +111,9 @@ export function deadLetterHandlers(bus: Bus): Pick<Handlers, Names> {
       sendJson(res, 200, { items: redrives.map(publicView) });
     },
     redrive: async (req, res) => {
+      const { waitMs } = preferences(req);
       const first = await desk.redrive({ id: idOf(req.params.id) });
-      sendJson(res, 200, publicView(await desk.ended(first, preferences(req).waitMs, res)));
+      sendJson(res, 200, publicView(await desk.ended(first, waitMs, res)));
     },
     cancelRedrive: async (req, res) => {
       sendJson(res, 200, publicView(await desk.redrive({ id: idOf(req.params.id), cancel: true })));
@@ -118,16 +121,32 @@ export function deadLetterHandlers(bus: Bus): Pick<Handlers, Names> {
   };
 }
 
-/** The filter that a query or a body gives, in the words of the fleet. */
-function filterOf(given: Static<typeof schemas.LetterFilter> & { id?: string }): LetterFilter {
-  const { signal_type, error_class, id, ids, ...filter } = given;
-  const wanted = ids ?? (id ? [id] : undefined);
-  return {
-    ...filter,
-    ...(signal_type ? { type: signal_type } : {}),
-    ...(error_class ? { class: error_class } : {}),
-    ...(wanted ? { ids: wanted.map((one) => one.toLowerCase()) } : {}),
-  };
+type Given = Static<typeof schemas.LetterFilter> & { id?: string };
+
+/**
+ * Combines the parts of a filter from query and body. Each narrows the selection.
+ * @throws ApiError INVALID_REQUEST when two parts have the same name: one of them would be ignored
+ */
+function filterOf(...given: (Given | undefined)[]): LetterFilter {
+  const filter: LetterFilter = {};
+  for (const part of given) {
+    const { signal_type, error_class, id, ids, ...same } = part ?? {};
+    add(filter, same);
+    if (signal_type) add(filter, { type: signal_type });
+    if (error_class) add(filter, { class: error_class });
+    if (id) add(filter, { ids: [id.toLowerCase()] });
+    if (ids) add(filter, { ids: ids.map((one) => one.toLowerCase()) });
+  }
+  return filter;
+}
+
+function add(filter: LetterFilter, part: LetterFilter): void {
+  const twice = Object.keys(part).find((name) => Object.hasOwn(filter, name));
+  if (twice) {
+    const { [twice]: names = `/${twice}` } = NAMES;
+    throw new ApiError('INVALID_REQUEST', `${names} is given twice: in query or body, and once.`);
+  }
+  Object.assign(filter, part);
 }
 
 function idOf(given: unknown): string {

@@ -3,6 +3,7 @@ import { type Attributes, SpanKind } from '@opentelemetry/api';
 import { type Signal, SPANS, WIRE_VERSION } from '@tps/contracts';
 import { callersTrace, type LineView, type Logger, type SignalSpan, type SignalTracer } from '@tps/service';
 import { readJson } from '../api/body';
+import { refuseQuery } from '../api/query';
 import type { RequestDurations } from '../fleet/gauges';
 import { preferences } from '../prefer';
 import { header } from '../problem';
@@ -10,7 +11,7 @@ import { sendAnswer, sendRefusal } from './answer';
 import { identify } from './identity';
 import type { SignalTypes } from './signal-types';
 import type { Submissions } from './submissions';
-import { parseSignal } from './validate';
+import { invalidSignal, parseSignal } from './validate';
 
 export interface PostSignalParts {
   tracer: SignalTracer;
@@ -51,7 +52,8 @@ export class PostSignal {
 
   private async serve({ req, res, client }: Call, span: SignalSpan): Promise<void> {
     const { respondAsync } = preferences(req);
-    const input = parseSignal(await readJson(req), respondAsync);
+    refuseQuery(req);
+    const input = parseSignal(await readJson(req, invalidSignal), respondAsync);
     this.parts.types.check(input);
     const signal: Signal = {
       v: WIRE_VERSION,

@@ -21,7 +21,7 @@ export const andonOperations = {
       'attempts and deadlines. A line has one open call: a second pull joins it.',
     body: 'CordRequest',
     answers: { 201: { description: 'The call', schema: 'Call' } },
-    errors: ['INVALID_REQUEST', 'UNKNOWN_SIGNAL_TYPE', 'UNAVAILABLE'],
+    errors: ['UNKNOWN_SIGNAL_TYPE', 'UNAVAILABLE'],
     examples: [
       `-d '{"signal_type":"execute","mode":"call","reason":"results look wrong","by":"alice"}'`,
       `-d '{"signal_type":"execute","mode":"stop","reason":"wrong results","by":"alice","intake":"hold"}'`,
@@ -36,7 +36,7 @@ export const andonOperations = {
     parameters: [CALL_ID],
     body: 'AcknowledgeRequest',
     answers: { 200: { description: 'The call with its owner', schema: 'Call' } },
-    errors: ['INVALID_REQUEST', 'NOT_FOUND', 'CALL_CLOSED', 'UNAVAILABLE'],
+    errors: ['NOT_FOUND', 'CALL_CLOSED', 'UNAVAILABLE'],
     examples: [`-d '{"owner":"bob"}'`],
   },
   resumeLine: {
@@ -49,7 +49,7 @@ export const andonOperations = {
     parameters: [CALL_ID],
     body: 'ResumeRequest',
     answers: { 200: { description: 'The call, and what was done about it', schema: 'Call' } },
-    errors: ['INVALID_REQUEST', 'NOT_FOUND', 'CALL_CLOSED', 'UNAVAILABLE'],
+    errors: ['NOT_FOUND', 'CALL_CLOSED', 'UNAVAILABLE'],
     examples: [`-d '{"owner":"bob","countermeasure":"restarted the printer"}'`],
   },
   andonHistory: {
@@ -60,7 +60,7 @@ export const andonOperations = {
     summary: 'Every change of colour and who did what, newest first',
     query: 'HistoryQuery',
     answers: { 200: { description: 'A page', schema: 'HistoryPage' } },
-    errors: ['INVALID_REQUEST', 'UNAVAILABLE'],
+    errors: ['UNAVAILABLE'],
     examples: [''],
   },
   andonEvents: {
@@ -83,7 +83,7 @@ export const andonOperations = {
     ],
     query: 'EventsQuery',
     answers: { 200: { description: 'A stream that does not end', text: ['text/event-stream'] } },
-    errors: ['INVALID_REQUEST', 'UNAVAILABLE'],
+    errors: ['UNAVAILABLE'],
     examples: ['-N'],
   },
 } satisfies Record<string, Operation>;

@@ -20,7 +20,7 @@ export const deadLetterOperations = {
       'Each is kept for 30 days, payload and all, and is gone from here once its next run is queued.',
     query: 'LettersQuery',
     answers: { 200: { description: 'A page of letters', schema: 'DeadLetters' } },
-    errors: ['INVALID_REQUEST', 'UNAVAILABLE'],
+    errors: ['UNAVAILABLE'],
     examples: ['', '-G -d type=execute -d class=transient -d limit=10'],
   },
   deadLetter: {
@@ -31,7 +31,7 @@ export const deadLetterOperations = {
     summary: 'One letter whole, with its payload',
     parameters: [ID],
     answers: { 200: { description: 'The letter', schema: 'DeadLetter' } },
-    errors: ['INVALID_REQUEST', 'NOT_FOUND', 'UNAVAILABLE'],
+    errors: ['NOT_FOUND', 'UNAVAILABLE'],
     examples: [''],
   },
   redriveDead: {
@@ -53,7 +53,7 @@ export const deadLetterOperations = {
       200: { description: 'What it would take, for `dry_run`', schema: 'RedriveDryRun' },
       202: { description: 'How far it got; `Location` tells the rest', schema: 'Redrive' },
     },
-    errors: ['INVALID_REQUEST', 'REDRIVES_BUSY', 'UNAVAILABLE'],
+    errors: ['REDRIVES_BUSY', 'UNAVAILABLE'],
     examples: [
       `-d '{"filter":{"type":"execute"},"probe":[1,5],"max_per_s":20}'`,
       `-d '{"filter":{"class":"defect"},"dry_run":true}'`,
@@ -70,7 +70,7 @@ export const deadLetterOperations = {
     body: 'PurgeRequest',
     optionalBody: true,
     answers: { 200: { description: 'How many are gone', schema: 'Purged' } },
-    errors: ['INVALID_REQUEST', 'UNAVAILABLE'],
+    errors: ['UNAVAILABLE'],
     examples: ['-X DELETE -G -d type=execute -d until=2026-01-31T00:00:00Z'],
   },
   redrives: {
@@ -91,7 +91,7 @@ export const deadLetterOperations = {
     summary: 'How far a redrive is',
     parameters: [REDRIVE_ID, PREFER('`wait=n`: wait up to n seconds (at most 60) for its end')],
     answers: { 200: { description: 'The redrive', schema: 'Redrive' } },
-    errors: ['INVALID_REQUEST', 'NOT_FOUND', 'UNAVAILABLE'],
+    errors: ['NOT_FOUND', 'UNAVAILABLE'],
     examples: ['', `-H 'Prefer: wait=10'`],
   },
   cancelRedrive: {
@@ -102,7 +102,7 @@ export const deadLetterOperations = {
     summary: 'End a redrive; letters that it has not taken stay',
     parameters: [REDRIVE_ID],
     answers: { 200: { description: 'The redrive', schema: 'Redrive' } },
-    errors: ['INVALID_REQUEST', 'NOT_FOUND', 'UNAVAILABLE'],
+    errors: ['NOT_FOUND', 'UNAVAILABLE'],
     examples: ['-X DELETE'],
   },
 } satisfies Record<string, Operation>;

@@ -35,7 +35,6 @@ export const signalOperations = {
     errors: [
       'INVALID_SIGNAL',
       'UNKNOWN_SIGNAL_TYPE',
-      'INVALID_REQUEST',
       'IDEMPOTENCY_CONFLICT',
       'KANBAN_FULL',
       'CIRCUIT_OPEN',
@@ -57,7 +56,7 @@ export const signalOperations = {
     summary: 'Where a signal is, and what became of it',
     parameters: [ID, PREFER('`wait=n`: wait up to n seconds (at most 60) for the final outcome')],
     answers: { 200: { description: 'The signal', schema: 'SignalView' } },
-    errors: ['INVALID_REQUEST', 'NOT_FOUND', 'UNAVAILABLE'],
+    errors: ['NOT_FOUND', 'UNAVAILABLE'],
     examples: ['', `-H 'Prefer: wait=10'`],
   },
   cancelSignal: {
@@ -68,7 +67,7 @@ export const signalOperations = {
     summary: 'Take back a signal that has not started',
     parameters: [ID],
     answers: { 200: { description: 'Its outcome, `cancelled`', schema: 'Board' } },
-    errors: ['INVALID_REQUEST', 'NOT_FOUND', 'ALREADY_STARTED', 'ALREADY_FINISHED', 'UNAVAILABLE'],
+    errors: ['NOT_FOUND', 'ALREADY_STARTED', 'ALREADY_FINISHED', 'UNAVAILABLE'],
     examples: ['-X DELETE'],
   },
   signals: {
@@ -82,7 +81,7 @@ export const signalOperations = {
       'A signal that was run again is listed once, with what became of it last.',
     query: 'SignalsQuery',
     answers: { 200: { description: 'A page of signals', schema: 'Signals' } },
-    errors: ['INVALID_REQUEST', 'UNAVAILABLE'],
+    errors: ['UNAVAILABLE'],
     examples: ['', '-G -d status=failed -d type=execute', '-G -d status=queued,held'],
   },
   retrySignal: {
@@ -97,7 +96,6 @@ export const signalOperations = {
     parameters: [ID, PREFER('`respond-async`: answer as soon as the new run is queued')],
     answers: { 202: { description: 'Queued; `status` says how far it got', schema: 'SignalAnswer' } },
     errors: [
-      'INVALID_REQUEST',
       'NOT_FOUND',
       'NOT_RETRYABLE',
       'KANBAN_FULL',

@@ -55,7 +55,7 @@ export const stationOperations = {
     parameters: [TYPE],
     body: 'CardsChange',
     answers: { 200: { description: 'What holds now', schema: 'CardsState' } },
-    errors: ['INVALID_REQUEST', 'UNKNOWN_SIGNAL_TYPE', 'UNAVAILABLE'],
+    errors: ['UNKNOWN_SIGNAL_TYPE', 'UNAVAILABLE'],
     examples: [`-X PUT -d '{"cards":3}'`, `-X PUT -d '{"cards":"auto"}'`, `-X PUT -d '{"cards":null}'`],
   },
   setRate: {
@@ -68,7 +68,7 @@ export const stationOperations = {
     parameters: [TYPE],
     body: 'RateChange',
     answers: { 200: { description: 'What holds now', schema: 'RateState' } },
-    errors: ['INVALID_REQUEST', 'UNKNOWN_SIGNAL_TYPE', 'UNAVAILABLE'],
+    errors: ['UNKNOWN_SIGNAL_TYPE', 'UNAVAILABLE'],
     examples: [`-X PUT -d '{"max_per_s":5}'`, `-X PUT -d '{"max_per_s":null}'`],
   },
 } satisfies Record<string, Operation>;

@@ -4,7 +4,6 @@ import {
   amended,
   AndonCall,
   AndonEvent,
-  count,
   cursor,
   HistoryReply,
   HistoryRequest,
@@ -67,7 +66,11 @@ export const HistoryPage = Type.Object({
 export const EventsQuery = Type.Object(
   {
     after: Type.Optional(
-      count('Begin after this event, for example the `position` of the board; `Last-Event-ID` wins'),
+      Type.Integer({
+        minimum: 0,
+        maximum: Number.MAX_SAFE_INTEGER,
+        description: 'Begin after this event, for example the `position` of the board; `Last-Event-ID` wins',
+      }),
     ),
   },
   { additionalProperties: false },

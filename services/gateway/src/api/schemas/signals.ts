@@ -26,7 +26,8 @@ function signalRequest(timeout: { maximum: number; default: number; description:
         {},
         {
           additionalProperties: true,
-          description: 'Input of the handler; at most 20 levels deep and 1000 keys',
+          description:
+            'Input of the handler; at most 20 levels deep and 1000 keys. Whole numbers beyond 2^53 go as strings',
         },
       ),
       priority: Type.Optional(amended(Priority, { default: 3 })),
