@@ -109,6 +109,16 @@ describe('a tree that follows every recipe', () => {
     await run('node_modules/prettier/bin/prettier.cjs', ['--check', ...files]);
   }, 60_000);
 
+  test('is told what a person forgot', async () => {
+    const path = join(tree, 'deploy/nats/authorization.conf');
+    const text = readFileSync(path, 'utf8');
+    writeFileSync(path, text.replace('user: sample', 'user: another'));
+    await expect(run('deploy/render/dist/render.js', ['--check'])).rejects.toThrow(
+      'deploy/nats/authorization.conf has no user sample',
+    );
+    writeFileSync(path, text);
+  });
+
   test('has the variable and the rule in its documents', () => {
     const read = (file: string): string => readFileSync(join(tree, file), 'utf8');
     expect(read('README.md')).toMatch(/^\| `TPS_CB_SAMPLE` \| `20` \| .* \| jidoka \|$/m);
