@@ -24,7 +24,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['**/*.test.ts', 'tests/**', 'libs/testkit/**', 'deploy/local/**', 'libs/service/src/run.ts'],
+    files: ['**/*.test.ts', 'tests/**', 'libs/testkit/**', 'deploy/local/**', 'libs/service/src/process.ts'],
     rules: { 'no-restricted-properties': 'off', 'max-lines-per-function': 'off' },
   },
 );

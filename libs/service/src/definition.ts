@@ -44,6 +44,11 @@ export interface RunningService {
   begin?(): void;
   /** Why the service cannot do its work now; empty when it can. */
   problems?(): string[];
+  /**
+   * Takes an error that nothing waits for: an unhandled rejection or an uncaught exception. False: it is the service's
+   * own, and the process ends.
+   */
+  absorb?(error: unknown): boolean;
   /** Sent with every beat. */
   vitals?(): Record<string, unknown>;
   /** Answer to a request for the service's board. */

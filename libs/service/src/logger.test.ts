@@ -31,3 +31,21 @@ test('a line has no credentials, wherever they came from, and stays one line', (
     nested: { list: ['amqp://***@host'] },
   });
 });
+
+test('an error that cannot be read does not keep its line from being written', () => {
+  const lines: string[] = [];
+  const stream = new PassThrough().on('data', (line: Buffer) => lines.push(line.toString()));
+  const log = createLogger('tps-test', 'one', 'info');
+  log.clear().add(new transports.Stream({ stream }));
+  const trap = (): never => {
+    throw new Error('trap');
+  };
+  log.warn('first', { error: new Proxy(new Error('x'), { get: trap, getPrototypeOf: trap }) });
+  log.warn('second', {
+    error: Object.defineProperty(new Error('x', { cause: new Error('y') }), 'stack', { get: trap }),
+  });
+  expect(lines.map((line) => JSON.parse(line) as object)).toMatchObject([
+    { message: 'first', error: { message: expect.stringContaining('cannot be read') as string } },
+    { message: 'second', error: { message: 'x', cause: 'y' } },
+  ]);
+});

@@ -1,5 +1,6 @@
 import { createLogger as create, format, type Logger, transports } from 'winston';
 import { redactUrls } from './redact';
+import { describeThrown, isError, readSafely } from './thrown';
 
 export type { Logger };
 
@@ -16,12 +17,14 @@ export function createLogger(service: string, instance: string, level: string): 
   });
 }
 
-/** An Error has no enumerable fields: without this it would be logged as `{}`. */
+/** Makes the field `error` plain: an Error has no enumerable fields, and the getters of a thrown object may throw. */
 const plainErrors = format((info) => {
-  if (info.error instanceof Error) {
-    const { name, message, stack, cause } = info.error;
-    info.error = { name, message, stack, ...(cause instanceof Error ? { cause: cause.message } : {}) };
-  }
+  if (typeof info.error !== 'object' || info.error === null) return info;
+  const cause = readSafely(info.error, 'cause');
+  info.error = {
+    ...describeThrown(info.error),
+    ...(isError(cause) ? { cause: describeThrown(cause).message } : {}),
+  };
   return info;
 });
 

@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { Registry } from 'prom-client';
+import { describeThrown } from './thrown';
 
 /** Why the service cannot do its work now; empty when it can. */
 export type Readiness = () => string[];
@@ -19,7 +20,8 @@ export async function serveProbes(port: number, registry: Registry, readiness: R
     if (path !== '/metrics') return answer(404, { message: 'try /metrics, /health/live, /health/ready' });
     registry.metrics().then(
       (text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text),
-      (error: unknown) => answer(500, { message: String(error) }),
+      // What handlers register here may throw anything.
+      (error: unknown) => answer(500, { message: describeThrown(error).message }),
     );
   });
   await new Promise<void>((resolve, reject) => {

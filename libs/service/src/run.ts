@@ -1,13 +1,12 @@
 import type { Server } from 'node:http';
 import { hostname } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { TProperties } from '@sinclair/typebox';
 import type { Msg } from '@nats-io/transport-node';
 import { type Service, Svcm } from '@nats-io/services';
 import { type Bus, connectBus } from '@tps/bus';
-import { type Beat, type ServiceName, telemetryName, WIRE_VERSION } from '@tps/contracts';
+import { type Beat, telemetryName, WIRE_VERSION } from '@tps/contracts';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { type CommonConfig, ConfigError, type ConfigOf, loadConfig, redacted } from './config';
+import { type CommonConfig, type ConfigOf, loadConfig, redacted } from './config';
 import type {
   EndpointOptions,
   FrontDoor,
@@ -19,13 +18,8 @@ import { BEAT_MS } from './fleet-view';
 import { createLogger, type Logger } from './logger';
 import { natsAccess } from './nats-access';
 import { serveProbes } from './probes';
-import { redactUrls } from './redact';
 import { exposeDropped, startTracing, type Tracing } from './tracing';
 
-/** Exit code of a service that cannot start with its configuration: starting it again is no use. */
-export const EXIT_CONFIG = 78;
-const EXIT_LOST = 1;
-const STOP_LIMIT_MS = 25_000;
 /** The library's 10 ms wake an idle process a hundred times a second. The figure includes the interval. */
 const LAG_SAMPLE_MS = 100;
 const FLUSH_LIMIT_MS = 3_000;
@@ -40,6 +34,8 @@ const TROUBLE = new Set(['cannot connect', 'error', 'disconnect']);
  */
 export interface ServiceHandle {
   stop(): Promise<void>;
+  /** @returns false when the error is no business of the service's guests: then the process must end */
+  absorb(error: unknown): boolean;
 }
 
 export async function startService<P extends TProperties, D extends FrontDoor | undefined>(
@@ -129,6 +125,15 @@ class Lifecycle<P extends TProperties, D extends FrontDoor | undefined> implemen
 
   stop(): Promise<void> {
     return (this.stopping ??= this.stopOnce());
+  }
+
+  absorb(error: unknown): boolean {
+    try {
+      return this.running?.absorb?.(error) ?? false;
+    } catch (fault) {
+      this.log.error('an error could not be dealt with', { error: fault });
+      return false;
+    }
   }
 
   private async stopOnce(): Promise<void> {
@@ -222,44 +227,4 @@ class Lifecycle<P extends TProperties, D extends FrontDoor | undefined> implemen
       },
     });
   }
-}
-
-/** Runs a service as this process: SIGTERM and SIGINT stop it gracefully, a second one at once. */
-export async function runService<P extends TProperties, D extends FrontDoor | undefined>(
-  definition: ServiceDefinition<P, D>,
-): Promise<void> {
-  let handle: ServiceHandle | undefined;
-  let asked = 0;
-  const end = async (code: number): Promise<void> => {
-    asked += 1;
-    if (asked > 1 || !handle) process.exit(code || 1);
-    await Promise.race([handle.stop(), sleep(STOP_LIMIT_MS).then(() => (code ||= 1))]);
-    process.exit(code);
-  };
-  const fail = (error: unknown): void => {
-    report(definition.name, 'cannot go on', error);
-    void end(EXIT_LOST);
-  };
-  process.on('SIGTERM', () => void end(0)).on('SIGINT', () => void end(0));
-  process.on('uncaughtException', fail).on('unhandledRejection', fail);
-  try {
-    handle = await startService(definition, process.env, fail);
-  } catch (error) {
-    if (error instanceof ConfigError)
-      process.stderr.write(`${telemetryName(definition.name)}: ${error.message}\n`);
-    else report(definition.name, 'cannot start', error);
-    process.exit(error instanceof ConfigError ? EXIT_CONFIG : EXIT_LOST);
-  }
-}
-
-function report(service: ServiceName, message: string, error: unknown): void {
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  const line = {
-    level: 'error',
-    service: telemetryName(service),
-    message,
-    error: text,
-    timestamp: new Date(),
-  };
-  process.stderr.write(`${redactUrls(JSON.stringify(line))}\n`);
 }

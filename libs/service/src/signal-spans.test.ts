@@ -112,3 +112,17 @@ test('without a collector nothing is recorded, but every span has ids of its own
   for (const span of spans) span.setStatus({ code: SpanStatusCode.ERROR }).end();
   expect(spans[0]?.headers.traceparent).toMatch(/-00$/);
 });
+
+test('values of the wrong type in a span do not keep it, or the spans sent with it, from being read', () => {
+  const { spans, tracer: from } = tracer();
+  const span = start(from);
+  span.updateName(undefined as never).addEvent(undefined as never, NaN as never);
+  span.addLink({ context: { traceId: '"', spanId: CALLER, traceFlags: 1 } });
+  span.setStatus(null as never).setStatus({ code: SpanStatusCode.ERROR, message: 7 as never });
+  span.end(new Date(NaN));
+  expect(spans).toMatchObject([
+    { name: 'undefined', status: { code: 2, message: '7' }, events: [{ name: 'undefined' }] },
+  ]);
+  expect(spans[0]).not.toHaveProperty('links');
+  expect(spans[0]?.endTimeUnixNano).toMatch(/^\d{19}$/);
+});

@@ -5,6 +5,7 @@ import {
   diag,
   type Exception,
   INVALID_SPANID,
+  isSpanContextValid,
   type Link,
   type Span,
   type SpanContext,
@@ -142,12 +143,13 @@ export class SignalSpan implements Span {
     const bare = isTime(attributesOrTime);
     const at = bare ? attributesOrTime : time;
     const attributes = bare ? {} : (attributesOrTime ?? {});
-    this.events.push({ name, attributes, timeMs: msOf(at) });
+    this.events.push({ name: String(name), attributes, timeMs: msOf(at) });
     return this;
   }
 
   addLink(link: Link): this {
-    if (this.isRecording() && this.links.length < MAX_EVENTS) this.links.push(link);
+    if (!this.isRecording() || this.links.length >= MAX_EVENTS) return this;
+    if (isSpanContextValid(link.context)) this.links.push({ ...link, context: { ...link.context } });
     return this;
   }
 
@@ -157,12 +159,14 @@ export class SignalSpan implements Span {
   }
 
   setStatus(status: SpanStatus): this {
-    if (this.endMs === 0) this.status = status;
+    if (this.endMs !== 0 || !(status?.code in SpanStatusCode)) return this;
+    const { code, message } = status;
+    this.status = message === undefined ? { code } : { code, message: String(message) };
     return this;
   }
 
   updateName(name: string): this {
-    if (this.isRecording()) this.name = name;
+    if (this.isRecording()) this.name = String(name);
     return this;
   }
 
@@ -211,8 +215,13 @@ function isTime(value: unknown): value is TimeInput {
   return typeof value === 'number' || value instanceof Date || Array.isArray(value);
 }
 
+/** What is no time counts as now: a collector would refuse it, and with it the spans of others. */
 function msOf(time: TimeInput | undefined): number {
-  if (time === undefined) return nowMs();
+  const ms = time === undefined ? NaN : millis(time);
+  return Number.isFinite(ms) && ms >= 0 ? ms : nowMs();
+}
+
+function millis(time: TimeInput): number {
   if (time instanceof Date) return time.getTime();
   if (Array.isArray(time)) return time[0] * 1e3 + time[1] / 1e6;
   // As in the SDK: small numbers are on the clock of `performance.now()`.
