@@ -20,6 +20,10 @@ const WorkerVitals = Type.Object({
       'By type: dependencies left alone at present, because they failed',
     ),
   ),
+  deaf: mapOf(
+    Type.Integer(),
+    'Handlers that ignore their AbortSignal, by type; types without any are absent',
+  ),
 });
 /** What one worker process does. */
 export type WorkerVitals = Static<typeof WorkerVitals>;
@@ -72,7 +76,7 @@ const FreeVitals = { shape: Type.Object({}, { additionalProperties: true }), non
 const VITALS = {
   gateway: { shape: GatewayVitals, none: { waiting: 0 } },
   kanban: { shape: KanbanVitals, none: { queue_depth: 0, buffer: 0 } },
-  worker: { shape: WorkerVitals, none: { slots: 0, busy: 0, types: [], started: 0, in_hand: {} } },
+  worker: { shape: WorkerVitals, none: { slots: 0, busy: 0, types: [], started: 0, in_hand: {}, deaf: {} } },
   andon: { shape: AndonVitals, none: { colour: 'GREEN', missed: [] } },
 } satisfies Partial<Record<ServiceName, { shape: TObject; none: object }>>;
 const vitalsOf = (service: ServiceName): { shape: TObject; none: object } =>

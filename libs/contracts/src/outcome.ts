@@ -66,6 +66,11 @@ export const Outcome = Type.Object({
       description: "The broker's delivery count when this was written: later ones left no record",
     }),
   ),
+  faults: Type.Optional(
+    Type.Integer({
+      description: 'Times in a row that a fault of the worker itself kept this run from starting',
+    }),
+  ),
   epoch: Type.Optional(
     Type.Integer({ description: 'Set by the trial of a stopped circuit: only the current epoch decides' }),
   ),

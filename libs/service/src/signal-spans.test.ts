@@ -116,7 +116,7 @@ test('without a collector nothing is recorded, but every span has ids of its own
 test('values of the wrong type in a span do not keep it, or the spans sent with it, from being read', () => {
   const { spans, tracer: from } = tracer();
   const span = start(from);
-  span.updateName(undefined as never).addEvent(undefined as never, NaN as never);
+  span.updateName(undefined as never).addEvent(undefined as never, NaN);
   span.addLink({ context: { traceId: '"', spanId: CALLER, traceFlags: 1 } });
   span.setStatus(null as never).setStatus({ code: SpanStatusCode.ERROR, message: 7 as never });
   span.end(new Date(NaN));

@@ -5,7 +5,8 @@
 export class Abort {
   private controller: AbortController | undefined;
   private listener: ((reason: Error) => void) | undefined;
-  private reason: Error | undefined;
+  /** Set once it was aborted. */
+  reason: Error | undefined;
 
   get signal(): AbortSignal {
     this.controller ??= new AbortController();

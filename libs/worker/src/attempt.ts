@@ -1,33 +1,14 @@
-import type { Span } from '@opentelemetry/api';
 import { type ErrorClass, MAX_BODY_BYTES } from '@tps/contracts';
-import type { ServiceContext } from '@tps/service';
+import { describeThrown } from '@tps/service';
 import type { Abort } from './abort';
 import { isLonger } from './bytes';
 import type { HandlerContext, SignalDefinition } from './definition';
-import {
-  AttemptTimeoutError,
-  CapacityError,
-  classify,
-  DefectError,
-  fingerprint,
-  RejectedError,
-  TransientError,
-} from './failure';
-import type { Held } from './held';
+import { AttemptTimeoutError, CapacityError, DefectError, type Failure, failureOf } from './failure';
 
 /** What one attempt came to. */
 export type AttemptResult =
   /** `json`: the result as JSON, made once to check it and used in its outcome; absent for no result. */
-  | { ok: true; result: unknown; json?: string }
-  | {
-      ok: false;
-      errorClass: ErrorClass;
-      message: string;
-      fingerprint: string;
-      stack?: string;
-      retryAfterMs?: number;
-      dependency?: string;
-    };
+  { ok: true; result: unknown; json?: string } | (Failure & { ok: false; overrun?: Promise<unknown> });
 
 /** The signal's own deadline came while its handler ran. */
 export class DeadlineError extends Error {
@@ -48,13 +29,13 @@ export interface CompiledSignal extends SignalDefinition {
   checkOutput: (result: unknown) => string | null;
 }
 
-const MAX_MESSAGE = 1_000;
-
 /**
  * Runs a handler once. Ends when the handler ends, when the attempt's or the signal's time is up, or when `abort` is
- * aborted from outside (then it rejects with the HandBackError given as the reason). Rejects with the handler's
- * CapacityError, too: no attempt was made. A handler that ignores its AbortSignal is left behind: its result does not
- * count.
+ * aborted from outside (then it rejects with the HandBackError given as the reason). Of a handler that goes on after
+ * that, nothing counts; `overrun` tells when it has ended.
+ *
+ * Whatever a handler throws or returns becomes a result. Only for a CapacityError it throws a CapacityError: no attempt
+ * was made.
  *
  * A handler that answers without waiting for anything has its result at once: no time can be up meanwhile.
  *
@@ -68,17 +49,16 @@ export function runAttempt(
 ): AttemptResult | Promise<AttemptResult> {
   try {
     const returned = definition.run(input, context);
-    if (isPromise(returned)) return outcomeInTime(definition, returned, limits);
+    if (isPromise(returned)) return outcomeInTime(definition, adopted(returned), limits);
     return succeeded(definition, returned);
   } catch (error) {
-    if (error instanceof CapacityError) return Promise.reject(error);
     return failed(error);
   }
 }
 
 async function outcomeInTime(
   definition: CompiledSignal,
-  returned: PromiseLike<unknown>,
+  handler: Promise<unknown>,
   { abort, deadlineMs }: { abort: Abort; deadlineMs: number },
 ): Promise<AttemptResult> {
   const left = deadlineMs - Date.now();
@@ -91,74 +71,60 @@ async function outcomeInTime(
   try {
     const result = await new Promise<unknown>((resolve, reject) => {
       abort.onAbort(reject);
-      returned.then(resolve, reject);
+      handler.then(resolve, reject);
     });
     return succeeded(definition, result);
   } catch (error) {
-    if (error instanceof HandBackError || error instanceof CapacityError) throw error;
-    return failed(error);
+    // A handler may throw the reason of another attempt's abort, so what counts is who ended this one.
+    return abort.reason !== undefined && error === abort.reason
+      ? endedFromOutside(abort.reason, handler)
+      : failed(error);
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** @throws HandBackError */
+function endedFromOutside(reason: Error, handler: Promise<unknown>): AttemptResult {
+  if (reason instanceof HandBackError) throw reason;
+  const errorClass: ErrorClass = reason instanceof DeadlineError ? 'capacity' : 'transient';
+  return { ...failureOf(reason), ok: false, errorClass, overrun: handler };
 }
 
 function isPromise(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
 }
 
-export function handlerContext(
-  { log, registry }: ServiceContext,
-  { signal, epoch }: Held,
-  { attempt, span, abort, endsAtMs }: { attempt: number; span: Span; abort: Abort; endsAtMs: number },
-): HandlerContext {
-  const trace_id = span.spanContext().traceId;
-  const { id, run, signal_type, priority, created_at } = signal;
-  const trial = epoch !== undefined;
-  return {
-    signal: { id, run, attempt, trial, signal_type, priority, created_at, trace_id },
-    endsAtMs,
-    get abort() {
-      return abort.signal;
-    },
-    // Few handlers log, and a child costs as much as a small handler's whole work.
-    get log() {
-      return log.child({ signal_id: id, trace_id });
-    },
-    span,
-    metrics: registry,
-  };
+/** Some thenables do their work again each time that `then` is called: a promise in between calls it once. */
+function adopted(returned: PromiseLike<unknown>): Promise<unknown> {
+  return returned instanceof Promise ? returned : new Promise((resolve) => resolve(returned));
 }
 
-/** @throws DefectError when the result is not what the definition promises */
 function succeeded(definition: CompiledSignal, result: unknown): AttemptResult {
-  const faults = definition.checkOutput(result);
-  if (faults) throw new DefectError(`result of ${definition.name} breaks its output schema: ${faults}`);
-  if (result === undefined) return { ok: true, result };
-  const json = serialised(result);
-  if (isLonger(json, MAX_BODY_BYTES)) {
-    throw new DefectError(`result of ${definition.name} is larger than ${MAX_BODY_BYTES} bytes`);
-  }
-  return json ? { ok: true, result, json } : { ok: true, result: undefined };
-}
-
-function serialised(result: unknown): string {
+  const { name } = definition;
+  let json: string | undefined;
   try {
-    return JSON.stringify(result) ?? '';
+    const faults = definition.checkOutput(result);
+    if (faults) return defect(`result of ${name} breaks its output schema: ${faults}`);
+    if (result === undefined) return { ok: true, result };
+    json = JSON.stringify(result);
   } catch (error) {
-    throw new DefectError(`a result must be JSON: ${String(error)}`);
+    return defect(`result of ${name} cannot be written as JSON: ${describeThrown(error).message}`);
   }
+  if (!json) return { ok: true, result: undefined };
+  if (isLonger(json, MAX_BODY_BYTES))
+    return defect(`result of ${name} is larger than ${MAX_BODY_BYTES} bytes`);
+  return { ok: true, result, json };
 }
 
-function failed(error: unknown): AttemptResult {
-  const errorClass = error instanceof DeadlineError ? 'capacity' : classify(error);
-  const message =
-    (error instanceof Error ? error.message : String(error)).slice(0, MAX_MESSAGE) || 'unnamed error';
-  const stack = error instanceof Error && !(error instanceof RejectedError) ? error.stack : undefined;
-  const { retryAfterMs = 0, dependency } = error instanceof TransientError ? error : {};
-  return {
-    ...{ ok: false, errorClass, message, fingerprint: fingerprint(error) },
-    ...(stack ? { stack } : {}),
-    ...(retryAfterMs > 0 ? { retryAfterMs } : {}),
-    ...(dependency === undefined ? {} : { dependency }),
-  };
+function defect(message: string): AttemptResult {
+  return failed(new DefectError(message));
+}
+
+/** @throws CapacityError */
+function failed(thrown: unknown): AttemptResult {
+  const failure = failureOf(thrown);
+  // Made anew, because the fields of the handler's own may be of any kind.
+  if (failure.errorClass === 'capacity') throw new CapacityError(failure.message);
+  return { ...failure, ok: false };
 }

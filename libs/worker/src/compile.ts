@@ -1,8 +1,10 @@
+import type { TSchema } from '@sinclair/typebox';
 import { SIGNAL_TYPE_PATTERN } from '@tps/contracts';
-import Ajv from 'ajv';
+import { describeThrown } from '@tps/service';
+import Ajv, { type ValidateFunction } from 'ajv';
 import type { CompiledSignal } from './attempt';
 import { withChaos } from './chaos';
-import type { SignalDefinition } from './definition';
+import type { HandlerContext, SignalDefinition } from './definition';
 
 /** A definition that cannot be served. */
 export class DefinitionError extends Error {
@@ -21,9 +23,7 @@ const MAX_ATTEMPTS = 1_000;
  */
 export function compile(definition: SignalDefinition, maxAttempts: number, chaos: boolean): CompiledSignal {
   const { name, output, standardMs, timeoutMs = DEFAULT_TIMEOUT_MS } = definition;
-  if (!new RegExp(SIGNAL_TYPE_PATTERN).test(name)) {
-    throw new DefinitionError(`signal type "${name}" must match ${SIGNAL_TYPE_PATTERN}`);
-  }
+  checkWords(definition);
   const retry = { max_attempts: maxAttempts, ...DEFAULT_RETRY, ...definition.retry };
   checkNumber(`timeoutMs of ${name}`, timeoutMs, { min: 1, max: MAX_MS, whole: true });
   checkNumber(`retry.max_attempts of ${name}`, retry.max_attempts, {
@@ -34,15 +34,46 @@ export function compile(definition: SignalDefinition, maxAttempts: number, chaos
   checkNumber(`retry.base_ms of ${name}`, retry.base_ms, { min: 0, max: MAX_MS });
   checkNumber(`retry.cap_ms of ${name}`, retry.cap_ms, { min: 0, max: MAX_MS });
   if (standardMs !== undefined) checkNumber(`standardMs of ${name}`, standardMs, { min: 0, max: MAX_MS });
-  const ajv = new Ajv({ strict: false });
-  const check = output && ajv.compile(output);
-  return {
-    ...withChaos(definition, chaos),
+  const served = withChaos(definition, chaos);
+  return Object.freeze({
+    ...served,
+    // Called on the definition, so that its `this` is not what the station works with.
+    run: (input: unknown, context: HandlerContext) => served.run(input, context),
     timeoutMs,
-    retry,
-    checkOutput: (result) =>
-      !check || check(result) ? null : ajv.errorsText(check.errors, { dataVar: 'result' }),
-  };
+    retry: Object.freeze(retry),
+    checkOutput: outputCheck(name, output),
+  });
+}
+
+/** Types are checked at compile time only for users of TypeScript. */
+function checkWords(definition: SignalDefinition): void {
+  const { name, success, input, output } = definition;
+  if (typeof name !== 'string' || !new RegExp(SIGNAL_TYPE_PATTERN).test(name)) {
+    throw new DefinitionError(`signal type "${String(name)}" must match ${SIGNAL_TYPE_PATTERN}`);
+  }
+  if (typeof definition.run !== 'function') throw new DefinitionError(`run of ${name} must be a function`);
+  if (success !== undefined && typeof success !== 'string') {
+    throw new DefinitionError(`success of ${name} must be a text`);
+  }
+  for (const [what, schema] of Object.entries({ input, output })) {
+    // Its check would answer with a promise, which looks like "valid" and rejects where nobody waits for it.
+    if (schema?.$async) throw new DefinitionError(`${what} of ${name} must not be an $async schema`);
+  }
+}
+
+function outputCheck(name: string, output: TSchema | undefined): CompiledSignal['checkOutput'] {
+  if (!output) return () => null;
+  const ajv = new Ajv({ strict: false });
+  const check = compiledSchema(ajv, name, output);
+  return (result) => (check(result) ? null : ajv.errorsText(check.errors, { dataVar: 'result' }));
+}
+
+function compiledSchema(ajv: Ajv, name: string, output: TSchema): ValidateFunction {
+  try {
+    return ajv.compile(output);
+  } catch (error) {
+    throw new DefinitionError(`output of ${name} is no usable schema: ${describeThrown(error).message}`);
+  }
 }
 
 function checkNumber(

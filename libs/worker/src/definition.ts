@@ -1,7 +1,6 @@
 import type { Span } from '@opentelemetry/api';
 import type { Static, TSchema } from '@sinclair/typebox';
 import type { Priority, RetryPolicy } from '@tps/contracts';
-import type { Logger } from '@tps/service';
 import type { Registry } from 'prom-client';
 
 /** What a handler may know of the signal it works on. */
@@ -19,6 +18,17 @@ export interface SignalInfo {
   trace_id: string;
 }
 
+type WriteLine = (message: string, fields?: object) => void;
+
+/** Logs of a handler, by level. */
+export interface HandlerLog {
+  error: WriteLine;
+  warn: WriteLine;
+  info: WriteLine;
+  verbose: WriteLine;
+  debug: WriteLine;
+}
+
 export interface HandlerContext {
   signal: SignalInfo;
   /** When the attempt's time is up, in milliseconds since 1970: by the type's time-out or by the signal's own deadline. */
@@ -26,7 +36,7 @@ export interface HandlerContext {
   /** Aborted when the attempt's time is up or the process must end; what a handler does after that is ignored. */
   abort: AbortSignal;
   /** Logs with the signal's and the trace's id. */
-  log: Logger;
+  log: HandlerLog;
   /** The span `worker.process`, for attributes and events of one's own. */
   span: Span;
   /** Metrics registered here are served with the worker's own. */

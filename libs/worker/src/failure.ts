@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
+import { types } from 'node:util';
 import type { ErrorClass } from '@tps/contracts';
+import { describeThrown, isError, lineage, readSafely, type Thrown } from '@tps/service';
 
 /** The sender's fault: never retried, never counted against the line. */
 export class RejectedError extends Error {
@@ -45,18 +47,45 @@ export class AttemptTimeoutError extends TransientError {
   }
 }
 
+/** Everything the fleet keeps of a failed attempt: plain and bounded, whatever the handler threw. */
+export interface Failure {
+  errorClass: ErrorClass;
+  message: string;
+  fingerprint: string;
+  /** For the log; absent when the sender is at fault. */
+  stack?: string;
+  retryAfterMs?: number;
+  dependency?: string;
+}
+
+const MAX_DEPENDENCY = 256;
 /** Errors that a correct program does not throw, whatever its dependencies do. */
 const PROGRAMMING_ERRORS = [TypeError, ReferenceError, RangeError, SyntaxError, EvalError];
 
+/** Turns anything that a handler may throw into a failure. Never throws itself. */
+export function failureOf(thrown: unknown): Failure {
+  const described = describeThrown(thrown);
+  const errorClass = classify(thrown);
+  const { message, stack } = described;
+  const failure: Failure = { errorClass, message, fingerprint: fingerprintOf(described) };
+  if (stack && errorClass !== 'rejected') failure.stack = stack;
+  if (!kindOf(thrown)(TransientError)) return failure;
+  const retryAfterMs = readSafely(thrown, 'retryAfterMs');
+  const dependency = readSafely(thrown, 'dependency');
+  if (typeof retryAfterMs === 'number' && retryAfterMs > 0) failure.retryAfterMs = retryAfterMs;
+  if (typeof dependency === 'string') failure.dependency = dependency.slice(0, MAX_DEPENDENCY);
+  return failure;
+}
+
 export function classify(error: unknown): ErrorClass {
-  if (error instanceof RejectedError) return 'rejected';
-  if (error instanceof DefectError) return 'defect';
-  if (error instanceof CapacityError) return 'capacity';
+  const isA = kindOf(error);
+  if (isA(RejectedError)) return 'rejected';
+  if (isA(DefectError)) return 'defect';
+  if (isA(CapacityError)) return 'capacity';
   // fetch() reports an unreachable host as a TypeError with a cause.
-  if (error instanceof TypeError && error.cause !== undefined) return 'transient';
-  if (PROGRAMMING_ERRORS.some((type) => error instanceof type)) return 'defect';
-  if (error instanceof Error && error.name === 'AssertionError') return 'defect';
-  return 'transient';
+  if (isA(TypeError) && readSafely(error, 'cause') !== undefined) return 'transient';
+  if (PROGRAMMING_ERRORS.some(isA)) return 'defect';
+  return isError(error) && readSafely(error, 'name') === 'AssertionError' ? 'defect' : 'transient';
 }
 
 /**
@@ -64,10 +93,26 @@ export function classify(error: unknown): ErrorClass {
  * outside of dependencies.
  */
 export function fingerprint(error: unknown): string {
-  const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
+  return fingerprintOf(describeThrown(error));
+}
+
+function fingerprintOf({ name, message, stack = '' }: Thrown): string {
   const blanked = message.replace(/[0-9a-f]{8}-[0-9a-f-]{27}|0x[0-9a-f]+|\d+/gi, '#').slice(0, 200);
-  const frames = (stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
+  const frames = stack.split('\n').filter((line) => /^\s+at /.test(line));
   const own = frames.find((line) => !/node_modules|node:internal/.test(line)) ?? '';
   const place = own.replace(/^.*[\\/]/, '').replace(/:\d+\)?$/, '');
   return createHash('sha256').update(`${name}|${blanked}|${place}`).digest('hex').slice(0, 16);
+}
+
+/** Works like `instanceof`, for any value. A built-in error of another realm (`vm`) is known by its name. */
+function kindOf(value: unknown): (type: ErrorType) => boolean {
+  const ancestors = lineage(value);
+  const foreign = types.isNativeError(value) && !ancestors.includes(Error.prototype);
+  const name = foreign ? readSafely(value, 'name') : undefined;
+  return (type) => ancestors.includes(type.prototype) || name === type.name;
+}
+
+interface ErrorType {
+  readonly prototype: Error;
+  readonly name: string;
 }

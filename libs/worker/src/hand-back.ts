@@ -1,49 +1,72 @@
-import type { LineView, ServiceContext } from '@tps/service';
-import { HandBackError } from './attempt';
-import { CapacityError } from './failure';
-import { acknowledge, deadlineOf, giveBack, type Held, laterMs } from './held';
-import { attemptsOf, RecordsUnavailableError } from './history';
+import { describeThrown, type ServiceContext } from '@tps/service';
+import { acknowledge, giveBack, type Held, laterMs } from './held';
+import { attemptsOf } from './history';
 import type { Delivered } from './lanes';
-import { returned } from './outcome';
+import { faulty, outcomeOf, returned } from './outcome';
 import type { Recorder } from './recorder';
 
 export const NO_TRACE = { traceparent: '' };
+/** Hand-backs in a row for a fault in the worker. With their delays they take about a quarter of a minute. */
+export const MAX_FAULTS = 5;
+/** A signal that was delivered more often than this is not handed back without a delay. */
+const PROMPT_DELIVERIES = 10;
+const PROMPT_LIMIT_MS = 1_000;
 
 interface Desk {
   context: ServiceContext;
   recorder: Recorder;
 }
 
-/** Threads and connections are taken for moments, mostly. */
-const ROOM_MS = 250;
-
-interface Shift {
-  context: ServiceContext;
-  lines: LineView;
-  onAttempt: (type: string, status: string) => void;
-}
-
-/** The delay, in milliseconds, after which a signal may come back when its processing ended without an outcome. */
-export function delayAfter({ context, lines, onAttempt }: Shift, held: Held, error: unknown): number {
-  if (error instanceof HandBackError) return 0;
-  if (error instanceof CapacityError) {
-    held.noRoom = error.message;
-    onAttempt(held.signal.signal_type, 'returned');
-    // No later than its deadline, so that it expires in time.
-    return Math.min(laterMs(held, ROOM_MS), Math.max(1, deadlineOf(held, lines) - Date.now()));
-  }
-  context.log.warn('handed back', { signal_id: held.signal.id, error });
-  return error instanceof RecordsUnavailableError ? laterMs(held) : 0;
-}
-
-/** Back to the lane, with a record that says this delivery was no attempt. */
+/**
+ * Back to the lane, with a record that says this delivery was no attempt: the worker stops, the line stands still or
+ * the records are away. That may last, so the count of such hand-backs has no bound; their rate has.
+ */
 export async function handBack({ context, recorder }: Desk, held: Held, delayMs: number): Promise<void> {
   const attempts = await attemptsOf(context.bus, held).catch(() => null);
   // Unknown: without a record this delivery counts as an attempt, which errs on the safe side.
   if (!attempts) return giveBack(held.msg, delayMs || laterMs(held));
-  const outcome = returned(held, context.instance, attempts.used, attempts.last);
+  const outcome = returned(held, { workerId: context.instance, ...attempts });
   await recorder.attempt({ outcome, trace: held.trace ?? NO_TRACE });
-  giveBack(held.msg, delayMs);
+  giveBack(held.msg, delayMs || promptMs(held));
+}
+
+/**
+ * Back to the lane because the worker itself failed before the handler started. Another worker may do better, so the
+ * signal comes back, each time later; at the MAX_FAULTS-th time in a row it fails with the reason.
+ */
+export async function handBackFaulty({ context, recorder }: Desk, held: Held, error: unknown): Promise<void> {
+  const fault = `fault in the worker before the start: ${describeThrown(error).message}`;
+  const attempts = await attemptsOf(context.bus, held).catch(() => null);
+  if (!attempts) return giveBack(held.msg, laterMs(held));
+  const outcome = returned(held, { workerId: context.instance, ...attempts, fault });
+  if ((outcome.faults ?? 0) >= MAX_FAULTS)
+    return settleFault({ context, recorder }, held, attempts.used, fault);
+  await recorder.attempt({ outcome, trace: held.trace ?? NO_TRACE });
+  giveBack(held.msg, laterMs(held));
+}
+
+/** Ends the run as a defect: after a fault of the worker's own bookkeeping nothing else is known of it. */
+export async function settleFault(
+  { context, recorder }: Desk,
+  held: Held,
+  attempt: number,
+  message: string,
+): Promise<void> {
+  const { reply_to, signal_type } = held.signal;
+  const conclusion = faulty(signal_type, attempt, message);
+  const outcome = outcomeOf(conclusion, {
+    held,
+    workerId: context.instance,
+    startedMs: Date.now(),
+    processMs: 0,
+    traceId: held.trace?.traceparent.split('-')[1] ?? '',
+  });
+  const trace = held.trace ?? NO_TRACE;
+  await recorder.settle(held, conclusion, reply_to ? { outcome, trace, reply_to } : { outcome, trace });
+}
+
+function promptMs({ info }: Held): number {
+  return info.deliveries > PROMPT_DELIVERIES ? Math.random() * PROMPT_LIMIT_MS : 0;
 }
 
 /** What no worker can read would come back for ever: it is kept as a dead letter and taken out. */

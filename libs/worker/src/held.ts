@@ -30,6 +30,10 @@ export interface Held {
   epoch?: number;
   /** The message of the CapacityError with which its handler gave it back. */
   noRoom?: string;
+  /** The number of the attempt, once its handler was started. */
+  attempt?: number;
+  /** The handler, while it still runs after its attempt was ended from outside. */
+  overrun?: Promise<unknown> | undefined;
 }
 
 const LATER_MS = 1_000;
@@ -102,9 +106,11 @@ export function readSignal({ msg, lane }: Delivered): Signal | null {
     const sound =
       signal.signal_type === type &&
       signal.priority === priority &&
+      typeof signal.id === 'string' &&
       msg.subject.endsWith(`.${signal.id}`) &&
       typeof signal.payload === 'object' &&
       signal.payload !== null &&
+      typeof signal.timeout_ms === 'number' &&
       signal.timeout_ms > 0 &&
       Number.isInteger(signal.run) &&
       !Number.isNaN(Date.parse(signal.created_at));

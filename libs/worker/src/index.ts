@@ -1,4 +1,10 @@
-export { defineSignal, type HandlerContext, type SignalDefinition, type SignalInfo } from './definition';
+export {
+  defineSignal,
+  type HandlerContext,
+  type HandlerLog,
+  type SignalDefinition,
+  type SignalInfo,
+} from './definition';
 export {
   AttemptTimeoutError,
   CapacityError,

@@ -208,7 +208,7 @@ describe('outcomeOf', () => {
 });
 
 test('the record of a hand-back is not final and names the delivery, so that it counts as no attempt', () => {
-  expect(returned(held(), 'w', 2)).toMatchObject({
+  expect(returned(held(), { workerId: 'w', used: 2 })).toMatchObject({
     status: 'returned',
     final: false,
     attempt: 2,
@@ -216,6 +216,7 @@ test('the record of a hand-back is not final and names the delivery, so that it 
     process_ms: 0,
     trace_id: '0af7651916cd43dd8448eb211c80319c',
   });
-  expect(returned(held({ trace: undefined }), 'w', 0).trace_id).toBe('');
-  expect(returned(held({ noRoom: 'all threads are busy' }), 'w', 0).message).toBe('all threads are busy');
+  expect(returned(held({ trace: undefined }), { workerId: 'w', used: 0 }).trace_id).toBe('');
+  const full = held({ noRoom: 'all threads are busy' });
+  expect(returned(full, { workerId: 'w', used: 0 }).message).toBe('all threads are busy');
 });

@@ -110,14 +110,26 @@ function notRun({ definition, held, attempt, deadlineMs, nowMs }: Facts): Conclu
       message: lateMessage(none.attempt, held.last),
     };
   }
-  const limit = definition.retry?.max_attempts ?? 1;
-  const message = `${limit} attempts left no record: the worker died each time`;
   return {
     ...none,
     status: 'failed',
     errorClass: 'defect',
-    message,
+    message: vanishedMessage(none.attempt, held.last),
     fingerprint: `vanished:${definition.name}`,
+  };
+}
+
+function vanishedMessage(attempts: number, last?: Outcome): string {
+  if (!last?.error_class) return `${attempts} attempts left no record: the worker died each time`;
+  const vanished = attempts - last.attempt;
+  return `the last ${vanished} of ${attempts} attempts left no record: the worker died; before: ${last.message}`;
+}
+
+/** Concludes an attempt that the worker itself failed to account for, and a run that its faults keep from starting. */
+export function faulty(type: string, attempt: number, message: string): Conclusion {
+  return {
+    ...{ status: 'failed', final: true, success: false, errorClass: 'defect', retryMs: 0 },
+    ...{ attempt, message, fingerprint: `fault:${type}` },
   };
 }
 
@@ -164,22 +176,31 @@ export function outcomeOf(conclusion: Conclusion, circumstances: Circumstances):
   return outcome;
 }
 
-/**
- * The record of a hand-back: this delivery was no attempt.
- * @param last the record before, whose failure this one must not hide
- */
-export function returned(held: Held, workerId: string, attemptsUsed: number, last?: Outcome): Outcome {
-  const { error_class, fingerprint, message } = last ?? {};
+export interface Return {
+  workerId: string;
+  /** Attempts used up before this delivery. */
+  used: number;
+  /** The record before, whose failure this one must not hide. */
+  last?: Outcome | undefined;
+  /** The fault in the worker that kept the signal from starting. */
+  fault?: string;
+}
+
+/** The record of a hand-back: this delivery was no attempt. */
+export function returned(held: Held, { workerId, used, last, fault }: Return): Outcome {
+  const { error_class, fingerprint, message, faults = 0 } = last ?? {};
   const now = new Date().toISOString();
+  const count = faults + (fault === undefined ? 0 : 1);
   return {
     ...base(held, workerId),
     status: 'returned',
     final: false,
-    attempt: attemptsUsed,
+    attempt: used,
     success: false,
-    message: (error_class && message) ?? held.noRoom ?? HANDED_BACK,
+    message: (error_class && message) ?? fault ?? held.noRoom ?? HANDED_BACK,
     ...(error_class ? { error_class } : {}),
     ...(error_class && fingerprint ? { fingerprint } : {}),
+    ...(count > 0 ? { faults: count } : {}),
     started_at: now,
     finished_at: now,
     wait_ms: Math.max(0, Date.now() - held.info.storedAtMs),

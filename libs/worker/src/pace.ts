@@ -22,6 +22,11 @@ export class Pace {
     return this.meanMs.get(type) ?? AHEAD_MS;
   }
 
+  /** Types that have run here. */
+  known(): Iterable<string> {
+    return this.meanMs.keys();
+  }
+
   /** One more signal would start at once, or soon enough. */
   hasRoom(): boolean {
     if (this.running + this.queued < this.slots) return true;

@@ -24,7 +24,7 @@ describe('the recorder', () => {
     const tracestate = `a=${'x'.repeat(500)}`;
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     const conclusion = { final: true, status: 'succeeded', retryMs: 0 } as never;
-    const held = { msg: { respond: () => true } } as unknown as Held;
+    const held = { msg: { respond: () => true, string: () => '{}' } } as unknown as Held;
     const settled = Array.from({ length: 200 }, () =>
       recorder.settle(held, conclusion, { outcome: sampleOutcome(), trace: { traceparent, tracestate } }),
     );
@@ -41,7 +41,7 @@ describe('the recorder', () => {
     bus.nc.subscribe('test.answers', { callback: (_, msg) => void answers.push(...msg.json<Outcome[]>()) });
     const trace = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' };
     const conclusion = { final: true, status: 'succeeded', retryMs: 0 } as never;
-    const held = { msg: { respond: () => true } } as unknown as Held;
+    const held = { msg: { respond: () => true, string: () => '{}' } } as unknown as Held;
     // Half a million characters, one and a half million bytes.
     const settled = Array.from({ length: 20 }, () => {
       const outcome = sampleOutcome({ result: '\u65e5'.repeat(25_000) });
@@ -56,7 +56,10 @@ describe('the recorder', () => {
     await ensureStream(bus, 'dead', { replicas: 1 });
     const recorder = new Recorder(bus, { warn: () => undefined } as unknown as Logger);
     const trace = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' };
-    const held = { signal: { signal_type: 'big' }, msg: { respond: () => true } } as unknown as Held;
+    const held = {
+      signal: { signal_type: 'big' },
+      msg: { respond: () => true, string: () => '{}' },
+    } as unknown as Held;
     const outcome = sampleOutcome({ signal_type: 'big', result: '\u65e5'.repeat(400_000) });
     await recorder.settle(held, { final: true, status: 'succeeded', retryMs: 0 } as never, {
       outcome,

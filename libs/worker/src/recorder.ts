@@ -1,14 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { type MsgHdrs, nuid } from '@nats-io/transport-node';
 import { Batcher, type Bus, encodeHeaders, PublishError } from '@tps/bus';
-import {
-  type DeadLetter,
-  invalidLetter,
-  letterHeaders,
-  type Outcome,
-  parseLane,
-  type Signal,
-} from '@tps/contracts';
+import { invalidLetter, letterHeaders, type Outcome, parseLane } from '@tps/contracts';
 import type { Logger, TraceHeaders } from '@tps/service';
 import { isLonger, weightOf } from './bytes';
 import { acknowledge, giveBack, type Held, laterMs } from './held';
@@ -85,16 +78,17 @@ export class Recorder {
   }
 
   /**
-   * Keeps a dead letter, payload and all. Must be in the stream before the work message is removed.
+   * Keeps a `DeadLetter`, payload and all. Must be in the stream before the work message is removed.
    * @returns false when the stream is full
    */
-  private async dead(signal: Signal, { outcome, trace }: Recorded): Promise<boolean> {
+  private async dead({ signal, msg }: Held, { outcome, trace }: Recorded): Promise<boolean> {
     this.pending += 1;
     try {
-      const body: DeadLetter = { v: outcome.v, signal, outcome };
+      // The signal as it came: the handler may have changed the payload it was given, even to what is no JSON.
+      const letter = `{"v":${outcome.v},"signal":${msg.string()},"outcome":${JSON.stringify(outcome)}}`;
       await this.append(
         this.bus.names.subjects.dead(signal.signal_type),
-        JSON.stringify(body),
+        letter,
         encodeHeaders([...letterHeaders(outcome), ...Object.entries(trace)]),
       );
       return true;
@@ -111,14 +105,14 @@ export class Recorder {
    * acknowledgement, reply, in this order.
    */
   async settle(held: Held, { final, retryMs }: Conclusion, concluded: Recorded): Promise<void> {
-    const { signal, msg } = held;
+    const { msg } = held;
     if (!final) {
       await this.attempt(concluded);
       return giveBack(msg, retryMs);
     }
     const recorded = isLonger(jsonOf(concluded), this.maxBytes) ? this.tooLarge(concluded) : concluded;
     const { status } = recorded.outcome;
-    if ((status === 'failed' || status === 'expired') && !(await this.dead(signal, recorded))) {
+    if ((status === 'failed' || status === 'expired') && !(await this.dead(held, recorded))) {
       return this.postpone(held, recorded);
     }
     this.pending += 1;

@@ -65,6 +65,7 @@ export class Rig {
     name: string,
     signals: SignalDefinition[],
     env: Record<string, string> = {},
+    onFail: (error: unknown) => void = (error) => console.error(error),
   ): Promise<ServiceHandle> {
     // Kanban does this when it hears of a type.
     for (const signal of signals) await ensureLanes(this.bus, signal.name);
@@ -77,7 +78,7 @@ export class Rig {
     const service = await startService(
       workerService({}, () => ({ signals })),
       { ...fixed, ...env },
-      (error) => console.error(error),
+      onFail,
     );
     this.workers.add(service);
     return service;

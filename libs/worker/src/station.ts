@@ -1,53 +1,38 @@
 import { LEASE_MS } from '@tps/bus';
-import type { HoldsReply, HoldsRequest, Outcome } from '@tps/contracts';
-import type { LineView, ServiceContext, SignalSpan } from '@tps/service';
-import { Abort } from './abort';
-import {
-  type AttemptResult,
-  type CompiledSignal,
-  HandBackError,
-  handlerContext,
-  runAttempt,
-} from './attempt';
-import { delayAfter, discard, handBack, NO_TRACE } from './hand-back';
-import { acknowledge, deadlineOf, type Held, isOf, readSignal, renew, takenUp } from './held';
-import { type Records } from './history';
+import type { HoldsReply, HoldsRequest } from '@tps/contracts';
+import { HandBackError } from './attempt';
+import { discard, handBack } from './hand-back';
+import { type Held, isOf, readSignal, renew, takenUp } from './held';
 import { Intake, type Wait } from './intake';
 import type { Delivered } from './lanes';
 import type { Limits } from './limits';
-import { conclude, failureBefore, outcomeOf } from './outcome';
+import { type Overrun, Overruns } from './overruns';
 import { Pace } from './pace';
-import type { Recorded, Recorder } from './recorder';
+import { type Afterwards, Processor, type ProcessorOptions } from './processor';
 import { Refusals } from './refusals';
 import type { LevelSequence } from './sequence';
-import { endSpan, startSpan } from './span';
 import { Suspicion } from './suspicion';
-import { claimTrial, givesWay } from './trial';
 
-export interface StationOptions {
-  context: ServiceContext;
-  definitions: ReadonlyMap<string, CompiledSignal>;
+export interface StationOptions extends ProcessorOptions {
   slots: number;
-  lines: LineView;
   sequence: LevelSequence;
   limits: Limits;
-  recorder: Recorder;
-  records: Records;
-  onAttempt: (type: string, status: string) => void;
+  /** A handler does not end; said once. */
+  onEndless: (overrun: Overrun) => void;
 }
 
 const RENEW_MS = LEASE_MS / 3;
-/** At the end of a trial that was refused or failed: those that never failed come first. */
-const AFTER_TRIAL_MS = 3_000;
 const MAX_BACKLOG = 512;
 
 /**
  * The station: takes signals from the intake into its slots, runs their handlers, records what came of it, and only then
- * removes them from the queue. A slot is free again when the handler has ended; the recording goes on behind it.
+ * removes them from the queue. A slot is free again when the handler has ended, also when its attempt was ended before
+ * that; the recording goes on behind it.
  */
 export class Station {
   private readonly intake: Intake;
-  started = 0;
+  private readonly processor: Processor;
+  private readonly overruns = new Overruns();
   /** By sequence in the stream: a broker that forgot that it delivered one delivers it again. */
   private readonly held = new Map<number, Held>();
   private readonly running = new Set<Held>();
@@ -61,6 +46,7 @@ export class Station {
   constructor(private readonly options: StationOptions) {
     const { context, recorder, lines, sequence, limits, slots } = options;
     this.pace = new Pace(slots);
+    this.processor = new Processor(options, this.pace);
     this.intake = new Intake({
       bus: context.bus,
       types: [...options.definitions.keys()],
@@ -78,13 +64,35 @@ export class Station {
   }
 
   get busy(): number {
-    return this.running.size;
+    return this.running.size + this.overruns.size;
+  }
+
+  get started(): number {
+    return this.processor.started;
+  }
+
+  /** Handlers that ignore their AbortSignal, by type. */
+  deaf(): Record<string, number> {
+    return this.overruns.deaf();
+  }
+
+  /** A handler that outlived its attempt by more than it may. */
+  get endless(): Overrun | undefined {
+    return this.overruns.endless;
+  }
+
+  /** Types whose handlers have run here. */
+  ran(): string[] {
+    const running = [...this.running].map(({ signal }) => signal.signal_type);
+    return [...new Set([...this.pace.known(), ...running])];
   }
 
   /** Signals of a type that it asked for or holds, until they are recorded. */
   inHand(type: string): number {
-    let count = this.intake.count(type);
-    for (const { signal } of this.held.values()) if (signal.signal_type === type) count += 1;
+    let count = this.intake.count(type) + this.overruns.count(type);
+    for (const { signal, overrun } of this.held.values()) {
+      if (signal.signal_type === type && !overrun) count += 1;
+    }
     return count;
   }
 
@@ -132,16 +140,21 @@ export class Station {
   }
 
   /** Takes no more, hands back what has not started, and waits for what has. */
-  async stop(waitFor: Wait, graceMs: number): Promise<void> {
+  async drain(waitFor: Wait, limitMs: number): Promise<void> {
     this.stopping = true;
     const quiet = this.intake.stop(waitFor);
-    const handBack = (): void => {
+    const handBackWaiting = (): void => {
       for (const delivered of this.intake.withdraw(() => true)) this.refuse(delivered, 0);
     };
-    handBack();
+    handBackWaiting();
     await quiet;
-    handBack();
-    await waitFor(() => this.running.size === 0, graceMs);
+    handBackWaiting();
+    await waitFor(() => this.running.size === 0, limitMs);
+  }
+
+  /** Drains, and hands back what has not ended by then. A handler that ignores its AbortSignal is not waited for. */
+  async stop(waitFor: Wait, graceMs: number): Promise<void> {
+    await this.drain(waitFor, graceMs);
     for (const held of this.running) held.abort?.abort(new HandBackError('the worker stops'));
     await waitFor(() => this.held.size === 0 && this.options.recorder.backlog === 0, RENEW_MS);
     clearInterval(this.renewal);
@@ -150,7 +163,7 @@ export class Station {
   }
 
   private fill(): void {
-    while (!this.stopping && this.running.size < this.options.slots) {
+    while (!this.stopping && this.busy < this.options.slots) {
       const pick = this.intake.take();
       if (!pick) break;
       const held = this.open(pick.delivered, pick.place, pick.pickedMs);
@@ -179,16 +192,15 @@ export class Station {
   private async work(held: Held): Promise<void> {
     const expected = this.pace.start(held.signal.signal_type);
     this.running.add(held);
-    let after: (() => Promise<void>) | undefined;
+    let after: Afterwards;
     try {
-      after = await this.process(held);
+      after = await this.processor.process(held);
     } catch (error) {
-      const delay = delayAfter(this.options, held, error);
-      after = () => handBack(this.options, held, delay);
+      after = this.processor.afterError(held, error);
     }
     this.running.delete(held);
-    this.pace.finish(expected);
-    this.fill();
+    if (held.overrun) this.outlive(held, held.overrun, expected);
+    else this.freeSlot(expected);
     await after().catch((error: unknown) => {
       // The lease ends and another worker looks it up in the records.
       this.options.context.log.error('outcome not recorded', { signal_id: held.signal.id, error });
@@ -196,88 +208,42 @@ export class Station {
     this.letGo(held);
   }
 
+  private freeSlot(expected: number): void {
+    this.pace.finish(expected);
+    this.fill();
+  }
+
+  /** The attempt has ended, its handler has not: slot and card stay taken. */
+  private outlive(held: Held, handler: Promise<unknown>, expected: number): void {
+    const { id: signalId, signal_type: type } = held.signal;
+    const timeoutMs = this.options.definitions.get(type)?.timeoutMs ?? 0;
+    const overrun: Overrun = { type, signalId, timeoutMs, sinceMs: performance.now() };
+    this.overruns.add(overrun, handler, (wasDeaf) => {
+      held.overrun = undefined;
+      if (wasDeaf) this.tell('info', 'a handler that ignored its AbortSignal has ended', overrun);
+      this.freeSlot(expected);
+      this.options.limits.finished(type);
+    });
+  }
+
+  private watchOverruns(): void {
+    const known = this.overruns.endless;
+    for (const overrun of this.overruns.sweep(performance.now())) {
+      const message = 'a handler ignores its AbortSignal: it keeps its slot and its card until it ends';
+      this.tell('warn', message, overrun);
+    }
+    const { endless } = this.overruns;
+    if (endless && !known) this.options.onEndless(endless);
+  }
+
+  private tell(level: 'info' | 'warn', message: string, { type, signalId, sinceMs }: Overrun): void {
+    const late_ms = Math.round(performance.now() - sinceMs);
+    this.options.context.log[level](message, { signal_type: type, signal_id: signalId, late_ms });
+  }
+
   private letGo(held: Held): void {
     this.held.delete(held.info.streamSeq);
     this.options.limits.finished(held.signal.signal_type);
-  }
-
-  /** @returns what is to be done when the slot is free again */
-  private async process(held: Held): Promise<() => Promise<void>> {
-    const { context, lines, definitions, recorder, records } = this.options;
-    const { signal, info } = held;
-    const state = this.intake.state(signal.signal_type);
-    if (state !== 'Closed') {
-      if (state === 'HalfOpen' && (await givesWay(records, lines, held))) {
-        return () => handBack(this.options, held, AFTER_TRIAL_MS);
-      }
-      const epoch = state === 'HalfOpen' ? await claimTrial(context, signal.signal_type) : null;
-      if (epoch === null) return () => handBack(this.options, held, AFTER_TRIAL_MS);
-      held.epoch = epoch;
-    }
-    let attempt = 1;
-    if (info.deliveries > 1 || held.suspect) {
-      const history = await records.historyOf(held);
-      if (history.kind === 'finished') return async () => this.dropFinished(held, history.outcome);
-      attempt = history.attempt;
-      held.last = history.last;
-    }
-    const definition = definitions.get(signal.signal_type) as CompiledSignal;
-    const deadlineMs = deadlineOf(held, lines);
-    const started = { atMs: Date.now(), clock: performance.now() };
-    this.started += 1;
-    const span = startSpan(context.tracer, held, attempt);
-    const ended = this.attempt(held, definition, { attempt, deadlineMs, span });
-    const result = ended instanceof Promise ? await ended : ended;
-    const processMs = performance.now() - started.clock;
-    if (result) this.pace.learn(signal.signal_type, processMs);
-    const conclusion = conclude({ definition, held, attempt, deadlineMs, result, nowMs: Date.now() });
-    const outcome = outcomeOf(conclusion, {
-      held,
-      workerId: context.instance,
-      startedMs: started.atMs,
-      processMs,
-      traceId: span.traceId,
-    });
-    endSpan(span, conclusion);
-    // Now, and not before: what failed is traced from here on, even in a trace that was not sampled.
-    const trace = span.headers;
-    this.options.onAttempt(signal.signal_type, conclusion.status);
-    if (conclusion.stack) {
-      const { signal_id, trace_id, message: error } = outcome;
-      context.log.warn('attempt failed', { signal_id, trace_id, error, stack: conclusion.stack });
-    }
-    const { json: resultJson } = conclusion;
-    const recorded: Recorded = resultJson === undefined ? { outcome, trace } : { outcome, trace, resultJson };
-    if (signal.reply_to) recorded.reply_to = signal.reply_to;
-    return () => recorder.settle(held, conclusion, recorded);
-  }
-
-  /** @returns null when the signal was too late to start, or out of attempts before this one */
-  private attempt(
-    held: Held,
-    definition: CompiledSignal,
-    { attempt, deadlineMs, span }: { attempt: number; deadlineMs: number; span: SignalSpan },
-  ): AttemptResult | null | Promise<AttemptResult> {
-    const { signal } = held;
-    if (failureBefore(held, definition)) return null;
-    if (Date.now() >= deadlineMs || attempt > (definition.retry?.max_attempts ?? 1)) return null;
-    const abort = new Abort();
-    held.abort = abort;
-    const endsAtMs = Math.min(deadlineMs, Date.now() + definition.timeoutMs);
-    const context = handlerContext(this.options.context, held, { attempt, span, abort, endsAtMs });
-    const result = runAttempt(definition, signal.payload, context, { abort, deadlineMs });
-    if (!(result instanceof Promise)) return result;
-    return result.catch((error: unknown) => {
-      span.end();
-      throw error;
-    });
-  }
-
-  /** The work was done in an earlier delivery whose acknowledgement was lost. */
-  private dropFinished(held: Held, outcome: Outcome): void {
-    acknowledge(held.msg);
-    const { reply_to } = held.signal;
-    if (reply_to) this.options.recorder.reply({ outcome, trace: held.trace ?? NO_TRACE, reply_to });
   }
 
   private refuse(delivered: Delivered, delayMs: number): void {
@@ -290,6 +256,7 @@ export class Station {
 
   private renewAll(): void {
     this.suspicion.renewed();
+    this.watchOverruns();
     for (const { msg } of this.held.values()) renew(msg);
     for (const { msg } of [...this.intake.arrived(), ...this.refused.withheld()]) renew(msg);
     this.refused.sweep();

@@ -22,14 +22,16 @@ import {
 } from '@tps/service';
 import { Counter, Gauge } from 'prom-client';
 import type { CompiledSignal } from './attempt';
-import { compile } from './compile';
+import { compile, DefinitionError } from './compile';
 import type { SignalDefinition } from './definition';
 import { Records } from './history';
 import { followLevelling } from './levelling';
 import { Limits } from './limits';
+import type { Overrun } from './overruns';
 import { Recorder } from './recorder';
 import { LevelSequence } from './sequence';
 import { Station, type StationOptions } from './station';
+import { Strays } from './strays';
 
 export const workerVariables = {
   TPS_NUM_WORKERS: fleetVariables.TPS_NUM_WORKERS,
@@ -57,6 +59,18 @@ export interface WorkerSetup {
 const LANES_LIMIT_MS = 3_000;
 const GRACE_MS = 15_000;
 const PROBE_MS = 20;
+/** Time for the others' work when a handler does not end. What takes longer is handed back, at no attempt's cost. */
+const DRAIN_MS = 300_000;
+
+/** A handler ignored its AbortSignal for so long that its slot and card count as lost. */
+export class EndlessHandlerError extends Error {
+  override readonly name = 'EndlessHandlerError';
+  constructor(type: string) {
+    super(
+      `a handler of ${type} ignores its AbortSignal and does not end: only a new process has its slot again`,
+    );
+  }
+}
 
 /** Runs a worker process for these signal types: it joins the fleet that `NATS_URL` names. */
 export function runWorker(signals: SignalDefinition[]): Promise<void> {
@@ -84,12 +98,7 @@ export function workerService<P extends TProperties>(
 async function start(context: ServiceContext<WorkerConfig>, setup: WorkerSetup): Promise<RunningService> {
   const { bus, config, log } = context;
   const replicas = config.TPS_NATS_REPLICAS;
-  const definitions = new Map(
-    setup.signals.map((signal) => [
-      signal.name,
-      compile(signal, config.TPS_MAX_ATTEMPTS, config.TPS_CHAOS === '1'),
-    ]),
-  );
+  const definitions = compileAll(setup.signals, config);
   const onError = (error: unknown): void => void log.error('bucket', { error });
 
   const sequence = new LevelSequence();
@@ -103,7 +112,8 @@ async function start(context: ServiceContext<WorkerConfig>, setup: WorkerSetup):
   await awaitLanes(context, [...definitions.keys()]);
 
   const recorder = new Recorder(bus, log);
-  const station = new Station({
+  const strays = new Strays({ log, ran: () => station.ran(), onStray: countStrays(context) });
+  const station: Station = new Station({
     context,
     definitions,
     slots: config.TPS_NUM_WORKERS,
@@ -112,11 +122,13 @@ async function start(context: ServiceContext<WorkerConfig>, setup: WorkerSetup):
     limits,
     recorder,
     records: new Records(bus),
+    strays,
     onAttempt: countAttempts(context),
+    onEndless: (overrun) => void startAnew(context, station, overrun),
   });
   limits.attach(station);
   onLine = (type) => station.onLine(type);
-  showBusy(context, station);
+  showSlots(context, station);
   serveEndpoints(context, station);
   return {
     vitals: () => ({
@@ -126,7 +138,10 @@ async function start(context: ServiceContext<WorkerConfig>, setup: WorkerSetup):
       started: station.started,
       in_hand: inHand(station, definitions.keys()),
       ...(setup.failing ? { failing: setup.failing() } : {}),
+      deaf: station.deaf(),
     }),
+    problems: () => problemsOf(context, station),
+    absorb: (error) => strays.absorb(error),
     begin: () => station.begin(),
     stop: async () => {
       const released = limits.release();
@@ -138,6 +153,37 @@ async function start(context: ServiceContext<WorkerConfig>, setup: WorkerSetup):
       await setup.close?.();
     },
   };
+}
+
+/** @throws DefinitionError */
+function compileAll(signals: SignalDefinition[], config: WorkerConfig): Map<string, CompiledSignal> {
+  const definitions = new Map<string, CompiledSignal>();
+  for (const signal of signals) {
+    const { name } = signal;
+    if (definitions.has(name)) throw new DefinitionError(`signal type "${name}" is defined twice`);
+    definitions.set(name, compile(signal, config.TPS_MAX_ATTEMPTS, config.TPS_CHAOS === '1'));
+  }
+  return definitions;
+}
+
+function problemsOf({ bus }: ServiceContext, { endless }: Station): string[] {
+  const problems = bus.connected ? [] : ['not connected to NATS'];
+  if (endless) problems.push(`a handler of ${endless.type} does not end: finishing other work to start anew`);
+  return problems;
+}
+
+/** Nothing but the end of the process ends a handler. Others' work ends first, where it does so in time. */
+async function startAnew(
+  context: ServiceContext,
+  station: Station,
+  { type, signalId }: Overrun,
+): Promise<void> {
+  context.log.error('a handler does not end: taking no more work', {
+    signal_type: type,
+    signal_id: signalId,
+  });
+  await station.drain(until, DRAIN_MS);
+  context.fail(new EndlessHandlerError(type));
 }
 
 /** Without kanban the worker starts all the same, and finds its lanes when they are there. */
@@ -169,7 +215,7 @@ function serveEndpoints(context: ServiceContext, station: Station): void {
   );
 }
 
-function showBusy({ registry }: ServiceContext, station: Station): void {
+function showSlots({ registry }: ServiceContext, station: Station): void {
   new Gauge({
     name: 'tps_worker_busy_slots',
     help: 'Slots that work on a signal now',
@@ -178,6 +224,26 @@ function showBusy({ registry }: ServiceContext, station: Station): void {
       this.set(station.busy);
     },
   });
+  new Gauge({
+    name: 'tps_worker_deaf_handlers',
+    help: 'Handlers that ignore their AbortSignal: their attempts are over, their slots and cards still taken',
+    labelNames: ['signal_type'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const [signal_type, count] of Object.entries(station.deaf())) this.set({ signal_type }, count);
+    },
+  });
+}
+
+function countStrays({ registry }: ServiceContext): (type: string) => void {
+  const counter = new Counter({
+    name: 'tps_worker_stray_errors_total',
+    help: 'Errors that handlers left behind where nothing waits for them; ? where the type is not known',
+    labelNames: ['signal_type'],
+    registers: [registry],
+  });
+  return (signal_type) => counter.inc({ signal_type });
 }
 
 /** The few label sets there are, are looked up once each. */

@@ -8,7 +8,7 @@ const worker = (instance: string, vitals: Partial<WorkerVitals>): Beat<'worker'>
   started_at: '',
   at: '',
   ready: true,
-  vitals: { slots: 4, busy: 0, types: ['a'], started: 0, in_hand: {}, ...vitals },
+  vitals: { slots: 4, busy: 0, types: ['a'], started: 0, in_hand: {}, deaf: {}, ...vitals },
 });
 const perSecond = (per_s: number) => ({ a: { arrivals_per_s: per_s, backlog: 0, per_s } });
 

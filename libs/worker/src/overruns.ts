@@ -1,0 +1,73 @@
+/** A handler that still runs although its attempt was ended from outside. */
+export interface Overrun {
+  type: string;
+  signalId: string;
+  timeoutMs: number;
+  /** When its attempt was ended. */
+  sinceMs: number;
+}
+
+/** From here on a handler counts as deaf to its AbortSignal. */
+const DEAF_MS = 1_000;
+/** A handler may take as long again as its type's time-out to end, within these bounds. */
+const MIN_LIMIT_MS = 10_000;
+const MAX_LIMIT_MS = 60_000;
+
+/**
+ * Handlers that outlive their attempts. Each keeps its slot and its card until it really ends, so that a slot and a card
+ * mean one running handler. Nothing but the end of the process ends a handler, so one that outlives its limit, too, is
+ * reported as endless.
+ */
+export class Overruns {
+  private readonly running = new Map<Overrun, { deaf: boolean }>();
+  endless: Overrun | undefined;
+
+  get size(): number {
+    return this.running.size;
+  }
+
+  count(type: string): number {
+    let count = 0;
+    for (const overrun of this.running.keys()) if (overrun.type === type) count += 1;
+    return count;
+  }
+
+  /** Handlers that are deaf, by type. */
+  deaf(): Record<string, number> {
+    const counts: Record<string, number> = {};
+    for (const [{ type }, { deaf }] of this.running) if (deaf) counts[type] = (counts[type] ?? 0) + 1;
+    return counts;
+  }
+
+  /** @param onEnd called once, when the handler has ended */
+  add(overrun: Overrun, handler: Promise<unknown>, onEnd: (wasDeaf: boolean) => void): void {
+    const state = { deaf: false };
+    this.running.set(overrun, state);
+    const end = (): void => {
+      if (this.running.delete(overrun)) onEnd(state.deaf);
+    };
+    try {
+      // Not by its own `then`, which a handler may have replaced.
+      void Promise.prototype.then.call(handler, end, end);
+    } catch {
+      end();
+    }
+  }
+
+  /** Looks how long each has been running; called now and then. Returns those that have just become deaf. */
+  sweep(nowMs: number): Overrun[] {
+    const found: Overrun[] = [];
+    for (const [overrun, state] of this.running) {
+      const lateMs = nowMs - overrun.sinceMs;
+      if (lateMs > limitOf(overrun)) this.endless ??= overrun;
+      if (state.deaf || lateMs < DEAF_MS) continue;
+      state.deaf = true;
+      found.push(overrun);
+    }
+    return found;
+  }
+}
+
+function limitOf({ timeoutMs }: Overrun): number {
+  return Math.min(MAX_LIMIT_MS, Math.max(MIN_LIMIT_MS, timeoutMs));
+}
