@@ -215,7 +215,7 @@ function isTime(value: unknown): value is TimeInput {
   return typeof value === 'number' || value instanceof Date || Array.isArray(value);
 }
 
-/** What is no time counts as now: a collector would refuse it, and with it the spans of others. */
+/** Takes anything that is no time for now: a collector would refuse it, and with it the spans of others. */
 function msOf(time: TimeInput | undefined): number {
   const ms = time === undefined ? NaN : millis(time);
   return Number.isFinite(ms) && ms >= 0 ? ms : nowMs();

@@ -58,7 +58,7 @@ test.each<[what: string, thrown: () => unknown, message: string]>([
   ['control characters', () => new Error('line\nbreak\0'), 'line\nbreak\0'],
 ])('%s', (_, thrown, message) => expect(describeThrown(thrown()).message).toContain(message));
 
-test('what is described is bounded, and cutting leaves no half of a surrogate pair', () => {
+test('descriptions are bounded, and cutting leaves no half of a surrogate pair', () => {
   const {
     message,
     name,
@@ -88,7 +88,7 @@ test('errors of another realm are errors; a prototype that lies is no danger', (
   expect(lineage(undefined)).toEqual([]);
 });
 
-test('what cannot be read is undefined', () => {
+test('an unreadable property is undefined', () => {
   expect(readSafely(throwing(['cause']), 'cause')).toBeUndefined();
   expect(readSafely('text', 'length')).toBeUndefined();
   expect(readSafely({ cause: 1 }, 'cause')).toBe(1);

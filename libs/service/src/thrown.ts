@@ -35,8 +35,8 @@ export function describeThrown(thrown: unknown): Thrown {
 }
 
 /**
- * Prototypes of a value, nearest first: what `instanceof` looks at. Unlike `instanceof` it never throws and always
- * ends, whatever a Proxy in the chain does.
+ * The chain of prototypes that `instanceof` walks, nearest first. Unlike `instanceof`, this walk never throws and
+ * always ends, whatever a Proxy in the chain does.
  */
 export function lineage(value: unknown): readonly object[] {
   const found: object[] = [];

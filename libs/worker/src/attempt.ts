@@ -5,7 +5,7 @@ import { isLonger } from './bytes';
 import type { HandlerContext, SignalDefinition } from './definition';
 import { AttemptTimeoutError, CapacityError, DefectError, type Failure, failureOf } from './failure';
 
-/** What one attempt came to. */
+/** The result of one attempt. */
 export type AttemptResult =
   /** `json`: the result as JSON, made once to check it and used in its outcome; absent for no result. */
   { ok: true; result: unknown; json?: string } | (Failure & { ok: false; overrun?: Promise<unknown> });
@@ -31,11 +31,11 @@ export interface CompiledSignal extends SignalDefinition {
 
 /**
  * Runs a handler once. Ends when the handler ends, when the attempt's or the signal's time is up, or when `abort` is
- * aborted from outside (then it rejects with the HandBackError given as the reason). Of a handler that goes on after
- * that, nothing counts; `overrun` tells when it has ended.
+ * aborted from outside (then it rejects with the HandBackError given as the reason). Ignores
+ * all that the handler does after that; `overrun` settles when it has ended.
  *
- * Whatever a handler throws or returns becomes a result. Only for a CapacityError it throws a CapacityError: no attempt
- * was made.
+ * Turns everything that a handler throws or returns into a result, with one exception: a CapacityError is thrown as a
+ * new CapacityError, because no attempt was made.
  *
  * A handler that answers without waiting for anything has its result at once: no time can be up meanwhile.
  *

@@ -6,9 +6,9 @@ import { faulty, outcomeOf, returned } from './outcome';
 import type { Recorder } from './recorder';
 
 export const NO_TRACE = { traceparent: '' };
-/** Hand-backs in a row for a fault in the worker. With their delays they take about a quarter of a minute. */
+/** Releases in a row for a fault of the worker, about 15 s in all with their delays. */
 export const MAX_FAULTS = 5;
-/** A signal that was delivered more often than this is not handed back without a delay. */
+/** Number of deliveries after which no release is without a delay. */
 const PROMPT_DELIVERIES = 10;
 const PROMPT_LIMIT_MS = 1_000;
 
@@ -18,8 +18,9 @@ interface Desk {
 }
 
 /**
- * Back to the lane, with a record that says this delivery was no attempt: the worker stops, the line stands still or
- * the records are away. That may last, so the count of such hand-backs has no bound; their rate has.
+ * Releases a signal, with a record that says this delivery was no attempt: the worker stops, the line is stopped, the
+ * records are away or the handler found no room. Such a state may last for hours, so only the rate of these releases is
+ * bounded, not their number.
  */
 export async function handBack({ context, recorder }: Desk, held: Held, delayMs: number): Promise<void> {
   const attempts = await attemptsOf(context.bus, held).catch(() => null);
@@ -31,8 +32,8 @@ export async function handBack({ context, recorder }: Desk, held: Held, delayMs:
 }
 
 /**
- * Back to the lane because the worker itself failed before the handler started. Another worker may do better, so the
- * signal comes back, each time later; at the MAX_FAULTS-th time in a row it fails with the reason.
+ * Releases a signal because the worker itself failed before the handler started. Another worker may do better, so the
+ * signal comes back, each time later. The MAX_FAULTS-th time in a row ends it as `failed`, with the reason.
  */
 export async function handBackFaulty({ context, recorder }: Desk, held: Held, error: unknown): Promise<void> {
   const fault = `fault in the worker before the start: ${describeThrown(error).message}`;
@@ -45,7 +46,7 @@ export async function handBackFaulty({ context, recorder }: Desk, held: Held, er
   giveBack(held.msg, laterMs(held));
 }
 
-/** Ends the run as a defect: after a fault of the worker's own bookkeeping nothing else is known of it. */
+/** Ends the run as a defect, because nothing else is known of it after a fault of the worker. */
 export async function settleFault(
   { context, recorder }: Desk,
   held: Held,

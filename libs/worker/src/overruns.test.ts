@@ -37,9 +37,9 @@ test('a deaf handler is told of once, and again when it ends; a rejection ends i
 });
 
 test.each([
-  ['of a short time-out', 1_000, 10_000],
-  ['of a middling one', 30_000, 30_000],
-  ['of a long one', 3_600_000, 60_000],
+  ['with a short time-out', 1_000, 10_000],
+  ['with a middling time-out', 30_000, 30_000],
+  ['with a long time-out', 3_600_000, 60_000],
 ])('a handler %s that does not end is endless after its limit', (_, timeoutMs, limitMs) => {
   const overruns = new Overruns();
   const slow = overrun({ timeoutMs });
@@ -50,7 +50,7 @@ test.each([
   expect(overruns.endless).toBe(slow);
 });
 
-test('what only looks like a promise counts as ended', () => {
+test('a fake promise counts as ended', () => {
   const overruns = new Overruns();
   const fake = Object.create(Promise.prototype) as Promise<unknown>;
   const ended: boolean[] = [];

@@ -24,20 +24,20 @@ export interface ProcessorOptions {
   onAttempt: (type: string, status: string) => void;
 }
 
-/** What is left to do for a signal once its slot is free again. */
+/** Finishes a signal, once its slot is free again. */
 export type Afterwards = () => Promise<void>;
 
-/** At the end of a trial that was refused or failed: those that never failed come first. */
+/** Delay after a refused trial. It lets signals that never failed be tried first. */
 const AFTER_TRIAL_MS = 3_000;
 /** Threads and connections are taken for moments, mostly. */
 const ROOM_MS = 250;
 
 /**
- * Takes one signal from its slot to what is recorded of it.
+ * Runs one signal and concludes what follows.
  *
- * Every start of a handler leads to exactly one record. Whatever a handler throws, returns or does to what it is given
- * becomes the result of its attempt (attempt.ts). When the worker itself fails after the start, that is recorded as a
- * defect; before the start the signal is handed back, a bounded number of times.
+ * Every start of a handler leads to exactly one record. attempt.ts turns everything that a handler throws, returns or
+ * does to its context into the result of the attempt. A failure of the worker itself is recorded as a defect if the
+ * handler had started; before the start, it releases the signal a bounded number of times.
  */
 export class Processor {
   started = 0;
@@ -47,7 +47,7 @@ export class Processor {
     private readonly pace: Pace,
   ) {}
 
-  /** What it rejects with is for `afterError`. */
+  /** Rejects with an error for `afterError`. */
   async process(held: Held): Promise<Afterwards> {
     const { context, definitions, lines, records, recorder } = this.options;
     const { signal, info } = held;
@@ -84,7 +84,7 @@ export class Processor {
     const { traceId } = span;
     const outcome = outcomeOf(conclusion, { held, workerId, startedMs, processMs, traceId });
     endSpan(span, conclusion);
-    // Read now and not before: what failed is traced from here on, even in a trace that was not sampled.
+    // Read after the end of the span: a failure is traced from here on, even in a trace that was not sampled.
     const trace = span.headers;
     this.tell(outcome, conclusion.stack);
     const { json: resultJson } = conclusion;
@@ -93,7 +93,7 @@ export class Processor {
     return () => recorder.settle(held, conclusion, recorded);
   }
 
-  /** What is to be done when `process` has rejected. Never throws. */
+  /** Decides how a signal goes on when `process` has rejected. Never throws. */
   afterError(held: Held, error: unknown): Afterwards {
     const { log } = this.options.context;
     const { id: signal_id, signal_type } = held.signal;

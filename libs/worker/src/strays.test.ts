@@ -27,20 +27,20 @@ function watched(ran: string[] = ['resize', 'mail']): { strays: Strays; types: s
 }
 
 test.each<[what: string, error: unknown, mine: boolean]>([
-  ['of a handler', errorWith('handler', 'node'), true],
-  ['of a handler in a module', errorWith('module'), true],
-  ['of a dependency of a handler', errorWith('dependency', 'handler'), true],
-  ['of a handler that was started just now', errorWith('handler', 'fleet', 'fleetAsync'), true],
-  ['of the fleet that a handler called', errorWith('fleet', 'handler'), true],
-  ['of a dependency alone', errorWith('dependency', 'builtin', 'node'), true],
-  ['of Node alone', errorWith('node'), true],
-  ['that is no error', undefined, true],
-  ['that an attempt was aborted with', new AttemptTimeoutError(10), true],
-  ["that a signal's deadline aborts with", new DeadlineError(), true],
-  ['of the fleet', errorWith('builtin', 'node', 'fleet'), false],
-  ['of a dependency of the fleet', errorWith('dependency', 'fleetAsync'), false],
-  ["of the broker's client", errorWith('broker', 'node'), false],
-])('an error %s', (_, error, mine) => {
+  ['an error of a handler', errorWith('handler', 'node'), true],
+  ['an error of a handler in a module', errorWith('module'), true],
+  ['an error of a dependency of a handler', errorWith('dependency', 'handler'), true],
+  ['an error of a handler in its first turn', errorWith('handler', 'fleet', 'fleetAsync'), true],
+  ['an error of the fleet that a handler called', errorWith('fleet', 'handler'), true],
+  ['an error of a dependency alone', errorWith('dependency', 'builtin', 'node'), true],
+  ['an error of Node alone', errorWith('node'), true],
+  ['no error at all', undefined, true],
+  ['the time-out of an attempt', new AttemptTimeoutError(10), true],
+  ['the deadline of a signal', new DeadlineError(), true],
+  ['an error of the fleet', errorWith('builtin', 'node', 'fleet'), false],
+  ['an error of a dependency of the fleet', errorWith('dependency', 'fleetAsync'), false],
+  ["an error of the broker's client", errorWith('broker', 'node'), false],
+])('%s', (_, error, mine) => {
   const { strays, types } = watched();
   expect([strays.absorb(error), types.length]).toEqual([mine, mine ? 1 : 0]);
 });
@@ -62,13 +62,13 @@ test('the first stray begins the tracking, which names the type of those that fo
   expect([types.at(-1), lines.at(-1)]).toMatchObject(['mail', { signal_type: 'mail' }]);
 });
 
-test('the only type that has run is the one', () => {
+test('names the only type that has run', () => {
   const { strays, types } = watched(['resize']);
   strays.absorb(errorWith('handler'));
   expect(types).toEqual(['resize']);
 });
 
-test('all are counted, few are told', () => {
+test('counts all strays and logs few', () => {
   const { strays, types, lines } = watched(['resize']);
   for (let ms = 0; ms < 10_000; ms += 10) strays.absorb(errorWith('handler'), ms);
   expect([types.length, lines.length]).toEqual([1_000, 1]);

@@ -59,7 +59,7 @@ export interface WorkerSetup {
 const LANES_LIMIT_MS = 3_000;
 const GRACE_MS = 15_000;
 const PROBE_MS = 20;
-/** Time for the others' work when a handler does not end. What takes longer is handed back, at no attempt's cost. */
+/** Time for the other work when a handler does not end. The stop releases longer work without using up an attempt. */
 const DRAIN_MS = 300_000;
 
 /** A handler ignored its AbortSignal for so long that its slot and card count as lost. */

@@ -208,6 +208,7 @@ export class Board {
       ...(type?.standard_ms ? { standard_ms: type.standard_ms } : {}),
       served: !type || !this.settled(nowMs) || this.isServed(line),
       failing: this.failing(line),
+      deaf: this.deaf(line),
     };
   }
 
@@ -218,6 +219,11 @@ export class Board {
 
   private isServed(type: string): boolean {
     return this.sources.fleet.of('worker').some(({ vitals }) => vitals.types.includes(type));
+  }
+
+  private deaf(type: string): number {
+    const workers = this.sources.fleet.of('worker');
+    return workers.reduce((sum, { vitals }) => sum + (vitals.deaf[type] ?? 0), 0);
   }
 
   private stationFacts(service: ServiceName, nowMs: number): StationFacts {

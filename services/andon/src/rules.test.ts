@@ -20,6 +20,7 @@ const facts = (given: Partial<LineFacts> = {}): LineFacts => ({
   stopped: false,
   served: true,
   failing: [],
+  deaf: 0,
   ...given,
 });
 const judgeLine = (given: LineFacts): Verdict => judge(LINE_RULES, given, 'fine');
@@ -58,6 +59,7 @@ test.each<[what: string, given: Partial<LineFacts>, colour: string, rule: string
   ['half-open circuit', { circuit: 'HalfOpen' }, 'YELLOW', 'circuit'],
   ['no worker', { served: false }, 'RED', 'no_worker'],
   ['a host that fails', { failing: ['a.test:80'] }, 'YELLOW', 'dependency'],
+  ['a handler that ignores its AbortSignal', { deaf: 1 }, 'YELLOW', 'deaf'],
   ['a latched circuit', { circuit: 'Open', latched: true }, 'RED', 'defect'],
   ['a call', { call: sampleCall() }, 'YELLOW', 'cord'],
   ['a stop by a person', { call: sampleCall({ mode: 'stop' }), stopped: true }, 'RED', 'cord'],

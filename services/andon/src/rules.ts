@@ -17,6 +17,8 @@ export interface LineFacts extends LineFigures {
   served: boolean;
   /** Dependencies that its handlers leave alone at present, because they failed. */
   failing: readonly string[];
+  /** Handlers that ignore their AbortSignal and still run, over all workers. */
+  deaf: number;
 }
 
 /** A colour and what gave it. */
@@ -123,6 +125,18 @@ export const LINE_RULES: readonly Rule<LineFacts>[] = [
     judge: ({ failing }) =>
       failing.length > 0
         ? { colour: 'YELLOW', reason: `left alone because it fails: ${failing.join(', ')}; all else runs` }
+        : undefined,
+  },
+  {
+    rule: 'deaf',
+    yellow:
+      'handlers of the type ignore their AbortSignal: their attempts are over, their slots and cards still taken',
+    first:
+      'Let the handler of the type end when its AbortSignal is aborted; its log lines say since when. A handler that does ' +
+      'not end makes its worker finish other work and start anew.',
+    judge: ({ deaf }) =>
+      deaf > 0
+        ? { colour: 'YELLOW', reason: `handlers that ignore their AbortSignal and still run: ${deaf}` }
         : undefined,
   },
   {
