@@ -11,6 +11,7 @@ export function textFaults(text: string, limit: number): Fault[] {
   return reader.faults;
 }
 
+/** Writes the keys and indexes from the root to a value as a JSON pointer (RFC 6901), such as `/payload/lines/0`. */
 export function jsonPointer(path: readonly (string | number)[]): string {
   return path.map((key) => `/${String(key).replace(/~/g, '~0').replace(/\//g, '~1')}`).join('');
 }

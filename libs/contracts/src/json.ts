@@ -9,13 +9,16 @@ export interface Fault {
 
 export { jsonPointer };
 
+/** A text as JavaScript values, and the faults that no schema sees. */
 export interface ParsedJson {
   value: unknown;
   /** Empty: `value` holds everything that the text says. */
   faults: Fault[];
 }
 
+/** The deepest nesting of objects and arrays in a body. */
 export const MAX_JSON_DEPTH = 20;
+/** The largest number of keys in a payload, over all its objects. */
 export const MAX_JSON_KEYS = 1_000;
 /** A body of nothing but faults is not worth a longer list. */
 export const MAX_FAULTS = 100;
