@@ -9,7 +9,7 @@ const LIBS = resolve(__dirname, '../../libs');
  * of a package that has been documented; never lower one.
  */
 const GOAL_PERCENT = 95;
-const LIMITS_PERCENT: Readonly<Record<string, number>> = { bus: 74, contracts: 84, service: 67, worker: 75 };
+const LIMITS_PERCENT: Readonly<Record<string, number>> = { bus: 76, contracts: 84, service: 71, worker: 76 };
 
 /** Prints the exports without a doc comment, and says whether every package has enough of them documented. */
 function check(): boolean {
