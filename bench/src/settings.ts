@@ -1,7 +1,6 @@
 /* eslint-disable no-restricted-properties -- libs/service configures services; this is the bench's one place. */
-import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { parseEnv } from 'node:util';
+import { readEnvFile } from '@tps/local/env-file';
 import { BenchError } from './errors';
 
 export const ROOT = resolve(__dirname, '../..');
@@ -15,8 +14,7 @@ export interface LoadSettings {
 
 /** Where the running fleet is: by the environment, and `.env` as the local runtime reads it. */
 export function loadSettings(): LoadSettings {
-  const file = existsSync(ENV_FILE) ? parseEnv(readFileSync(ENV_FILE, 'utf8')) : {};
-  const env = { ...file, ...process.env };
+  const env: NodeJS.ProcessEnv = { ...fromFile(), ...process.env };
   const httpPort = Number(env.HTTP_PORT || 8080);
   if (!Number.isInteger(httpPort) || httpPort < 1 || httpPort > 65_535) {
     throw new BenchError(`HTTP_PORT=${env.HTTP_PORT} is not allowed: must be a whole number from 1 to 65535`);
@@ -24,6 +22,14 @@ export function loadSettings(): LoadSettings {
   if (env.SSL_ENABLED === 'true')
     throw new BenchError('SSL_ENABLED=true: the load is sent by plain HTTP only');
   return { httpPort, token: env.AUTH_TOKEN?.split(',')[0]?.split(':').at(-1)?.trim() ?? '' };
+}
+
+function fromFile(): Record<string, string> {
+  try {
+    return readEnvFile(ENV_FILE, process.env);
+  } catch (error) {
+    throw new BenchError((error as Error).message);
+  }
 }
 
 /** Where the local runtime keeps what it writes. */

@@ -13,8 +13,35 @@ die() { printf '%s\n' "$*" >&2; exit 1; }
 # Like compose itself: the environment, then .env, then the default.
 setting() {
   eval "value=\${$1:-}"
-  [ -n "$value" ] || value=$(sed -n "s/^$1=\([^ #]*\).*/\1/p" .env 2>/dev/null | tail -n 1)
-  echo "${value:-$2}"
+  [ -n "$value" ] || [ ! -f .env ] || value=$(from_file "$1")
+  printf '%s\n' "${value:-$2}"
+}
+
+# The last value of a variable in .env, by compose's rules for quotes, comments, `export`, CRLF and byte order marks.
+# References to other variables and values of several lines stay as they are written.
+from_file() {
+  LC_ALL=C awk -v name="$1" -v single="'" '
+    NR == 1 { sub(/^\357\273\277/, "") }
+    { sub(/\r$/, ""); sub(/^[ \t]*(export[ \t]+)?/, "") }
+    index($0, name) != 1 { next }
+    { text = substr($0, length(name) + 1) }
+    text !~ /^[ \t]*[=:]/ { next }
+    {
+      sub(/^[ \t]*[=:][ \t]*/, "", text)
+      quote = substr(text, 1, 1)
+      if (quote == "\"" || quote == single) value = quoted(text, quote)
+      else { sub(/ #.*/, "", text); sub(/[ \t]+$/, "", text); value = text }
+    }
+    END { print value }
+    function quoted(text, quote,    inside, char, i) {
+      for (i = 2; i <= length(text); i += 1) {
+        char = substr(text, i, 1)
+        if (char == quote) break
+        if (char == "\\" && substr(text, i + 1, 1) == quote) { i += 1; char = quote }
+        inside = inside char
+      }
+      return inside
+    }' .env
 }
 
 if docker compose version >/dev/null 2>&1; then COMPOSE='docker compose'; else COMPOSE=docker-compose; fi

@@ -1,7 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { parseEnv } from 'node:util';
+import { readEnvFile } from '@tps/local/env-file';
 import { WaitTimeoutError } from '@tps/testkit';
 import { check, type Verdict } from './faults/checker';
 import { Load } from './faults/load';
@@ -43,9 +42,9 @@ interface Target {
 
 function target(): Target {
   const root = process.env.TPS_ROOT || resolve(__dirname, '../..');
-  const file = join(root, '.env');
-  const settings = existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {};
-  const { HTTP_PORT = '8080', AUTH_TOKEN = '', SSL_ENABLED, TPS_HOME } = { ...settings, ...process.env };
+  const settings = readEnvFile(join(root, '.env'), process.env);
+  const env: NodeJS.ProcessEnv = { ...settings, ...process.env };
+  const { HTTP_PORT = '8080', AUTH_TOKEN = '', SSL_ENABLED, TPS_HOME } = env;
   if (SSL_ENABLED === 'true') throw new ChaosError('SSL_ENABLED=true: the load is sent by plain HTTP only.');
   const home = TPS_HOME || join(root, '.tps');
   // Tokens may be a list with names in front, as the gateway takes it.

@@ -1,6 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
-import { parseEnv } from 'node:util';
+import { readEnvFile } from './env-file';
 import { LocalRuntimeError } from './errors';
 
 export type Env = Readonly<Record<string, string>>;
@@ -34,7 +33,7 @@ const COMPOSE_HOST = /(^|\/\/|@|,)(?:nats|rabbitmq|jaeger)(?=[:/,]|$)(?!:\/\/)/g
 /** Reads the environment and `.env`; the environment wins. */
 export function readSettings(environment: NodeJS.ProcessEnv): Settings {
   const root = absolute('TPS_ROOT', environment['TPS_ROOT']) ?? resolve(__dirname, '../../..');
-  const file = readEnvFile(join(root, '.env'));
+  const file = readEnvFile(join(root, '.env'), environment);
   const env = mapComposeHosts({ ...file, ...defined(environment) });
   const home = absolute('TPS_HOME', env['TPS_HOME']) ?? join(root, '.tps');
   return { paths: pathsOf(root, home), env, fromFile: Object.keys(file) };
@@ -60,11 +59,6 @@ export function mapComposeHosts(env: Env): Env {
     if (value !== undefined) mapped[name] = value.replace(COMPOSE_HOST, `$1${LOOPBACK}`);
   }
   return mapped;
-}
-
-function readEnvFile(path: string): Record<string, string> {
-  if (!existsSync(path)) return {};
-  return defined(parseEnv(readFileSync(path, 'utf8')));
 }
 
 function defined(values: NodeJS.Dict<string>): Record<string, string> {
