@@ -31,6 +31,8 @@ export type Afterwards = () => Promise<void>;
 const AFTER_TRIAL_MS = 3_000;
 /** Threads and connections are taken for moments, mostly. */
 const ROOM_MS = 250;
+/** A signal without room waits for at most one eighth of its remaining time, so that its last chance comes late. */
+const PARTS = 8;
 
 /**
  * Runs one signal and concludes what follows.
@@ -114,7 +116,8 @@ export class Processor {
     const { lines, onAttempt } = this.options;
     held.noRoom = message;
     onAttempt(held.signal.signal_type, 'returned');
-    const delayMs = Math.min(laterMs(held, ROOM_MS), Math.max(1, deadlineOf(held, lines) - Date.now()));
+    const leftMs = Math.max(1, deadlineOf(held, lines) - Date.now());
+    const delayMs = Math.min(laterMs(held, ROOM_MS), Math.max(ROOM_MS, leftMs / PARTS), leftMs);
     return () => handBack(this.options, held, delayMs);
   }
 

@@ -1,3 +1,4 @@
+import type * as Fs from 'node:fs';
 import type * as WorkerThreads from 'node:worker_threads';
 import type * as AjvModule from 'ajv';
 import type * as Ajv2020Module from 'ajv/dist/2020';
@@ -13,7 +14,7 @@ export interface SchemaCheck {
 export type SchemaAnswer = { faults: AjvModule.ErrorObject[]; count: number } | { unusable: string };
 
 /**
- * Checks one message after the other in a thread; says `ready` first.
+ * Checks one message after the other in a thread; says first under which name in /proc the system counts its time.
  *
  * The thread evaluates this function's *source*: a thread loads plain JavaScript files only, and there is none when
  * jest runs the TypeScript. So nothing outside of it may be used here except types, and modules by the paths that
@@ -72,5 +73,13 @@ export function schemaThread(load: (module: string) => unknown): void {
 
   const owner = thread.parentPort;
   owner?.on('message', (check: SchemaCheck) => owner.postMessage(answer(check)));
-  owner?.postMessage('ready');
+  owner?.postMessage(nameOfThread());
+
+  function nameOfThread(): string {
+    try {
+      return (load('node:fs') as typeof Fs).readlinkSync('/proc/thread-self');
+    } catch {
+      return '';
+    }
+  }
 }

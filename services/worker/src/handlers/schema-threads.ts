@@ -1,172 +1,179 @@
-import { Worker } from 'node:worker_threads';
-import { RejectedError, TransientError } from '@tps/worker';
-import { type SchemaAnswer, type SchemaCheck, schemaThread } from './schema-thread';
+import { CapacityError, RejectedError } from '@tps/worker';
+import { BrokenLimitError, CheckingThread, StarvedError } from './checking-thread';
+import { type Rank, SchemaCosts } from './schema-costs';
+import type { SchemaAnswer, SchemaCheck } from './schema-thread';
 
 export interface SchemaThreadLimits {
   threads: number;
-  /** A check that takes longer ends with its thread. */
+  /** A check that takes more processor time ends with its thread. Waiting does not count. */
   timeMs: number;
   memoryMb: number;
-  /** Checks that wait for a thread; more are refused. */
+  /** The longest wait for a thread. */
+  waitMs: number;
+  /** Quick checks that wait for a thread; more are given back. */
   queue: number;
+  /** Checks of other ranks that wait or run; more are given back, so that their signals leave slots to others. */
+  places: number;
 }
 
-const LIMITS: SchemaThreadLimits = { threads: 2, timeMs: 1_000, memoryMb: 128, queue: 512 };
-const YOUNG_GENERATION_MB = 16;
+const LIMITS: SchemaThreadLimits = {
+  ...{ threads: 2, timeMs: 1_000, memoryMb: 128 },
+  ...{ waitMs: 2_500, queue: 512, places: 2 },
+};
+/** A check ends this long before its attempt, so that its own verdict is the one that counts. */
+const MARGIN_MS = 500;
+/** In the order in which threads take them. */
+const RANKS: readonly Rank[] = ['quick', 'unknown', 'suspect'];
 
 interface Job {
   check: SchemaCheck;
-  abort: AbortSignal;
+  rank: Rank;
+  limitMs: number;
+  endsAtMs: number;
   resolve: (answer: SchemaAnswer) => void;
   reject: (error: Error) => void;
+  /** Gives it back when no thread was free in time. */
+  timer: NodeJS.Timeout;
+  gone: boolean;
 }
 
 /**
  * Runs senders' schemas where they can be stopped: a pattern that backtracks without end or a schema that branches
- * exponentially blocks its thread, never the worker's event loop. Threads start when first needed, are ended together
- * with a check that breaks its limits, and do not keep the process alive.
+ * exponentially blocks its thread, never the worker's event loop. Threads start when first needed, end together with a
+ * check that breaks its limits, and do not keep the process alive.
+ *
+ * Quick checks go first, and one thread takes nothing else, so that slow checks never hold up all threads. A signal
+ * that finds no thread in time is given back: it has not failed.
  */
 export class SchemaThreads {
   private readonly limits: SchemaThreadLimits;
-  private readonly queue: Job[] = [];
-  private readonly threads = new Set<Thread>();
-  private readonly idle: Thread[] = [];
-  private lanes = 0;
+  private readonly costs: SchemaCosts;
+  private readonly waiting: Record<Rank, Job[]> = { quick: [], unknown: [], suspect: [] };
+  private readonly threads = new Set<CheckingThread>();
+  private readonly idle: CheckingThread[] = [];
+  private readonly running: Record<Rank, number> = { quick: 0, unknown: 0, suspect: 0 };
   private closed = false;
 
   constructor(limits: Partial<SchemaThreadLimits> = {}) {
     this.limits = { ...LIMITS, ...limits };
+    this.costs = new SchemaCosts(this.limits.timeMs);
   }
 
   /**
-   * @throws RejectedError when the check breaks a limit: what a thread is given to do is the sender's choice
-   * @throws TransientError when no thread could do it
+   * @param endsAtMs when the check must have ended, one way or the other
+   * @throws RejectedError when the check breaks a limit, or broke it a moment ago
+   * @throws CapacityError when no thread is free for it
+   * @throws TransientError when no thread can start
    */
-  check(check: SchemaCheck, abort: AbortSignal): Promise<SchemaAnswer> {
-    return new Promise((resolve, reject) => {
-      if (this.closed) return reject(new TransientError('the schema threads are closed'));
-      if (this.queue.length >= this.limits.queue) {
-        return reject(new TransientError('too many checks wait for a schema thread'));
-      }
-      this.queue.push({ check, abort, resolve, reject });
-      if (this.lanes < this.limits.threads) void this.work();
-    });
+  async check(check: SchemaCheck, endsAtMs: number): Promise<SchemaAnswer> {
+    const forecast = this.costs.forecast(check, Date.now());
+    if (forecast === 'refused') {
+      throw new RejectedError('payload.schema took too long for the same data less than a minute ago');
+    }
+    this.admit(forecast.rank);
+    return new Promise((resolve, reject) => this.enqueue({ check, endsAtMs, ...forecast, resolve, reject }));
   }
 
   async close(): Promise<void> {
     this.closed = true;
-    for (const { reject } of this.queue.splice(0)) reject(new TransientError('the worker stops'));
+    for (const rank of RANKS) {
+      for (const job of [...this.waiting[rank]]) this.giveBack(job, 'the worker stops');
+    }
     await Promise.all([...this.threads].map((thread) => thread.end()));
   }
 
-  /** Takes from the queue with one thread until it is empty. */
-  private async work(): Promise<void> {
-    this.lanes += 1;
-    let thread: Thread | undefined;
-    for (let job = this.queue.shift(); job; job = this.queue.shift()) {
-      if (job.abort.aborted) {
-        job.reject(new TransientError('given up while waiting for a schema thread'));
-        continue;
-      }
-      thread = thread?.alive ? thread : this.takeThread();
-      try {
-        job.resolve(await thread.run(job.check));
-      } catch (error) {
-        job.reject(error as Error);
-      }
+  /**
+   * A new schema takes the place of a suspect that waits.
+   * @throws CapacityError
+   */
+  private admit(rank: Rank): void {
+    const { queue, places } = this.limits;
+    if (this.closed) throw new CapacityError('the worker stops');
+    if (rank === 'quick' && this.waiting.quick.length >= queue) {
+      throw new CapacityError(`${queue} schemas wait for a thread`);
     }
-    if (thread?.alive) this.idle.push(thread);
-    this.lanes -= 1;
+    const slow = this.waiting.unknown.length + this.waiting.suspect.length + this.runningSlow();
+    if (rank === 'quick' || slow < places) return;
+    const full = `${places} schemas that are new or may be slow wait for a thread`;
+    const suspect = rank === 'unknown' && this.waiting.suspect.at(-1);
+    if (!suspect) throw new CapacityError(full);
+    this.giveBack(suspect, full);
   }
 
-  private takeThread(): Thread {
+  private enqueue(given: Omit<Job, 'timer' | 'gone'>): void {
+    const waitMs = Math.max(0, Math.min(this.limits.waitMs, given.endsAtMs - MARGIN_MS - Date.now()));
+    const timer = setTimeout(
+      () => this.giveBack(job, `no schema thread was free within ${waitMs} ms`),
+      waitMs,
+    );
+    const job: Job = { ...given, timer, gone: false };
+    this.waiting[job.rank].push(job);
+    this.dispatch();
+  }
+
+  private giveBack(job: Job, why: string): void {
+    const line = this.waiting[job.rank];
+    if (line.includes(job)) line.splice(line.indexOf(job), 1);
+    clearTimeout(job.timer);
+    job.gone = true;
+    job.reject(new CapacityError(why));
+  }
+
+  /** Starts what may start now. */
+  private dispatch(): void {
+    while (this.running.quick + this.runningSlow() < this.limits.threads) {
+      const rank = RANKS.find((name) => this.waiting[name].length > 0 && this.mayStart(name));
+      const job = rank && this.waiting[rank].shift();
+      if (!job) return;
+      void this.work(job);
+    }
+  }
+
+  private mayStart(rank: Rank): boolean {
+    return rank === 'quick' || this.runningSlow() < Math.max(1, this.limits.threads - 1);
+  }
+
+  private runningSlow(): number {
+    return this.running.unknown + this.running.suspect;
+  }
+
+  private async work(job: Job): Promise<void> {
+    this.running[job.rank] += 1;
+    const thread = this.takeThread();
+    try {
+      // A thread that starts counts as waiting, and the signal may have been given back meanwhile.
+      await thread.started();
+      clearTimeout(job.timer);
+      if (!job.gone) job.resolve(await this.run(job, thread));
+    } catch (error) {
+      clearTimeout(job.timer);
+      job.reject(error as Error);
+    }
+    if (thread.alive) this.idle.push(thread);
+    this.running[job.rank] -= 1;
+    this.dispatch();
+  }
+
+  private async run({ check, rank, limitMs, endsAtMs }: Job, thread: CheckingThread): Promise<SchemaAnswer> {
+    const started = performance.now();
+    try {
+      const wallMs = endsAtMs - MARGIN_MS - Date.now();
+      const answer = await thread.run(check, { limitMs, wallMs });
+      this.costs.took(check, rank, performance.now() - started);
+      return answer;
+    } catch (error) {
+      if (error instanceof StarvedError) this.costs.starved(check, error.usedMs, Date.now());
+      if (!(error instanceof BrokenLimitError)) throw error;
+      this.costs.broke(check, Date.now());
+      if (rank !== 'suspect') throw error;
+      throw new RejectedError(`${error.message}, as one like it took too long less than a minute ago`);
+    }
+  }
+
+  private takeThread(): CheckingThread {
     for (let thread = this.idle.pop(); thread; thread = this.idle.pop()) if (thread.alive) return thread;
-    const thread = new Thread(this.limits, () => this.threads.delete(thread));
+    const thread = new CheckingThread(this.limits.memoryMb, () => this.threads.delete(thread));
     this.threads.add(thread);
     return thread;
-  }
-}
-
-class Thread {
-  alive = true;
-  private readonly worker: Worker;
-  /** Starting takes longer than most checks and is not held against them. */
-  private readonly ready: Promise<unknown>;
-  private settle: { resolve: (message: unknown) => void; reject: (error: Error) => void } | undefined;
-
-  constructor(
-    private readonly limits: SchemaThreadLimits,
-    onEnd: () => void,
-  ) {
-    this.worker = new Worker(`(${schemaThread.toString()})(require)`, {
-      eval: true,
-      // Nothing of the worker's configuration is within a schema's reach.
-      env: {},
-      execArgv: [],
-      workerData: {
-        ajv: require.resolve('ajv'),
-        ajv2020: require.resolve('ajv/dist/2020'),
-        formats: require.resolve('ajv-formats'),
-      },
-      resourceLimits: {
-        maxOldGenerationSizeMb: limits.memoryMb,
-        maxYoungGenerationSizeMb: YOUNG_GENERATION_MB,
-      },
-    });
-    this.worker.unref();
-    this.worker.on('message', (message: unknown) => this.settle?.resolve(message));
-    this.worker.on('error', (error) => this.fail(error));
-    this.worker.on('exit', () => {
-      this.fail(new Error('it ended'));
-      onEnd();
-    });
-    this.ready = this.nextMessage().catch((error: Error) => {
-      throw new TransientError(`no schema thread could start: ${error.message}`, { cause: error });
-    });
-  }
-
-  async run(check: SchemaCheck): Promise<SchemaAnswer> {
-    await this.ready;
-    const answer = this.nextMessage();
-    const asked = this.settle;
-    const timer = setTimeout(() => {
-      // Were this process held up itself, the answer may be here already: messages are read before setImmediate.
-      setImmediate(() => this.settle === asked && this.overtime());
-    }, this.limits.timeMs);
-    this.worker.postMessage(check);
-    try {
-      return (await answer) as SchemaAnswer;
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  async end(): Promise<void> {
-    this.alive = false;
-    await this.worker.terminate();
-  }
-
-  private nextMessage(): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      const done = (): void => (this.settle = undefined);
-      this.settle = {
-        resolve: (message) => (done(), resolve(message)),
-        reject: (error) => (done(), reject(error)),
-      };
-    });
-  }
-
-  private overtime(): void {
-    this.settle?.reject(new RejectedError(`payload.schema took longer than ${this.limits.timeMs} ms`));
-    void this.end();
-  }
-
-  private fail(error: Error & { code?: string }): void {
-    this.alive = false;
-    const reason =
-      error.code === 'ERR_WORKER_OUT_OF_MEMORY'
-        ? new RejectedError(`payload.schema needs more than ${this.limits.memoryMb} MiB of memory`)
-        : new TransientError(`the schema thread failed: ${error.message}`, { cause: error });
-    this.settle?.reject(reason);
   }
 }

@@ -57,6 +57,40 @@ describe('validate', () => {
     },
   );
 
+  it.each([
+    ['const', { const: { $ref: 'x.json' } }, { $ref: 'x.json' }, { $ref: 'y.json' }],
+    ['enum', { enum: [{ $ref: 'x.json' }] }, { $ref: 'x.json' }, {}],
+    ['default', { default: { $ref: 'x.json' }, type: 'object' }, {}, 1],
+    ['examples', { examples: [{ $ref: 'x.json' }], type: 'object' }, {}, 1],
+    [
+      'a property called $ref',
+      { properties: { $ref: { type: 'string' } }, required: ['$ref'] },
+      { $ref: 'x.json' },
+      { $ref: 1 },
+    ],
+    [
+      'a property that must not be called $ref',
+      { propertyNames: { not: { const: '$ref' } } },
+      {},
+      { $ref: '' },
+    ],
+    ['an unknown keyword', { 'x-origin': { $ref: 'x.json' }, type: 'object' }, {}, 1],
+    ['const with $id', { const: { $id: 'x.json', $anchor: 'a' } }, { $id: 'x.json', $anchor: 'a' }, {}],
+  ])('uses a reference in %s as data', async (_, schema, valid, invalid) => {
+    const dialects = [{}, { $schema: 'https://json-schema.org/draft/2020-12/schema' }];
+    for (const dialect of dialects) {
+      expect(await run({ data: valid, schema: { ...dialect, ...schema } })).toEqual({ valid: true });
+      expect(await rejection({ data: invalid, schema: { ...dialect, ...schema } })).toContain(
+        'does not match',
+      );
+    }
+  });
+
+  it('rejects a reference that leads out by way of an unknown keyword', async () => {
+    const schema = { $ref: '#/x-parts/a', 'x-parts': { a: { $ref: 'x.json' } } };
+    expect(await rejection({ data: 1, schema })).toContain("can't resolve reference x.json");
+  });
+
   it('follows references within the schema', async () => {
     const schema = { definitions: { n: { type: 'number' } }, items: { $ref: '#/definitions/n' } };
     expect(await run({ data: [1], schema })).toEqual({ valid: true, items: 1 });

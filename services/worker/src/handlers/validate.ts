@@ -1,10 +1,10 @@
 import { Type } from '@sinclair/typebox';
 import { defineSignal, RejectedError, type SignalDefinition } from '@tps/worker';
 import type { SchemaAnswer, SchemaCheck } from './schema-thread';
+import { outsideReference } from './schema-references';
 import type { SchemaThreads } from './schema-threads';
 
 const MAX_SCHEMA_BYTES = 16 * 1024;
-const REFERENCES = new Set(['$ref', '$dynamicRef', '$recursiveRef']);
 
 /** Checks `data` against `schema`; without a schema, that there is data. */
 export function validateSignal(threads: SchemaThreads): SignalDefinition {
@@ -23,9 +23,9 @@ export function validateSignal(threads: SchemaThreads): SignalDefinition {
     timeoutMs: 5_000,
     standardMs: 20,
     success: 'Validation successful',
-    run: async ({ data, schema }, { abort }) => {
+    run: async ({ data, schema }, { endsAtMs }) => {
       if (data === undefined) throw new RejectedError('payload.data is missing');
-      if (schema !== undefined) rejectFaults(await threads.check(writeDown(schema, data), abort));
+      if (schema !== undefined) rejectFaults(await threads.check(writeDown(schema, data), endsAtMs));
       return { valid: true as const, ...(Array.isArray(data) ? { items: data.length } : {}) };
     },
   });
@@ -36,25 +36,20 @@ function writeDown(schema: unknown, data: unknown): SchemaCheck {
   if (schema === null || !['object', 'boolean'].includes(typeof schema)) {
     throw new RejectedError('payload.schema must be an object or a boolean');
   }
-  const check = { schema: stringify(schema, localOnly), data: stringify(data) };
+  const check = { schema: stringify(schema), data: stringify(data) };
   if (Buffer.byteLength(check.schema) > MAX_SCHEMA_BYTES) {
     throw new RejectedError(`payload.schema is larger than ${MAX_SCHEMA_BYTES} bytes`);
   }
-  return check;
+  const target = outsideReference(schema);
+  if (target === undefined) return check;
+  throw new RejectedError(
+    `payload.schema refers to ${target}: only references within it (#...) are followed`,
+  );
 }
 
-function localOnly(key: string, value: unknown): unknown {
-  if (REFERENCES.has(key) && typeof value === 'string' && !value.startsWith('#')) {
-    throw new RejectedError(
-      `payload.schema refers to ${value}: only references within it (#...) are followed`,
-    );
-  }
-  return value;
-}
-
-function stringify(value: unknown, replacer?: (key: string, value: unknown) => unknown): string {
+function stringify(value: unknown): string {
   try {
-    return JSON.stringify(value, replacer);
+    return JSON.stringify(value);
   } catch (error) {
     // Nested deeper than the stack: a RangeError would count as a defect of this handler.
     if (error instanceof RangeError) throw new RejectedError('the payload is nested too deeply');

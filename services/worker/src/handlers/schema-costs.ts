@@ -1,0 +1,131 @@
+import { createHash } from 'node:crypto';
+import type { SchemaCheck } from './schema-thread';
+
+/** `quick` checks are known to end soon; `suspect` ones are like a check that broke its limit a moment ago. */
+export type Rank = 'quick' | 'unknown' | 'suspect';
+/** What is known of a check before it runs: how it ranks and how long it may run, or that it is refused. */
+export type Forecast = { rank: Rank; limitMs: number } | 'refused';
+
+const QUICK_MS = 100;
+/** Without costly keywords, a check with no more than this many bytes of schema times bytes of data takes no time. */
+const QUICK_WORK = 10_000_000;
+const COSTLY = /"(pattern|patternProperties|uniqueItems|\$ref|\$dynamicRef|\$recursiveRef)":/;
+/** A check that broke its limit is held against checks like it for so long. */
+const REMEMBER_MS = 60_000;
+const REMEMBERED = 1_000;
+/** Suspects get this part of the time. */
+const SUSPECT_PART = 4;
+
+/**
+ * Predicts what checks cost, from their text and from earlier checks. A sender's slow checks must not delay those of
+ * others, and the worker does not know the senders: it tells checks apart by the structure of their schemas instead.
+ */
+export class SchemaCosts {
+  /** Hashes of schemas whose latest check was quick. */
+  private readonly quick = new Set<string>();
+  /** Until when a schema, a family of schemas or an input (schema and data) counts as slow. */
+  private readonly slow = new Map<string, number>();
+
+  constructor(private readonly timeMs: number) {}
+
+  forecast(check: SchemaCheck, nowMs: number): Forecast {
+    const { schema, data } = check;
+    const plain = schema.length * data.length <= QUICK_WORK && !COSTLY.test(schema);
+    const full = { limitMs: this.timeMs };
+    if (this.slow.size > 0) {
+      if (this.isSlow(inputKey(check), nowMs)) return 'refused';
+      if (this.isSlow(familyKey(schema), nowMs) && (!plain || this.isSlow(schemaKey(schema), nowMs))) {
+        return { rank: 'suspect', limitMs: this.timeMs / SUSPECT_PART };
+      }
+    }
+    if (plain || this.quick.has(schemaKey(schema))) return { rank: 'quick', ...full };
+    return { rank: 'unknown', ...full };
+  }
+
+  /** The check took this long and broke no limit. */
+  took({ schema }: SchemaCheck, rank: Rank, ms: number): void {
+    if (rank === 'quick' && ms <= QUICK_MS) return;
+    const key = schemaKey(schema);
+    this.quick.delete(key);
+    if (ms > QUICK_MS) return;
+    this.quick.add(key);
+    dropOldest(this.quick);
+  }
+
+  /** The check broke its limit. */
+  broke(check: SchemaCheck, nowMs: number): void {
+    this.remember([inputKey(check), schemaKey(check.schema), familyKey(check.schema)], nowMs);
+    this.quick.delete(schemaKey(check.schema));
+  }
+
+  /** The check got no more than `usedMs` of processor time: too little to tell, but enough for a suspicion. */
+  starved({ schema }: SchemaCheck, usedMs: number, nowMs: number): void {
+    if (usedMs < this.timeMs / SUSPECT_PART) return;
+    this.remember([schemaKey(schema), familyKey(schema)], nowMs);
+  }
+
+  private remember(keys: string[], nowMs: number): void {
+    for (const key of keys) {
+      this.slow.delete(key);
+      this.slow.set(key, nowMs + REMEMBER_MS);
+      dropOldest(this.slow);
+    }
+  }
+
+  private isSlow(key: string, nowMs: number): boolean {
+    const untilMs = this.slow.get(key);
+    if (untilMs === undefined) return false;
+    if (untilMs > nowMs) return true;
+    this.slow.delete(key);
+    return false;
+  }
+}
+
+function dropOldest(kept: Set<string> | Map<string, unknown>): void {
+  const [oldest] = kept.keys();
+  if (kept.size > REMEMBERED && oldest !== undefined) kept.delete(oldest);
+}
+
+/** Names and numbers can be varied without end; the keywords and their nesting make the cost. */
+const TOKENS = /"(?:[^"\\]|\\.)*"(:?)|-?\d[\d.eE+-]*/g;
+const KEYWORDS = new Set([
+  ...[
+    'additionalItems',
+    'additionalProperties',
+    'allOf',
+    'anyOf',
+    'const',
+    'contains',
+    'dependencies',
+    'else',
+    'enum',
+  ],
+  ...['format', 'if', 'items', 'not', 'oneOf', 'pattern', 'patternProperties', 'prefixItems', 'properties'],
+  ...['propertyNames', 'then', 'type', 'unevaluatedItems', 'unevaluatedProperties', 'uniqueItems', '$ref'],
+]);
+const ANNOTATIONS = /,?"(?:title|description|\$comment)":"(?:[^"\\]|\\.)*"/g;
+
+/** A schema without its texts for people. */
+function bare(schema: string): string {
+  return schema.replace(ANNOTATIONS, '').replace(/\{,/g, '{');
+}
+
+function familyKey(schema: string): string {
+  const skeleton = bare(schema).replace(TOKENS, (token: string, colon: string) => {
+    if (!colon) return '';
+    return KEYWORDS.has(token.slice(1, -2)) ? token : ':';
+  });
+  return `family ${digest(skeleton)}`;
+}
+
+function schemaKey(schema: string): string {
+  return `schema ${digest(schema)}`;
+}
+
+function inputKey({ schema, data }: SchemaCheck): string {
+  return `input ${digest(`${bare(schema)}\n${data}`)}`;
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('base64');
+}
