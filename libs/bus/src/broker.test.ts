@@ -2,7 +2,6 @@ import { NatsServer, waitFor } from '@tps/testkit';
 import { type Bus, connectBus } from './connect';
 import { Follower } from './follower';
 import { encodeHeaders } from './headers';
-import { KvView } from './kv';
 import { PublishError } from './publisher';
 import { createStream, ensureLanes, ensureStream, managerOf, type StreamSettings } from './streams';
 
@@ -180,80 +179,6 @@ describe('bus', () => {
       expect((await jsm.streams.info('KANBAN')).state.messages).toBe(0);
       expect((await jsm.streams.info('blue_KANBAN')).state.messages).toBe(1);
       await other.close();
-    });
-  });
-
-  describe('KvView', () => {
-    test('opens while others write, as a fleet does that starts', async () => {
-      const buses = await Promise.all(
-        [1, 2, 3, 4].map((n) => connectBus({ url: server.url, name: `opens ${n}` })),
-      );
-      const start = async (each: Bus, round: number): Promise<void> => {
-        const options = { replicas: 1, onError: () => undefined };
-        const view = await KvView.open<number>(each, 'started', options);
-        for (let key = 0; key < 8; key += 1) await view.put(`key-${key}`, round);
-        view.close();
-      };
-      // One in seven of such starts never ended.
-      for (let round = 0; round < 30; round += 1) {
-        await Promise.all(buses.map((each) => start(each, round)));
-      }
-      await Promise.all(buses.map((each) => each.close()));
-    });
-
-    test('follows what others write, and only the first of two writers wins', async () => {
-      const [one, two] = await Promise.all(
-        [1, 2].map(() => KvView.open<{ n: number }>(bus, 'tps_circuits', { replicas: 1, onError })),
-      );
-      expect(await one!.swap('a', { n: 1 }, 0)).toBeGreaterThan(0);
-      await waitFor('the other to see it', () => two!.get('a')?.n === 1);
-      const { revision } = two!.entry('a')!;
-      expect(await two!.swap('a', { n: 2 }, revision)).toBeGreaterThan(revision);
-      expect(await one!.swap('a', { n: 3 }, revision)).toBeNull();
-      expect((await one!.read('a'))?.value).toEqual({ n: 2 });
-      one!.close();
-      two!.close();
-    });
-
-    test('is caught up when it has what others had written by then', async () => {
-      const [one, two] = await Promise.all(
-        [1, 2].map(() => KvView.open<number>(bus, 'caught_up', { replicas: 1, onError })),
-      );
-      for (let n = 1; n <= 50; n += 1) {
-        await one!.put(`key-${n}`, n);
-        expect(await two!.caughtUp(2_000)).toBe(true);
-        expect(two!.get(`key-${n}`)).toBe(n);
-      }
-      two!.close();
-      await one!.put('key-1', 0);
-      expect(await two!.caughtUp(50)).toBe(false);
-      one!.close();
-    });
-
-    test('a deleted key can be written again', async () => {
-      const view = await KvView.open<number>(bus, 'tps_types', { replicas: 1, onError });
-      await view.put('a', 1);
-      await view.remove('a');
-      expect(await view.update('a', (value) => (value ?? 6) + 1)).toBe(7);
-      await view.remove('a');
-      expect(await view.swap('a', 8, 0)).toBeGreaterThan(0);
-      expect(await view.swap('a', 9, 0)).toBeNull();
-      expect((await view.read('a'))?.value).toBe(8);
-      view.close();
-    });
-
-    test('begins with what is there, and goes on after a killed broker', async () => {
-      const first = await KvView.open<number>(bus, 'tps_types', { replicas: 1, onError });
-      await first.put('a', 1);
-      const changes: [string, number | undefined][] = [];
-      const onChange = (key: string, value: number | undefined): void => void changes.push([key, value]);
-      const second = await KvView.open<number>(bus, 'tps_types', { replicas: 1, onError, onChange });
-      expect([second.get('a'), second.keys(), second.values()]).toEqual([1, ['a'], [1]]);
-      await restart();
-      await waitFor('a write', () => first.put('b', 2).then(() => true));
-      await waitFor('the change', () => changes.some(([key]) => key === 'b'), { limitMs: 20_000 });
-      first.close();
-      second.close();
     });
   });
 });

@@ -1,4 +1,5 @@
 import { Kvm, type KV } from '@nats-io/kv';
+import type { Message } from '@tps/contracts';
 import type { Bus } from './connect';
 import { isApiError } from './streams';
 
@@ -71,7 +72,10 @@ export function restoreMissing<V>(remembered: V, found: V | undefined): V | null
 }
 
 export interface KvOptions<V> {
+  /** Copies of the bucket, if it is to be made. */
   replicas: number;
+  /** Reads a value. Throws when it cannot be read: that is reported, and the value before stays. */
+  parse: (key: string, message: Message) => V;
   onError: (error: unknown) => void;
   onChange?: (key: string, value: V | undefined) => void;
   /** For the owner of the bucket's values only. */

@@ -1,4 +1,5 @@
 export type { BusAccess } from './access';
+export { ask, askBoard, type AskOptions } from './ask';
 export { Batcher, type BatcherOptions } from './batcher';
 export {
   KvContentionError,
@@ -14,7 +15,7 @@ export { type DeliveryInfo, parseDelivery } from './delivery';
 export type { FollowOptions, LogMessage, LogStart } from './follow-options';
 export { Follower } from './follower';
 export { encodeHeaders, headerValues } from './headers';
-export { KvView } from './kv';
+export { type KvView, openView } from './kv';
 export { StateLosses } from './losses';
 export { type PubAck, Publisher, PublishError } from './publisher';
 export {

@@ -1,4 +1,5 @@
 import type { KV } from '@nats-io/kv';
+import { type BucketName, type Message, parseRecord, type RecordOf } from '@tps/contracts';
 import {
   insist,
   isConflict,
@@ -124,14 +125,18 @@ export class KvView<V> {
     return done;
   }
 
-  /** The value as the bucket has it now, for a writer that was too slow. @throws KvUnsettledError */
+  /**
+   * The value as the bucket has it now, for a writer that was too slow.
+   * @throws KvUnsettledError
+   * @throws MessageError when it cannot be read: nobody may write over what it does not understand
+   */
   async read(key: string): Promise<KvValue<V> | undefined> {
     await this.writes.settled();
     const entry = await this.bucket.get(key);
     if (!entry) return undefined;
     const isThere = entry.operation === 'PUT';
-    this.take(entry.key, entry.revision, isThere ? () => entry.json<V>() : null);
-    return isThere ? { value: entry.json<V>(), revision: entry.revision } : undefined;
+    this.take(entry.key, entry.revision, isThere ? entry : null);
+    return isThere ? { value: this.options.parse(key, entry), revision: entry.revision } : undefined;
   }
 
   /** Resolves when the write has come back from the bucket. @throws KvUnsettledError */
@@ -246,17 +251,17 @@ export class KvView<V> {
   private receive(key: string, { seq, msg }: LogMessage): void {
     this.unseen.delete(key);
     const isThere = headerValues(msg.headers, OPERATION_HEADER).length === 0;
-    this.take(key, seq, isThere ? () => msg.json<V>() : null);
+    this.take(key, seq, isThere ? msg : null);
   }
 
-  /** @param value null: the key was deleted */
-  private take(key: string, revision: number, value: (() => V) | null): void {
+  /** @param message null: the key was deleted */
+  private take(key: string, revision: number, message: Message | null): void {
     const known = this.entries.get(key);
     // A new consumer repeats values, and our own writes come back through it.
     if (known && known.revision >= revision) return;
-    if (!value) return this.drop(key);
+    if (!message) return this.drop(key);
     try {
-      this.apply(key, value(), revision);
+      this.apply(key, this.options.parse(key, message), revision);
     } catch (error) {
       this.options.onError(error);
     }
@@ -272,4 +277,14 @@ export class KvView<V> {
   private drop(key: string): void {
     if (this.entries.delete(key)) this.options.onChange?.(key, undefined);
   }
+}
+
+/** Opens a bucket of the fleet as a view of its records. Resolves when all present values are loaded. */
+export function openView<B extends BucketName>(
+  bus: Bus,
+  bucket: B,
+  options: Omit<KvOptions<RecordOf<B>>, 'parse'>,
+): Promise<KvView<RecordOf<B>>> {
+  const parse = (key: string, message: Message): RecordOf<B> => parseRecord(bucket, key, message);
+  return KvView.open(bus, bus.names.buckets[bucket], { ...options, parse });
 }

@@ -1,3 +1,4 @@
+import type { Message } from '@tps/contracts';
 import { NatsServer, waitFor } from '@tps/testkit';
 import { restoreMissing } from './bucket';
 import { type Bus, connectBus } from './connect';
@@ -116,7 +117,8 @@ describe('a stream or bucket that the broker lost', () => {
       given: { onChange?: (key: string, value?: number) => void; owner?: true } = {},
     ): Promise<KvView<number>> => {
       const { onChange, owner } = given;
-      const options = { replicas: 1, onError, ...(owner ? { restore: restoreMissing<number> } : {}) };
+      const parse = (_key: string, message: Message): number => message.json() as number;
+      const options = { replicas: 1, onError, parse, ...(owner ? { restore: restoreMissing<number> } : {}) };
       const view = await KvView.open<number>(at, 'tps_stops', {
         ...options,
         ...(onChange ? { onChange } : {}),

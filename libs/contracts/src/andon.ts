@@ -1,5 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { amended, count, list, nullable, number, oneOf, text, time } from './fields';
+import { check, jsonOf, type Message } from './parse';
 import { signalType } from './signal';
 import { version } from './version';
 
@@ -95,11 +96,15 @@ export const AndonEvent = Type.Object(
 );
 export type AndonEvent = Static<typeof AndonEvent>;
 
-/** An event as the version before wrote it: it knew changes of colour only, and did not say so. */
-export function upgradedAndonEvent(stored: unknown): unknown {
-  return typeof stored === 'object' && stored !== null && !('event' in stored)
-    ? { ...stored, event: 'changed' }
-    : stored;
+/**
+ * Reads an event of the stream ANDON. The version before knew changes of colour only, and did not say so.
+ *
+ * @throws MessageError
+ */
+export function parseAndonEvent(message: Message, what: string): AndonEvent {
+  const value = jsonOf(message, what);
+  const isOld = typeof value === 'object' && value !== null && !('event' in value);
+  return check(AndonEvent, isOld ? { ...value, event: 'changed' } : value, what);
 }
 
 /** One time a line stood still. */

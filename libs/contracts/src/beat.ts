@@ -1,7 +1,7 @@
 import { type Static, type TObject, Type } from '@sinclair/typebox';
 import { Colour } from './andon';
 import { list, mapOf, number, oneOf, text, time } from './fields';
-import { check, parse } from './parse';
+import { check, type Message, parse } from './parse';
 import { type ServiceName, SERVICES } from './fleet';
 import { version } from './version';
 
@@ -126,7 +126,7 @@ export type Beat<S extends ServiceName = ServiceName> = Omit<Static<typeof Beat>
  *
  * @throws MessageError
  */
-export function parseBeat(message: { json(): unknown }): Beat {
+export function parseBeat(message: Message): Beat {
   const beat = parse(Beat, message, 'beat');
   const what = `beat of ${beat.service} ${beat.instance}, vitals`;
   const known = check(PARTIAL.get(beat.service)!, beat.vitals, what);

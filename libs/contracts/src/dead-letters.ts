@@ -2,6 +2,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { EnqueueVerdict } from './admission';
 import { anyObject, count, cursor, list, nullable, oneOf, text, time } from './fields';
 import { ERROR_CLASSES, ErrorClass, Outcome } from './outcome';
+import { type Message, parse } from './parse';
 import { Priority, Signal, signalType } from './signal';
 import { version, WIRE_VERSION } from './version';
 
@@ -20,7 +21,17 @@ export const InvalidLetter = Type.Object({
 export type InvalidLetter = Static<typeof InvalidLetter>;
 
 /** What the stream DEAD holds. */
-export const StoredLetter = Type.Union([DeadLetter, InvalidLetter]);
+const Letter = Type.Union([DeadLetter, InvalidLetter]);
+export type Letter = Static<typeof Letter>;
+
+/**
+ * Reads a message of the stream DEAD.
+ *
+ * @throws MessageError
+ */
+export function parseLetter(message: Message, what: string): Letter {
+  return parse(Letter, message, what);
+}
 
 /**
  * The dead letter of a message that is no signal, and its headers.

@@ -2,6 +2,7 @@ export * from './admission';
 export * from './andon';
 export * from './beat';
 export * from './boards/index';
+export * from './buckets';
 export * from './circuit';
 export * from './dead-letters';
 export * from './errors';

@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { mapOf, nullable, number, text, time } from './fields';
+import { mapOf, nullable, number, text } from './fields';
 import { signalType } from './signal';
 import { version } from './version';
 
@@ -22,7 +22,7 @@ export const CardsRecord = Type.Object({
   v: version(),
   signal_type: signalType(),
   cards: Cards,
-  set_at: time('When it was set'),
+  set_at: text('When it was set, ISO 8601'),
 });
 export type CardsRecord = Static<typeof CardsRecord>;
 
@@ -31,7 +31,7 @@ export const RateRecord = Type.Object({
   v: version(),
   signal_type: signalType(),
   max_per_s: number('Signals that may start per second'),
-  set_at: time('When it was set'),
+  set_at: text('When it was set, ISO 8601'),
 });
 export type RateRecord = Static<typeof RateRecord>;
 

@@ -1,5 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { count, oneOf, text, time } from './fields';
+import { check, jsonOf, type Message, parse, readableItems } from './parse';
 import { Priority, signalType } from './signal';
 import { version } from './version';
 
@@ -78,6 +79,41 @@ export const Outcome = Type.Object({
   level: Type.Optional(Levelling),
 });
 export type Outcome = Static<typeof Outcome>;
+
+/**
+ * Checks one item of a message of the stream OUTCOMES. Whoever follows the log skips an item that is none, so that one
+ * bad item does not hide the others.
+ *
+ * @param where names the item in the error
+ * @throws MessageError
+ */
+export function checkOutcome(item: unknown, where: string): Outcome {
+  return check(Outcome, item, where);
+}
+
+/**
+ * The record of an attempt, from a message on `subjects.outcomeAttempt`. Undefined when it cannot be read: then it
+ * counts as a delivery that left no record, and those who follow the log report it.
+ */
+export function attemptIn(message: Message): Outcome | undefined {
+  try {
+    return parse(Attempt, message, 'attempt')[0];
+  } catch {
+    return undefined;
+  }
+}
+const Attempt = Type.Array(Outcome);
+
+/**
+ * Reads outcomes as workers send them to a caller who waits. Only the version and what a reader relies on is checked:
+ * this is on the path of every signal.
+ *
+ * @throws MessageError
+ */
+export function readReplies(message: Message): Outcome[] {
+  const what = 'reply of a worker';
+  return readableItems(jsonOf(message, what), what) as Outcome[];
+}
 
 /** The message of a hand-back that has no reason of its own. */
 export const HANDED_BACK = 'handed back before it ran to its end';

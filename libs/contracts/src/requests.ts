@@ -10,7 +10,7 @@ import {
   ResumeCircuitRequest,
   ResumeRequest,
 } from './andon';
-import { SuggestionsReply } from './boards/index';
+import { type BoardOf, BOARDS, SuggestionsReply } from './boards/index';
 import {
   LetterReply,
   LetterRequest,
@@ -22,7 +22,9 @@ import {
   RetryRequest,
 } from './dead-letters';
 import { CardsReply, CardsRequest, RateRequest } from './limits';
+import type { BoardService, ServiceName } from './fleet';
 import type { Names } from './names';
+import { check, jsonOf, type Message, readableItems } from './parse';
 import { CancelReply, CancelRequest, HoldsReply, HoldsRequest, LanesReply, LanesRequest } from './queue';
 import {
   FindReply,
@@ -41,6 +43,8 @@ import { ReportReply, ReportRequest } from './report';
 import { Signal } from './signal';
 
 interface RequestShape {
+  /** Who answers it. */
+  service: ServiceName;
   /** Name of the endpoint in the NATS services framework, as `nats micro info` shows it. */
   endpoint: string;
   request: TSchema;
@@ -54,43 +58,60 @@ const nothing = Type.Object({}, { description: 'Nothing is asked beside the ques
 const batch = <S extends TSchema>(verdict: S) => Type.Union([Type.Literal(ALL_FINE), Type.Array(verdict)]);
 
 /**
- * Every request that one service sends another: the key is that of its subject in `Names`. Both sides parse what they
- * get with these shapes. A service that cannot answer replies `ErrorReply`.
+ * Every request that one service sends another: the key is that of its subject in `Names`.  Both sides parse what they
+ * get with these shapes. A service that cannot answer replies an `ErrorReply`.
  */
 export const REQUESTS = {
   admit: {
+    service: 'jidoka',
     endpoint: 'admit',
     request: Type.Array(AdmitRequest),
     reply: batch(AdmitVerdict),
     hot: true,
   },
-  enqueue: { endpoint: 'enqueue', request: Type.Array(Signal), reply: batch(EnqueueVerdict), hot: true },
-  trial: { endpoint: 'trial', request: TrialRequest, reply: TrialGrant },
-  resumeCircuit: { endpoint: 'resume', request: ResumeCircuitRequest, reply: ResumeCircuitReply },
-  lanes: { endpoint: 'lanes', request: LanesRequest, reply: LanesReply },
-  find: { endpoint: 'find', request: FindRequest, reply: FindReply },
-  cancel: { endpoint: 'cancel', request: CancelRequest, reply: CancelReply },
-  openSignals: { endpoint: 'open', request: OpenRequest, reply: OpenReply },
-  openRuns: { endpoint: 'runs', request: OpenRunsRequest, reply: OpenRunsReply },
-  cards: { endpoint: 'cards', request: CardsRequest, reply: CardsReply },
-  letters: { endpoint: 'letters', request: LettersRequest, reply: LettersReply },
-  letter: { endpoint: 'letter', request: LetterRequest, reply: LetterReply },
-  purge: { endpoint: 'purge', request: PurgeRequest, reply: PurgeReply },
-  retry: { endpoint: 'retry', request: RetryRequest, reply: RetryReply },
-  redriveStart: { endpoint: 'redrive-start', request: RedriveStart, reply: RedriveStarted },
-  redrive: { endpoint: 'redrive', request: RedriveRequest, reply: RedriveReply },
-  redrives: { endpoint: 'redrives', request: nothing, reply: RedrivesReply },
-  workerHolds: { endpoint: 'holds', request: HoldsRequest, reply: HoldsReply },
-  workerRefuse: { endpoint: 'refuse', request: HoldsRequest, reply: HoldsReply },
-  pull: { endpoint: 'pull', request: PullRequest, reply: CallReply },
-  acknowledge: { endpoint: 'acknowledge', request: AcknowledgeRequest, reply: CallReply },
-  resume: { endpoint: 'resume', request: ResumeRequest, reply: CallReply },
-  history: { endpoint: 'history', request: HistoryRequest, reply: HistoryReply },
-  lookup: { endpoint: 'lookup', request: LookupRequest, reply: LookupReply },
-  finishedSignals: { endpoint: 'finished', request: FinishedRequest, reply: FinishedReply },
-  report: { endpoint: 'report', request: ReportRequest, reply: ReportReply },
-  suggestions: { endpoint: 'suggestions', request: nothing, reply: SuggestionsReply },
-  rate: { endpoint: 'rate', request: RateRequest, reply: RateRequest },
+  enqueue: {
+    service: 'kanban',
+    endpoint: 'enqueue',
+    request: Type.Array(Signal),
+    reply: batch(EnqueueVerdict),
+    hot: true,
+  },
+  trial: { service: 'jidoka', endpoint: 'trial', request: TrialRequest, reply: TrialGrant },
+  resumeCircuit: {
+    service: 'jidoka',
+    endpoint: 'resume',
+    request: ResumeCircuitRequest,
+    reply: ResumeCircuitReply,
+  },
+  lanes: { service: 'kanban', endpoint: 'lanes', request: LanesRequest, reply: LanesReply },
+  find: { service: 'kanban', endpoint: 'find', request: FindRequest, reply: FindReply },
+  cancel: { service: 'kanban', endpoint: 'cancel', request: CancelRequest, reply: CancelReply },
+  openSignals: { service: 'kanban', endpoint: 'open', request: OpenRequest, reply: OpenReply },
+  openRuns: { service: 'kanban', endpoint: 'runs', request: OpenRunsRequest, reply: OpenRunsReply },
+  cards: { service: 'kanban', endpoint: 'cards', request: CardsRequest, reply: CardsReply },
+  letters: { service: 'kanban', endpoint: 'letters', request: LettersRequest, reply: LettersReply },
+  letter: { service: 'kanban', endpoint: 'letter', request: LetterRequest, reply: LetterReply },
+  purge: { service: 'kanban', endpoint: 'purge', request: PurgeRequest, reply: PurgeReply },
+  retry: { service: 'kanban', endpoint: 'retry', request: RetryRequest, reply: RetryReply },
+  redriveStart: {
+    service: 'kanban',
+    endpoint: 'redrive-start',
+    request: RedriveStart,
+    reply: RedriveStarted,
+  },
+  redrive: { service: 'kanban', endpoint: 'redrive', request: RedriveRequest, reply: RedriveReply },
+  redrives: { service: 'kanban', endpoint: 'redrives', request: nothing, reply: RedrivesReply },
+  workerHolds: { service: 'worker', endpoint: 'holds', request: HoldsRequest, reply: HoldsReply },
+  workerRefuse: { service: 'worker', endpoint: 'refuse', request: HoldsRequest, reply: HoldsReply },
+  pull: { service: 'andon', endpoint: 'pull', request: PullRequest, reply: CallReply },
+  acknowledge: { service: 'andon', endpoint: 'acknowledge', request: AcknowledgeRequest, reply: CallReply },
+  resume: { service: 'andon', endpoint: 'resume', request: ResumeRequest, reply: CallReply },
+  history: { service: 'andon', endpoint: 'history', request: HistoryRequest, reply: HistoryReply },
+  lookup: { service: 'andon', endpoint: 'lookup', request: LookupRequest, reply: LookupReply },
+  finishedSignals: { service: 'andon', endpoint: 'finished', request: FinishedRequest, reply: FinishedReply },
+  report: { service: 'kaizen', endpoint: 'report', request: ReportRequest, reply: ReportReply },
+  suggestions: { service: 'kaizen', endpoint: 'suggestions', request: nothing, reply: SuggestionsReply },
+  rate: { service: 'heijunka', endpoint: 'rate', request: RateRequest, reply: RateRequest },
 } as const satisfies Partial<Record<keyof Names['subjects'], RequestShape>>;
 
 /** A request that one service sends another. */
@@ -100,5 +121,50 @@ export type RequestOf<N extends RequestName> = Static<(typeof REQUESTS)[N]['requ
 /** What it is answered. */
 export type ReplyOf<N extends RequestName> = Static<(typeof REQUESTS)[N]['reply']>;
 
-/** The reply of a service whose handler failed, or that could not read the request. */
-export const ErrorReply = Type.Object({ error: Type.String() });
+/**
+ * Reads a request. Without data it is an empty one, as `nats request` sends it.
+ *
+ * @throws MessageError
+ */
+export function parseRequest<N extends RequestName>(
+  name: N,
+  message: Message & { data: Uint8Array },
+): RequestOf<N> {
+  const { request, ...rest } = REQUESTS[name];
+  const what = `request ${name}`;
+  const value = message.data.length > 0 ? jsonOf(message, what) : {};
+  if ('hot' in rest) return readableItems(value, what) as RequestOf<N>;
+  return check(request as TSchema, value, what) as RequestOf<N>;
+}
+
+/** The service got the request and could not answer it; the text is its own. */
+export class ServiceError extends Error {
+  override readonly name = 'ServiceError';
+}
+
+/**
+ * Reads the reply to a request.
+ *
+ * @throws ServiceError when the service says that it could not answer
+ * @throws MessageError
+ */
+export function parseReply<N extends RequestName>(name: N, message: Message): ReplyOf<N> {
+  return replyIn(REQUESTS[name].reply, message, `reply to ${name}`) as ReplyOf<N>;
+}
+
+/** Reads the board of a service. Throws as `parseReply` does. */
+export function parseBoard<S extends BoardService>(service: S, message: Message): BoardOf<S> {
+  return replyIn(BOARDS[service], message, `board of ${service}`) as BoardOf<S>;
+}
+
+/** What a service replies when its handler failed, or when it could not read the request. */
+export interface ErrorReply {
+  error: string;
+}
+
+function replyIn(schema: TSchema, message: Message, what: string): unknown {
+  const value = jsonOf(message, what);
+  const { error } = (value ?? {}) as Partial<ErrorReply>;
+  if (typeof error === 'string') throw new ServiceError(`${what}: ${error}`);
+  return check(schema, value, what);
+}

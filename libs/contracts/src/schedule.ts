@@ -1,5 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { mapOf, text, time } from './fields';
+import { mapOf, text } from './fields';
+import { type Message, parse } from './parse';
 import { version } from './version';
 
 /** kanban publishes it every second while there is work: what arrived since the last one, and what waits, per lane. */
@@ -18,6 +19,15 @@ export const ArrivalsMessage = Type.Object({
 });
 export type ArrivalsMessage = Static<typeof ArrivalsMessage>;
 
+/**
+ * Reads a message on `subjects.arrivals`.
+ *
+ * @throws MessageError
+ */
+export function parseArrivals(message: Message): ArrivalsMessage {
+  return parse(ArrivalsMessage, message, 'arrivals');
+}
+
 /** The key of the level schedule in `tps_schedule`; the bucket's other keys are those of `rateKey`. */
 export const SCHEDULE_KEY = 'schedule';
 
@@ -29,6 +39,6 @@ export const ScheduleRecord = Type.Object({
   cards: Type.Optional(
     mapOf(Type.Number(), 'Cards that the kanban formula asks for, of the types whose figures are known'),
   ),
-  updated_at: time('When it was written'),
+  updated_at: text('When it was written, ISO 8601'),
 });
 export type ScheduleRecord = Static<typeof ScheduleRecord>;

@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { anyObject, time } from './fields';
+import { anyObject, text } from './fields';
 import { signalType } from './signal';
 import { version } from './version';
 
@@ -36,6 +36,6 @@ export const TypeRecord = Type.Object({
     }),
   ),
   retry: RetryPolicy,
-  registered_at: time('When the type was registered first'),
+  registered_at: text('When the type was registered first, ISO 8601'),
 });
 export type TypeRecord = Static<typeof TypeRecord>;

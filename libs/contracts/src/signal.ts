@@ -1,5 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { anyObject, time } from './fields';
+import { type Message, parse } from './parse';
 import { version } from './version';
 
 export const PRIORITIES = [1, 2, 3, 4] as const;
@@ -50,6 +51,15 @@ export const Signal = Type.Object({
   ),
 });
 export type Signal = Static<typeof Signal>;
+
+/**
+ * Reads a message of the stream KANBAN.
+ *
+ * @throws MessageError
+ */
+export function parseSignal(message: Message): Signal {
+  return parse(Signal, message, 'signal');
+}
 
 /** Header of a work message that may have run before: the worker looks it up in the records before it runs it. */
 export const SUSPECT_HEADER = 'tps-suspect';

@@ -1,7 +1,7 @@
 import type { TProperties } from '@sinclair/typebox';
 import type { Msg } from '@nats-io/transport-node';
 import type { Bus } from '@tps/bus';
-import type { ServiceName } from '@tps/contracts';
+import type { ReplyOf, RequestName, RequestOf, ServiceName } from '@tps/contracts';
 import type { Registry } from 'prom-client';
 import type { CommonConfig, ConfigOf } from './config';
 import type { Logger } from './logger';
@@ -24,13 +24,13 @@ export interface ServiceContext<C = object> {
   readonly registry: Registry;
   readonly startedAt: Date;
   /**
-   * Registers a request/reply endpoint with the NATS services framework. The handler's answer is sent as JSON;
-   * what it throws is logged and answered as an error.
+   * Answers a request, as an endpoint of the NATS services framework. The handler gets the parsed request; what it
+   * returns is sent as JSON. A request that cannot be read, and what the handler throws, is logged and answered as an
+   * error.
    */
-  endpoint<Req, Res>(
-    name: string,
-    subject: string,
-    handler: (request: Req, msg: Msg) => Res | Promise<Res>,
+  endpoint<N extends RequestName>(
+    name: N,
+    handler: (request: RequestOf<N>, msg: Msg) => ReplyOf<N> | Promise<ReplyOf<N>>,
     options?: EndpointOptions,
   ): void;
   /** Ends the process: the service cannot do its work any more and must be started again. */

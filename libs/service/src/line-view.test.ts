@@ -1,4 +1,4 @@
-import { connectBus, KvView } from '@tps/bus';
+import { connectBus, openView } from '@tps/bus';
 import { type CircuitRecord, WIRE_VERSION } from '@tps/contracts';
 import { NatsServer, waitFor } from '@tps/testkit';
 import { LineView } from './line-view';
@@ -7,7 +7,7 @@ test('a circuit that closed lets in twice as many every half second, and after t
   const server = await NatsServer.start();
   const bus = await connectBus({ url: server.url, name: 'test' });
   const options = { replicas: 1, onError: () => undefined };
-  const circuits = await KvView.open<CircuitRecord>(bus, bus.names.buckets.circuits, options);
+  const circuits = await openView(bus, 'circuits', options);
   const lines = await LineView.open(bus, options);
   try {
     const closedMs = Date.parse('2026-01-25T12:00:00.000Z');

@@ -1,4 +1,4 @@
-import { type Bus, KvView, type Restore } from '@tps/bus';
+import { type Bus, type KvView, openView, type Restore } from '@tps/bus';
 import {
   type AdmitRequest,
   type AdmitVerdict,
@@ -7,6 +7,7 @@ import {
   heldMs,
   isStopped,
   lineState,
+  parseStopKey,
   type StopRecord,
 } from '@tps/contracts';
 
@@ -41,7 +42,7 @@ export class LineView {
     const { replicas, onError, onChange, restoreCircuit, restoreStop } = given;
     const closedMs = new Map<string, number>();
     const options = { replicas, onError };
-    const circuits = await KvView.open<CircuitRecord>(bus, bus.names.buckets.circuits, {
+    const circuits = await openView(bus, 'circuits', {
       ...options,
       ...(restoreCircuit ? { restore: restoreCircuit } : {}),
       onChange: (type, record) => {
@@ -50,7 +51,7 @@ export class LineView {
         onChange?.(type);
       },
     });
-    const stops = await KvView.open<StopRecord>(bus, bus.names.buckets.stops, {
+    const stops = await openView(bus, 'stops', {
       ...options,
       ...(restoreStop ? { restore: restoreStop } : {}),
       onChange: (key) => onChange?.(key),
@@ -60,7 +61,7 @@ export class LineView {
 
   /** Signal types that ever had a circuit or a stop. */
   known(): string[] {
-    const types = this.stops.keys().filter((key) => !key.includes('/'));
+    const types = this.stops.keys().filter((key) => parseStopKey(key).kind === 'type');
     return [...new Set([...this.circuits.keys(), ...types])];
   }
 

@@ -1,7 +1,7 @@
 import { type Attributes, SpanKind } from '@opentelemetry/api';
 import { Type } from '@sinclair/typebox';
 import { createStream, Follower, headerValues, type LogMessage, managerOf } from '@tps/bus';
-import { type Outcome, SIGNAL_TYPE_PATTERN, SPANS, WIRE_VERSION } from '@tps/contracts';
+import { checkOutcome, jsonOf, type Outcome, SPANS } from '@tps/contracts';
 import { Counter, type Registry } from 'prom-client';
 import type { ConfigOf } from './config';
 import { Generations } from './generations';
@@ -120,8 +120,9 @@ export class OutcomesLog {
     const { seq, timeMs } = message;
     const live = seq > this.rebuiltAt;
     const counted: LoggedOutcome[] = [];
-    this.parse(message).forEach((outcome, index) => {
-      if (!isOutcome(outcome)) return this.reject(seq, `item ${index} is no outcome`);
+    this.items(message).forEach((item, index) => {
+      const outcome = this.read(item, seq, index);
+      if (!outcome) return;
       const logged = { outcome, seq, index, timeMs, superseded: this.isSuperseded(outcome), live };
       this.options.onOutcome(logged);
       if (outcome.final && !logged.superseded) counted.push(logged);
@@ -129,15 +130,25 @@ export class OutcomesLog {
     if (live && this.options.spanAttributes) this.addSpans(counted, message, this.options.spanAttributes);
   }
 
-  private parse(message: LogMessage): unknown[] {
+  private items({ msg, seq }: LogMessage): unknown[] {
     try {
-      const items = message.msg.json();
+      const items = jsonOf(msg, 'outcomes');
       if (Array.isArray(items)) return items as unknown[];
-      this.reject(message.seq, 'no array');
+      this.reject(seq, 'outcomes: the message must be a list');
     } catch (error) {
-      this.reject(message.seq, String(error));
+      this.reject(seq, String(error));
     }
     return [];
+  }
+
+  /** Read whole, although this is on the path of every signal: whoever reads the record later relies on it. */
+  private read(item: unknown, seq: number, index: number): Outcome | undefined {
+    try {
+      return checkOutcome(item, `item ${index}`);
+    } catch (error) {
+      this.reject(seq, String(error));
+      return undefined;
+    }
   }
 
   private reject(seq: number, reason: string): void {
@@ -197,24 +208,4 @@ function unreadableCounter(registry: Registry): Counter {
   if (known instanceof Counter) return known;
   const help = 'Entries of the log that were skipped, counted whenever they are met';
   return new Counter({ name: UNREADABLE, help, registers: [registry] });
-}
-
-const TYPE_NAME = new RegExp(SIGNAL_TYPE_PATTERN);
-
-/** What projections rely on (types become subjects and labels); anything else an outcome holds is passed on as it is. */
-function isOutcome(value: unknown): value is Outcome {
-  if (typeof value !== 'object' || value === null) return false;
-  const o = value as Partial<Record<keyof Outcome, unknown>>;
-  return (
-    typeof o.v === 'number' &&
-    o.v <= WIRE_VERSION &&
-    typeof o.signal_id === 'string' &&
-    typeof o.run === 'number' &&
-    typeof o.signal_type === 'string' &&
-    TYPE_NAME.test(o.signal_type) &&
-    typeof o.status === 'string' &&
-    typeof o.final === 'boolean' &&
-    typeof o.wait_ms === 'number' &&
-    typeof o.process_ms === 'number'
-  );
 }

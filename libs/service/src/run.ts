@@ -4,7 +4,14 @@ import type { TProperties } from '@sinclair/typebox';
 import type { Msg } from '@nats-io/transport-node';
 import { type Service, Svcm } from '@nats-io/services';
 import { type Bus, connectBus } from '@tps/bus';
-import { type Beat, telemetryName, WIRE_VERSION } from '@tps/contracts';
+import {
+  type Beat,
+  type ErrorReply,
+  parseRequest,
+  REQUESTS,
+  telemetryName,
+  WIRE_VERSION,
+} from '@tps/contracts';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { type CommonConfig, type ConfigOf, loadConfig, redacted } from './config';
 import type {
@@ -109,9 +116,7 @@ class Lifecycle<P extends TProperties, D extends FrontDoor | undefined> implemen
     });
     this.running = await this.definition.start(this.context(this.bus), this.door as D);
     if (this.running.board) {
-      this.endpoint('board', this.bus.names.subjects.board(this.definition.name), () =>
-        this.running?.board?.(),
-      );
+      this.serve('board', this.bus.names.subjects.board(this.definition.name), () => this.running?.board?.());
     }
     // Only when the broker knows the endpoints is the service there for others.
     await this.bus.nc.flush();
@@ -196,24 +201,30 @@ class Lifecycle<P extends TProperties, D extends FrontDoor | undefined> implemen
       bus,
       registry: this.registry,
       startedAt: this.startedAt,
-      endpoint: (name, subject, handler, options) => this.endpoint(name, subject, handler, options),
+      endpoint: (name, handler, options) =>
+        this.serve(
+          REQUESTS[name].endpoint,
+          bus.names.subjects[name],
+          (msg) => handler(parseRequest(name, msg), msg),
+          options,
+        ),
       fail: this.onFail,
     };
   }
 
-  private endpoint<Req, Res>(
+  private serve(
     name: string,
     subject: string,
-    handler: (request: Req, msg: Msg) => Res | Promise<Res>,
+    handler: (msg: Msg) => unknown,
     options: EndpointOptions = {},
   ): void {
     const answer = async (msg: Msg): Promise<void> => {
       try {
-        const request = (msg.data.length > 0 ? msg.json() : undefined) as Req;
-        msg.respond(JSON.stringify((await handler(request, msg)) ?? null));
+        msg.respond(JSON.stringify((await handler(msg)) ?? null));
       } catch (error) {
         this.log.error('request failed', { endpoint: name, error });
-        if (!this.bus?.nc.isClosed()) msg.respond(JSON.stringify({ error: String(error) }));
+        if (!this.bus?.nc.isClosed())
+          msg.respond(JSON.stringify({ error: String(error) } satisfies ErrorReply));
       }
     };
     // A queue of its own makes every process get the request: the framework has no endpoint without a queue.

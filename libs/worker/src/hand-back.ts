@@ -1,5 +1,6 @@
+import { isOfLaterVersion } from '@tps/contracts';
 import { describeThrown, type ServiceContext } from '@tps/service';
-import { acknowledge, giveBack, type Held, laterMs } from './held';
+import { acknowledge, giveBack, type Held, LATER_MS, laterMs } from './held';
 import { attemptsOf } from './history';
 import type { Delivered } from './lanes';
 import { faulty, outcomeOf, returned } from './outcome';
@@ -70,9 +71,16 @@ function promptMs({ info }: Held): number {
   return info.deliveries > PROMPT_DELIVERIES ? Math.random() * PROMPT_LIMIT_MS : 0;
 }
 
-/** What no worker can read would come back for ever: it is kept as a dead letter and taken out. */
+/**
+ * A message that no worker can read would come back for ever: it is kept as a dead letter and taken out. A worker of a
+ * later version can read what that version wrote, so such a message goes back to its lane.
+ */
 export function discard({ context, recorder }: Desk, delivered: Delivered): void {
   const { msg, lane } = delivered;
+  if (isOfLaterVersion(msg)) {
+    context.log.warn('left to workers of a later version', { lane, subject: msg.subject });
+    return giveBack(msg, LATER_MS);
+  }
   context.log.error('unreadable signal', { lane, subject: msg.subject });
   const kept = recorder.invalid(delivered);
   void kept.then(() => acknowledge(msg)).catch((error: unknown) => context.log.warn('not kept', { error }));

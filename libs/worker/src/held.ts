@@ -1,6 +1,6 @@
 import type { Msg } from '@nats-io/transport-node';
 import { type DeliveryInfo, headerValues } from '@tps/bus';
-import { type Outcome, parseLane, type Signal, SUSPECT_HEADER } from '@tps/contracts';
+import { type Outcome, parseLane, parseSignal, type Signal, SUSPECT_HEADER } from '@tps/contracts';
 import type { LineView, TraceHeaders } from '@tps/service';
 import type { Abort } from './abort';
 import type { Delivered } from './lanes';
@@ -36,7 +36,8 @@ export interface Held {
   overrun?: Promise<unknown> | undefined;
 }
 
-const LATER_MS = 1_000;
+/** How long a message stays in its lane that this worker cannot take now, in milliseconds. */
+export const LATER_MS = 1_000;
 const LONGEST_MS = 32_000;
 const encoder = new TextEncoder();
 const ACK = encoder.encode('+ACK');
@@ -101,20 +102,10 @@ export function isOf({ msg }: Delivered, id: string): boolean {
 /** The signal in a message, or null when no worker could make sense of it. */
 export function readSignal({ msg, lane }: Delivered): Signal | null {
   try {
-    const signal = msg.json<Signal>();
+    const signal = parseSignal(msg);
     const { type, priority } = parseLane(lane);
-    const sound =
-      signal.signal_type === type &&
-      signal.priority === priority &&
-      typeof signal.id === 'string' &&
-      msg.subject.endsWith(`.${signal.id}`) &&
-      typeof signal.payload === 'object' &&
-      signal.payload !== null &&
-      typeof signal.timeout_ms === 'number' &&
-      signal.timeout_ms > 0 &&
-      Number.isInteger(signal.run) &&
-      !Number.isNaN(Date.parse(signal.created_at));
-    return sound ? signal : null;
+    const fits = signal.signal_type === type && signal.priority === priority;
+    return fits && msg.subject.endsWith(`.${signal.id}`) ? signal : null;
   } catch {
     return null;
   }

@@ -1,5 +1,5 @@
-import { Batcher, type Bus, managerOf } from '@tps/bus';
-import { encode, LOOKUP_MAX_IDS, type LookupReply, type LookupRequest, type Outcome } from '@tps/contracts';
+import { ask, Batcher, type Bus, managerOf } from '@tps/bus';
+import { attemptIn, LOOKUP_MAX_IDS, type Outcome } from '@tps/contracts';
 import type { Held } from './held';
 
 /** What the records say of a signal that was delivered before. */
@@ -63,7 +63,7 @@ async function lastAttempt(bus: Bus, id: string, run: number): Promise<Outcome |
     const message = await jsm.direct.getMessage(bus.names.streams.outcomes, {
       last_by_subj: bus.names.subjects.outcomeAttempt(id),
     });
-    const outcome = message?.json<Outcome[]>()[0];
+    const outcome = message ? attemptIn(message) : undefined;
     return outcome?.run === run ? outcome : undefined;
   } catch (error) {
     throw new RecordsUnavailableError('the stream of outcomes does not answer', { cause: error });
@@ -75,12 +75,10 @@ async function outcomesOf(bus: Bus, ids: string[]): Promise<Outcome[][]> {
   const known = new Map<string, Outcome[]>();
   try {
     for (let open = ids; open.length > 0;) {
-      const request: LookupRequest = { ids: open };
       const options = { timeoutMs: LOOKUP_LIMIT_MS };
-      const reply = await bus.request(bus.names.subjects.lookup, encode(request), options);
-      const { records, left_out = [] } = reply.json<Partial<LookupReply>>();
-      // andon is not up to date yet; or it would leave out the same for ever.
-      if (!records || left_out.length >= open.length) throw new RecordsUnavailableError(reply.string());
+      const { records, left_out = [] } = await ask(bus, 'lookup', { ids: open }, options);
+      // It would leave out the same for ever.
+      if (left_out.length >= open.length) throw new RecordsUnavailableError('the records do not fit');
       for (const { id, outcomes } of records) known.set(id, outcomes);
       open = left_out;
     }

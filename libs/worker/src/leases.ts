@@ -1,5 +1,5 @@
 import { nuid, RequestError, type Subscription } from '@nats-io/transport-node';
-import { type Bus, KvView, LEASE_MS, restoreMissing } from '@tps/bus';
+import { type Bus, type KvView, LEASE_MS, openView, restoreMissing } from '@tps/bus';
 import { type LeasesRecord, WIRE_VERSION } from '@tps/contracts';
 import { FleetView, SILENT_MS } from '@tps/service';
 
@@ -68,7 +68,7 @@ export class Leases {
 
   static async open(bus: Bus, options: LeasesOptions): Promise<Leases> {
     const leases = new Leases(bus, options);
-    leases.view = await KvView.open<LeasesRecord>(bus, bus.names.buckets.leases, {
+    leases.view = await openView(bus, 'leases', {
       replicas: options.replicas,
       onError: options.onError,
       onChange: (key) => leases.changed(key),

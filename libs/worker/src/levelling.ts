@@ -1,11 +1,5 @@
-import { KvView } from '@tps/bus';
-import {
-  type CardsRecord,
-  type RateRecord,
-  SCHEDULE_KEY,
-  type ScheduleRecord,
-  typeOfRateKey,
-} from '@tps/contracts';
+import { openView } from '@tps/bus';
+import { SCHEDULE_KEY, typeOfRateKey } from '@tps/contracts';
 import type { ServiceContext } from '@tps/service';
 import type { Limits } from './limits';
 import type { LevelSequence } from './sequence';
@@ -20,18 +14,21 @@ export async function followLevelling(
     replicas: config.TPS_NATS_REPLICAS,
     onError: (error: unknown) => void log.error('bucket', { error }),
   };
-  const cards = await KvView.open<CardsRecord>(bus, bus.names.buckets.cards, {
+  const cards = await openView(bus, 'cards', {
     ...common,
     onChange: (type, record) => limits.setCards(type, record),
   });
-  const schedule = await KvView.open<ScheduleRecord | RateRecord>(bus, bus.names.buckets.schedule, {
+  const schedule = await openView(bus, 'schedule', {
     ...common,
     onChange: (key, record) => {
       const limited = typeOfRateKey(key);
-      if (limited !== undefined) return limits.setRate(limited, record as RateRecord | undefined);
+      if (limited !== undefined) {
+        return limits.setRate(limited, record && 'max_per_s' in record ? record : undefined);
+      }
       if (key !== SCHEDULE_KEY) return;
-      sequence.setDemand((record as ScheduleRecord | undefined)?.demand ?? {});
-      limits.setAdvice(record as ScheduleRecord | undefined);
+      const schedule = record && 'demand' in record ? record : undefined;
+      sequence.setDemand(schedule?.demand ?? {});
+      limits.setAdvice(schedule);
     },
   });
   return {

@@ -31,7 +31,13 @@ test('nothing is taken of a stopped type; half-open, one goes as the trial and c
   const trials = rig.bus.nc.subscribe(rig.bus.names.subjects.trial, {
     callback: (_, msg) => {
       granted += 1;
-      msg.respond(JSON.stringify(granted === 1 ? { granted: true, epoch: 7 } : { granted: false }));
+      msg.respond(
+        JSON.stringify(
+          granted === 1
+            ? { granted: true, epoch: 7, deadline: new Date().toISOString() }
+            : { granted: false },
+        ),
+      );
     },
   });
   await rig.circuit('held', { state: 'open', until: until(0) });

@@ -1,4 +1,4 @@
-import { encode, type TrialGrant, type TrialRequest } from '@tps/contracts';
+import { ask } from '@tps/bus';
 import type { LineView, ServiceContext } from '@tps/service';
 import type { Held } from './held';
 import type { Records } from './history';
@@ -12,11 +12,9 @@ const GIVE_WAY_MS = 2_000;
  * @returns the epoch that the trial's outcome must carry, or null: another trial is under way, or nobody answers
  */
 export async function claimTrial({ bus, instance }: ServiceContext, type: string): Promise<number | null> {
-  const request: TrialRequest = { signal_type: type, worker_id: instance };
+  const request = { signal_type: type, worker_id: instance };
   try {
-    const options = { timeout: LIMIT_MS };
-    const reply = await bus.nc.request(bus.names.subjects.trial, encode(request), options);
-    const grant = reply.json<TrialGrant>();
+    const grant = await ask(bus, 'trial', request, { timeoutMs: LIMIT_MS });
     return grant.granted ? grant.epoch : null;
   } catch {
     return null;

@@ -1,16 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type TProperties, Type } from '@sinclair/typebox';
-import { KvView, restoreMissing } from '@tps/bus';
-import {
-  encode,
-  type HoldsReply,
-  type HoldsRequest,
-  type LanesReply,
-  type LanesRequest,
-  type RetryPolicy,
-  type TypeRecord,
-  WIRE_VERSION,
-} from '@tps/contracts';
+import { ask, type KvView, openView, restoreMissing } from '@tps/bus';
+import { type RetryPolicy, type TypeRecord, WIRE_VERSION } from '@tps/contracts';
 import {
   type ConfigOf,
   fleetVariables,
@@ -106,8 +97,7 @@ async function start(context: ServiceContext<WorkerConfig>, setup: WorkerSetup):
   const lines = await LineView.open(bus, { replicas, onError, onChange: (type) => onLine(type) });
   const limits = new Limits({ context, types: new Set(definitions.keys()), slots: config.TPS_NUM_WORKERS });
   const levelling = await followLevelling(context, sequence, limits);
-  const kv = { replicas, onError, restore: restoreMissing };
-  const types = await KvView.open<TypeRecord>(bus, bus.names.buckets.types, kv);
+  const types = await openView(bus, 'types', { replicas, onError, restore: restoreMissing });
   for (const definition of definitions.values()) await register(types, definition);
   await awaitLanes(context, [...definitions.keys()]);
 
@@ -188,11 +178,9 @@ async function startAnew(
 
 /** Without kanban the worker starts all the same, and finds its lanes when they are there. */
 async function awaitLanes({ bus, log }: ServiceContext, types: string[]): Promise<void> {
-  const request: LanesRequest = { types };
   try {
-    const options = { timeout: LANES_LIMIT_MS };
-    const reply = await bus.nc.request(bus.names.subjects.lanes, encode(request), options);
-    if (!reply.json<LanesReply>().ready) log.warn('lanes are not ready', { answer: reply.string() });
+    const { ready } = await ask(bus, 'lanes', { types }, { timeoutMs: LANES_LIMIT_MS });
+    if (!ready) log.warn('lanes are not ready');
   } catch (error) {
     log.warn('kanban did not make the lanes', { error });
   }
@@ -204,15 +192,9 @@ function inHand(station: Station, types: Iterable<string>): Record<string, numbe
 }
 
 function serveEndpoints(context: ServiceContext, station: Station): void {
-  const { workerHolds, workerRefuse } = context.bus.names.subjects;
   const each = { broadcast: true };
-  context.endpoint<HoldsRequest, HoldsReply>('holds', workerHolds, ({ id }) => station.holds(id), each);
-  context.endpoint<HoldsRequest, HoldsReply>(
-    'refuse',
-    workerRefuse,
-    (request) => station.refuseSignal(request),
-    each,
-  );
+  context.endpoint('workerHolds', ({ id }) => station.holds(id), each);
+  context.endpoint('workerRefuse', (request) => station.refuseSignal(request), each);
 }
 
 function showSlots({ registry }: ServiceContext, station: Station): void {

@@ -8,9 +8,9 @@ import {
   managerOf,
   PublishError,
 } from '@tps/bus';
-import { type AndonEvent, COLOURS, WIRE_VERSION } from '@tps/contracts';
+import { type AndonEvent, parseAndonEvent, WIRE_VERSION } from '@tps/contracts';
 import { Generations, type ServiceContext } from '@tps/service';
-import { type History, normalised } from './history';
+import type { History } from './history';
 import type { Light } from './lights';
 
 const WRONG_LAST_SEQUENCE = 10071;
@@ -131,8 +131,7 @@ export class AndonLog {
 
   private take({ seq, msg }: LogMessage): void {
     try {
-      const event = normalised(msg.json<AndonEvent>());
-      if (!COLOURS.includes(event.colour) || typeof event.line !== 'string') return;
+      const event = parseAndonEvent(msg, `event ${seq}`);
       this.history.add(event, seq);
       this.keep({ event, seq });
     } catch (error) {

@@ -4,7 +4,9 @@ import {
   circuitState,
   type Colour,
   type KanbanBoard,
+  lineName,
   type LineStatus,
+  parseLine,
   type ServiceName,
   SERVICES,
   type StationStatus,
@@ -42,9 +44,8 @@ export interface BoardSources {
 const NOTHING: LineFigures = { processed: 0, failed: 0, error_rate: 0, p99_ms: 0, rate_per_s: 0 };
 /** A process may take this long to become ready. */
 const STARTING_MS = 10_000;
-/** No type can be called so. */
-const STATION = 'station:';
-const stationLine = (service: ServiceName): string => STATION + service;
+const stationLine = (service: ServiceName): string => lineName({ kind: 'station', name: service });
+const isStation = (line: string): boolean => parseLine(line).kind === 'station';
 
 /**
  * The lights of all lines and stations. A change of colour goes to the andon log, and is due until the log has
@@ -99,7 +100,7 @@ export class Board {
     const { changes, calls } = this.sources;
     for (const line of this.due) {
       // What is seen of stations before everyone was heard is not worth an entry.
-      if (line.startsWith(STATION) && !this.settled(nowMs)) continue;
+      if (isStation(line) && !this.settled(nowMs)) continue;
       // The act that changed it tells of the colour, too, and comes first.
       if (calls.isUntold(line)) continue;
       const light = this.lightOf(line, nowMs);
@@ -187,7 +188,7 @@ export class Board {
     const lit = [...this.lights].filter(([, light]) => light.colour !== 'GREEN').map(([name]) => name);
     const abnormal = [...lit, ...changes.abnormal()];
     const names = new Set([...types.keys(), ...lines.known(), ...this.windows.keys(), ...abnormal]);
-    return [...names].filter((name) => !name.startsWith(STATION));
+    return [...names].filter((name) => !isStation(name));
   }
 
   private lineFacts(line: string, nowMs: number): LineFacts {

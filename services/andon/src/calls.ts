@@ -1,16 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import type { Bus, KvView } from '@tps/bus';
+import { ask, type Bus, type KvView } from '@tps/bus';
 import {
   type AcknowledgeRequest,
   type AndonCall,
   type CallReply,
   type CircuitRecord,
   type Colour,
-  encode,
+  parseLine,
   type PullRequest,
-  type ResumeCircuitReply,
-  type ResumeCircuitRequest,
   type ResumeRequest,
+  stopKey,
   type StopRecord,
 } from '@tps/contracts';
 import type { LineView, Logger } from '@tps/service';
@@ -174,16 +173,13 @@ export class Calls {
 
   private async resumeCircuit(line: string, { owner, countermeasure }: ResumeRequest): Promise<boolean> {
     const { bus, lines, log } = this.parts;
-    const circuit = line.includes(':') ? undefined : await lines.circuits.read(line);
+    const isType = parseLine(line).kind === 'type';
+    const circuit = isType ? await lines.circuits.read(line) : undefined;
     if (circuit?.value.state !== 'open') return true;
-    const request: ResumeCircuitRequest = {
-      signal_type: line,
-      reason: `resumed by ${owner}: ${countermeasure}`,
-    };
+    const request = { signal_type: line, reason: `resumed by ${owner}: ${countermeasure}` };
     try {
-      const options = { timeout: RESUME_LIMIT_MS };
-      const reply = await bus.nc.request(bus.names.subjects.resumeCircuit, encode(request), options);
-      return reply.json<ResumeCircuitReply>().resumed === true;
+      const options = { timeoutMs: RESUME_LIMIT_MS };
+      return (await ask(bus, 'resumeCircuit', request, options)).resumed;
     } catch (error) {
       log.warn('circuit not resumed', { line, error });
       return false;
@@ -249,7 +245,7 @@ function replyOf(call: AndonCall | undefined): CallReply {
   return call ? { call } : { refused: 'not_found', reason: 'there is no such call' };
 }
 
-/** A station's name has a colon, which no key of a bucket may have. */
+/** The key of a line's record, by the name of the line. */
 function keyOf(line: string): string {
-  return line.replace(':', '/');
+  return stopKey(parseLine(line));
 }

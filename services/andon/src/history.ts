@@ -5,6 +5,7 @@ import {
   type Colour,
   type HistoryReply,
   type HistoryRequest,
+  parseAndonEvent,
 } from '@tps/contracts';
 
 /** What the pages are chosen by; the events themselves stay in the stream. */
@@ -99,7 +100,8 @@ export class History {
         some.map((seq) => messageAt(this.bus, this.bus.names.streams.andon, seq)),
       );
       for (const message of found) {
-        if (message) items.push({ seq: message.seq, event: normalised(message.json<AndonEvent>()) });
+        if (message)
+          items.push({ seq: message.seq, event: parseAndonEvent(message, `event ${message.seq}`) });
       }
     }
     return items;
@@ -121,11 +123,6 @@ function fitted(
   const last = taken.at(-1);
   const next = (more || over >= 0) && last ? String(last.seq) : null;
   return { items: taken.map(({ event }) => event), next };
-}
-
-/** Before there were other events, all were changes of colour. */
-export function normalised(event: AndonEvent): AndonEvent {
-  return { ...event, event: event.event ?? 'changed' };
 }
 
 function filter({ line, colour, event, rule, id, since, until }: HistoryRequest): (entry: Entry) => boolean {

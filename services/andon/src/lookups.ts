@@ -1,15 +1,10 @@
-import { LOOKUP_MAX_IDS, LOOKUP_MAX_WAIT_MS, type LookupReply, type LookupRequest } from '@tps/contracts';
+import { LOOKUP_MAX_WAIT_MS, type LookupReply, type LookupRequest } from '@tps/contracts';
 import type { LoggedOutcome, OutcomesLog } from '@tps/service';
 import { RecordIndex } from './record-index';
 import type { RecordReader } from './record-reader';
 import { WaitingRoom } from './waiting-room';
 
 const CATCH_UP_MS = 1_000;
-
-/** The request for records is not one that andon understands. */
-class LookupRequestError extends Error {
-  override readonly name = 'LookupRequestError';
-}
 
 /** The log is not read up to now: "no record" would be a guess, and a signal might run twice for it. */
 export class RecordsBehindError extends Error {
@@ -31,8 +26,8 @@ export class Lookups {
     if (outcome.final) this.room.settle(outcome.signal_id);
   }
 
-  async answer(request: LookupRequest | undefined, log: OutcomesLog): Promise<LookupReply> {
-    const { ids, waitMs } = checked(request);
+  async answer({ ids, wait_ms = 0 }: LookupRequest, log: OutcomesLog): Promise<LookupReply> {
+    const waitMs = Math.min(wait_ms, LOOKUP_MAX_WAIT_MS);
     const deadline = Date.now() + waitMs;
     // A signal that is final here may have a later run that was not read yet.
     if (!(await log.caughtUp(CATCH_UP_MS))) throw new RecordsBehindError();
@@ -48,14 +43,4 @@ export class Lookups {
   private open(ids: readonly string[]): string[] {
     return ids.filter((id) => !this.index.isFinal(id));
   }
-}
-
-function checked(request: LookupRequest | undefined): { ids: string[]; waitMs: number } {
-  const ids = request?.ids;
-  if (!Array.isArray(ids) || ids.length > LOOKUP_MAX_IDS || ids.some((id) => typeof id !== 'string')) {
-    throw new LookupRequestError(`ids must be a list of at most ${LOOKUP_MAX_IDS} signal ids`);
-  }
-  const waitMs = request?.wait_ms ?? 0;
-  if (!(waitMs >= 0)) throw new LookupRequestError('wait_ms must be a number of milliseconds');
-  return { ids, waitMs: Math.min(waitMs, LOOKUP_MAX_WAIT_MS) };
 }

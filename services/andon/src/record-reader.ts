@@ -1,5 +1,5 @@
 import { type Bus, messageAt } from '@tps/bus';
-import type { LookupReply, Outcome, SignalRecord } from '@tps/contracts';
+import { checkOutcome, jsonOf, type LookupReply, type Outcome, type SignalRecord } from '@tps/contracts';
 import type { Position } from './record-index';
 
 const READS_AT_ONCE = 16;
@@ -21,7 +21,8 @@ export class RecordReader {
     }
     const found = new Map<string, Outcome[]>();
     const seqs = [...bySeq.keys()].sort((a, b) => a - b);
-    for (const [seq, outcomes] of await this.messages(seqs)) collect(outcomes, bySeq.get(seq)!, found);
+    for (const [seq, outcomes] of await this.messages(seqs))
+      collect({ seq, outcomes }, bySeq.get(seq)!, found);
     const known = [...wanted.keys()].filter((id) => found.has(id));
     return fitted(known.map((id) => ({ id, outcomes: found.get(id)! })));
   }
@@ -29,11 +30,11 @@ export class RecordReader {
   /** The outcomes at these positions; undefined where the log has forgotten one. */
   async at(positions: readonly Omit<Position, 'final'>[]): Promise<(Outcome | undefined)[]> {
     const messages = await this.messages([...new Set(positions.map(({ seq }) => seq))]);
-    return positions.map(({ seq, index }) => messages.get(seq)?.[index]);
+    return positions.map(({ seq, index }) => outcomeAt(messages.get(seq), seq, index));
   }
 
-  private async messages(seqs: readonly number[]): Promise<Map<number, Outcome[]>> {
-    const messages = new Map<number, Outcome[]>();
+  private async messages(seqs: readonly number[]): Promise<Map<number, unknown[]>> {
+    const messages = new Map<number, unknown[]>();
     for (let from = 0; from < seqs.length; from += READS_AT_ONCE) {
       const some = seqs.slice(from, from + READS_AT_ONCE);
       const read = await Promise.all(some.map((seq) => this.message(seq)));
@@ -42,19 +43,26 @@ export class RecordReader {
     return messages;
   }
 
-  private async message(seq: number): Promise<Outcome[]> {
+  private async message(seq: number): Promise<unknown[]> {
     const message = await messageAt(this.bus, this.bus.names.streams.outcomes, seq);
-    return message?.json<Outcome[]>() ?? [];
+    const items = message && jsonOf(message, `outcomes ${seq}`);
+    return Array.isArray(items) ? (items as unknown[]) : [];
   }
 }
 
+/** Those who follow the log have read it there; undefined where the log has forgotten it. */
+function outcomeAt(items: unknown[] | undefined, seq: number, index: number): Outcome | undefined {
+  const item = items?.[index];
+  return item === undefined ? undefined : checkOutcome(item, `outcome ${index} of ${seq}`);
+}
+
 function collect(
-  outcomes: Outcome[],
+  { seq, outcomes }: { seq: number; outcomes: unknown[] },
   places: [id: string, index: number][],
   into: Map<string, Outcome[]>,
 ): void {
   for (const [id, index] of places) {
-    const outcome = outcomes[index];
+    const outcome = outcomeAt(outcomes, seq, index);
     if (!outcome) continue;
     const known = into.get(id);
     if (known) known.push(outcome);

@@ -1,19 +1,5 @@
-import { KvView } from '@tps/bus';
-import {
-  type AcknowledgeRequest,
-  type AndonVitals,
-  type CallReply,
-  type FinishedReply,
-  type FinishedRequest,
-  type HistoryReply,
-  type HistoryRequest,
-  type KanbanBoard,
-  type LookupReply,
-  type LookupRequest,
-  type PullRequest,
-  type ResumeRequest,
-  type TypeRecord,
-} from '@tps/contracts';
+import { askBoard, openView } from '@tps/bus';
+import { type AndonVitals, type KanbanBoard, parseStopKey } from '@tps/contracts';
 import {
   FleetView,
   LineView,
@@ -54,7 +40,7 @@ async function start(context: ServiceContext<AndonConfig>): Promise<RunningServi
   const fleet = new FleetView(bus, { onError });
   let onLine: (line: string) => void = () => undefined;
   const lines = await LineView.open(bus, { ...kv, onChange: (line) => onLine(line), restoreStop });
-  const types = await KvView.open<TypeRecord>(bus, bus.names.buckets.types, kv);
+  const types = await openView(bus, 'types', kv);
   const history = new History(bus, config.TPS_ANDON_HISTORY);
   const changes = await AndonLog.open(context, history);
   const dead = new DeadStore(context);
@@ -122,7 +108,7 @@ async function evaluateAll({ board, calls, dead }: Judges & { dead: DeadStore })
 /** A line that stops is red at once, and not at the next evaluation. */
 async function lineChanged(line: string, { board, calls }: Judges): Promise<void> {
   // Stations have no circuit, and their lights do not depend on it.
-  if (line.includes('/')) return;
+  if (parseStopKey(line).kind === 'station') return;
   board.evaluateLine(line, Date.now());
   await calls.look(line);
   await board.record(Date.now());
@@ -132,15 +118,12 @@ function serve(
   context: ServiceContext<AndonConfig>,
   { calls, changes, history }: { calls: Calls; changes: AndonLog; history: History },
 ): void {
-  const { subjects } = context.bus.names;
-  context.endpoint<PullRequest, CallReply>('pull', subjects.pull, (request) => calls.pull(request));
-  context.endpoint<AcknowledgeRequest, CallReply>('acknowledge', subjects.acknowledge, (request) =>
-    calls.acknowledge(request),
-  );
-  context.endpoint<ResumeRequest, CallReply>('resume', subjects.resume, (request) => calls.resume(request));
-  context.endpoint<HistoryRequest, HistoryReply>('history', subjects.history, async (request) => {
+  context.endpoint('pull', (request) => calls.pull(request));
+  context.endpoint('acknowledge', (request) => calls.acknowledge(request));
+  context.endpoint('resume', (request) => calls.resume(request));
+  context.endpoint('history', async (request) => {
     await changes.caughtUp(CATCH_UP_MS);
-    return history.page(request ?? {});
+    return history.page(request);
   });
 }
 
@@ -148,11 +131,8 @@ function serveRecords(
   context: ServiceContext<AndonConfig>,
   { lookups, finished, outcomes }: { lookups: Lookups; finished: FinishedSignals; outcomes: OutcomesLog },
 ): void {
-  const { lookup, finishedSignals } = context.bus.names.subjects;
-  context.endpoint<LookupRequest, LookupReply>('lookup', lookup, (request) =>
-    lookups.answer(request, outcomes),
-  );
-  context.endpoint<FinishedRequest, FinishedReply>('finished', finishedSignals, async (request) => {
+  context.endpoint('lookup', (request) => lookups.answer(request, outcomes));
+  context.endpoint('finishedSignals', async (request) => {
     if (!(await outcomes.caughtUp(CATCH_UP_MS))) throw new RecordsBehindError();
     return finished.page(request);
   });
@@ -161,9 +141,7 @@ function serveRecords(
 /** What waits on each line, or null: the board is shown without it, too. */
 async function askKanban({ bus }: ServiceContext): Promise<KanbanBoard | null> {
   try {
-    const reply = await bus.nc.request(bus.names.subjects.board('kanban'), '', { timeout: KANBAN_LIMIT_MS });
-    const board = reply.json<KanbanBoard | { error: string }>();
-    return 'lanes' in board ? board : null;
+    return await askBoard(bus, 'kanban', { timeoutMs: KANBAN_LIMIT_MS });
   } catch {
     return null;
   }

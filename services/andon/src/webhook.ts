@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AckPolicy, DeliverPolicy, jetstream, type JsMsg } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
 import { isApiError, managerOf } from '@tps/bus';
-import type { AndonEvent } from '@tps/contracts';
+import { type AndonEvent, parseAndonEvent } from '@tps/contracts';
 import type { ServiceContext } from '@tps/service';
 import { Counter } from 'prom-client';
 
@@ -103,14 +103,27 @@ export class Webhook {
       this.sent.inc({ result: 'given_up' });
       return void log.warn('webhook given up: the event is too old', { seq });
     }
+    const event = this.read(msg);
+    if (!event) return msg.term();
     try {
-      await this.post(msg.json<AndonEvent>(), seq);
+      await this.post(event, seq);
       msg.ack();
       this.sent.inc({ result: 'taken' });
     } catch (error) {
       msg.nak(backoff(msg.info.deliveryCount));
       this.sent.inc({ result: 'failed' });
       log.warn('webhook failed', { seq, error: reasonOf(error) });
+    }
+  }
+
+  /** Null when it is no event: sent again it would not become one. */
+  private read(msg: JsMsg): AndonEvent | null {
+    try {
+      return parseAndonEvent(msg, `event ${msg.seq}`);
+    } catch (error) {
+      this.sent.inc({ result: 'given_up' });
+      this.context.log.error('webhook given up: the event cannot be read', { error });
+      return null;
     }
   }
 

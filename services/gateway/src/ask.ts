@@ -1,51 +1,52 @@
-import { errors, type Msg, type MsgHdrs } from '@nats-io/transport-node';
-import type { Bus } from '@tps/bus';
-import { encode } from '@tps/contracts';
+import type { MsgHdrs } from '@nats-io/transport-node';
+import { ask, type Bus, UnansweredError } from '@tps/bus';
+import { type ReplyOf, type RequestName, type RequestOf, REQUESTS, type ServiceName } from '@tps/contracts';
 import { askPatiently } from './patience';
 import { ApiError } from './problem';
 
-export interface Question {
-  subject: string;
-  request?: object;
-  headers?: MsgHdrs;
+export interface Patience {
   limitMs: number;
+  headers?: MsgHdrs;
   /** Whether the service was heard lately: then it is asked again when nobody listens. */
   lives?: () => boolean;
 }
 
-/** @throws ApiError UNAVAILABLE when the service is away, too slow or failed */
-export async function askService<R>(bus: Bus, who: string, question: Question): Promise<R> {
-  const { lives = () => false } = question;
+/**
+ * Asks the service that answers this request.
+ *
+ * @throws ApiError UNAVAILABLE when it is away, too slow or failed
+ */
+export function askService<N extends RequestName>(
+  bus: Bus,
+  name: N,
+  request: RequestOf<N>,
+  { limitMs, headers, lives }: Patience,
+): Promise<ReplyOf<N>> {
+  const options = { timeoutMs: limitMs, ...(headers ? { headers } : {}) };
+  return answered(bus, REQUESTS[name].service, () => ask(bus, name, request, options), lives);
+}
+
+/** Waits for the answer of a service. Throws as `askService` does. */
+export async function answered<A>(
+  bus: Bus,
+  who: ServiceName,
+  question: () => Promise<A>,
+  lives: () => boolean = () => false,
+): Promise<A> {
   if (!bus.connected) throw new ApiError('UNAVAILABLE', 'Not connected to NATS.');
-  const msg = await askPatiently(
-    () => send(bus, question),
-    (answer) => answer === 'nobody',
+  const result = await askPatiently(
+    () => settled(question()),
+    ({ error }) => error instanceof UnansweredError && error.nobody,
     () => bus.connected && lives(),
   );
-  if (typeof msg === 'string') throw new ApiError('UNAVAILABLE', `${who} does not answer.`);
-  const reply = readReply<R>(msg);
-  if (reply === undefined) throw new ApiError('UNAVAILABLE', `${who} could not answer.`);
-  return reply;
+  if (!result.error) return result.answer;
+  const how = result.error instanceof UnansweredError ? 'does not answer' : 'could not answer';
+  throw new ApiError('UNAVAILABLE', `${who} ${how}.`, { cause: result.error });
 }
 
-async function send(
-  bus: Bus,
-  { subject, request, headers, limitMs }: Question,
-): Promise<Msg | 'nobody' | 'silence'> {
-  try {
-    const options = headers ? { timeout: limitMs, headers } : { timeout: limitMs };
-    return await bus.nc.request(subject, request && encode(request), options);
-  } catch (error) {
-    return error instanceof errors.RequestError && error.isNoResponders() ? 'nobody' : 'silence';
-  }
-}
-
-/** Services answer `{error}` when a handler threw. */
-function readReply<R>(msg: Msg): R | undefined {
-  try {
-    const reply: unknown = msg.json();
-    return typeof reply === 'object' && reply !== null && !('error' in reply) ? (reply as R) : undefined;
-  } catch {
-    return undefined;
-  }
+function settled<A>(asked: Promise<A>): Promise<{ answer: A; error?: undefined } | { error: Error }> {
+  return asked.then(
+    (answer) => ({ answer }),
+    (error: Error) => ({ error }),
+  );
 }

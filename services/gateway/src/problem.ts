@@ -9,6 +9,8 @@ export interface ApiErrorDetails {
   /** For codes that are worth another try. Default: a second. */
   retryAfterMs?: number;
   headers?: Record<string, string>;
+  /** What went wrong behind it; not told to the client. */
+  cause?: unknown;
 }
 
 /** What a client is told when its request is not done. Anything else that is thrown becomes `INTERNAL`. */
@@ -19,7 +21,7 @@ export class ApiError extends Error {
     message: string,
     readonly details: ApiErrorDetails = {},
   ) {
-    super(message);
+    super(message, { cause: details.cause });
   }
   get status(): number {
     return API_ERRORS[this.code].status;

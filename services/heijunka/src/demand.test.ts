@@ -1,5 +1,5 @@
 import type { ArrivalsMessage } from '@tps/contracts';
-import { demandAt, type DemandState, hear, isArrivals } from './demand';
+import { demandAt, type DemandState, hear } from './demand';
 
 const message = (
   arrivals: Record<string, number>,
@@ -54,11 +54,3 @@ test('a type nobody asks for any more is forgotten', () => {
 });
 
 test('nothing was heard: no demand', () => expect(demandAt(undefined, 0)).toEqual({}));
-
-test.each([
-  null,
-  7,
-  {},
-  { interval_ms: 1_000, arrivals: { a_1: 'x' }, waiting: {} },
-  { ...message({}), interval_ms: 0 },
-])('%j is no announcement', (value) => expect(isArrivals(value)).toBe(false));

@@ -78,15 +78,3 @@ function byType(lanes: Readonly<Record<string, number>>): Record<string, number>
   }
   return types;
 }
-
-/** What a message on `subjects.arrivals` must be. */
-export function isArrivals(value: unknown): value is ArrivalsMessage {
-  if (typeof value !== 'object' || value === null) return false;
-  const { arrivals, waiting, interval_ms } = value as Partial<Record<keyof ArrivalsMessage, unknown>>;
-  return typeof interval_ms === 'number' && interval_ms > 0 && areCounts(arrivals) && areCounts(waiting);
-}
-
-function areCounts(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return Object.values(value).every((count) => typeof count === 'number' && count >= 0);
-}

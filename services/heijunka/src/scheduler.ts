@@ -1,8 +1,9 @@
 import type { KvView } from '@tps/bus';
 import {
   rateKey,
-  type RateRecord,
-  type RateRequest,
+  type RecordOf,
+  type ReplyOf,
+  type RequestOf,
   SCHEDULE_KEY,
   type ScheduleRecord,
   typeOfRateKey,
@@ -17,13 +18,14 @@ import { isWorthWriting, type Plan, scheduleOf } from './level-schedule';
  */
 export class Scheduler {
   constructor(
-    private readonly view: KvView<ScheduleRecord | RateRecord>,
+    private readonly view: KvView<RecordOf<'schedule'>>,
     private readonly fleet: FleetView,
     private readonly instance: string,
   ) {}
 
   get current(): ScheduleRecord | null {
-    return (this.view.get(SCHEDULE_KEY) as ScheduleRecord | undefined) ?? null;
+    const record = this.view.get(SCHEDULE_KEY);
+    return record && 'demand' in record ? record : null;
   }
 
   /** So that workers always find one. An older one stays: it is a better guess than none. */
@@ -43,12 +45,13 @@ export class Scheduler {
     const rates: Record<string, number> = {};
     for (const key of this.view.keys()) {
       const type = typeOfRateKey(key);
-      if (type !== undefined) rates[type] = (this.view.get(key) as RateRecord).max_per_s;
+      const record = this.view.get(key);
+      if (type !== undefined && record && 'max_per_s' in record) rates[type] = record.max_per_s;
     }
     return rates;
   }
 
-  async level({ signal_type, max_per_s }: RateRequest): Promise<RateRequest> {
+  async level({ signal_type, max_per_s }: RequestOf<'rate'>): Promise<ReplyOf<'rate'>> {
     if (max_per_s === null) await this.view.remove(rateKey(signal_type));
     else {
       const set_at = new Date().toISOString();

@@ -1,13 +1,5 @@
-import { KvView, restoreMissing } from '@tps/bus';
-import {
-  type HeijunkaBoard,
-  type Outcome,
-  type RateRecord,
-  type RateRequest,
-  type ScheduleRecord,
-  type TypeRecord,
-  WIRE_VERSION,
-} from '@tps/contracts';
+import { openView, restoreMissing } from '@tps/bus';
+import { type HeijunkaBoard, type Outcome, parseArrivals, WIRE_VERSION } from '@tps/contracts';
 import {
   FleetView,
   OutcomesLog,
@@ -19,7 +11,7 @@ import { cardsFor } from './advice';
 import { capacityOf, type CapacityFacts, round } from './capacity';
 import { type HeijunkaConfig, heijunkaVariables } from './config';
 import { CYCLE_WINDOW_MS, CycleTimes } from './cycle-times';
-import { demandAt, type DemandState, hear, isArrivals, type TypeDemand } from './demand';
+import { demandAt, type DemandState, hear, type TypeDemand } from './demand';
 import { weightsOf } from './level-schedule';
 import { Scheduler } from './scheduler';
 import { WorkShares } from './work-shares';
@@ -39,8 +31,8 @@ async function start(context: ServiceContext<HeijunkaConfig>): Promise<RunningSe
   const onError = (error: unknown): void => void log.warn('levelling', { error });
   const kv = { replicas: context.config.TPS_NATS_REPLICAS, onError };
   const fleet = new FleetView(bus, { onError });
-  const types = await KvView.open<TypeRecord>(bus, bus.names.buckets.types, kv);
-  const schedules = await openSchedules(context, onError);
+  const types = await openView(bus, 'types', kv);
+  const schedules = await openView(bus, 'schedule', { ...kv, restore: restoreMissing });
   const scheduler = new Scheduler(schedules, fleet, instance);
   await scheduler.begin(Date.now());
   const demand = followArrivals(context);
@@ -60,7 +52,7 @@ async function start(context: ServiceContext<HeijunkaConfig>): Promise<RunningSe
     finished: shares.counts(nowMs),
     workers: fleet.of('worker'),
   });
-  context.endpoint('rate', bus.names.subjects.rate, (asked: RateRequest) => scheduler.level(asked));
+  context.endpoint('rate', (asked) => scheduler.level(asked));
   const updater = setInterval(() => {
     // Before anything was heard the schedule of the process before is the better guess.
     if (!demand.known()) return;
@@ -93,15 +85,6 @@ async function start(context: ServiceContext<HeijunkaConfig>): Promise<RunningSe
       await outcomes.stop();
     },
   };
-}
-
-/** Another bucket of schedules gets what this process remembers. */
-function openSchedules(
-  { bus, config }: ServiceContext,
-  onError: (error: unknown) => void,
-): Promise<KvView<ScheduleRecord | RateRecord>> {
-  const options = { replicas: config.TPS_NATS_REPLICAS, onError, restore: restoreMissing };
-  return KvView.open<ScheduleRecord | RateRecord>(bus, bus.names.buckets.schedule, options);
 }
 
 function vitalsOf({
@@ -139,9 +122,7 @@ function followArrivals({ bus, log }: ServiceContext): FollowedDemand {
   const subscription = bus.nc.subscribe(bus.names.subjects.arrivals, {
     callback: (_, msg) => {
       try {
-        const message = msg.json();
-        if (isArrivals(message)) state = hear(state, message, Date.now());
-        else log.warn('arrivals skipped: unreadable');
+        state = hear(state, parseArrivals(msg), Date.now());
       } catch (error) {
         log.warn('arrivals skipped: unreadable', { error });
       }

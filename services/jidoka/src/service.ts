@@ -1,18 +1,13 @@
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import type { Msg } from '@nats-io/transport-node';
-import { headerValues, KvView } from '@tps/bus';
+import { headerValues, openView } from '@tps/bus';
 import {
   type AdmitRequest,
   type AdmitVerdict,
   ALL_FINE,
   type JidokaBoard,
-  type ResumeCircuitReply,
-  type ResumeCircuitRequest,
   SPANS,
   stoppedSince,
-  type TrialGrant,
-  type TrialRequest,
-  type TypeRecord,
   WIRE_VERSION,
 } from '@tps/contracts';
 import {
@@ -39,11 +34,10 @@ export const jidoka: ServiceDefinition<typeof variables> = { name: 'jidoka', var
 
 async function start(context: ServiceContext<JidokaConfig>): Promise<RunningService> {
   const { bus, config, log } = context;
-  const { buckets, subjects } = bus.names;
   const replicas = config.TPS_NATS_REPLICAS;
   const onError = (error: unknown): void => void log.error('circuit', { error });
   const view = await LineView.open(bus, { replicas, onError, restoreCircuit: newerCircuit });
-  const types = await KvView.open<TypeRecord>(bus, buckets.types, { replicas, onError });
+  const types = await openView(bus, 'types', { replicas, onError });
   const lines = new Lines(
     view,
     types,
@@ -57,17 +51,13 @@ async function start(context: ServiceContext<JidokaConfig>): Promise<RunningServ
     onOutcome: (logged) => void lines.onOutcome(logged).catch(onError),
   });
 
-  context.endpoint('admit', subjects.admit, admitEndpoint(context, lines));
-  context.endpoint<TrialRequest, TrialGrant>('trial', subjects.trial, (request) => lines.trial(request));
-  context.endpoint<ResumeCircuitRequest, ResumeCircuitReply>(
-    'resume',
-    subjects.resumeCircuit,
-    async (request) => {
-      // What is in the log by now is the past that the person has looked at.
-      if (!(await outcomes.caughtUp(CATCH_UP_MS))) return { resumed: false };
-      return lines.resume(request, outcomes.position);
-    },
-  );
+  context.endpoint('admit', admitEndpoint(context, lines));
+  context.endpoint('trial', (request) => lines.trial(request));
+  context.endpoint('resumeCircuit', async (request) => {
+    // What is in the log by now is the past that the person has looked at.
+    if (!(await outcomes.caughtUp(CATCH_UP_MS))) return { resumed: false };
+    return lines.resume(request, outcomes.position);
+  });
   return {
     problems: () => outcomes.problems(),
     board: () => board(view),

@@ -1,4 +1,4 @@
-import { REPORT_FORMATS, type ReportReply, type ReportRequest } from '@tps/contracts';
+import type { ReplyOf, RequestOf } from '@tps/contracts';
 import { OutcomesLog, type ServiceContext } from '@tps/service';
 import type { KaizenConfig } from './config';
 import { productionReport } from './production-report';
@@ -6,11 +6,6 @@ import { render } from './report-formats';
 import { Tally } from './tally';
 
 const READ_LIMIT_MS = 5_000;
-
-/** The request for a report is not one that kaizen understands. */
-class ReportRequestError extends Error {
-  override readonly name = 'ReportRequestError';
-}
 
 /** The part of the log that was asked for could not be read in time. */
 class ReportTooLongError extends Error {
@@ -29,8 +24,7 @@ export class ReportDesk {
     private readonly everything: Tally,
   ) {}
 
-  async answer(request: ReportRequest | undefined): Promise<ReportReply> {
-    const { format, since_ms } = checked(request);
+  async answer({ format, since_ms }: RequestOf<'report'>): Promise<ReplyOf<'report'>> {
     const tally = since_ms === undefined ? this.everything : await this.since(since_ms);
     const report = productionReport(tally, Date.now());
     return { format, content: render(report, format), generated_at: report.generated_at };
@@ -54,15 +48,4 @@ export class ReportDesk {
       await log.stop();
     }
   }
-}
-
-function checked(request: ReportRequest | undefined): ReportRequest {
-  if (!request || !REPORT_FORMATS.includes(request.format)) {
-    throw new ReportRequestError(`format must be one of ${REPORT_FORMATS.join(', ')}`);
-  }
-  const { since_ms } = request;
-  if (since_ms !== undefined && !(Number.isFinite(since_ms) && since_ms > 0)) {
-    throw new ReportRequestError('since_ms must be a positive number of milliseconds');
-  }
-  return request;
 }

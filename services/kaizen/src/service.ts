@@ -1,4 +1,4 @@
-import { type ReportReply, type ReportRequest, type SuggestionsReply, WIRE_VERSION } from '@tps/contracts';
+import { type SuggestionsReply, WIRE_VERSION } from '@tps/contracts';
 import { OutcomesLog, type RunningService, type ServiceContext, type ServiceDefinition } from '@tps/service';
 import { type KaizenConfig, kaizenVariables } from './config';
 import { Findings, FINDINGS_WINDOW_MS } from './findings';
@@ -30,15 +30,11 @@ async function start(context: ServiceContext<KaizenConfig>): Promise<RunningServ
     },
   });
   const desk = new ReportDesk(context, tally);
-  context.endpoint<ReportRequest, ReportReply>(
-    'report',
-    context.bus.names.subjects.report,
-    async (request) => {
-      await log.caughtUp(CATCH_UP_MS);
-      return desk.answer(request);
-    },
-  );
-  context.endpoint('suggestions', context.bus.names.subjects.suggestions, async () => {
+  context.endpoint('report', async (request) => {
+    await log.caughtUp(CATCH_UP_MS);
+    return desk.answer(request);
+  });
+  context.endpoint('suggestions', async () => {
     await log.caughtUp(CATCH_UP_MS);
     return suggestions(findings, Date.now());
   });

@@ -1,12 +1,10 @@
-import { KvView, restoreMissing } from '@tps/bus';
+import { type KvView, openView, restoreMissing } from '@tps/bus';
 import {
-  type CardsRecord,
-  type CardsReply,
-  type CardsRequest,
   cardsLease,
-  type LeasesRecord,
+  type RecordOf,
+  type ReplyOf,
+  type RequestOf,
   SCHEDULE_KEY,
-  type ScheduleRecord,
   type TypeCards,
   WIRE_VERSION,
 } from '@tps/contracts';
@@ -18,24 +16,23 @@ type Holders = Record<string, { in_hand: number; cards?: number }>;
 export class CardsDesk {
   private constructor(
     private readonly fleet: FleetView,
-    private readonly cards: KvView<CardsRecord>,
-    private readonly leases: KvView<LeasesRecord>,
-    private readonly schedule: KvView<ScheduleRecord>,
+    private readonly cards: KvView<RecordOf<'cards'>>,
+    private readonly leases: KvView<RecordOf<'leases'>>,
+    private readonly schedule: KvView<RecordOf<'schedule'>>,
   ) {}
 
   static async open({ bus, config, log }: ServiceContext, fleet: FleetView): Promise<CardsDesk> {
-    const { buckets } = bus.names;
     const onError = (error: unknown): void => void log.error('bucket', { error });
     const options = { replicas: config.TPS_NATS_REPLICAS, onError };
     return new CardsDesk(
       fleet,
-      await KvView.open<CardsRecord>(bus, buckets.cards, { ...options, restore: restoreMissing }),
-      await KvView.open<LeasesRecord>(bus, buckets.leases, options),
-      await KvView.open<ScheduleRecord>(bus, buckets.schedule, options),
+      await openView(bus, 'cards', { ...options, restore: restoreMissing }),
+      await openView(bus, 'leases', options),
+      await openView(bus, 'schedule', options),
     );
   }
 
-  async set({ signal_type, cards }: CardsRequest): Promise<CardsReply> {
+  async set({ signal_type, cards }: RequestOf<'cards'>): Promise<ReplyOf<'cards'>> {
     if (cards === null) await this.cards.remove(signal_type);
     else {
       const set_at = new Date().toISOString();
@@ -46,7 +43,8 @@ export class CardsDesk {
 
   of(type: string): TypeCards {
     const cards = this.cards.get(type)?.cards ?? 'default';
-    const advice = this.schedule.get(SCHEDULE_KEY)?.cards?.[type] ?? null;
+    const schedule = this.schedule.get(SCHEDULE_KEY);
+    const advice = (schedule && 'demand' in schedule && schedule.cards?.[type]) || null;
     const limit = cards === 'auto' ? advice : cards === 'default' ? null : cards;
     return { cards, limit: limit ?? this.slots(type), advice };
   }

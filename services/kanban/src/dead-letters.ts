@@ -1,21 +1,6 @@
 import type { Msg } from '@nats-io/transport-node';
 import { headerValues } from '@tps/bus';
-import type {
-  CircuitState,
-  LetterReply,
-  LetterRequest,
-  LettersReply,
-  LettersRequest,
-  PurgeReply,
-  PurgeRequest,
-  RedriveReply,
-  RedriveRequest,
-  RedrivesReply,
-  RedriveStart,
-  RedriveStarted,
-  RetryReply,
-  RetryRequest,
-} from '@tps/contracts';
+import type { CircuitState, ReplyOf, RequestOf } from '@tps/contracts';
 import type { ServiceContext } from '@tps/service';
 import type { Enqueue } from './enqueue';
 import { Letters } from './letters';
@@ -31,32 +16,21 @@ export async function serveDeadLetters(
   const letters = new Letters(context.bus);
   const reruns = new Reruns(context, letters, enqueue);
   const redrives = await Redrives.open(context, { letters, reruns, lineOf });
-  const { subjects } = context.bus.names;
-  context.endpoint<LettersRequest, LettersReply>('letters', subjects.letters, (request) =>
-    letters.list(request),
-  );
-  context.endpoint<LetterRequest, LetterReply>('letter', subjects.letter, async ({ id }) => ({
-    letter: await letters.get(id),
-  }));
-  context.endpoint<PurgeRequest, PurgeReply>('purge', subjects.purge, ({ filter }) => letters.purge(filter));
-  context.endpoint<RetryRequest, RetryReply>('retry', subjects.retry, (request, msg) =>
-    retry(letters, reruns, { request, msg }),
-  );
-  context.endpoint<RedriveStart, RedriveStarted>('redrive-start', subjects.redriveStart, (request) =>
-    redrives.start(request),
-  );
-  context.endpoint<RedriveRequest, RedriveReply>('redrive', subjects.redrive, (request) =>
-    redrives.get(request),
-  );
-  context.endpoint<null, RedrivesReply>('redrives', subjects.redrives, () => redrives.list());
+  context.endpoint('letters', (request) => letters.list(request));
+  context.endpoint('letter', async ({ id }) => ({ letter: await letters.get(id) }));
+  context.endpoint('purge', ({ filter }) => letters.purge(filter));
+  context.endpoint('retry', (request, msg) => retry(letters, reruns, { request, msg }));
+  context.endpoint('redriveStart', (request) => redrives.start(request));
+  context.endpoint('redrive', (request) => redrives.get(request));
+  context.endpoint('redrives', () => redrives.list());
   return redrives;
 }
 
 async function retry(
   letters: Letters,
   reruns: Reruns,
-  { request, msg }: { request: RetryRequest; msg: Msg },
-): Promise<RetryReply> {
+  { request, msg }: { request: RequestOf<'retry'>; msg: Msg },
+): Promise<ReplyOf<'retry'>> {
   const entry = await letters.ofSignal(request.id);
   if (!entry) return { queued: false, reason: 'no_letter' };
   const [traceparent = ''] = headerValues(msg.headers, 'traceparent');

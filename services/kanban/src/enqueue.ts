@@ -15,6 +15,7 @@ import { refusal } from './admission';
 import type { BackedUp } from './backup-message';
 import type { KanbanConfig } from './config';
 import type { Queue } from './queue';
+import { signalIn } from './unreadable';
 
 /** A stream that takes longer than this has an unknown outcome for the caller. */
 const APPEND_LIMIT_MS = 1_500;
@@ -74,7 +75,7 @@ export class Enqueue {
     const query = { last_by_subj: names.subjects.work(signal_type, priority, id) };
     // Without an answer it is appended: then the worker looks it up.
     const held = await jsm.direct.getMessage(names.streams.kanban, query).catch(() => null);
-    return held?.json<Signal>().run === run;
+    return held !== null && signalIn(held)?.run === run;
   }
 
   /** Appends a signal that was accepted elsewhere and may be here already; only the stream's own limit refuses it. */

@@ -2,9 +2,8 @@ import { DeliverPolicy, type JsMsg, jetstream, type StoredMsg } from '@nats-io/j
 import type { MsgHdrs } from '@nats-io/transport-node';
 import { type Bus, headerValues, managerOf } from '@tps/bus';
 import {
-  type DeadLetter,
   type ErrorClass,
-  type InvalidLetter,
+  type Letter,
   LETTER_HEADERS,
   type LetterFilter,
   LETTERS_MAX_LIMIT,
@@ -12,6 +11,7 @@ import {
   type LettersRequest,
   type LetterStatus,
   type LetterView,
+  parseLetter,
   type PurgeReply,
   WIRE_VERSION,
 } from '@tps/contracts';
@@ -30,7 +30,7 @@ export interface LetterEntry {
 
 /** A letter as it is in the stream. */
 export interface StoredLetter {
-  body: DeadLetter | InvalidLetter;
+  body: Letter;
   traceparent: string | undefined;
 }
 
@@ -235,7 +235,7 @@ function factsIn(letter: StoredLetter | null): Facts {
 function stored(message: StoredMsg): StoredLetter {
   const traceparent = headerValues(message.header, 'traceparent')[0];
   try {
-    return { body: message.json<DeadLetter | InvalidLetter>(), traceparent };
+    return { body: parseLetter(message, `letter ${message.seq}`), traceparent };
   } catch {
     const data = Buffer.from(message.data).toString('base64');
     return { body: { v: WIRE_VERSION, invalid: true, subject: message.subject, data }, traceparent };

@@ -1,5 +1,5 @@
-import { type Bus, managerOf } from '@tps/bus';
-import { encode, type LookupReply, type LookupRequest, type Outcome, type Signal } from '@tps/contracts';
+import { ask, type Bus, managerOf } from '@tps/bus';
+import { attemptIn, type Outcome, type Signal } from '@tps/contracts';
 
 const LOOKUP_LIMIT_MS = 2_000;
 
@@ -20,10 +20,7 @@ export async function finishedRuns(
   const finished = new Set<RunKey>();
   let ids = [...new Set(signals.map(({ id }) => id))];
   while (ids.length > 0) {
-    const request: LookupRequest = { ids };
-    const options = { timeout: LOOKUP_LIMIT_MS };
-    const reply = await bus.nc.request(bus.names.subjects.lookup, encode(request), options);
-    const { records, left_out } = reply.json<LookupReply>();
+    const { records, left_out } = await ask(bus, 'lookup', { ids }, { timeoutMs: LOOKUP_LIMIT_MS });
     for (const { outcomes } of records) {
       for (const { final, signal_id: id, run } of outcomes) if (final) finished.add(runKey({ id, run }));
     }
@@ -41,6 +38,6 @@ export async function lastAttempt(
   const jsm = await managerOf(bus);
   const query = { last_by_subj: bus.names.subjects.outcomeAttempt(id) };
   const message = await jsm.direct.getMessage(bus.names.streams.outcomes, query).catch(() => null);
-  const outcome = message?.json<Outcome[]>()[0];
+  const outcome = message ? attemptIn(message) : undefined;
   return outcome?.run === run ? outcome : undefined;
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Msg } from '@nats-io/transport-node';
 import type { Bus } from '@tps/bus';
-import type { CircuitState, Outcome, Redrive, RedriveStop } from '@tps/contracts';
+import { type CircuitState, type Outcome, readReplies, type Redrive, type RedriveStop } from '@tps/contracts';
 import type { LetterEntry, Letters } from './letters';
 import { RecordsAwayError, type Rerun, type Reruns } from './rerun';
 
@@ -184,7 +184,7 @@ export class RedriveRun {
 
   private receive(msg: Msg): void {
     try {
-      for (const outcome of msg.json<Outcome[]>()) this.hear(outcome);
+      for (const outcome of readReplies(msg)) this.hear(outcome);
     } catch {
       // Not a reply of a worker; the records know as well.
     }

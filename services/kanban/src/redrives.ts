@@ -1,4 +1,4 @@
-import { KvView, restoreMissing } from '@tps/bus';
+import { type KvView, openView, restoreMissing } from '@tps/bus';
 import {
   type CircuitState,
   type Redrive,
@@ -46,7 +46,7 @@ export class Redrives {
   static async open(context: ServiceContext, parts: RedrivesParts): Promise<Redrives> {
     const { bus, config, log } = context;
     const redrives = new Redrives(context, parts);
-    redrives.view = await KvView.open<Redrive>(bus, bus.names.buckets.redrives, {
+    redrives.view = await openView(bus, 'redrives', {
       replicas: config.TPS_NATS_REPLICAS,
       onChange: (id, record) => redrives.changed(id, record),
       onError: (error) => log.error('bucket', { error }),

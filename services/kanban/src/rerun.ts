@@ -1,15 +1,9 @@
-import { managerOf } from '@tps/bus';
-import {
-  encode,
-  type EnqueueVerdict,
-  type LookupReply,
-  type LookupRequest,
-  type Outcome,
-  type Signal,
-} from '@tps/contracts';
+import { ask, managerOf } from '@tps/bus';
+import type { EnqueueVerdict, Outcome, Signal } from '@tps/contracts';
 import type { ServiceContext, TraceHeaders } from '@tps/service';
 import type { Enqueue } from './enqueue';
 import type { LetterEntry, Letters } from './letters';
+import { signalIn } from './unreadable';
 
 /** What came of trying to run a dead letter's signal again. */
 export type Rerun =
@@ -78,7 +72,8 @@ export class Reruns {
     const jsm = await managerOf(this.context.bus);
     const last_by_subj = subjects.work('*', '*', id);
     const waiting = await jsm.streams.getMessage(streams.kanban, { last_by_subj });
-    if (waiting) return waiting.json<Signal>().run > run ? 'overtaken' : 'unfinished';
+    // What is no signal is on its way to the dead letters.
+    if (waiting) return (signalIn(waiting)?.run ?? 0) > run ? 'overtaken' : 'unfinished';
     const outcomes = await this.outcomesOf(id);
     if (outcomes.some((outcome) => outcome.run > run)) return 'overtaken';
     const final = outcomes.find((outcome) => outcome.final && outcome.run === run);
@@ -87,13 +82,8 @@ export class Reruns {
 
   /** Oldest first. */
   async outcomesOf(...ids: string[]): Promise<Outcome[]> {
-    const { nc, names } = this.context.bus;
-    const request: LookupRequest = { ids };
     try {
-      const options = { timeout: LOOKUP_LIMIT_MS };
-      const reply = await nc.request(names.subjects.lookup, encode(request), options);
-      const { records } = reply.json<Partial<LookupReply>>();
-      if (!records) throw new RecordsAwayError(reply.string());
+      const { records } = await ask(this.context.bus, 'lookup', { ids }, { timeoutMs: LOOKUP_LIMIT_MS });
       return records.flatMap(({ outcomes }) => outcomes);
     } catch (error) {
       throw new RecordsAwayError('the records do not answer', { cause: error });

@@ -1,20 +1,9 @@
-import { type Bus, ensureLanes, ensureStream, KvView } from '@tps/bus';
+import { type Bus, ensureLanes, ensureStream, openView } from '@tps/bus';
 import {
   type ArrivalsMessage,
-  type CancelReply,
-  type CancelRequest,
-  type CardsReply,
-  type CardsRequest,
-  type FindReply,
-  type FindRequest,
   type KanbanVitals,
-  type LanesReply,
-  type LanesRequest,
-  type OpenReply,
-  type OpenRequest,
-  type OpenRunsReply,
-  type OpenRunsRequest,
-  type TypeRecord,
+  type ReplyOf,
+  type RequestOf,
   WIRE_VERSION,
 } from '@tps/contracts';
 import {
@@ -49,13 +38,12 @@ export const kanban: ServiceDefinition<typeof variables> = { name: 'kanban', var
 
 async function start(context: ServiceContext<KanbanConfig>): Promise<RunningService> {
   const { bus, config, log } = context;
-  const { buckets } = bus.names;
   const replicas = config.TPS_NATS_REPLICAS;
   const buffer = config.TPS_KANBAN_BUFFER;
   const onError = (error: unknown): void => void log.error('bucket', { error });
 
   await ensureStreams(bus, config);
-  const types = await KvView.open<TypeRecord>(bus, buckets.types, {
+  const types = await openView(bus, 'types', {
     replicas,
     onError,
     onChange: (type) => void ensureLanes(bus, type).catch(onError),
@@ -162,23 +150,16 @@ interface Desks {
 }
 
 function registerEndpoints(context: ServiceContext, { enqueue, withdrawal, cards, open }: Desks): void {
-  const { subjects } = context.bus.names;
-  context.endpoint('enqueue', subjects.enqueue, enqueue.handle.bind(enqueue));
-  context.endpoint<LanesRequest, LanesReply>('lanes', subjects.lanes, (request) =>
-    makeLanes(context.bus, request),
-  );
-  context.endpoint<FindRequest, FindReply>('find', subjects.find, ({ id }) => withdrawal.find(id));
-  context.endpoint<CancelRequest, CancelReply>('cancel', subjects.cancel, ({ id, by }) =>
-    withdrawal.cancel(id, by),
-  );
-  context.endpoint<OpenRequest, OpenReply>('open', subjects.openSignals, (request) => open.page(request));
-  context.endpoint<OpenRunsRequest, OpenRunsReply>('runs', subjects.openRuns, async ({ ids }) => ({
-    runs: await open.runsOf(ids),
-  }));
-  context.endpoint<CardsRequest, CardsReply>('cards', subjects.cards, (request) => cards.set(request));
+  context.endpoint('enqueue', enqueue.handle.bind(enqueue));
+  context.endpoint('lanes', (request) => makeLanes(context.bus, request));
+  context.endpoint('find', ({ id }) => withdrawal.find(id));
+  context.endpoint('cancel', ({ id, by }) => withdrawal.cancel(id, by));
+  context.endpoint('openSignals', (request) => open.page(request));
+  context.endpoint('openRuns', async ({ ids }) => ({ runs: await open.runsOf(ids) }));
+  context.endpoint('cards', (request) => cards.set(request));
 }
 
-async function makeLanes(bus: Bus, { types }: LanesRequest): Promise<LanesReply> {
+async function makeLanes(bus: Bus, { types }: RequestOf<'lanes'>): Promise<ReplyOf<'lanes'>> {
   for (const type of types) await ensureLanes(bus, type);
   return { ready: true };
 }

@@ -1,19 +1,15 @@
 import type { StoredMsg } from '@nats-io/jetstream';
 import { encodeHeaders, managerOf } from '@tps/bus';
-import { invalidLetter, type Signal } from '@tps/contracts';
+import { invalidLetter, isOfLaterVersion, parseSignal, type Signal } from '@tps/contracts';
 import type { ServiceContext } from '@tps/service';
 import { Counter } from 'prom-client';
 
 /** The signal in a message of the queue, or null when it is none. */
 export function signalIn(message: StoredMsg): Signal | null {
   try {
-    const signal = message.json<Signal>();
-    const sound =
-      message.subject.endsWith(`.${signal.signal_type}.${signal.priority}.${signal.id}`) &&
-      signal.timeout_ms > 0 &&
-      Number.isInteger(signal.run) &&
-      !Number.isNaN(Date.parse(signal.created_at));
-    return sound ? signal : null;
+    const signal = parseSignal(message);
+    const { signal_type, priority, id } = signal;
+    return message.subject.endsWith(`.${signal_type}.${priority}.${id}`) ? signal : null;
   } catch {
     return null;
   }
@@ -31,10 +27,11 @@ export class Unreadable {
     });
   }
 
-  /** @returns false when it is still there: DEAD did not take it */
+  /** @returns false when it is still there: DEAD did not take it, or processes of a later version can read it */
   async discard(message: StoredMsg): Promise<boolean> {
     const { bus, log } = this.context;
     const { subject, seq } = message;
+    if (isOfLaterVersion(message)) return false;
     const type = subject.split('.').at(-3) ?? '';
     const { letter, headers } = invalidLetter(subject, seq, message.data);
     try {

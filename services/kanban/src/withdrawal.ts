@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { JetStreamApiError, type StoredMsg } from '@nats-io/jetstream';
-import { NoRespondersError } from '@nats-io/transport-node';
+import { type Msg, NoRespondersError } from '@nats-io/transport-node';
 import { encodeHeaders, headerValues, managerOf } from '@tps/bus';
 import {
   encode,
@@ -14,6 +14,7 @@ import {
   letterHeaders,
   LOOKUP_MAX_IDS,
   type Outcome,
+  parseReply,
   type Signal,
   SUSPECT_HEADER,
   WIRE_VERSION,
@@ -222,7 +223,7 @@ export class Withdrawal {
     });
     try {
       for await (const reply of replies) {
-        if (reply.data.length > 0) answers.push(reply.json<HoldsReply>());
+        if (reply.data.length > 0) answers.push(...this.readHolds(reply));
       }
     } catch (error) {
       // Nobody listens: the workers that beat a moment ago are away, and nothing is known of what they hold.
@@ -231,6 +232,16 @@ export class Withdrawal {
     const heard = new Set(answers.map(({ worker_id }) => worker_id));
     const complete = this.fleet.of('worker').every(({ instance }) => heard.has(instance));
     return { answers, complete };
+  }
+
+  /** A reply that cannot be read counts as silence: that worker has not said what it holds. */
+  private readHolds(reply: Msg): HoldsReply[] {
+    try {
+      return [parseReply('workerHolds', reply)];
+    } catch (error) {
+      this.context.log.warn('what a worker holds is not known', { error });
+      return [];
+    }
   }
 
   private async get(id: string): Promise<Waiting | null> {

@@ -1,15 +1,6 @@
 import type { Static } from '@sinclair/typebox';
 import type { Bus } from '@tps/bus';
-import {
-  type AcknowledgeRequest,
-  type AndonCall,
-  type AndonEvent,
-  type CallReply,
-  type HistoryReply,
-  type HistoryRequest,
-  type PullRequest,
-  type ResumeRequest,
-} from '@tps/contracts';
+import { type AndonCall, type AndonEvent, lineName, type RequestOf } from '@tps/contracts';
 import type { CordRequest, HistoryQuery } from '../api/schemas';
 import { askService } from '../ask';
 import { ApiError } from '../problem';
@@ -34,34 +25,32 @@ export class AndonCalls {
    */
   pull(body: Static<typeof CordRequest>, caller = NOBODY): Promise<AndonCall> {
     this.types.assertKnown(body.signal_type);
-    const request: PullRequest = { ...body, by: body.by ?? caller };
-    return this.call(this.bus.names.subjects.pull, request);
+    return this.call('pull', { ...body, by: body.by ?? caller });
   }
 
-  acknowledge(request: AcknowledgeRequest): Promise<AndonCall> {
-    return this.call(this.bus.names.subjects.acknowledge, request);
+  acknowledge(request: RequestOf<'acknowledge'>): Promise<AndonCall> {
+    return this.call('acknowledge', request);
   }
 
-  resume(request: ResumeRequest): Promise<AndonCall> {
-    return this.call(this.bus.names.subjects.resume, request);
+  resume(request: RequestOf<'resume'>): Promise<AndonCall> {
+    return this.call('resume', request);
   }
 
   async history({ type, station, ...rest }: Static<typeof HistoryQuery>): Promise<object> {
     if (type && station) throw new ApiError('INVALID_REQUEST', 'Ask for a type or a station, not for both.');
-    const line = type ?? (station && `station:${station}`);
-    const request: HistoryRequest = { ...rest, ...(line ? { line } : {}) };
-    const { items, next } = await this.ask<HistoryReply>(this.bus.names.subjects.history, request);
+    const line = type ?? (station && lineName({ kind: 'station', name: station }));
+    const request = { ...rest, ...(line ? { line } : {}) };
+    const { items, next } = await askService(this.bus, 'history', request, { limitMs: LIMIT_MS });
     return { items: items.map(plain), next };
   }
 
-  private async call(subject: string, request: object): Promise<AndonCall> {
-    const reply = await this.ask<CallReply>(subject, request);
+  private async call<N extends 'pull' | 'acknowledge' | 'resume'>(
+    name: N,
+    request: RequestOf<N>,
+  ): Promise<AndonCall> {
+    const reply = await askService(this.bus, name, request, { limitMs: LIMIT_MS });
     if ('call' in reply) return reply.call;
     throw new ApiError(REFUSALS[reply.refused], reply.reason);
-  }
-
-  private ask<R>(subject: string, request: object): Promise<R> {
-    return askService<R>(this.bus, 'andon', { subject, request, limitMs: LIMIT_MS });
   }
 }
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Bus, Follower, type LogMessage, managerOf } from '@tps/bus';
-import type { AndonEvent } from '@tps/contracts';
+import { parseAndonEvent } from '@tps/contracts';
 import type { Logger } from '@tps/service';
 import type { Boards } from '../fleet/boards';
 import { ApiError, header } from '../problem';
@@ -97,7 +97,7 @@ export class AndonEvents {
   }
 
   private pass(client: Client, { seq, msg }: LogMessage): void {
-    const event = JSON.stringify(plain(msg.json<AndonEvent>()));
+    const event = JSON.stringify(plain(parseAndonEvent(msg, `event ${seq}`)));
     this.send(client, `id: ${seq}\nevent: andon\ndata: ${event}\n\n`);
     this.sendBoardBy(Math.max(Date.now() + BOARD_SOON_MS, this.sentMs + BOARD_GAP_MS));
   }

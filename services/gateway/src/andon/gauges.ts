@@ -1,4 +1,4 @@
-import { COLOURS } from '@tps/contracts';
+import { COLOURS, lineName } from '@tps/contracts';
 import { Gauge, type Registry } from 'prom-client';
 import type { Boards } from '../fleet/boards';
 
@@ -18,7 +18,7 @@ export function registerAndonGauges(registry: Registry, boards: Boards): void {
       const { lines, stations } = known;
       for (const [line, { colour }] of Object.entries(lines)) this.set({ line }, COLOURS.indexOf(colour));
       for (const [service, { colour }] of Object.entries(stations)) {
-        this.set({ line: `station:${service}` }, COLOURS.indexOf(colour));
+        this.set({ line: lineName({ kind: 'station', name: service }) }, COLOURS.indexOf(colour));
       }
     },
   });

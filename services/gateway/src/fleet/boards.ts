@@ -1,12 +1,6 @@
-import type { Bus } from '@tps/bus';
-import type { AndonBoard, KaizenBoard, KanbanBoard, ServiceName, SuggestionsReply } from '@tps/contracts';
-import { askService } from '../ask';
-
-export interface BoardOf {
-  andon: AndonBoard;
-  kanban: KanbanBoard;
-  kaizen: KaizenBoard;
-}
+import { askBoard, type Bus } from '@tps/bus';
+import type { BoardOf, BoardService, ReplyOf } from '@tps/contracts';
+import { answered, askService } from '../ask';
 
 /** A scrape asks once, however many metrics want the answer. */
 const SCRAPE_AGE_MS = 500;
@@ -14,43 +8,42 @@ const SCRAPE_LIMIT_MS = 500;
 
 /** What other services say of themselves, and what they said last. */
 export class Boards {
-  private readonly last = new Map<ServiceName, { board: unknown; at: number }>();
-  private readonly scrapes = new Map<ServiceName, Promise<unknown>>();
+  private readonly last = new Map<BoardService, { board: unknown; at: number }>();
+  private readonly scrapes = new Map<BoardService, Promise<unknown>>();
 
   constructor(private readonly bus: Bus) {}
 
   /** @throws ApiError UNAVAILABLE */
-  async ask(service: ServiceName, limitMs: number): Promise<unknown> {
-    const subject = this.bus.names.subjects.board(service);
-    const board = await askService<unknown>(this.bus, service, { subject, limitMs });
+  async ask<S extends BoardService>(service: S, limitMs: number): Promise<BoardOf<S>> {
+    const question = (): Promise<BoardOf<S>> => askBoard(this.bus, service, { timeoutMs: limitMs });
+    const board = await answered(this.bus, service, question);
     this.last.set(service, { board, at: Date.now() });
     return board;
   }
 
   /** @throws ApiError UNAVAILABLE */
-  suggestions(limitMs: number): Promise<SuggestionsReply> {
-    const { suggestions: subject } = this.bus.names.subjects;
-    return askService(this.bus, 'kaizen', { subject, limitMs });
+  suggestions(limitMs: number): Promise<ReplyOf<'suggestions'>> {
+    return askService(this.bus, 'suggestions', {}, { limitMs });
   }
 
   /** Live if it answers in time, otherwise what it said last, if anything. */
-  async latest<S extends keyof BoardOf>(
+  async latest<S extends BoardService>(
     service: S,
     limitMs: number,
     maxAgeMs = 0,
-  ): Promise<{ board: BoardOf[S]; fresh: boolean } | undefined> {
+  ): Promise<{ board: BoardOf<S>; fresh: boolean } | undefined> {
     const age = Date.now() - (this.last.get(service)?.at ?? 0);
     const fresh = age < maxAgeMs || (await this.ask(service, limitMs).then(Boolean, () => false));
     const known = this.last.get(service);
-    return known && { board: known.board as BoardOf[S], fresh };
+    return known && { board: known.board as BoardOf<S>, fresh };
   }
 
   /** For metrics: those of one scrape share one question. */
-  async scraped<S extends keyof BoardOf>(service: S): Promise<BoardOf[S] | undefined> {
+  async scraped<S extends BoardService>(service: S): Promise<BoardOf<S> | undefined> {
     const asked =
       this.scrapes.get(service) ??
       this.latest(service, SCRAPE_LIMIT_MS, SCRAPE_AGE_MS).finally(() => this.scrapes.delete(service));
     this.scrapes.set(service, asked);
-    return ((await asked) as { board: BoardOf[S] } | undefined)?.board;
+    return ((await asked) as { board: BoardOf<S> } | undefined)?.board;
   }
 }

@@ -1,5 +1,5 @@
 import type { Bus } from '@tps/bus';
-import type { CardsReply, CardsRequest, RateRequest } from '@tps/contracts';
+import type { ReplyOf, RequestOf } from '@tps/contracts';
 import { askService } from '../ask';
 import type { SignalTypes } from '../signals/signal-types';
 
@@ -14,16 +14,14 @@ export class TypeLimits {
   ) {}
 
   /** @throws ApiError */
-  cards(request: CardsRequest): Promise<CardsReply> {
+  cards(request: RequestOf<'cards'>): Promise<ReplyOf<'cards'>> {
     this.types.assertKnown(request.signal_type);
-    const { cards } = this.bus.names.subjects;
-    return askService<CardsReply>(this.bus, 'kanban', { subject: cards, request, limitMs: LIMIT_MS });
+    return askService(this.bus, 'cards', request, { limitMs: LIMIT_MS });
   }
 
   /** @throws ApiError */
-  rate(request: RateRequest): Promise<RateRequest> {
+  rate(request: RequestOf<'rate'>): Promise<ReplyOf<'rate'>> {
     this.types.assertKnown(request.signal_type);
-    const { rate } = this.bus.names.subjects;
-    return askService<RateRequest>(this.bus, 'heijunka', { subject: rate, request, limitMs: LIMIT_MS });
+    return askService(this.bus, 'rate', request, { limitMs: LIMIT_MS });
   }
 }

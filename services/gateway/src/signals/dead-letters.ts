@@ -1,18 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Static } from '@sinclair/typebox';
 import type { Bus } from '@tps/bus';
-import type {
-  LetterFilter,
-  LetterReply,
-  LettersReply,
-  PurgeReply,
-  Redrive,
-  RedriveReply,
-  RedriveRequest,
-  RedrivesReply,
-  RedriveStart,
-  RedriveStarted,
-} from '@tps/contracts';
+import type { LetterFilter, Redrive, ReplyOf, RequestName, RequestOf } from '@tps/contracts';
 import { v7 as uuidv7 } from 'uuid';
 import type * as schemas from '../api/schemas';
 import type { Handlers } from '../app';
@@ -40,22 +29,14 @@ class KanbanDesk {
   constructor(private readonly bus: Bus) {}
 
   /** @throws ApiError UNAVAILABLE */
-  ask<R>(
-    question: 'letters' | 'letter' | 'purge' | 'redriveStart' | 'redrives' | 'redrive',
-    request: object = {},
-    limitMs = ASK_LIMIT_MS,
-  ): Promise<R> {
-    return askService<R>(this.bus, 'kanban', {
-      subject: this.bus.names.subjects[question],
-      request,
-      limitMs,
-    });
+  ask<N extends RequestName>(name: N, request: RequestOf<N>, limitMs = ASK_LIMIT_MS): Promise<ReplyOf<N>> {
+    return askService(this.bus, name, request, { limitMs });
   }
 
   /** @throws ApiError NOT_FOUND */
-  async redrive(request: RedriveRequest): Promise<Redrive> {
+  async redrive(request: RequestOf<'redrive'>): Promise<Redrive> {
     const limitMs = ASK_LIMIT_MS + (request.wait_ms ?? 0);
-    const { redrive } = await this.ask<RedriveReply>('redrive', request, limitMs);
+    const { redrive } = await this.ask('redrive', request, limitMs);
     if (!redrive) throw new ApiError('NOT_FOUND', `There is no redrive ${request.id}.`);
     return redrive;
   }
@@ -80,18 +61,18 @@ export function deadLetterHandlers(bus: Bus): Pick<Handlers, Names> {
   return {
     deadLetters: async (_req, res, { query: { limit, cursor, ...given } }) => {
       const request = { filter: filterOf(given), limit, ...(cursor ? { cursor } : {}) };
-      sendJson(res, 200, await desk.ask<LettersReply>('letters', request));
+      sendJson(res, 200, await desk.ask('letters', request));
     },
     deadLetter: async (req, res) => {
       const id = idOf(req.params.id);
-      const { letter } = await desk.ask<LetterReply>('letter', { id });
+      const { letter } = await desk.ask('letter', { id });
       if (!letter) throw new ApiError('NOT_FOUND', `There is no dead letter of the signal ${id}.`);
       sendJson(res, 200, letter);
     },
     redriveDead: async (req, res, { body: { filter, ids, ...order } }) => {
       const { respondAsync, waitMs } = preferences(req);
-      const request: RedriveStart = { ...order, id: uuidv7(), filter: filterOf(filter, ids && { ids }) };
-      const started = await desk.ask<RedriveStarted>('redriveStart', request);
+      const request = { ...order, id: uuidv7(), filter: filterOf(filter, ids && { ids }) };
+      const started = await desk.ask('redriveStart', request);
       if ('refused' in started) throw new ApiError('REDRIVES_BUSY', `${started.refused}: try again later.`);
       if ('dry_run' in started) return sendJson(res, 200, started);
       const redrive = await desk.ended(started.redrive, respondAsync ? 0 : waitMs || DEFAULT_WAIT_MS, res);
@@ -104,10 +85,10 @@ export function deadLetterHandlers(bus: Bus): Pick<Handlers, Names> {
         const allowed = 'type, status, class, fingerprint, since, until, id';
         throw new ApiError('INVALID_REQUEST', `Deleting dead letters needs a filter: one of ${allowed}.`);
       }
-      sendJson(res, 200, await desk.ask<PurgeReply>('purge', { filter }));
+      sendJson(res, 200, await desk.ask('purge', { filter }));
     },
     redrives: async (_req, res) => {
-      const { redrives } = await desk.ask<RedrivesReply>('redrives');
+      const { redrives } = await desk.ask('redrives', {});
       sendJson(res, 200, { items: redrives.map(publicView) });
     },
     redrive: async (req, res) => {

@@ -1,6 +1,6 @@
-import type { MsgHdrs } from '@nats-io/transport-node';
+import type { Msg, MsgHdrs } from '@nats-io/transport-node';
 import { Batcher, type Bus, encodeHeaders, UnansweredError } from '@tps/bus';
-import { ALL_FINE } from '@tps/contracts';
+import { ALL_FINE, parseReply, type ReplyOf, REQUESTS } from '@tps/contracts';
 import type { Logger, TraceHeaders } from '@tps/service';
 import CircuitBreaker from 'opossum';
 import { GUARD } from '../guard';
@@ -11,9 +11,12 @@ export interface HopItem {
   trace: TraceHeaders;
 }
 
-export interface HopTarget {
-  name: string;
-  subject: string;
+/** What is asked in batches, for every signal. */
+type Batched = 'admit' | 'enqueue';
+type VerdictOf<N extends Batched> = Extract<ReplyOf<N>, unknown[]>[number];
+
+export interface HopTarget<N extends Batched> {
+  request: N;
   /** How long one request may take. What gathers meanwhile leaves after it: a caller waits for two at most. */
   limitMs: number;
 }
@@ -29,35 +32,38 @@ export class HopError extends Error {
   }
 }
 
+/** The verdict on every item of a batch that is answered with `ALL_FINE`. */
+const FINE = { ok: true };
 /** A request ends by itself; this much later the breaker settles its trial in any case. */
 const BACKSTOP_MS = 1_000;
 /** Name, colon, spaces and line ends of the headers of one item. */
 const HEADER_BYTES = 100;
 
 /** A batched request to another service, behind a circuit breaker: one message carries what has gathered. */
-export class Hop<V> {
-  private readonly batcher: Batcher<HopItem, V>;
-  private readonly breaker: CircuitBreaker<[HopItem[]], V[]>;
+export class Hop<N extends Batched> {
+  private readonly batcher: Batcher<HopItem, VerdictOf<N>>;
+  private readonly breaker: CircuitBreaker<[HopItem[]], VerdictOf<N>[]>;
+  /** Who is asked. */
+  private readonly name: string;
 
-  /** @param fine the verdict on every item of a batch that is answered with `ALL_FINE` */
   constructor(
     private readonly bus: Bus,
-    private readonly target: HopTarget,
-    private readonly fine: V,
+    private readonly target: HopTarget<N>,
     log: Logger,
   ) {
+    this.name = REQUESTS[target.request].service;
     this.breaker = new CircuitBreaker((items: HopItem[]) => this.request(items), {
-      name: target.name,
+      name: this.name,
       timeout: target.limitMs + BACKSTOP_MS,
       ...GUARD,
     });
-    this.breaker.on('open', () => log.warn(`${target.name} does not answer: asking it only now and then`));
-    this.breaker.on('close', () => log.info(`${target.name} answers again`));
+    this.breaker.on('open', () => log.warn(`${this.name} does not answer: asking it only now and then`));
+    this.breaker.on('close', () => log.info(`${this.name} answers again`));
     this.batcher = new Batcher({ send: (items) => this.send(items), weigh });
   }
 
   /** @throws HopError */
-  ask(item: HopItem): Promise<V> {
+  ask(item: HopItem): Promise<VerdictOf<N>> {
     return this.batcher.push(item);
   }
 
@@ -65,7 +71,7 @@ export class Hop<V> {
     this.breaker.shutdown();
   }
 
-  private async send(items: HopItem[]): Promise<V[]> {
+  private async send(items: HopItem[]): Promise<VerdictOf<N>[]> {
     // Not the other side's failure: the breaker would stay open for a while after the reconnect.
     if (!this.bus.connected) throw new HopError('not connected to NATS', false);
     try {
@@ -75,20 +81,29 @@ export class Hop<V> {
     }
   }
 
-  private async request(items: HopItem[]): Promise<V[]> {
+  private async request(items: HopItem[]): Promise<VerdictOf<N>[]> {
     const body = `[${items.map(({ json }) => json).join(',')}]`;
     const headers = traceHeaders(items);
-    const { subject, limitMs } = this.target;
-    const msg = await this.bus.request(subject, body, { timeoutMs: limitMs, headers });
-    const reply: unknown = msg.json();
-    if (reply === ALL_FINE) return items.map(() => this.fine);
-    if (Array.isArray(reply) && reply.length === items.length) return reply as V[];
-    throw new HopError(`${this.target.name} gave an answer that does not fit`, 'unknown');
+    const { request, limitMs } = this.target;
+    const subject = this.bus.names.subjects[request];
+    const reply = this.read(await this.bus.request(subject, body, { timeoutMs: limitMs, headers }));
+    if (reply === ALL_FINE) return items.map(() => FINE as VerdictOf<N>);
+    const verdicts = reply as VerdictOf<N>[];
+    if (verdicts.length === items.length) return verdicts;
+    throw new HopError(`${this.name} gave ${verdicts.length} verdicts on ${items.length} signals`, 'unknown');
+  }
+
+  private read(msg: Msg): ReplyOf<N> {
+    try {
+      return parseReply(this.target.request, msg);
+    } catch (error) {
+      throw new HopError(`${this.name} could not answer: ${(error as Error).message}`, 'unknown');
+    }
   }
 
   private explain(error: unknown): HopError {
     if (error instanceof HopError) return error;
-    const { name } = this.target;
+    const { name } = this;
     const nobody = error instanceof UnansweredError && error.nobody;
     if (nobody || (error as { code?: string }).code === 'EOPENBREAKER') {
       return new HopError(`${name} is away`, false);

@@ -47,17 +47,14 @@ type Refusal = EnqueueVerdict & { ok: false };
 
 /** The two questions a signal passes before it is accepted: does its line run, and is there room? */
 export class Intake {
-  private readonly jidoka: Hop<AdmitVerdict>;
-  private readonly kanban: Hop<EnqueueVerdict>;
+  private readonly jidoka: Hop<'admit'>;
+  private readonly kanban: Hop<'enqueue'>;
 
   constructor(private readonly parts: IntakeParts) {
     const { bus, log, standby } = parts;
-    const { admit, enqueue } = bus.names.subjects;
     const limitMs = standby ? BACKED_ENQUEUE_LIMIT_MS : ENQUEUE_LIMIT_MS;
-    const jidoka = { name: 'jidoka', subject: admit, limitMs: ADMIT_LIMIT_MS };
-    const kanban = { name: 'kanban', subject: enqueue, limitMs };
-    this.jidoka = new Hop<AdmitVerdict>(bus, jidoka, { ok: true }, log);
-    this.kanban = new Hop<EnqueueVerdict>(bus, kanban, { ok: true }, log);
+    this.jidoka = new Hop(bus, { request: 'admit', limitMs: ADMIT_LIMIT_MS }, log);
+    this.kanban = new Hop(bus, { request: 'enqueue', limitMs }, log);
   }
 
   /** @throws ApiError when the line of the signal's type is stopped */

@@ -1,15 +1,13 @@
 import type { Bus } from '@tps/bus';
 import {
-  type CancelReply,
-  type CancelRequest,
-  type FindReply,
-  type FindRequest,
   type FoundSignal,
   LOOKUP_MAX_IDS,
-  type LookupReply,
   type LookupRequest,
   type Outcome,
-  type ServiceName,
+  type ReplyOf,
+  type RequestName,
+  type RequestOf,
+  REQUESTS,
 } from '@tps/contracts';
 import type { FleetView } from '@tps/service';
 import { askService } from '../ask';
@@ -48,8 +46,7 @@ export class Records {
     while (open.length > 0) {
       const request: LookupRequest = { ids: open.slice(0, LOOKUP_MAX_IDS) };
       if (waitMs > 0) request.wait_ms = waitMs;
-      const how = { ...asking, limitMs: asking.limitMs + waitMs };
-      const reply = await this.ask<LookupReply>('andon', this.bus.names.subjects.lookup, request, how);
+      const reply = await this.ask('lookup', request, { ...asking, limitMs: asking.limitMs + waitMs });
       for (const { id, outcomes } of reply.records) byId.set(id, outcomes);
       const again = reply.records.length > 0 ? (reply.left_out ?? []) : [];
       open = [...open.slice(LOOKUP_MAX_IDS), ...again];
@@ -62,25 +59,21 @@ export class Records {
     return { outcomes: byId.get(id) ?? [], found };
   }
 
-  cancel(id: string): Promise<CancelReply> {
-    const request: CancelRequest = { id };
-    const how = { ...USUAL, limitMs: CANCEL_LIMIT_MS };
-    return this.ask('kanban', this.bus.names.subjects.cancel, request, how);
+  cancel(id: string): Promise<ReplyOf<'cancel'>> {
+    return this.ask('cancel', { id }, { ...USUAL, limitMs: CANCEL_LIMIT_MS });
   }
 
-  private find(id: string, asking: Asking): Promise<FindReply> {
-    const request: FindRequest = { id };
-    return this.ask('kanban', this.bus.names.subjects.find, request, asking);
+  private find(id: string, asking: Asking): Promise<ReplyOf<'find'>> {
+    return this.ask('find', { id }, asking);
   }
 
-  private ask<R>(
-    who: ServiceName,
-    subject: string,
-    request: object,
+  private ask<N extends RequestName>(
+    name: N,
+    request: RequestOf<N>,
     { limitMs, patient }: Asking,
-  ): Promise<R> {
-    const lives = (): boolean => patient && this.fleet.of(who).length > 0;
-    return askService<R>(this.bus, who, { subject, request, limitMs, lives });
+  ): Promise<ReplyOf<N>> {
+    const lives = (): boolean => patient && this.fleet.of(REQUESTS[name].service).length > 0;
+    return askService(this.bus, name, request, { limitMs, lives });
   }
 }
 

@@ -1,14 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SpanKind } from '@opentelemetry/api';
 import { type Bus, encodeHeaders } from '@tps/bus';
-import {
-  type LetterReply,
-  type LetterView,
-  MAX_SYNC_TIMEOUT_MS,
-  type RetryReply,
-  type RetryRequest,
-  SPANS,
-} from '@tps/contracts';
+import { type LetterView, MAX_SYNC_TIMEOUT_MS, SPANS } from '@tps/contracts';
 import {
   callersTrace,
   type LineView,
@@ -92,11 +85,9 @@ export class RetrySignal {
     const { bus, intake, waiters } = this.parts;
     const { signal_id: id, signal_type } = letter;
     const { headers } = span;
-    const request: RetryRequest = waiter ? { id, reply_to: waiters.replyTo } : { id };
+    const request = waiter ? { id, reply_to: waiters.replyTo } : { id };
     await intake.admit({ ...request, signal_type }, headers);
-    const reply = await askService<RetryReply>(bus, 'kanban', {
-      subject: bus.names.subjects.retry,
-      request,
+    const reply = await askService(bus, 'retry', request, {
       headers: encodeHeaders(Object.entries(headers)),
       limitMs: RETRY_LIMIT_MS,
     });
@@ -111,8 +102,7 @@ export class RetrySignal {
   private async letterOf(id: string): Promise<LetterView> {
     checkId(id);
     const { bus, views } = this.parts;
-    const question = { subject: bus.names.subjects.letter, request: { id }, limitMs: ASK_LIMIT_MS };
-    const { letter } = await askService<LetterReply>(bus, 'kanban', question);
+    const { letter } = await askService(bus, 'letter', { id }, { limitMs: ASK_LIMIT_MS });
     if (letter) return letter;
     const { status, final } = (await views.show(id, 0, () => undefined)) as {
       status: string;

@@ -3,14 +3,10 @@ import type { Bus } from '@tps/bus';
 import {
   FINAL_STATUSES,
   type FinalStatus,
-  type FinishedReply,
-  type FinishedRequest,
   OPEN_STATUSES,
-  type OpenReply,
-  type OpenRequest,
-  type OpenRunsReply,
   type OpenStatus,
   type Outcome,
+  type ReplyOf,
 } from '@tps/contracts';
 import type { SignalsQuery } from '../api/schemas';
 import { askService } from '../ask';
@@ -31,13 +27,8 @@ export async function listSignals(bus: Bus, query: Static<typeof SignalsQuery>):
   if (open.length === 0) return listFinished(bus, query, wanted as FinalStatus[]);
   const problem = openProblem(open, wanted, error_class);
   if (problem) throw new ApiError('INVALID_REQUEST', problem);
-  const request: OpenRequest = { ...page, status: open };
-  const subject = bus.names.subjects.openSignals;
-  const { items, next } = await askService<OpenReply>(bus, 'kanban', {
-    subject,
-    request,
-    limitMs: ASK_LIMIT_MS,
-  });
+  const request = { ...page, status: open };
+  const { items, next } = await askService(bus, 'openSignals', request, { limitMs: ASK_LIMIT_MS });
   return { items: items.map((item) => ({ ...item, final: false, success: null })), next };
 }
 
@@ -46,13 +37,8 @@ async function listFinished(
   { status: _, ...page }: Static<typeof SignalsQuery>,
   wanted: FinalStatus[],
 ): Promise<object> {
-  const request: FinishedRequest = { ...page, ...(wanted.length > 0 ? { status: wanted } : {}) };
-  const subject = bus.names.subjects.finishedSignals;
-  const { items, next } = await askService<FinishedReply>(bus, 'andon', {
-    subject,
-    request,
-    limitMs: ASK_LIMIT_MS,
-  });
+  const request = { ...page, ...(wanted.length > 0 ? { status: wanted } : {}) };
+  const { items, next } = await askService(bus, 'finishedSignals', request, { limitMs: ASK_LIMIT_MS });
   const current = await withoutRerun(bus, items);
   return { items: current.map(plain), next };
 }
@@ -63,11 +49,9 @@ async function withoutRerun(bus: Bus, items: Outcome[]): Promise<Outcome[]> {
     .filter(({ status }) => status === 'failed' || status === 'expired')
     .map(({ signal_id }) => signal_id);
   if (ids.length === 0) return items;
-  const subject = bus.names.subjects.openRuns;
-  const question = { subject, request: { ids }, limitMs: RUNS_LIMIT_MS };
   // While kanban is away the records alone are shown: they are what was finished last.
-  const none: Pick<OpenRunsReply, 'runs'> = { runs: {} };
-  const { runs } = await askService<OpenRunsReply>(bus, 'kanban', question).catch(() => none);
+  const none: ReplyOf<'openRuns'> = { runs: {} };
+  const { runs } = await askService(bus, 'openRuns', { ids }, { limitMs: RUNS_LIMIT_MS }).catch(() => none);
   return items.filter(({ signal_id, run }) => (runs[signal_id] ?? 0) <= run);
 }
 

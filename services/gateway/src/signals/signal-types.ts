@@ -1,7 +1,7 @@
 import Ajv, { type Options, type ValidateFunction } from 'ajv';
 import Ajv2020 from 'ajv/dist/2020';
 import addFormats from 'ajv-formats';
-import { type Bus, KvView } from '@tps/bus';
+import { type Bus, type KvView, openView } from '@tps/bus';
 import type { TypeRecord } from '@tps/contracts';
 import type { Logger } from '@tps/service';
 import { ApiError } from '../problem';
@@ -19,10 +19,7 @@ export class SignalTypes {
 
   static async open(bus: Bus, replicas: number, log: Logger): Promise<SignalTypes> {
     const onError = (error: unknown): void => void log.error('following the signal types failed', { error });
-    return new SignalTypes(
-      await KvView.open<TypeRecord>(bus, bus.names.buckets.types, { replicas, onError }),
-      log,
-    );
+    return new SignalTypes(await openView(bus, 'types', { replicas, onError }), log);
   }
 
   known(): string[] {

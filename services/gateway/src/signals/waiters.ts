@@ -1,6 +1,6 @@
 import type { Msg, Subscription } from '@nats-io/transport-node';
 import type { Bus } from '@tps/bus';
-import type { Outcome } from '@tps/contracts';
+import { type Outcome, readReplies } from '@tps/contracts';
 import type { Logger } from '@tps/service';
 import { finalOutcome, type Records } from './records';
 
@@ -92,7 +92,7 @@ export class Waiters {
 
   private hear(msg: Msg): void {
     try {
-      for (const outcome of msg.json<Outcome[]>()) if (outcome.final) this.settle(outcome);
+      for (const outcome of readReplies(msg)) if (outcome.final) this.settle(outcome);
     } catch (error) {
       this.log.error('unreadable reply of a worker', { error });
     }

@@ -1,5 +1,5 @@
 import type { Msg, Subscription } from '@nats-io/transport-node';
-import { type Bus, connectBus, headerValues, type KvView, KvView as View } from '@tps/bus';
+import { type Bus, connectBus, headerValues, type KvView, openView } from '@tps/bus';
 import {
   type AdmitRequest,
   type AdmitVerdict,
@@ -119,8 +119,8 @@ export class StandIns {
   static async start(url: string): Promise<StandIns> {
     const bus = await connectBus({ url, name: 'stand-ins' });
     const options = { replicas: 1, onError: () => undefined };
-    const types = await View.open<TypeRecord>(bus, bus.names.buckets.types, options);
-    const circuits = await View.open<CircuitRecord>(bus, bus.names.buckets.circuits, options);
+    const types = await openView(bus, 'types', options);
+    const circuits = await openView(bus, 'circuits', options);
     return new StandIns(bus, types, circuits);
   }
 

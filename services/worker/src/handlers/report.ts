@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox';
-import type { Bus } from '@tps/bus';
-import { encode, REPORT_FORMATS, type ReportReply, type ReportRequest } from '@tps/contracts';
+import { ask, type Bus } from '@tps/bus';
+import { REPORT_FORMATS, type ReplyOf, type RequestOf, ServiceError } from '@tps/contracts';
 import { defineSignal, RejectedError, type SignalDefinition, TransientError } from '@tps/worker';
 
 const LIMIT_MS = 2_000;
@@ -28,13 +28,10 @@ export function reportSignal(bus: Bus): SignalDefinition {
   });
 }
 
-async function askKaizen(bus: Bus, request: ReportRequest): Promise<ReportReply> {
+async function askKaizen(bus: Bus, request: RequestOf<'report'>): Promise<ReplyOf<'report'>> {
   if (!bus.connected) throw new TransientError('not connected to NATS');
-  const asked = bus.nc.request(bus.names.subjects.report, encode(request), { timeout: LIMIT_MS });
-  const reply = await asked.catch((cause: unknown) => {
+  return ask(bus, 'report', request, { timeoutMs: LIMIT_MS }).catch((cause: unknown) => {
+    if (cause instanceof ServiceError) throw new TransientError(`kaizen: ${cause.message}`, { cause });
     throw new TransientError('kaizen, which makes the report, does not answer', { cause });
   });
-  const answer = reply.json<ReportReply | { error: string }>();
-  if ('error' in answer) throw new TransientError(`kaizen: ${answer.error}`);
-  return answer;
 }
