@@ -106,9 +106,9 @@ describe('a view of a bucket', () => {
     }
     expect(errors.map(String)).toEqual([
       'MessageError: cards a: not JSON',
-      'MessageError: cards a: the message is array: expected object',
-      'MessageError: cards a: /v is 3: this process reads versions 0 and 1',
-      "MessageError: cards a: /cards is string: expected 'auto'",
+      'MessageError: cards a: the message is an array: expected object',
+      'MessageError: cards a: /v is 3: expected version 0 or 1',
+      "MessageError: cards a: /cards is a string: expected integer or 'auto'",
     ]);
     expect(view.get('a')).toEqual(record(1));
     await expect(view.update('a', () => record(2))).rejects.toThrow(MessageError);

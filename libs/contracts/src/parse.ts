@@ -13,6 +13,8 @@ export interface Message {
   json(): unknown;
 }
 
+const READABLE = `version ${WIRE_VERSION - 1} or ${WIRE_VERSION}`;
+
 /** RFC 3339. `Date.parse` would take most of the time that a check takes. */
 const DATE_TIME =
   /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])[t\s]([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?(z|[+-]\d\d(:?\d\d)?)$/i;
@@ -88,31 +90,39 @@ export function isOfLaterVersion(message: Message): boolean {
 /** Requests and replies need no version, but one of an unreadable version is refused whatever else it holds. */
 function assertReadable(value: unknown, what: string): void {
   const v = (value as { v?: unknown } | null | undefined)?.v;
-  if (v !== undefined && !isReadableVersion(v)) throw new MessageError(`${what}: /v ${versionFault(v)}`);
+  if (v !== undefined && !isReadableVersion(v))
+    throw new MessageError(`${what}: /v is ${JSON.stringify(v)}: expected ${READABLE}`);
 }
 
-/** Of a union, the fault of the alternative that fits furthest says what is wrong; the union alone says nothing. */
+/** Of a union, the alternatives that fit furthest say what is wrong; that the union does not fit says nothing. */
 function describe(fault: ValueError): string {
-  const alternatives = fault.errors.flatMap((errors) => [...errors]);
-  if (alternatives.length > 0) {
-    return describe(alternatives.reduce((deepest, one) => (depthOf(one) > depthOf(deepest) ? one : deepest)));
-  }
-  return `${fault.path || 'the message'} ${expectation(fault)}`;
+  const faults = furthest([fault]);
+  const { path, value } = faults[0] as ValueError;
+  if (value === undefined) return `${path} is missing`;
+  const wanted = [...new Set(faults.filter((one) => one.path === path).map(expectation))];
+  return `${path || 'the message'} is ${typeOf(value)}: expected ${wanted.join(' or ')}`;
 }
 
-function depthOf({ path }: ValueError): number {
-  return path.split('/').length;
+function furthest(faults: ValueError[]): ValueError[] {
+  const leaves = faults.flatMap((one) => {
+    const inner = one.errors.flatMap((errors) => [...errors]);
+    return inner.length > 0 ? furthest(inner) : [one];
+  });
+  const depth = (one: ValueError): number => one.path.split('/').length;
+  const deepest = Math.max(...leaves.map(depth));
+  return leaves.filter((one) => depth(one) === deepest);
 }
 
-function expectation({ schema, value, message }: ValueError): string {
-  if (value === undefined) return 'is missing';
+/** The value itself may be secret. */
+function typeOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'an array';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}
+
+function expectation({ schema, message }: ValueError): string {
   const words = (schema as { enum?: unknown[] }).enum;
-  if (words) return `must be one of ${words.join(', ')}`;
-  if (schema[Kind] === VERSION_KIND) return versionFault(value);
-  const kind = Array.isArray(value) ? 'array' : value === null ? 'null' : typeof value;
-  return `is ${kind}: ${message.charAt(0).toLowerCase()}${message.slice(1)}`;
-}
-
-function versionFault(v: unknown): string {
-  return `is ${JSON.stringify(v)}: this process reads versions ${WIRE_VERSION - 1} and ${WIRE_VERSION}`;
+  if (words) return `one of ${words.join(', ')}`;
+  if (schema[Kind] === VERSION_KIND) return READABLE;
+  return message.replace(/^Expected /, '');
 }

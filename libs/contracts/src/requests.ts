@@ -165,6 +165,6 @@ export interface ErrorReply {
 function replyIn(schema: TSchema, message: Message, what: string): unknown {
   const value = jsonOf(message, what);
   const { error } = (value ?? {}) as Partial<ErrorReply>;
-  if (typeof error === 'string') throw new ServiceError(`${what}: ${error}`);
+  if (typeof error === 'string') throw new ServiceError(error);
   return check(schema, value, what);
 }

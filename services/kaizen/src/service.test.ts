@@ -91,6 +91,6 @@ test('reports of everything and of a stretch of time', async () => {
   expect((await report({ format: 'markdown' })).content).toMatch(/^# Production report/);
   const wrong = { format: 'pdf' } as unknown as ReportRequest;
   expect(await report(wrong)).toEqual({
-    error: 'MessageError: request report: /format must be one of json, markdown, csv',
+    error: 'MessageError: request report: /format is a string: expected one of json, markdown, csv',
   });
 });

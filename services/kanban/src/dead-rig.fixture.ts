@@ -152,7 +152,8 @@ export class DeadRig {
   async work(type: string): Promise<void> {
     const { bus } = this;
     const types = await openBucket(bus, bus.names.buckets.types, 1);
-    const record = { v: 1, name: type, timeout_ms: 30_000, retry: {}, registered_at: '' };
+    const retry = { max_attempts: 3, base_ms: 0, cap_ms: 0 };
+    const record = { v: 1, name: type, timeout_ms: 30_000, retry, registered_at: '' };
     await types.put(type, JSON.stringify(record));
     const jsm = await managerOf(bus);
     const stream = bus.names.streams.kanban;

@@ -101,11 +101,14 @@ test('a letter that a crash left behind is found to be overtaken, by the queue o
   const waiting = await rig.letter('crashed');
   const body = await rig.letterOf(waiting);
   await rig.retry(waiting);
-  const again = (id: string, outcome: Outcome): Promise<unknown> =>
-    rig.bus.publisher.publish(
+  const again = (id: string, outcome: Outcome): Promise<unknown> => {
+    const { signal_type, priority, enqueued_at: created_at } = outcome;
+    const signal = { v: 1, id, run: 0, signal_type, priority, payload: {}, timeout_ms: 30_000, created_at };
+    return rig.bus.publisher.publish(
       rig.bus.names.subjects.dead('crashed'),
-      JSON.stringify({ v: 1, signal: { ...outcome, id, run: 0, payload: {} }, outcome }),
+      JSON.stringify({ v: 1, signal, outcome }),
     );
+  };
   await again(waiting, body!.outcome!);
   expect(await rig.retry(waiting)).toEqual({ queued: false, reason: 'overtaken' });
   expect(await rig.queued(waiting)).toHaveLength(1);

@@ -104,11 +104,12 @@ test('is taken over from one that was killed at its probes: what it had queued i
   const all = await rig.letters('demo', 3);
   const [queuedBefore, next] = all as [string, string];
   expect(await rig.retry(queuedBefore)).toMatchObject({ queued: true });
+  const now = new Date().toISOString();
   const lost: Redrive = {
     ...{ v: 1, id: 'orphan', state: 'running', filter: { ids: all }, probe: [2], max_per_s: 100, phase: 0 },
     ...{ up_to_seq: 1_000_000, matched: 3, redriven: 0, probes_succeeded: 0, skipped: 0 },
     probing: [queuedBefore, next].map((id) => ({ id, run: 1, type: 'demo' })),
-    ...{ created_at: new Date().toISOString(), updated_at: '', owner: 'killed' },
+    ...{ created_at: now, updated_at: now, owner: 'killed' },
     lease_until: new Date(Date.now() - 1).toISOString(),
   };
   const bucket = await openBucket(rig.bus, rig.bus.names.buckets.redrives, 1);

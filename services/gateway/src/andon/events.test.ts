@@ -50,7 +50,8 @@ describe('GET /andon/events', () => {
     return listener;
   };
   const publish = async (reason: string): Promise<number> => {
-    const event = { v: 1, id: 'x', event: 'changed', line: 'execute', colour: 'RED', was: 'GREEN', reason };
+    const light = { line: 'execute', colour: 'RED', was: 'GREEN', rule: 'circuit_open', reason };
+    const event = { v: 1, id: 'x', event: 'changed', at: new Date().toISOString(), by: 'andon', ...light };
     const { names, publisher } = rig.fleet.bus;
     return (await publisher.publish(names.subjects.andon('execute'), JSON.stringify(event))).seq;
   };

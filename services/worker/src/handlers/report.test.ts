@@ -26,9 +26,10 @@ describe('report', () => {
   };
 
   it('is what kaizen answers, by default as JSON', async () => {
-    const stop = answerWith(({ format }) => ({ format, content: 'all well' }));
-    expect(await run({})).toEqual({ format: 'json', content: 'all well' });
-    expect(await run({ format: 'csv' })).toEqual({ format: 'csv', content: 'all well' });
+    const report = { content: 'all well', generated_at: '2026-01-25T12:00:00.000Z' };
+    const stop = answerWith(({ format }) => ({ format, ...report }));
+    expect(await run({})).toEqual({ format: 'json', ...report });
+    expect(await run({ format: 'csv' })).toEqual({ format: 'csv', ...report });
     stop();
   });
 

@@ -31,7 +31,7 @@ export function reportSignal(bus: Bus): SignalDefinition {
 async function askKaizen(bus: Bus, request: RequestOf<'report'>): Promise<ReplyOf<'report'>> {
   if (!bus.connected) throw new TransientError('not connected to NATS');
   return ask(bus, 'report', request, { timeoutMs: LIMIT_MS }).catch((cause: unknown) => {
-    if (cause instanceof ServiceError) throw new TransientError(`kaizen: ${cause.message}`, { cause });
+    if (cause instanceof ServiceError) throw new TransientError(`kaizen: ${cause.message}`);
     throw new TransientError('kaizen, which makes the report, does not answer', { cause });
   });
 }

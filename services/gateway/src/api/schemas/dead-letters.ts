@@ -4,6 +4,7 @@ import {
   count,
   cursor,
   LetterFilter as Filter,
+  LETTERS_MAX_IDS,
   LETTERS_MAX_LIMIT,
   LettersReply,
   LetterView,
@@ -15,9 +16,12 @@ import {
 } from '@tps/contracts';
 
 /** Each field narrows the choice; `signal_type` and `error_class` are what the letters call `type` and `class`. */
-const { type, status, class: errorClass, ids, ...others } = Filter.properties;
+const { type, status, class: errorClass, ids: _ids, ...others } = Filter.properties;
 const filters = { type, signal_type: type, status, class: errorClass, error_class: errorClass, ...others };
-const ID = ids.items;
+const ID = Type.String({ format: 'uuid' });
+const ids = Type.Optional(
+  Type.Array(ID, { minItems: 1, maxItems: LETTERS_MAX_IDS, description: 'Signals by their ids' }),
+);
 
 export const LettersQuery = Type.Object(
   {
