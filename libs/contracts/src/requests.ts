@@ -133,7 +133,7 @@ export function parseRequest<N extends RequestName>(
   const { request, ...rest } = REQUESTS[name];
   const what = `request ${name}`;
   const value = message.data.length > 0 ? jsonOf(message, what) : {};
-  if ('hot' in rest) return readableItems(value, what) as RequestOf<N>;
+  if ('hot' in rest) return readableItems(value, what);
   return check(request as TSchema, value, what) as RequestOf<N>;
 }
 
