@@ -1,5 +1,5 @@
 import type { StopRecord } from '@tps/contracts';
-import { acknowledged, called, type Cause, escalated, type Moment, resumed, untouched } from './call';
+import { acknowledged, called, type Cause, escalated, type Moment, pulled, resumed, untouched } from './call';
 
 const T0 = Date.parse('2026-01-25T12:00:00.000Z');
 const at = (ms: number): string => new Date(T0 + ms).toISOString();
@@ -51,6 +51,13 @@ test('a stop stops now; a second pull joins the call that is open', () => {
   const joined = pull(400, { id: 'c3' }, stopped);
   expect(joined.call).toMatchObject({ id: 'c1', mode: 'stop', intake: 'hold' });
   expect(joined.stops).toEqual([[at(300)]]);
+});
+
+test('a pull that names a call resumed meanwhile opens another one', () => {
+  const act = { id: 'c1', owner: 'bob', countermeasure: 'oiled it' };
+  const over = resumed(pull(0), act, moment(500))!;
+  expect(pulled(over, cause(), 'spare', moment(600)).call).toMatchObject({ id: 'spare' });
+  expect(pulled(pull(0), cause(), 'spare', moment(600)).call).toMatchObject({ id: 'c1' });
 });
 
 test('resuming ends the stop, says what was done, and how long it took', () => {

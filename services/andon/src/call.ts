@@ -61,6 +61,15 @@ export function called(record: StopRecord, cause: Cause, moment: Moment): StopRe
   return open.call ? joined(open, open.call, cause, moment) : opened(open, cause, moment);
 }
 
+/**
+ * Opens a call for a pull of the cord. If the call that the cause names was resumed meanwhile, the id is taken: a new call
+ * under it could be neither acknowledged nor resumed.
+ */
+export function pulled(record: StopRecord, cause: Cause, spareId: string, moment: Moment): StopRecord {
+  const isTaken = record.resolved.some(({ id }) => id === cause.id);
+  return called(record, isTaken ? { ...cause, id: spareId } : cause, moment);
+}
+
 function opened(record: StopRecord, cause: Cause, { at, light }: Moment): StopRecord {
   const { id, rule, reason, by, mode, intake = 'refuse', respondMs, fingerprint, trace_id } = cause;
   const before = fingerprint ? record.resolved.filter((call) => call.fingerprint === fingerprint) : [];

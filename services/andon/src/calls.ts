@@ -14,7 +14,7 @@ import {
 } from '@tps/contracts';
 import type { LineView, Logger } from '@tps/service';
 import type { AndonLog } from './andon-log';
-import { acknowledged, called, type Cause, escalated, type Moment, resumed, untouched } from './call';
+import { acknowledged, called, type Cause, escalated, type Moment, pulled, resumed, untouched } from './call';
 import type { Light } from './lights';
 
 export interface CallParts {
@@ -79,7 +79,8 @@ export class Calls {
       respondMs: request.respond_within_ms ?? respondMs,
       ...(circuit?.state === 'open' ? originOf(circuit) : {}),
     };
-    const record = await this.change(line, (known, moment) => called(known, cause, moment));
+    const spareId = randomUUID();
+    const record = await this.change(line, (known, moment) => pulled(known, cause, spareId, moment));
     return replyOf(record?.call);
   }
 

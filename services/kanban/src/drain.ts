@@ -1,4 +1,4 @@
-import { randomInt } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import { BackupLink, type ConfirmChannel, type ConsumeMessage } from '@tps/backup';
 import { encodeHeaders } from '@tps/bus';
 import { type DrainVitals, type InvalidLetter, LETTER_HEADERS, WIRE_VERSION } from '@tps/contracts';
@@ -124,11 +124,15 @@ export class Drain {
 
   private async consume(channel: ConfirmChannel): Promise<void> {
     const queue = this.context.bus.names.queues.backup;
+    const consumerTag = randomUUID();
     this.channel = channel;
+    // Named before the first await: NATS and RabbitMQ may come back together, and each of them calls this.
+    this.consumer = consumerTag;
     this.waiting = (await channel.checkQueue(queue)).messageCount;
     await channel.prefetch(PREFETCH);
-    const { consumerTag } = await channel.consume(queue, (message) => this.take(channel, message));
-    this.consumer = consumerTag;
+    await channel.consume(queue, (message) => this.take(channel, message), { consumerTag });
+    // NATS went away meanwhile, and `release` could not end what had not begun.
+    if (this.consumer !== consumerTag && this.channel === channel) await channel.cancel(consumerTag);
   }
 
   /** Without NATS nothing can be moved: all goes back, where it is counted, and where another process may take it. */

@@ -1,5 +1,5 @@
 import { openBucket } from '@tps/bus';
-import type { CircuitRecord, Redrive } from '@tps/contracts';
+import type { CircuitRecord, Redrive, RedriveStarted } from '@tps/contracts';
 import { waitFor } from '@tps/testkit';
 import { DeadRig } from './dead-rig.fixture';
 
@@ -84,6 +84,27 @@ test('beside another one of the same letters runs each of them once', async () =
   expect(results.map(({ state }) => state)).toEqual(['completed', 'completed']);
   await waitFor('all runs', () => rig.runsOf(all).length >= 30);
   expect(rig.runsOf(all).sort()).toEqual(all.map((id) => `${id}:1`).sort());
+});
+
+test('exactly the maximum runs when many are started at the same instant', async () => {
+  const all = await rig.letters('demo', 24);
+  const orders = Array.from({ length: 12 }, (_, n) => ({
+    ...{
+      id: `many-${n}`,
+      filter: { ids: all.slice(2 * n, 2 * n + 2) },
+      probe: [],
+      max_per_s: 0.1,
+      dry_run: false,
+    },
+  }));
+  const answers = await Promise.all(
+    orders.map((order) => rig.ask<RedriveStarted>(rig.bus.names.subjects.redriveStart, order)),
+  );
+  const started = answers.flatMap((answer) => ('redrive' in answer ? answer.redrive.id : []));
+  expect(started).toHaveLength(8);
+  expect(answers.filter((answer) => 'refused' in answer)).toHaveLength(4);
+  for (const id of started)
+    expect(await rig.redriveNow(id, { cancel: true })).toMatchObject({ state: 'cancelled' });
 });
 
 test('goes on after a restart, in the middle of it', async () => {

@@ -10,7 +10,7 @@ import {
   WIRE_VERSION,
 } from '@tps/contracts';
 import type { ServiceContext } from '@tps/service';
-import type { Letters } from './letters';
+import type { LetterEntry, Letters } from './letters';
 import { LostError, RedriveRun } from './redrive';
 import type { Reruns } from './rerun';
 
@@ -20,6 +20,9 @@ const MAX_RUNNING = 8;
 const MAX_ENDED = 50;
 const MAX_WAIT_MS = 25_000;
 const MAX_CONFLICTS = 5;
+const CATCH_UP_MS = 1_000;
+
+const FULL: RedriveStarted = { refused: `${MAX_RUNNING} redrives are under way` };
 
 export interface RedrivesParts {
   letters: Letters;
@@ -35,6 +38,8 @@ export class Redrives {
   private readonly runs = new Map<string, RedriveRun>();
   private readonly working = new Set<Promise<void>>();
   private readonly waiters = new Map<string, Set<() => void>>();
+  /** Redrives whose record is being written, and which `running` does not show yet. */
+  private starting = 0;
   private view!: KvView<Redrive>;
   private stopping = false;
 
@@ -62,7 +67,20 @@ export class Redrives {
       for (const { type } of letters) types[type] = (types[type] ?? 0) + 1;
       return { dry_run, matched: letters.length, types };
     }
-    if (this.running().length >= MAX_RUNNING) return { refused: `${MAX_RUNNING} redrives are under way` };
+    // No await from here to the reservation: another request would find the same place free.
+    if (this.running().length + this.starting >= MAX_RUNNING) return FULL;
+    this.starting += 1;
+    try {
+      return await this.begin({ id, filter, probe, max_per_s }, letters);
+    } finally {
+      this.starting -= 1;
+    }
+  }
+
+  private async begin(
+    { id, filter, probe, max_per_s }: Omit<RedriveStart, 'dry_run'>,
+    letters: readonly LetterEntry[],
+  ): Promise<RedriveStarted> {
     const now = new Date().toISOString();
     const record: Redrive = {
       ...{ v: WIRE_VERSION, id, filter, probe, max_per_s, state: 'running', phase: 0, probing: [] },
@@ -73,6 +91,12 @@ export class Redrives {
     // The same order once more, because its answer was lost: it is under way.
     if ((await this.view.swap(id, record, 0)) === null)
       return { redrive: (await this.view.read(id))?.value ?? record };
+    // Another replica may have started some at the same moment: all of them look again after they have written.
+    await this.view.caughtUp(CATCH_UP_MS);
+    if (this.running().length > MAX_RUNNING) {
+      await this.view.remove(id);
+      return FULL;
+    }
     this.work(record);
     await this.prune();
     return { redrive: record };
