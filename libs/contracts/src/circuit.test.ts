@@ -1,5 +1,5 @@
 import type { AndonCall, Stop, StopRecord } from './andon';
-import { type CircuitRecord, heldMs, isStopped, lineState, stoppedSince } from './circuit';
+import { type CircuitRecord, heldMs, isOpen, isStopped, lineState, stoppedSince } from './circuit';
 
 const T0 = Date.parse('2026-01-25T12:00:00.000Z');
 const at = (ms: number): string => new Date(T0 + ms).toISOString();
@@ -22,6 +22,7 @@ test('a line runs only if its circuit and the people both allow it', () => {
   const open = circuit({ state: 'open', until: at(1_000) });
   const pulled = stop({ call: call({ mode: 'stop' }) });
   expect(lineState(undefined, undefined, T0)).toBe('Closed');
+  expect([isOpen(circuit({})), isOpen(open)]).toEqual([false, true]);
   expect(lineState(open, undefined, T0)).toBe('Open');
   expect(lineState(open, undefined, T0 + 1_000)).toBe('HalfOpen');
   expect(lineState(open, pulled, T0 + 1_000)).toBe('Open');

@@ -54,9 +54,14 @@ export const CircuitRecord = Type.Object({
 });
 export type CircuitRecord = Static<typeof CircuitRecord>;
 
+/** Whether the circuit has opened and not closed since. An open circuit may be half-open by now. */
+export function isOpen({ state }: CircuitRecord): boolean {
+  return state === 'open';
+}
+
 /** The state of a circuit at a moment. Without a record the line has never stopped. */
 export function circuitState(record: CircuitRecord | undefined, nowMs: number): CircuitState {
-  if (!record || record.state === 'closed') return 'Closed';
+  if (!record || !isOpen(record)) return 'Closed';
   if (record.latch) return 'Open';
   return record.until && Date.parse(record.until) > nowMs ? 'Open' : 'HalfOpen';
 }

@@ -12,7 +12,7 @@ import { type ServiceHandle, startService } from '@tps/service';
 import { NatsServer, sampleCall, sampleOutcome, waitFor } from '@tps/testkit';
 import { jidoka } from './service';
 
-/** Two replicas of jidoka over a real broker: they must behave as one. */
+/** Two replicas over a real broker must behave as one. */
 describe('jidoka', () => {
   let server: NatsServer;
   let bus: Bus;
@@ -80,11 +80,11 @@ describe('jidoka', () => {
     await server.stop();
   });
 
-  test('a line that was never stopped runs', async () => {
+  test('a line that never stopped admits signals', async () => {
     expect(await admit('fresh')).toBe(ALL_FINE);
   });
 
-  test('opens after as many failures in a row as the threshold, and refuses with the reason', async () => {
+  test('a circuit opens after the threshold of consecutive failures, and the refusal names the reason', async () => {
     await fail('a');
     await fail('a');
     await succeed('a');
@@ -108,7 +108,7 @@ describe('jidoka', () => {
     expect(await circuit('c')).toBeUndefined();
   });
 
-  test('half-open, both replicas together grant one trial; a failed one doubles the pause', async () => {
+  test('half-open, the replicas together grant one trial; a failed trial doubles the pause', async () => {
     await open('d');
     await stateIs('d', 'HalfOpen');
     const grants = await Promise.all(Array.from({ length: 10 }, () => trial('d')));
@@ -121,7 +121,7 @@ describe('jidoka', () => {
     expect(Date.parse(until!) - before).toBeGreaterThan(450);
   });
 
-  test('only the outcome of the trial closes it, and its stops are remembered', async () => {
+  test('only the outcome of the trial closes the circuit, and its stops are remembered', async () => {
     await open('e');
     await stateIs('e', 'HalfOpen');
     await succeed('e');
@@ -136,7 +136,7 @@ describe('jidoka', () => {
     expect(Date.parse(stop![1]!)).toBeGreaterThan(Date.parse(stop![0]));
   });
 
-  test('the same defect in three signals latches the line; only a person starts it, and its past is over', async () => {
+  test('the same defect in three signals latches the line; only a person closes it, and earlier outcomes count no more', async () => {
     const defect = { error_class: 'defect', fingerprint: 'f', message: 'x is undefined' } as const;
     for (let n = 0; n < 3; n += 1) await fail('latch', defect);
     const verdict = await waitFor('a refusal', async () => {
@@ -158,7 +158,7 @@ describe('jidoka', () => {
     expect((await circuit('latch'))?.state).toBe('Closed');
   });
 
-  test('a line that a person stopped lets nothing in and grants no trial; what nobody waits for may be held', async () => {
+  test('a line that a person stopped admits nothing and grants no trial; its call may accept signals that nobody waits for', async () => {
     const bucket = await openBucket(bus, bus.names.buckets.stops, 1);
     const put = (intake: 'hold' | 'refuse'): Promise<number> => {
       const call = sampleCall({ line: 'cord', mode: 'stop', intake });
@@ -172,7 +172,7 @@ describe('jidoka', () => {
     expect(await verdict({})).toMatchObject([{ code: 'LINE_STOPPED', reason: 'smells burnt' }]);
     expect(await trial('cord')).toEqual({ granted: false });
     await put('hold');
-    await waitFor('the intake', async () => (await verdict({ async: true })) === ALL_FINE);
+    await waitFor('the admission', async () => (await verdict({ async: true })) === ALL_FINE);
     expect(await verdict({})).toMatchObject([{ code: 'LINE_STOPPED' }]);
   });
 
@@ -183,7 +183,7 @@ describe('jidoka', () => {
     replicas = await Promise.all([start('jidoka-3'), start('jidoka-4')]);
     const after = await waitFor('the circuit', () => circuit('f'));
     expect({ ...after, state: '' }).toEqual({ ...before, state: '' });
-    // It goes on where it was: by the first trial.
+    // The circuit continues with its first trial.
     await stateIs('f', 'HalfOpen');
     const grant = await trial('f');
     expect(grant).toMatchObject({ granted: true, epoch: before!.epoch + 1 });

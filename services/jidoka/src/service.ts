@@ -19,51 +19,51 @@ import {
   type SignalSpan,
   type TraceHeaders,
 } from '@tps/service';
-import { type CircuitSettings, newerCircuit } from './circuit';
+import { type CircuitSettings, newerCircuit } from './circuit-transitions';
+import { Circuits } from './circuits';
 import { type JidokaConfig, variables } from './config';
-import { Lines } from './line';
 
-/** Longer than anything that a monitor looks back to. */
+/** Longer than the five minutes for which a monitor remembers defects. */
 const REBUILD_MS = 600_000;
-/** A line that fails must stop soon. */
+/** Short, because a line that fails must stop soon. */
 const GATHER_MS = 50;
 const CATCH_UP_MS = 500;
 
-/** Stop at the defect: one circuit per signal type; decides whether a type's line runs. */
+/** Stop at the defect: one circuit per signal type decides whether its line runs. */
 export const jidoka: ServiceDefinition<typeof variables> = { name: 'jidoka', variables, start };
 
 async function start(context: ServiceContext<JidokaConfig>): Promise<RunningService> {
   const { bus, config, log } = context;
   const replicas = config.TPS_NATS_REPLICAS;
-  const onError = (error: unknown): void => void log.error('circuit', { error });
+  const onError = (error: unknown): void => void log.error('circuit not updated', { error });
   const view = await LineView.open(bus, { replicas, onError, restoreCircuit: newerCircuit });
   const types = await openView(bus, 'types', { replicas, onError });
-  const lines = new Lines(
+  const circuits = new Circuits(
     view,
     types,
     settingsOf(config),
     ({ signal_type, state, reason, epoch, trace_id }) =>
-      log.info('circuit', { signal_type, state, reason, epoch, trace_id }),
+      log.info('circuit changed', { signal_type, state, reason, epoch, trace_id }),
   );
   const outcomes = await OutcomesLog.open(context, {
     sinceMs: REBUILD_MS,
     gatherMs: GATHER_MS,
-    onOutcome: (logged) => void lines.onOutcome(logged).catch(onError),
+    onOutcome: (logged) => void circuits.onOutcome(logged).catch(onError),
   });
 
-  context.endpoint('admit', admitEndpoint(context, lines));
-  context.endpoint('trial', (request) => lines.trial(request));
+  context.endpoint('admit', admitEndpoint(context, circuits));
+  context.endpoint('trial', (request) => circuits.trial(request));
   context.endpoint('resumeCircuit', async (request) => {
-    // What is in the log by now is the past that the person has looked at.
+    // The person has seen the outcomes that are in the log by now, so none of them may stop the line again.
     if (!(await outcomes.caughtUp(CATCH_UP_MS))) return { resumed: false };
-    return lines.resume(request, outcomes.position);
+    return circuits.resume(request, outcomes.position);
   });
   return {
     problems: () => outcomes.problems(),
     board: () => board(view),
     stop: async () => {
       await outcomes.stop();
-      lines.close();
+      circuits.close();
       view.close();
       types.close();
     },
@@ -79,8 +79,8 @@ function settingsOf(config: JidokaConfig): CircuitSettings {
   };
 }
 
-/** The first question a signal passes; on a running line the answer is a look into a map. */
-function admitEndpoint(context: ServiceContext<JidokaConfig>, lines: Lines) {
+/** The first check of a signal. On a running line the answer is a look into two maps. */
+function admitEndpoint(context: ServiceContext<JidokaConfig>, circuits: Circuits) {
   return async (requests: AdmitRequest[], msg: Msg): Promise<typeof ALL_FINE | AdmitVerdict[]> => {
     const parents = headerValues(msg.headers, 'traceparent');
     const states = headerValues(msg.headers, 'tracestate');
@@ -90,7 +90,7 @@ function admitEndpoint(context: ServiceContext<JidokaConfig>, lines: Lines) {
           traceparent: parents[i] ?? '',
           tracestate: states[i] ?? '',
         });
-        const verdict = await lines.admit(request);
+        const verdict = await circuits.admit(request);
         if (!verdict.ok) span.setStatus({ code: SpanStatusCode.ERROR, message: verdict.reason });
         span.end();
         return verdict;

@@ -3,7 +3,7 @@ import type { Outcome } from '@tps/contracts';
 import CircuitBreaker from 'opossum';
 
 export interface MonitorSettings {
-  /** Failed attempts in a row, or signals with the same defect, that stop the line. */
+  /** Consecutive failed attempts, or signals with the same defect, that stop the line. */
   threshold: number;
   /** Share of bad attempts in the rolling window above which the line stops. */
   errorPercent: number;
@@ -11,29 +11,28 @@ export interface MonitorSettings {
   slowMs: number;
 }
 
-/** Why a line should stop. */
-export interface Finding {
-  cause: 'defect' | 'in_a_row' | 'window' | 'dependencies';
+/** Why a line has to stop. */
+export interface StopDecision {
   reason: string;
-  /** The dependencies that failed, when the line stops for them. */
+  /** The dependencies that failed, when they are the reason. */
   dependencies?: string[];
   latch?: { fingerprint: string; signals: number };
 }
 
-/** What an outcome says about the line it came from. */
-export type Verdict = 'good' | 'bad' | 'neutral';
+/** How an outcome counts for its line. */
+export type OutcomeGrade = 'good' | 'bad' | 'neutral';
 
 export const WINDOW_MS = 30_000;
 const BUCKETS = 10;
 const BUCKET_MS = WINDOW_MS / BUCKETS;
-/** A share of fewer attempts says little. */
-const ENOUGH = 20;
+/** A percentage of fewer attempts says little. */
+const MIN_ATTEMPTS = 20;
 const DEFECTS_MS = 300_000;
 const MAX_FINGERPRINTS = 100;
 /** One dependency never stops a line, however low the threshold. */
-const SEVERAL = 2;
-/** Dependencies that a reason names. */
-const NAMED = 5;
+const MIN_DEPENDENCIES = 2;
+/** The most dependencies that a reason names. */
+const MAX_NAMED = 5;
 
 class BadAttempt extends Error {
   override readonly name = 'BadAttempt';
@@ -41,34 +40,34 @@ class BadAttempt extends Error {
 const BAD = new BadAttempt('bad attempt');
 
 /** Capacity and the sender's faults never count against the line. */
-export function verdictOf({ status, error_class }: Outcome): Verdict {
+export function gradeOf({ status, error_class }: Outcome): OutcomeGrade {
   if (status === 'succeeded') return 'good';
   if (status !== 'failed' && status !== 'retrying') return 'neutral';
   return error_class === 'transient' || error_class === 'defect' ? 'bad' : 'neutral';
 }
 
 /**
- * Watches the outcomes of one line and finds when it should stop. Its time is that of the log, so that every replica,
- * and one that reads the log again, finds the same.
+ * Watches the outcomes of one line and decides when it must stop. Its time is that of the log, so that every replica
+ * decides the same, also when it reads the log again.
  *
- * opossum keeps the rolling window and decides when it is too bad. Nothing is called through it, so a good attempt is
- * only counted (two events, no promise, no timer), and its buckets turn with the log.
+ * opossum keeps the rolling window and decides when it is too bad. A good attempt is not called through it but only
+ * counted (two events, no promise, no timer), and its buckets rotate with the log.
  */
 export class LineMonitor {
-  private inARow = 0;
+  private consecutiveFailures = 0;
   /** Dependencies that failed since the latest good attempt. */
   private readonly failing = new Set<string>();
   private readonly clock = new EventEmitter();
   private slot = 0;
   private readonly breaker: CircuitBreaker;
-  /** By fingerprint: signals with that defect, and when. */
+  /** By fingerprint: the signals that showed the defect, each with its latest time in milliseconds. */
   private readonly defects = new Map<string, Map<string, number>>();
 
   constructor(private readonly settings: MonitorSettings) {
     const options = {
       timeout: false as const,
       errorThresholdPercentage: settings.errorPercent,
-      volumeThreshold: Math.max(ENOUGH, settings.threshold),
+      volumeThreshold: Math.max(MIN_ATTEMPTS, settings.threshold),
       rollingCountTimeout: WINDOW_MS,
       rollingCountBuckets: BUCKETS,
       rollingPercentilesEnabled: false,
@@ -78,81 +77,78 @@ export class LineMonitor {
     this.breaker = new CircuitBreaker(fail, options);
   }
 
-  /** @param whole false: the window is known only in part, so its share says nothing yet */
-  take(outcome: Outcome, timeMs: number, whole = true): Finding | null {
-    const verdict = verdictOf(outcome);
-    if (verdict === 'neutral') return null;
-    if (outcome.dependency !== undefined) return this.findDependencies(outcome.dependency, outcome.message);
-    this.turnTo(timeMs);
+  /** @param whole false while the monitor has seen only a part of its window: a share of that opens nothing */
+  take(outcome: Outcome, timeMs: number, whole = true): StopDecision | null {
+    const grade = gradeOf(outcome);
+    if (grade === 'neutral') return null;
+    if (outcome.dependency !== undefined) return this.checkDependencies(outcome.dependency, outcome.message);
+    this.rotateTo(timeMs);
     const { slowMs } = this.settings;
-    if (verdict === 'good') {
-      this.inARow = 0;
+    if (grade === 'good') {
+      this.consecutiveFailures = 0;
       if (this.failing.size > 0) this.failing.clear();
       if (slowMs === 0 || outcome.process_ms <= slowMs) {
         this.breaker.emit('fire');
         this.breaker.emit('success', undefined, outcome.process_ms);
         return null;
       }
-    } else this.inARow += 1;
+    } else this.consecutiveFailures += 1;
     this.countBad(whole);
-    return verdict === 'bad' ? this.findFailure(outcome, timeMs) : this.findWindow();
+    return grade === 'bad' ? this.checkFailure(outcome, timeMs) : this.checkWindow();
   }
 
-  /** Only a failed call makes opossum look at its window; an event is just counted. */
+  /** opossum judges its window only on a failed call; an event it just counts. */
   private countBad(whole: boolean): void {
     if (whole) return void this.breaker.fire().catch(() => undefined);
     this.breaker.emit('fire');
     this.breaker.emit('failure', BAD, 0);
   }
 
-  /** Nothing of it is left to run. */
+  /** Stops the timers of opossum. */
   close(): void {
     this.breaker.shutdown();
   }
 
-  private findFailure(outcome: Outcome, timeMs: number): Finding | null {
-    const latch = outcome.error_class === 'defect' ? this.repeated(outcome, timeMs) : null;
+  private checkFailure(outcome: Outcome, timeMs: number): StopDecision | null {
+    const latch = outcome.error_class === 'defect' ? this.repeatedDefect(outcome, timeMs) : null;
     if (latch) {
       const reason = `the same defect in ${latch.signals} signals: ${outcome.message}`;
-      return { cause: 'defect', reason, latch };
+      return { reason, latch };
     }
-    if (this.inARow >= this.settings.threshold) {
-      return {
-        cause: 'in_a_row',
-        reason: `${this.inARow} failed attempts in a row, last: ${outcome.message}`,
-      };
+    if (this.consecutiveFailures >= this.settings.threshold) {
+      return { reason: `${this.consecutiveFailures} failed attempts in a row, last: ${outcome.message}` };
     }
-    return this.findWindow();
+    return this.checkWindow();
   }
 
   /**
-   * A dependency that fails again and again is not the line's fault, so it counts once until something succeeds. When
-   * as many dependencies fail as the threshold says, and nothing succeeds between, the worker's network is the likelier
-   * cause.
+   * A dependency that fails repeatedly is not the line's fault, so it counts once until something succeeds. When as many
+   * dependencies as the threshold fail and nothing succeeds between, the worker's network is the likelier cause.
    */
-  private findDependencies(dependency: string, message: string): Finding | null {
-    const { threshold } = this.settings;
-    const enough = Math.max(threshold, SEVERAL);
+  private checkDependencies(dependency: string, message: string): StopDecision | null {
+    const enough = Math.max(this.settings.threshold, MIN_DEPENDENCIES);
     if (this.failing.size < enough) this.failing.add(dependency);
     if (this.failing.size < enough) return null;
     const dependencies = [...this.failing];
-    const named = dependencies.slice(0, NAMED).join(', ') + (enough > NAMED ? ', ...' : '');
+    const named = dependencies.slice(0, MAX_NAMED).join(', ') + (enough > MAX_NAMED ? ', ...' : '');
     const reason = `${enough} dependencies failed in a row (${named}), last: ${message}`;
-    return { cause: 'dependencies', reason, dependencies };
+    return { reason, dependencies };
   }
 
-  private findWindow(): Finding | null {
+  private checkWindow(): StopDecision | null {
     if (!this.breaker.opened) return null;
     const { failures, fires } = this.breaker.stats;
     const { slowMs } = this.settings;
     const slow = slowMs > 0 ? ` or took longer than ${slowMs} ms` : '';
     const share = Math.round((100 * failures) / fires);
-    const reason = `${share} % of ${fires} attempts within ${WINDOW_MS / 1000} s failed${slow}`;
-    return { cause: 'window', reason };
+    return { reason: `${share} % of ${fires} attempts within ${WINDOW_MS / 1000} s failed${slow}` };
   }
 
-  /** Distinct signals: one that fails again and again is no proof that the line is at fault. */
-  private repeated({ fingerprint, message, signal_id }: Outcome, timeMs: number): Finding['latch'] | null {
+  /** Counts distinct signals: a signal that keeps failing does not prove that the line is at fault. */
+  private repeatedDefect(
+    { fingerprint, message, signal_id }: Outcome,
+    timeMs: number,
+  ): StopDecision['latch'] | null {
     const mark = fingerprint ?? message;
     const signals = this.defects.get(mark) ?? new Map<string, number>();
     this.defects.delete(mark);
@@ -163,7 +159,7 @@ export class LineMonitor {
     return signals.size >= this.settings.threshold ? { fingerprint: mark, signals: signals.size } : null;
   }
 
-  private turnTo(timeMs: number): void {
+  private rotateTo(timeMs: number): void {
     const slot = Math.floor(timeMs / BUCKET_MS);
     for (let turns = Math.min(slot - this.slot, BUCKETS); turns > 0; turns -= 1) this.clock.emit('rotate');
     this.slot = Math.max(slot, this.slot);

@@ -1,26 +1,34 @@
 import type { CircuitRecord, Outcome } from '@tps/contracts';
 import { sampleOutcome } from '@tps/testkit';
-import { admitForTrial, afterOutcome, closedCircuit, grantTrial, resumedCircuit } from './circuit';
-import type { Finding } from './monitor';
+import {
+  admitForTrial,
+  afterOutcome,
+  closedCircuit,
+  grantTrial,
+  newerCircuit,
+  resumedCircuit,
+} from './circuit-transitions';
+import type { StopDecision } from './line-monitor';
 
 const T0 = Date.parse('2026-01-25T12:00:00.000Z');
 const settings = { threshold: 3, errorPercent: 50, slowMs: 0, pauseMs: 1_000 };
-const found: Finding = { cause: 'in_a_row', reason: '3 failed attempts in a row' };
+const decided: StopDecision = { reason: '3 failed attempts in a row' };
 const at = (ms: number): Date => new Date(T0 + ms);
 const bad: Partial<Outcome> = { status: 'retrying', error_class: 'transient' };
 
 function after(
   record: CircuitRecord,
   given: Partial<Outcome>,
-  { seq = 10, ms = 0, finding = null as Finding | null } = {},
+  { seq = 10, ms = 0, decision = null as StopDecision | null, andonId = 'stop-1' } = {},
 ): CircuitRecord | null {
-  return afterOutcome(record, { outcome: sampleOutcome(given), seq, at: at(ms), finding }, settings);
+  const step = { outcome: sampleOutcome(given), seq, at: at(ms), decision, andonId };
+  return afterOutcome(record, step, settings);
 }
 const closed = closedCircuit('demo', at(0));
-const open = after(closed, bad, { finding: found })!;
+const open = after(closed, bad, { decision: decided })!;
 const trying = grantTrial(open, { workerId: 'w', timeoutMs: 500, now: at(1_000) })!;
 
-test('a line stops when its monitor found why, and not before', () => {
+test('a circuit opens when the monitor decides so, and not before', () => {
   expect(after(closed, bad)).toBeNull();
   expect(open).toMatchObject({
     state: 'open',
@@ -32,12 +40,12 @@ test('a line stops when its monitor found why, and not before', () => {
   expect(open.stops).toEqual([[at(0).toISOString()]]);
 });
 
-test('an outcome that is accounted for changes nothing when the log is read again', () => {
-  expect(after({ ...closed, log_seq: 10 }, bad, { seq: 10, finding: found })).toBeNull();
+test('an outcome that the circuit has accounted for changes nothing when the log is read again', () => {
+  expect(after({ ...closed, log_seq: 10 }, bad, { seq: 10, decision: decided })).toBeNull();
   expect(after(trying, { epoch: trying.epoch }, { seq: 10 })).toBeNull();
 });
 
-test('one trial at a time, not before the pause is over, again when its time is up', () => {
+test('a trial is granted after the pause, one at a time, and again after its deadline', () => {
   const ask = (record: CircuitRecord, ms: number): CircuitRecord | null =>
     grantTrial(record, { workerId: 'v', timeoutMs: 500, now: at(ms) });
   expect(ask(open, 999)).toBeNull();
@@ -47,7 +55,7 @@ test('one trial at a time, not before the pause is over, again when its time is 
   expect(ask(trying, 11_500)).toMatchObject({ epoch: 3, trial: { worker_id: 'v' } });
 });
 
-test('one new signal is let in to be tried, and the worker that gets it may try it', () => {
+test('one new signal is admitted for the trial, and the worker that gets it may run it', () => {
   const admitted = admitForTrial(open, 'id-1', at(1_000))!;
   expect(admitted.trial?.admitted).toBe('id-1');
   expect(admitForTrial(admitted, 'id-2', at(1_001))).toBeNull();
@@ -64,7 +72,7 @@ test('only the outcome of the current epoch decides', () => {
   expect(running).not.toHaveProperty('trial');
 });
 
-test('a failed trial doubles the pause, up to eight times', () => {
+test('each failed trial doubles the pause, up to eight times the first', () => {
   let record = trying;
   const pauses: number[] = [];
   for (let i = 0; i < 5; i += 1) {
@@ -76,17 +84,17 @@ test('a failed trial doubles the pause, up to eight times', () => {
   expect(record.since).toBe(open.since);
 });
 
-test('a trial that says nothing about the line leaves it half-open for the next', () => {
+test('a trial with a neutral outcome leaves the circuit half-open for the next one', () => {
   const record = after(trying, { status: 'rejected', error_class: 'rejected', epoch: 2 }, { seq: 11 })!;
   expect(record).toMatchObject({ state: 'open', epoch: 2, log_seq: 11 });
   expect(grantTrial(record, { workerId: 'v', timeoutMs: 500, now: at(1_300) })).not.toBeNull();
 });
 
-test('a trial that fails at one dependency decides only over a line that stopped for its dependencies', () => {
-  const hosts: Finding = { cause: 'dependencies', reason: 'hosts', dependencies: ['a:80', 'b:80'] };
+test('a trial that fails at a dependency reopens only a circuit that opened because of dependencies', () => {
+  const hosts: StopDecision = { reason: 'hosts', dependencies: ['a:80', 'b:80'] };
   const failed = { ...bad, dependency: 'c:80', epoch: 2 };
   expect(after(trying, failed, { seq: 11 })).toMatchObject({ epoch: 2, pause_ms: 1_000, log_seq: 11 });
-  const stopped = after(closed, bad, { finding: hosts })!;
+  const stopped = after(closed, bad, { decision: hosts })!;
   expect(stopped).toMatchObject({ state: 'open', dependencies: ['a:80', 'b:80'] });
   const trial = grantTrial(stopped, { workerId: 'w', timeoutMs: 500, now: at(1_000) })!;
   const again = after(trial, failed, { seq: 11 })!;
@@ -97,11 +105,11 @@ test('a trial that fails at one dependency decides only over a line that stopped
   expect(running).not.toHaveProperty('dependencies');
 });
 
-test('a latched line has no trial and heeds no outcome; a person starts it, and its past is over', () => {
-  const finding: Finding = { cause: 'defect', reason: 'same', latch: { fingerprint: 'f', signals: 3 } };
+test('a latched circuit ignores outcomes and grants no trial; a person closes it, and earlier outcomes count no more', () => {
+  const decision: StopDecision = { reason: 'same', latch: { fingerprint: 'f', signals: 3 } };
   for (const before of [closed, open, trying]) {
-    const latched = after(before, bad, { seq: 20, ms: 500, finding })!;
-    expect(latched).toMatchObject({ state: 'open', reason: 'same', latch: finding.latch });
+    const latched = after(before, bad, { seq: 20, ms: 500, decision })!;
+    expect(latched).toMatchObject({ state: 'open', reason: 'same', latch: decision.latch });
     expect(latched).not.toHaveProperty('until');
     expect(grantTrial(latched, { workerId: 'v', timeoutMs: 500, now: at(9e6) })).toBeNull();
     expect(admitForTrial(latched, 'id', at(9e6))).toBeNull();
@@ -115,10 +123,29 @@ test('a latched line has no trial and heeds no outcome; a person starts it, and 
   }
 });
 
-test('one name for the whole time that it stands still, another one the next time', () => {
-  expect(open.andon_id).toBeTruthy();
-  const reopened = after(trying, { ...bad, epoch: trying.epoch }, { seq: 11 })!;
-  expect(reopened.andon_id).toBe(open.andon_id);
+test('a stop keeps one id until the line runs again; the next stop gets another', () => {
+  expect(open.andon_id).toBe('stop-1');
+  const reopened = after(trying, { ...bad, epoch: trying.epoch }, { seq: 11, andonId: 'stop-2' })!;
+  expect(reopened.andon_id).toBe('stop-1');
   const running = after(trying, { epoch: trying.epoch }, { seq: 11 })!;
-  expect(after(running, bad, { seq: 12, finding: found })?.andon_id).not.toBe(open.andon_id);
+  expect(after(running, bad, { seq: 12, decision: decided, andonId: 'stop-2' })?.andon_id).toBe('stop-2');
+});
+
+test.each([
+  ['the bucket has no record', undefined, true],
+  ['the bucket has an older record', closed, true],
+  ['the bucket has the same record', open, false],
+  ['the bucket has a newer record', trying, false],
+] as const)('%s: the remembered circuit is written again: %s', (_, found, isWritten) => {
+  expect(newerCircuit(open, found)).toBe(isWritten ? open : null);
+});
+
+test('the stops in a record are limited to the latest 50', () => {
+  const stops = Array.from({ length: 50 }, (_, n): [string, string] => [
+    at(n).toISOString(),
+    at(n).toISOString(),
+  ]);
+  const reopened = after({ ...closed, stops }, bad, { ms: 60, decision: decided })!;
+  expect(reopened.stops).toHaveLength(50);
+  expect(reopened.stops.at(-1)).toEqual([at(60).toISOString()]);
 });

@@ -1,8 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import type { KvView } from '@tps/bus';
 import {
   type AdmitRequest,
   type AdmitVerdict,
   type CircuitRecord,
+  DEFAULT_TIMEOUT_MS,
+  isOpen,
   type ResumeCircuitReply,
   type ResumeCircuitRequest,
   type TrialGrant,
@@ -17,19 +20,18 @@ import {
   closedCircuit,
   grantTrial,
   resumedCircuit,
-} from './circuit';
-import { LineMonitor, WINDOW_MS } from './monitor';
+} from './circuit-transitions';
+import { LineMonitor, WINDOW_MS } from './line-monitor';
 
-const DEFAULT_TIMEOUT_MS = 30_000;
-const FINE: AdmitVerdict = { ok: true };
+const ADMITTED: AdmitVerdict = { ok: true };
 
 /**
- * All circuits. What they are is in the bucket, written by compare-and-set, so that replicas of jidoka decide alike
- * and a restart forgets nothing; only what a monitor has seen since the last change is kept here, and rebuilt from the
- * log.
+ * The circuits of all types. Their records are in the bucket, written by compare-and-set, so that replicas of jidoka
+ * decide alike and a restart forgets nothing. Only the monitors, which watch outcomes since the circuit last changed, are
+ * kept in memory. They are rebuilt from the log.
  */
-export class Lines {
-  /** From here on in the log's time every window is known whole. */
+export class Circuits {
+  /** From this moment of the log on, every monitor has seen the whole of its window. */
   private wholeFromMs: number | undefined;
   private readonly monitors = new Map<string, { from: number; monitor: LineMonitor }>();
 
@@ -40,15 +42,15 @@ export class Lines {
     private readonly onChange: (record: CircuitRecord) => void,
   ) {}
 
-  /** Whether a signal may enter: at once, unless one is to be let in to be tried. */
+  /** Answers at once, except on a half-open line, where one new signal may be admitted for the trial. */
   admit(request: AdmitRequest): AdmitVerdict | Promise<AdmitVerdict> {
     const now = Date.now();
     const refusal = this.view.refusal(request, now);
-    if (!refusal) return FINE;
+    if (!refusal) return ADMITTED;
     const { signal_type, id } = request;
     if (this.view.state(signal_type, now) !== 'HalfOpen') return refusal;
     return this.change(signal_type, (current) => admitForTrial(current, id, new Date())).then((admitted) =>
-      admitted ? FINE : refusal,
+      admitted ? ADMITTED : refusal,
     );
   }
 
@@ -62,26 +64,26 @@ export class Lines {
     return { granted: true, epoch: granted.epoch, deadline: granted.trial.deadline };
   }
 
-  /** A person starts the line again; outcomes of the log up to `position` are its past. */
+  /** Closes the circuit for a person. Outcomes of the log up to `position` count no more. */
   async resume({ signal_type, reason }: ResumeCircuitRequest, position: number): Promise<ResumeCircuitReply> {
     const resumed = await this.change(signal_type, (record) =>
       resumedCircuit(record, { reason, position, now: new Date() }),
     );
-    const { state } = resumed ?? (await this.view.circuits.read(signal_type))?.value ?? { state: 'closed' };
-    return { resumed: state === 'closed' };
+    const record = resumed ?? (await this.view.circuits.read(signal_type))?.value;
+    return { resumed: !record || !isOpen(record) };
   }
 
   async onOutcome({ outcome, seq, timeMs, superseded }: LoggedOutcome): Promise<void> {
     if (superseded) return;
     const type = outcome.signal_type;
     const from = this.view.circuit(type)?.log_seq ?? 0;
-    // Read again after a restart: the circuit has accounted for it.
+    // A restart reads outcomes again that the circuit has accounted for.
     if (seq <= from) return;
     // A process that begins to read in the middle has seen only a part of its first window.
     this.wholeFromMs ??= seq === 1 ? timeMs : timeMs + WINDOW_MS;
-    const finding = this.monitorOf(type, from).take(outcome, timeMs, timeMs >= this.wholeFromMs);
-    if (!finding && outcome.epoch === undefined) return;
-    const step = { outcome, seq, at: new Date(timeMs), finding };
+    const decision = this.monitorOf(type, from).take(outcome, timeMs, timeMs >= this.wholeFromMs);
+    if (!decision && outcome.epoch === undefined) return;
+    const step = { outcome, seq, at: new Date(timeMs), decision, andonId: randomUUID() };
     await this.change(type, (record) => afterOutcome(record, step, this.settings));
   }
 
@@ -89,7 +91,7 @@ export class Lines {
     for (const { monitor } of this.monitors.values()) monitor.close();
   }
 
-  /** A line whose circuit changed, here or by another replica, is watched anew. */
+  /** A circuit that changed, here or by another replica, gets a new monitor. */
   private monitorOf(type: string, from: number): LineMonitor {
     const known = this.monitors.get(type);
     if (known?.from === from) return known.monitor;
@@ -99,7 +101,7 @@ export class Lines {
     return monitor;
   }
 
-  /** Applies a change to the circuit as it is now, again whenever another replica was faster. */
+  /** Applies a change to the circuit as it is now, and once more whenever another replica was faster. */
   private async change(
     type: string,
     apply: (record: CircuitRecord) => CircuitRecord | null,
