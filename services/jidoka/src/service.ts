@@ -5,6 +5,7 @@ import {
   type AdmitRequest,
   type AdmitVerdict,
   ALL_FINE,
+  circuitState,
   type JidokaBoard,
   SPANS,
   stoppedSince,
@@ -38,13 +39,11 @@ async function start(context: ServiceContext<JidokaConfig>): Promise<RunningServ
   const onError = (error: unknown): void => void log.error('circuit not updated', { error });
   const view = await LineView.open(bus, { replicas, onError, restoreCircuit: newerCircuit });
   const types = await openView(bus, 'types', { replicas, onError });
-  const circuits = new Circuits(
-    view,
-    types,
-    settingsOf(config),
-    ({ signal_type, state, reason, epoch, trace_id }) =>
-      log.info('circuit changed', { signal_type, state, reason, epoch, trace_id }),
-  );
+  const circuits = new Circuits(view, types, settingsOf(config), (record) => {
+    const { signal_type, reason, epoch, trace_id } = record;
+    const state = circuitState(record, Date.now());
+    log.info('circuit changed', { signal_type, state, reason, epoch, trace_id });
+  });
   const outcomes = await OutcomesLog.open(context, {
     sinceMs: REBUILD_MS,
     gatherMs: GATHER_MS,
