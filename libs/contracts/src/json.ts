@@ -7,7 +7,7 @@ export interface Fault {
   rule: string;
 }
 
-export { jsonPointer };
+export { jsonPointer, textFaults };
 
 /** A text as JavaScript values, and the faults that no schema sees. */
 export interface ParsedJson {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { pipeline, type Readable, type Transform } from 'node:stream';
 import { constants, createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import { textFaults } from '@tps/contracts';
 
 export interface HttpAnswer {
   status: number;
@@ -37,10 +38,8 @@ const DECODERS = new Map<string, () => Transform>([
 const MAX_DEPTH = 100;
 /** Strings, brackets and numbers of valid JSON. */
 const TOKENS = /"(?:[^"\\]|\\.)*"|[[\]{}]|-?\d[^\s,\]}]*/g;
-/** Doubles hold all integers of up to 15 digits. */
-const LONG_INTEGER = /^-?\d{16,}$/;
-/** A note quotes this many characters of what it is about. */
-const NAMED = 30;
+/** A note quotes this many characters of its subject. */
+const QUOTED = 30;
 
 /**
  * Reads the answer to a delivery that succeeded. It never throws: a host that said 2xx has the delivery, whatever is wrong
@@ -104,7 +103,7 @@ function codingOf({ headers }: IncomingMessage): string {
 function undecoded(response: IncomingMessage): string | undefined {
   const coding = codingOf(response);
   if (coding === 'identity' || DECODERS.has(coding)) return undefined;
-  return `content-encoding ${coding.slice(0, NAMED)} is not decoded`;
+  return `content-encoding ${coding.slice(0, QUOTED)} is not decoded`;
 }
 
 function bodyOf(
@@ -143,14 +142,12 @@ function lossOf(json: string): string | null {
     if (token.startsWith('"')) continue;
     if (token === '[' || token === '{') depth += 1;
     else if (token === ']' || token === '}') depth -= 1;
-    else {
-      const written = JSON.stringify(Number(token));
-      if (written === 'null' || (LONG_INTEGER.test(token) && written !== token)) {
-        return `it holds ${token.slice(0, NAMED)}, which is no number of double precision`;
-      }
-      growth += written.length - token.length;
-    }
+    else growth += String(Number(token)).length - token.length;
     if (depth > MAX_DEPTH) return `it is nested deeper than ${MAX_DEPTH} levels`;
   }
-  return growth > MAX_ANSWER_BYTES ? 'it would more than double when it is written again' : null;
+  if (growth > MAX_ANSWER_BYTES) return 'it would more than double when it is written again';
+  const [fault] = textFaults(json, 1);
+  if (!fault) return null;
+  const place = fault.path.slice(0, QUOTED) || 'it';
+  return fault.rule === 'once' ? `it has ${place} twice` : `${place} is a number that no double holds`;
 }
