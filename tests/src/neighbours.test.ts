@@ -91,11 +91,11 @@ describe('neighbours on one line', () => {
     const lost = await Promise.all(
       Array.from({ length: 20 }, () => fleet.send('execute', delivery(failing))),
     );
-    await waitFor('the board to name the host', async () => {
+    const line = await waitFor('the board to name the host', async () => {
       const { execute } = (await board()).lines;
-      return execute?.rule === 'dependency' && execute.reason.includes(failing.name);
+      return execute?.reason.includes(failing.name) ? execute : undefined;
     });
-    expect((await board()).lines.execute).toMatchObject({ colour: 'YELLOW', circuit: 'Closed' });
+    expect(line).toMatchObject({ colour: 'YELLOW', rule: 'dependency', circuit: 'Closed' });
     const others = Array.from({ length: 20 }, (_, n) =>
       fleet.post('execute', n % 2 ? delivery(well) : { task: 'demo' }),
     );

@@ -82,6 +82,15 @@ test('a verdict names the trace that caused it', () => {
   expect(judgeLine(facts(traces)).trace_id).toBeUndefined();
 });
 
+test('a rate of errors names the dependencies that cause it', () => {
+  const rate = { failed: 9, error_rate: 9 };
+  expect(judgeLine(facts(rate)).reason).toBe('9 of 100 failed (9 %)');
+  expect(judgeLine(facts({ ...rate, failing: ['a.test:80'] }))).toMatchObject({
+    ...{ colour: 'RED', rule: 'error_rate' },
+    reason: '9 of 100 failed (9 %); a.test:80 fails and is left alone',
+  });
+});
+
 test('a missing station is red once there was time to hear from it; jidoka alone stops nothing', () => {
   const gone = { up: false, replicas: 0 };
   expect(judgeStation({ replicas: 2 }).colour).toBe('GREEN');

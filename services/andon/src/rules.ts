@@ -144,12 +144,12 @@ export const LINE_RULES: readonly Rule<LineFacts>[] = [
     yellow: `at least ${ERROR_PERCENT.yellow} % of the signals of the last 5 minutes failed (with at least ${ENOUGH} signals)`,
     red: `more than ${ERROR_PERCENT.red} % failed`,
     first: 'Open the trace of the latest failure and compare it with the dead letters of the type.',
-    judge: ({ processed, failed, error_rate, failure_trace }) => {
+    judge: ({ processed, failed, error_rate, failure_trace, failing }) => {
       if (processed < ENOUGH || error_rate < ERROR_PERCENT.yellow) return undefined;
       const colour = error_rate > ERROR_PERCENT.red ? 'RED' : 'YELLOW';
       return caused(failure_trace, {
         colour,
-        reason: `${failed} of ${processed} failed (${Number(error_rate.toFixed(1))} %)`,
+        reason: `${failed} of ${processed} failed (${Number(error_rate.toFixed(1))} %)${besides(failing)}`,
       });
     },
   },
@@ -265,6 +265,11 @@ export function judge<F>(rules: readonly Rule<F>[], facts: F, fine: string): Ver
     if (finding && rank(finding.colour) > rank(verdict.colour)) verdict = { rule, ...finding };
   }
   return verdict;
+}
+
+/** Names the likely cause in the reason of another rule, which hides that of the rule `dependency`. */
+function besides(failing: readonly string[]): string {
+  return failing.length > 0 ? `; ${failing.join(', ')} fails and is left alone` : '';
 }
 
 function called(stopped: boolean, call: AndonCall | undefined): Finding | undefined {
