@@ -150,6 +150,11 @@ const BODIES: Row[] = [
   ['another charset', post(SIGNAL, 'Content-Type: application/json; charset=utf-7'), badMedia],
   ['a key with a dot', post(SIGNAL, 'Idempotency-Key: a.b'), badRequest],
   ['a key with a star', post(SIGNAL, 'Idempotency-Key: *'), badRequest],
+  [
+    'a key with a dot after 1,500 headers',
+    post(SIGNAL, ...Array.from({ length: 1_500 }, () => 'A:'), 'Idempotency-Key: a.b'),
+    badRequest,
+  ],
   ['two keys', post(SIGNAL, 'Idempotency-Key: a', 'Idempotency-Key: b'), badRequest],
   ['a wait that is no number', post(SIGNAL, 'Prefer: wait=abc'), badRequest],
   ['a key too long', post(SIGNAL, `Idempotency-Key: ${'k'.repeat(65)}`), badRequest],

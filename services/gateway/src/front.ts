@@ -64,6 +64,8 @@ export class Door implements FrontDoor {
     const server = createFor(front, config, log);
     const door = new Door(server);
     server.maxConnections = MAX_CONNECTIONS;
+    // By default Node drops headers after the thousandth. Their size is limited anyway.
+    server.maxHeadersCount = 0;
     server.setTimeout(SILENCE_LIMIT_MS);
     server.on('clientError', refuseBroken);
     // A client that asks before it sends a large body is told at once, and does not send it.

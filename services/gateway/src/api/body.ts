@@ -58,7 +58,7 @@ function checkHeaders(req: IncomingMessage): void {
     });
   }
   const [type = '', ...parameters] = (req.headers['content-type'] ?? '').toLowerCase().split(';');
-  const charsets = parameters.map((parameter) => parameter.trim()).filter((p) => p.startsWith('charset='));
+  const charsets = parameters.map((parameter) => parameter.trim()).filter((p) => p.startsWith('charset'));
   const readable = !type.trim() || JSON_TYPES.test(type.trim());
   if (!readable || !charsets.every((charset) => /^charset="?(utf-8|us-ascii)"?$/.test(charset))) {
     throw new ApiError('UNSUPPORTED_MEDIA_TYPE', 'Send the body as application/json in UTF-8.');

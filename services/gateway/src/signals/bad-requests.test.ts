@@ -123,6 +123,12 @@ const CASES: Case[] = [
     ...badMedia,
   },
   {
+    name: 'a charset with a space',
+    body: signal({}),
+    headers: { 'content-type': 'application/json; charset =latin1' },
+    ...badMedia,
+  },
+  {
     name: 'two content types',
     body: signal({}),
     headers: { 'content-type': ['application/json', 'text/xml'] },
