@@ -3,6 +3,7 @@ import {
   type BoardOf,
   type BoardService,
   encode,
+  MessageError,
   parseBoard,
   parseReply,
   type ReplyOf,
@@ -30,7 +31,8 @@ export async function ask<N extends RequestName>(
   request: RequestOf<N>,
   options: AskOptions,
 ): Promise<ReplyOf<N>> {
-  return parseReply(name, await bus.request(bus.names.subjects[name], encode(request), options));
+  const msg = await bus.request(bus.names.subjects[name], encode(request), options);
+  return reported(bus, () => parseReply(name, msg));
 }
 
 /** Asks a service for its board. Throws as `ask` does. */
@@ -39,5 +41,15 @@ export async function askBoard<S extends BoardService>(
   service: S,
   options: AskOptions,
 ): Promise<BoardOf<S>> {
-  return parseBoard(service, await bus.request(bus.names.subjects.board(service), encode({}), options));
+  const msg = await bus.request(bus.names.subjects.board(service), encode({}), options);
+  return reported(bus, () => parseBoard(service, msg));
+}
+
+function reported<T>(bus: Bus, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof MessageError) bus.unreadable(error);
+    throw error;
+  }
 }

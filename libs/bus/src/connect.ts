@@ -27,6 +27,8 @@ export interface BusOptions {
   onLost?: (error: Error) => void;
   /** Called when the broker turns out to have lost a stream or bucket that this process follows. */
   onStateLost?: (loss: LostState) => void;
+  /** Called with each reply that cannot be read. Its reader fails as if the service had not answered. */
+  onUnreadable?: (error: Error) => void;
 }
 
 /** One connection to NATS with what every service needs of it. */
@@ -38,6 +40,8 @@ export interface Bus {
    * @throws UnansweredError
    */
   request(subject: string, data: string, options: { headers?: MsgHdrs; timeoutMs: number }): Promise<Msg>;
+  /** Reports a reply that cannot be read. */
+  unreadable(error: Error): void;
   /** Appends to streams and waits for the stream's acknowledgement. */
   readonly publisher: Publisher;
   /** What the broker lost of what this process follows. */
@@ -107,6 +111,7 @@ class NatsBus implements Bus {
   private closing = false;
   private readonly replies: ReplyInbox;
   private readonly listeners = new Set<() => void>();
+  readonly unreadable: Bus['unreadable'];
 
   constructor(
     readonly nc: NatsConnection,
@@ -117,6 +122,7 @@ class NatsBus implements Bus {
     this.replies = new ReplyInbox(nc, this.createInbox());
     this.publisher = new Publisher(nc, this.replies, () => this.connected);
     this.losses = new StateLosses(options.onStateLost);
+    this.unreadable = (error) => options.onUnreadable?.(error);
     void this.watch(options);
     void nc.closed().then((error) => {
       this.connected = false;

@@ -2,15 +2,15 @@ import {
   Kind,
   type TArray,
   type TInteger,
+  type TNull,
   type TNumber,
+  type TRecord,
   type TSchema,
   type TString,
   type TUnion,
   type TUnsafe,
   Type,
   TypeRegistry,
-  type Static,
-  type TNull,
 } from '@sinclair/typebox';
 
 /*
@@ -54,13 +54,8 @@ export const nullable = <S extends TSchema>(schema: S, description: string): TUn
   Type.Union([schema, Type.Null()], { description });
 
 /** An object used as a map: any key, one shape of value. */
-export const mapOf = <S extends TSchema>(
-  value: S,
-  description?: string,
-): TUnsafe<Record<string, Static<S>>> =>
-  Type.Unsafe<Record<string, Static<S>>>(
-    Type.Object({}, { additionalProperties: value, ...(description ? { description } : {}) }),
-  );
+export const mapOf = <S extends TSchema>(value: S, description?: string): TRecord<TString, S> =>
+  Type.Record(Type.String(), value, description ? { description } : {});
 
 /** An object whose fields belong to somebody else: a payload, a JSON Schema. */
 export const anyObject = (description: string): TUnsafe<Record<string, unknown>> =>

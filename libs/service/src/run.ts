@@ -106,6 +106,7 @@ class Lifecycle<P extends TProperties, D extends FrontDoor | undefined> implemen
       streamPrefix: this.config.TPS_STREAM_PREFIX,
       onStatus: (status) => this.log.log(TROUBLE.has(status.type) ? 'warn' : 'info', 'nats', { status }),
       onLost: this.onFail,
+      onUnreadable: (error) => this.log.error('a reply cannot be read', { error }),
       onStateLost: (loss) => this.log.error('the broker lost state that this process follows', { loss }),
     });
     this.endpoints = await new Svcm(this.bus.nc).add({

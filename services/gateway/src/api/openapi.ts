@@ -48,7 +48,14 @@ export function openApiDocument(version: string, authEnabled: boolean): OpenApiD
   };
   if (authEnabled) document.security = [{ client: [] }];
   // Schemas carry symbols and are shared: what is handed out is plain JSON of its own.
-  return JSON.parse(JSON.stringify(document)) as OpenApiDocument;
+  return JSON.parse(JSON.stringify(document, mapsAsClientsKnowThem)) as OpenApiDocument;
+}
+
+/** Generators of clients read the shape of a map's values from `additionalProperties` and pass over patterns. */
+function mapsAsClientsKnowThem(_key: string, value: unknown): unknown {
+  const { patternProperties, ...rest } = (value ?? {}) as { patternProperties?: Record<string, unknown> };
+  const anyKey = patternProperties?.['^(.*)$'];
+  return anyKey === undefined ? value : { ...rest, additionalProperties: anyKey };
 }
 
 function describe(operationId: string, operation: Operation, authEnabled: boolean): OpenApiOperation {
