@@ -1,5 +1,6 @@
 import { request as httpRequest } from 'node:http';
 import type { ApiErrorCode } from '@tps/contracts';
+import { waitFor } from '@tps/testkit';
 import { type Rig, startRig } from '../testing/rig';
 
 interface Case {
@@ -242,6 +243,20 @@ describe('POST /signal refuses', () => {
 
   test('nothing because of a schema that cannot be used', async () => {
     expect((await post({ body: signal({ signal_type: 'broken' }) })).status).toBe(202);
+    rig.fleet.reset();
+  });
+
+  test('nothing because of a schema whose check answers with a promise, and no rejection is left behind', async () => {
+    const rejections: unknown[] = [];
+    const notice = (reason: unknown): void => void rejections.push(reason);
+    process.on('unhandledRejection', notice);
+    await rig.fleet.register('promised', { $async: true, type: 'object', required: ['n'] });
+    const answer = await waitFor('the type to be known', async () => {
+      const given = await post({ body: signal({ signal_type: 'promised' }) });
+      return given.status === 202 ? given : null;
+    });
+    process.off('unhandledRejection', notice);
+    expect([answer.status, rejections]).toEqual([202, []]);
     rig.fleet.reset();
   });
 

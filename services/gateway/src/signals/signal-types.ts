@@ -72,7 +72,10 @@ export class SignalTypes {
       const options: Options = { allErrors: true, strict: false, logger: false };
       const ajv = String(schema.$schema).includes('2020-12') ? new Ajv2020(options) : new Ajv(options);
       addFormats(ajv);
-      return ajv.compile(schema);
+      const check = ajv.compile(schema);
+      // Its check would answer with a promise, which looks like "valid" and rejects where nothing waits for it.
+      if ('$async' in check) throw new Error('$async is not supported');
+      return check;
     } catch (error) {
       this.log.error('input schema cannot be used; payloads of this type are not checked', { type, error });
       return 'unusable';
