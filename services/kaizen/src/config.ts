@@ -1,4 +1,4 @@
 import { type ConfigOf, outcomesVariables } from '@tps/service';
 
-export const kaizenVariables = outcomesVariables;
-export type KaizenConfig = ConfigOf<typeof kaizenVariables>;
+export const variables = outcomesVariables;
+export type KaizenConfig = ConfigOf<typeof variables>;

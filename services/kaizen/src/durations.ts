@@ -2,13 +2,13 @@ import { build } from 'hdr-histogram-js';
 import type { DurationFigures } from '@tps/contracts';
 
 const MICROS = 1_000;
-/** Longer than any signal may wait; keeps a wrong clock from blowing the histogram up. */
+/** Longer than any signal may wait. The limit keeps a wrong clock from growing the histogram. */
 const LONGEST_MS = 48 * 3_600_000;
 
 /**
- * Durations as a histogram of microseconds with three exact digits, so that percentiles are those of all values and
- * not of a sample. In plain JavaScript (no WASM) it grows with the largest value: 30 kB up to 50 ms, 65 kB up to 30 s,
- * 120 kB at the limit. Sums are kept beside it, as the histogram's own mean is one of rounded values.
+ * Durations as a histogram of microseconds with three exact digits, so that percentiles cover all values instead of a
+ * sample. In plain JavaScript (no WASM) it grows with the largest value: 30 kB up to 50 ms, 65 kB up to 30 s, 120 kB at
+ * the limit. The sum is kept beside it, because the histogram's own mean is that of rounded values.
  */
 export class Durations {
   private readonly histogram = build();
@@ -36,13 +36,13 @@ export class Durations {
     };
   }
 
-  /** Never above the largest value, where the histogram answers with the upper end of its bucket. */
+  /** Limited to the largest value, because the histogram answers with the upper end of a bucket. */
   private percentile(percent: number): number {
     return round(Math.min(this.histogram.getValueAtPercentile(percent) / MICROS, this.maxMs));
   }
 }
 
-/** Three decimals: microseconds of a duration, and more than enough of a percentage. */
+/** Rounds to three decimals: to microseconds for a duration. */
 export function round(value: number): number {
   return Math.round(value * 1_000) / 1_000;
 }

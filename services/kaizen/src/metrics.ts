@@ -4,10 +4,10 @@ import { Counter, Histogram, type Registry } from 'prom-client';
 const BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5, 10, 30];
 
 /**
- * What Prometheus sees. Only live outcomes are counted: a rebuild at start would look to it like a burst of work. For
- * the same reason add these up over types, not over replicas: each of them sees every outcome.
+ * Counts outcomes for Prometheus. Outcomes that are read again at start do not count, since they would look like a burst
+ * of work. Every replica counts every outcome: aggregate over replicas with max, not sum.
  */
-export class Metrics {
+export class KaizenMetrics {
   private readonly signals: Counter<'signal_type' | 'status'>;
   private readonly work: Histogram<'signal_type'>;
   private readonly wait: Histogram<'signal_type'>;
@@ -23,12 +23,12 @@ export class Metrics {
     const durations = { labelNames: ['signal_type'] as const, buckets: BUCKETS_S, registers };
     this.work = new Histogram({
       name: 'tps_signal_work_seconds',
-      help: 'Work of signals that succeeded or failed',
+      help: 'Time in the handler, of signals that succeeded or failed',
       ...durations,
     });
     this.wait = new Histogram({
       name: 'tps_signal_wait_seconds',
-      help: 'From acceptance to the start of the last attempt',
+      help: 'Time from acceptance to the start of the last attempt',
       ...durations,
     });
   }

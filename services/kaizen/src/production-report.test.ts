@@ -1,18 +1,18 @@
 import type { Outcome } from '@tps/contracts';
 import { sampleOutcome } from '@tps/testkit';
+import { OutcomeCounts } from './outcome-counts';
 import { type ProductionReport, productionReport } from './production-report';
 import { csvCell, render } from './report-formats';
-import { Tally } from './tally';
 
 const NOW = Date.parse('2026-01-25T12:00:00Z');
 
 function reportOf(outcomes: Partial<Outcome>[]): ProductionReport {
-  const tally = new Tally();
+  const counts = new OutcomeCounts();
   for (const given of outcomes) {
     const outcome = sampleOutcome(given);
-    tally.add({ outcome, seq: 1, index: 0, timeMs: NOW - 1_000, superseded: false, live: true });
+    counts.add({ outcome, seq: 1, index: 0, timeMs: NOW - 1_000, superseded: false, live: true });
   }
-  return productionReport(tally, NOW);
+  return productionReport(counts, NOW);
 }
 
 const MIXED: Partial<Outcome>[] = [
@@ -24,7 +24,7 @@ const MIXED: Partial<Outcome>[] = [
   { signal_type: 'idle', status: 'cancelled' },
 ];
 
-test('the worst type comes first: by yield, then by first-pass yield', () => {
+test('types are sorted by yield, then by first-pass yield, the worst first', () => {
   const report = reportOf(MIXED);
   expect(report.types.map((line) => line.signal_type)).toEqual(['bad', 'again', 'good', 'idle']);
   expect(report.types[0]).toMatchObject({ produced: 1, failed: 1, yield_percent: 50 });
@@ -33,12 +33,12 @@ test('the worst type comes first: by yield, then by first-pass yield', () => {
   expect(report.from).toBe('2026-01-25T11:59:59.000Z');
 });
 
-test('flow efficiency is work over work and waiting', () => {
+test('flow efficiency is the share of work in work and waiting', () => {
   const good = reportOf(MIXED).types.find((line) => line.signal_type === 'good');
   expect(good).toMatchObject({ flow_efficiency_percent: 75, work_avg_ms: 30, wait_avg_ms: 10 });
 });
 
-test('markdown: one row a type and the total, all of the same width', () => {
+test('markdown: one row for each type and one for the total, with equal numbers of cells', () => {
   const lines = (render(reportOf(MIXED), 'markdown') as string).trimEnd().split('\n');
   const table = lines.filter((line) => line.startsWith('|'));
   expect(lines[0]).toBe('# Production report');
@@ -48,7 +48,7 @@ test('markdown: one row a type and the total, all of the same width', () => {
   expect(table.at(-1)).toContain('**all types**');
 });
 
-test('csv: a header, one row a type and the total', () => {
+test('csv: a header, one row for each type and one for the total', () => {
   const rows = (render(reportOf(MIXED), 'csv') as string).split('\r\n');
   expect(rows[0]).toMatch(/^signal_type,produced,failed,yield_percent,first_pass_yield_percent,/);
   expect(rows[1]).toMatch(/^bad,1,1,50,50,/);
@@ -65,7 +65,7 @@ test.each([
   ['-5', '-5'],
 ])('csv cell %j becomes %j', (text, cell) => expect(csvCell(text)).toBe(cell));
 
-test('an empty report says so in every format', () => {
+test('an empty report says in every format that nothing was recorded', () => {
   const report = reportOf([]);
   expect(render(report, 'json')).toMatchObject({ from: null, types: [], total: { produced: 0 } });
   expect(render(report, 'markdown')).toContain('nothing recorded');

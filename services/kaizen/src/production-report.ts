@@ -1,7 +1,7 @@
 import { percent } from './durations';
-import type { Tally, TypeTally } from './tally';
+import type { OutcomeCounts, TypeCounts } from './outcome-counts';
 
-/** How one type did. `flow_efficiency_percent` is the share of a signal's time in which work was done on it. */
+/** One row of the report: a type, or all together. */
 export interface ReportLine {
   signal_type: string;
   produced: number;
@@ -14,6 +14,7 @@ export interface ReportLine {
   wait_avg_ms: number;
   wait_p95_ms: number;
   wait_p99_ms: number;
+  /** The share of a signal's time in which a handler worked on it. */
   flow_efficiency_percent: number;
   retried: number;
   rejected: number;
@@ -24,7 +25,7 @@ export interface ReportLine {
 export interface ProductionReport {
   title: string;
   generated_at: string;
-  /** The time of the first outcome in it; null when there is none. */
+  /** When the first outcome was stored; null without outcomes. */
   from: string | null;
   to: string;
   total: ReportLine;
@@ -32,39 +33,39 @@ export interface ProductionReport {
   types: ReportLine[];
 }
 
-export function productionReport(tally: Tally, nowMs: number): ProductionReport {
+export function productionReport(counts: OutcomeCounts, nowMs: number): ProductionReport {
   const now = new Date(nowMs).toISOString();
   return {
     title: 'Production report',
     generated_at: now,
-    from: tally.sinceMs === undefined ? null : new Date(tally.sinceMs).toISOString(),
+    from: counts.sinceMs === undefined ? null : new Date(counts.sinceMs).toISOString(),
     to: now,
-    total: line('all types', tally.total),
-    types: [...tally.types].map(([name, type]) => line(name, type)).sort(worstFirst),
+    total: line('all types', counts.total),
+    types: [...counts.types].map(([name, type]) => line(name, type)).sort(worstFirst),
   };
 }
 
-function line(signal_type: string, tally: TypeTally): ReportLine {
-  const work = tally.work.figures();
-  const wait = tally.wait.figures();
+function line(signal_type: string, counts: TypeCounts): ReportLine {
+  const work = counts.work.figures();
+  const wait = counts.wait.figures();
   return {
     signal_type,
-    produced: tally.succeeded,
-    failed: tally.failed,
-    // A type that finished nothing has broken nothing either.
-    yield_percent: tally.processed === 0 ? 100 : percent(tally.succeeded, tally.processed),
-    first_pass_yield_percent: tally.processed === 0 ? 100 : percent(tally.firstPass, tally.processed),
+    produced: counts.succeeded,
+    failed: counts.failed,
+    // A type without finished signals has no failures either.
+    yield_percent: counts.processed === 0 ? 100 : percent(counts.succeeded, counts.processed),
+    first_pass_yield_percent: counts.processed === 0 ? 100 : percent(counts.firstPass, counts.processed),
     work_avg_ms: work.avg_ms,
     work_p95_ms: work.p95_ms,
     work_p99_ms: work.p99_ms,
     wait_avg_ms: wait.avg_ms,
     wait_p95_ms: wait.p95_ms,
     wait_p99_ms: wait.p99_ms,
-    flow_efficiency_percent: tally.flowEfficiency,
-    retried: tally.retried,
-    rejected: tally.rejected,
-    expired: tally.expired,
-    cancelled: tally.cancelled,
+    flow_efficiency_percent: counts.flowEfficiency,
+    retried: counts.retried,
+    rejected: counts.rejected,
+    expired: counts.expired,
+    cancelled: counts.cancelled,
   };
 }
 

@@ -28,7 +28,7 @@ export function render(report: ProductionReport, format: ReportFormat): object |
 
 function markdown(report: ProductionReport): string {
   const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  // A bar would end the cell.
+  // An unescaped bar would end the cell.
   const cells = (line: ReportLine): string[] =>
     COLUMNS.map(([key]) => String(line[key]).replaceAll('|', '\\|'));
   return [
@@ -44,7 +44,7 @@ function markdown(report: ProductionReport): string {
   ].join('\n');
 }
 
-/** RFC 4180: lines end in CR LF; one row a type, the total last. */
+/** RFC 4180, so lines end in CR LF. One row for each type, the total last. */
 function csv(report: ProductionReport): string {
   const rows = [
     COLUMNS.map(([key]) => key as string),
@@ -53,7 +53,7 @@ function csv(report: ProductionReport): string {
   return rows.map((row) => `${row.map(csvCell).join(',')}\r\n`).join('');
 }
 
-/** Quoted where it must be; and no cell may begin like a formula, which spreadsheets would run. */
+/** Quotes a cell where needed, and keeps spreadsheets from running a cell that begins like a formula. */
 export function csvCell(text: string): string {
   const inert = /^[=+@\t\r]|^-(?!\d)/.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(inert) ? `"${inert.replaceAll('"', '""')}"` : inert;

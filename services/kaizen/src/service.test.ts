@@ -35,7 +35,7 @@ afterAll(async () => {
   await nats.stop();
 });
 
-test('what was just recorded is on the board, and a second outcome of a run is superseded', async () => {
+test('an outcome is on the board as soon as it is recorded, and a second one of its run is superseded', async () => {
   service = await start('one');
   await publish([{ signal_id: 'a' }, { signal_id: 'b', status: 'failed' }]);
   expect(await board()).toMatchObject({ total_processed: 2, error_count: 1, error_rate: 50, position: 1 });
@@ -46,7 +46,7 @@ test('what was just recorded is on the board, and a second outcome of a run is s
   expect(await board()).toMatchObject({ total_processed: 3, error_count: 1, superseded: 1 });
 });
 
-test('what cannot be read is skipped', async () => {
+test('unreadable outcomes are skipped', async () => {
   const subject = bus.names.subjects.outcomeBatch;
   await bus.publisher.publish(subject, 'not json');
   await bus.publisher.publish(subject, '{"signal_id":"a"}');
@@ -54,7 +54,7 @@ test('what cannot be read is skipped', async () => {
   expect(await board()).toMatchObject({ total_processed: 4 });
 });
 
-test('a restart and a second replica give the same figures', async () => {
+test('figures are the same after a restart and in a second replica', async () => {
   await bus.publisher.publish(
     bus.names.subjects.outcomeAttempt('c'),
     JSON.stringify([sampleOutcome({ signal_id: 'c', status: 'retrying' })]),
@@ -66,12 +66,12 @@ test('a restart and a second replica give the same figures', async () => {
   service = await start('two');
   expect(await board()).toEqual(before);
   const replica = await start('three');
-  // Which of the two answers is the broker's choice.
+  // The broker chooses which replica answers.
   for (let i = 0; i < 6; i += 1) expect(await board()).toEqual(before);
   await replica.stop();
 });
 
-test('a restart and a replica suggest the same', async () => {
+test('suggestions are the same in a second replica', async () => {
   const suggestions = (): Promise<SuggestionsReply> => ask(bus.names.subjects.suggestions);
   await publish(Array.from({ length: 30 }, (_, i) => ({ signal_type: 'slow', wait_ms: 900 + i })));
   const { items } = await suggestions();
@@ -81,7 +81,7 @@ test('a restart and a replica suggest the same', async () => {
   await replica.stop();
 });
 
-test('reports of everything and of a stretch of time', async () => {
+test('reports cover everything or a stretch of time, in each format', async () => {
   const all = await report({ format: 'json' });
   expect(all.content).toMatchObject({ total: { produced: 133, failed: 1 } });
   expect((await report({ format: 'json', since_ms: 60_000 })).content).toMatchObject({

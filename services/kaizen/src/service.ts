@@ -1,62 +1,58 @@
 import { type SuggestionsReply, WIRE_VERSION } from '@tps/contracts';
 import { OutcomesLog, type RunningService, type ServiceContext, type ServiceDefinition } from '@tps/service';
-import { type KaizenConfig, kaizenVariables } from './config';
-import { Findings, FINDINGS_WINDOW_MS } from './findings';
-import { Metrics } from './metrics';
-import { ReportDesk } from './report-desk';
+import { type KaizenConfig, variables } from './config';
+import { LOSS_WINDOW_MS, LossWindow } from './loss-window';
+import { KaizenMetrics } from './metrics';
+import { OutcomeCounts } from './outcome-counts';
+import { ReportBuilder } from './report-builder';
 import { suggestionsFor } from './suggestions';
-import { Tally } from './tally';
 
-/** A caller who has just got an answer sees it counted: the log is ahead of it. */
+/** Every reply waits for the log this long, so that a caller finds the outcome counted which it has just received. */
 const CATCH_UP_MS = 500;
 
-/** Improve from facts: counts and true percentiles of everything that was processed. */
-export const kaizen: ServiceDefinition<typeof kaizenVariables> = {
-  name: 'kaizen',
-  variables: kaizenVariables,
-  start,
-};
+/** Improve from facts: counts and true percentiles of all outcomes, reports and suggestions. */
+export const kaizen: ServiceDefinition<typeof variables> = { name: 'kaizen', variables, start };
 
 async function start(context: ServiceContext<KaizenConfig>): Promise<RunningService> {
-  const tally = new Tally();
-  const findings = new Findings();
-  const metrics = new Metrics(context.registry);
+  const counts = new OutcomeCounts();
+  const losses = new LossWindow();
+  const metrics = new KaizenMetrics(context.registry);
   const log = await OutcomesLog.open(context, {
     spanAttributes: () => ({}),
     onOutcome: (logged) => {
-      tally.add(logged);
-      findings.add(logged);
+      counts.add(logged);
+      losses.add(logged);
       metrics.count(logged);
     },
   });
-  const desk = new ReportDesk(context, tally);
+  const reports = new ReportBuilder(context, counts);
   context.endpoint('report', async (request) => {
     await log.caughtUp(CATCH_UP_MS);
-    return desk.answer(request);
+    return reports.build(request);
   });
   context.endpoint('suggestions', async () => {
     await log.caughtUp(CATCH_UP_MS);
-    return suggestions(findings, Date.now());
+    return suggestionsReply(losses, Date.now());
   });
   return {
     stop: () => log.stop(),
     problems: () => log.problems(),
     vitals: () => ({
-      error_rate: tally.recentErrorRate(Date.now()),
-      total: tally.total.processed,
+      error_rate: counts.recentErrorRate(Date.now()),
+      total: counts.total.processed,
     }),
     board: async () => {
       await log.caughtUp(CATCH_UP_MS);
-      return tally.board(log.position, Date.now());
+      return counts.board(log.position, Date.now());
     },
   };
 }
 
-function suggestions(findings: Findings, nowMs: number): SuggestionsReply {
+function suggestionsReply(losses: LossWindow, nowMs: number): SuggestionsReply {
   return {
     v: WIRE_VERSION,
     generated_at: new Date(nowMs).toISOString(),
-    from: new Date(nowMs - FINDINGS_WINDOW_MS).toISOString(),
-    items: suggestionsFor(findings.of(nowMs)),
+    from: new Date(nowMs - LOSS_WINDOW_MS).toISOString(),
+    items: suggestionsFor(losses.byType(nowMs)),
   };
 }

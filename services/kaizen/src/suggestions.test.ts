@@ -1,26 +1,26 @@
 import type { Outcome } from '@tps/contracts';
 import { sampleOutcome } from '@tps/testkit';
-import { Findings, FINDINGS_WINDOW_MS } from './findings';
+import { LOSS_WINDOW_MS, LossWindow } from './loss-window';
 import { suggestionsFor } from './suggestions';
 
 const NOW = Date.parse('2026-01-25T12:00:00Z');
 
 function suggestions(outcomes: Partial<Outcome>[], { at = NOW, superseded = false } = {}) {
-  const findings = new Findings();
+  const losses = new LossWindow();
   outcomes.forEach((given, index) =>
-    findings.add({ outcome: sampleOutcome(given), seq: 1, index, timeMs: at, superseded, live: true }),
+    losses.add({ outcome: sampleOutcome(given), seq: 1, index, timeMs: at, superseded, live: true }),
   );
-  return suggestionsFor(findings.of(NOW));
+  return suggestionsFor(losses.byType(NOW));
 }
 const many = (n: number, given: Partial<Outcome> = {}): Partial<Outcome>[] =>
   Array.from({ length: n }, () => given);
 
-test('within the standards there is nothing to suggest, nor from a few signals', () => {
+test('nothing is suggested within the standards, nor for fewer than 20 signals', () => {
   expect(suggestions([...many(99), ...many(1, { status: 'failed' })])).toEqual([]);
   expect(suggestions(many(19, { status: 'failed' }))).toEqual([]);
 });
 
-test('failures: the commonest cause, with its latest trace', () => {
+test('failures: the most frequent cause is named, with its latest trace', () => {
   const alike = { status: 'failed', fingerprint: 'f1', message: 'no disk' } as const;
   const found = suggestions([
     ...many(96),
@@ -38,7 +38,7 @@ test('failures: the commonest cause, with its latest trace', () => {
   ]);
 });
 
-test('waiting, rework, rejects and expiry are found, the worst against its standard first', () => {
+test('waiting, rework, rejects and expiry are measured, and the furthest above its standard comes first', () => {
   const found = suggestions([
     ...many(40, { wait_ms: 150, process_ms: 50 }),
     ...many(10, { status: 'retrying', process_ms: 20 }),
@@ -54,19 +54,19 @@ test('waiting, rework, rejects and expiry are found, the worst against its stand
   expect(found.at(-1)?.finding).toBe('A signal waits 150 ms for 50 ms of work.');
 });
 
-test('a short wait for shorter work is no loss', () => {
+test('a wait too short to notice is no loss', () => {
   expect(suggestions(many(100, { wait_ms: 10, process_ms: 1 }))).toEqual([]);
 });
 
-test('a share of a few is none, however many others there are', () => {
+test('the minimum of 20 signals holds for each rule by itself', () => {
   const rejected = many(50, { status: 'rejected' });
   const found = suggestions([...rejected, { status: 'retrying' }, { wait_ms: 900, process_ms: 1 }]);
   expect(found.map(({ rule }) => rule)).toEqual(['rejects']);
 });
 
-test('what is older than an hour, or superseded, is not looked at', () => {
+test('outcomes older than an hour, and superseded ones, do not count', () => {
   const failing = many(30, { status: 'failed' });
   expect(suggestions(failing)).toHaveLength(1);
-  expect(suggestions(failing, { at: NOW - FINDINGS_WINDOW_MS })).toEqual([]);
+  expect(suggestions(failing, { at: NOW - LOSS_WINDOW_MS })).toEqual([]);
   expect(suggestions(failing, { superseded: true })).toEqual([]);
 });

@@ -1,14 +1,14 @@
 import type { Suggestion, SuggestionRule } from '@tps/contracts';
 import { percent } from './durations';
-import type { Cause, Losses } from './findings';
+import type { FailureGroup, TypeLosses } from './loss-window';
 
-/** As with the lights: fewer say nothing about a share. */
+/** A percentage of fewer signals says nothing. The lights of andon have the same minimum. */
 const MIN_SIGNALS = 20;
-/** Waiting that nobody notices is no loss. */
+/** A shorter mean wait is not worth a suggestion, however short the work is. */
 const NOTICEABLE_WAIT_MS = 50;
 
-interface Finding {
-  /** How many signals or attempts the share is one of. */
+interface Measurement {
+  /** The number of signals or attempts that `actual` is a percentage of. */
   of: number;
   /** Percent, as `standard`. */
   actual: number;
@@ -17,30 +17,30 @@ interface Finding {
   suggestion: string;
   trace_id?: string | undefined;
 }
-interface Rule {
-  /** Percent that is not worth a suggestion yet. */
+interface SuggestionThreshold {
+  /** Up to this percentage there is nothing to suggest. */
   standard: number;
-  find: (type: string, losses: Losses) => Finding;
+  measure: (type: string, losses: TypeLosses) => Measurement;
 }
 
-const RULES: Record<SuggestionRule, Rule> = {
+const THRESHOLDS: Record<SuggestionRule, SuggestionThreshold> = {
   failures: {
     standard: 1,
-    find: (type, { failed, processed, causes }) => {
-      const [count, cause] = commonest(causes.failed);
+    measure: (type, { failed, processed, groups }) => {
+      const [count, group] = largest(groups.failed);
       return {
         of: processed,
         actual: percent(failed, processed),
         signals: failed,
-        finding: `${failed} of ${processed} failed, ${count} of them alike: ${cause?.message}`,
-        suggestion: `Remove this cause first, then run them again: POST /kanban/dead/redrive {"filter": {"type": "${type}"}}.`,
-        trace_id: cause?.trace_id,
+        finding: `${failed} of ${processed} failed, ${count} of them alike: ${group?.message}`,
+        suggestion: `Remove this cause first, then requeue them: POST /kanban/dead/redrive {"filter": {"type": "${type}"}}.`,
+        trace_id: group?.trace_id,
       };
     },
   },
   expiry: {
     standard: 1,
-    find: (type, { expired, processed }) => ({
+    measure: (type, { expired, processed }) => ({
       of: processed + expired,
       actual: percent(expired, processed + expired),
       signals: expired,
@@ -50,59 +50,60 @@ const RULES: Record<SuggestionRule, Rule> = {
   },
   rework: {
     standard: 5,
-    find: (_type, { retried, processed, reworkMs }) => ({
+    measure: (_type, { retried, processed, reworkMs }) => ({
       of: processed + retried,
       actual: percent(retried, processed + retried),
       signals: retried,
-      finding: `${retried} attempts failed and were tried again: ${Math.round(reworkMs)} ms of work for nothing.`,
-      suggestion: `Find what the failed attempts share (GET /signals?status=retrying, and the traces): a retry hides a cause, it removes none.`,
+      finding: `${retried} attempts failed and were retried: ${Math.round(reworkMs)} ms of work for nothing.`,
+      suggestion: `Find what the failed attempts share (GET /signals?status=retrying, and the traces): a retry hides a cause and does not remove it.`,
     }),
   },
   rejects: {
     standard: 10,
-    find: (type, { rejected, processed, causes }) => {
-      const [count, cause] = commonest(causes.rejected);
+    measure: (type, { rejected, processed, groups }) => {
+      const [count, group] = largest(groups.rejected);
       return {
         of: processed + rejected,
         actual: percent(rejected, processed + rejected),
         signals: rejected,
-        finding: `${rejected} of ${processed + rejected} were rejected, ${count} of them alike: ${cause?.message}`,
-        suggestion: `Tell the senders of ${type}, or say it in the input schema of the type: then the gateway refuses it at once.`,
-        trace_id: cause?.trace_id,
+        finding: `${rejected} of ${processed + rejected} were rejected, ${count} of them alike: ${group?.message}`,
+        suggestion: `Tell the senders of ${type}, or state it in the input schema of the type: the gateway then refuses such signals at once.`,
+        trace_id: group?.trace_id,
       };
     },
   },
   waiting: {
     standard: 50,
-    find: (type, { workMs, waitMs, processed, longestWait }) => {
+    measure: (type, { workMs, waitMs, processed, longestWait }) => {
       const noticed = waitMs / processed >= NOTICEABLE_WAIT_MS;
       return {
         of: processed,
         actual: noticed ? percent(waitMs, waitMs + workMs) : 0,
         signals: processed,
         finding: `A signal waits ${mean(waitMs, processed)} ms for ${mean(workMs, processed)} ms of work.`,
-        suggestion: `Let more of ${type} run at once: its cards if it has a limit (GET /kanban shows what is advised), else more slots (GET /heijunka: workers_needed).`,
+        suggestion: `Let more of ${type} run at once: raise its cards if they are limited (GET /kanban shows the advice), else add slots (GET /heijunka: workers_needed).`,
         trace_id: longestWait?.trace_id,
       };
     },
   },
 };
 
-/** What to improve first: the rule that is broken most, measured in multiples of its standard, comes first. */
-export function suggestionsFor(lost: Map<string, Losses>): Suggestion[] {
-  const found: Suggestion[] = [];
-  for (const [signal_type, losses] of lost) {
-    for (const [rule, { standard, find }] of Object.entries(RULES) as [SuggestionRule, Rule][]) {
-      const { of, trace_id, ...finding } = find(signal_type, losses);
-      if (of < MIN_SIGNALS || finding.actual <= standard) continue;
-      found.push({ signal_type, rule, standard, ...finding, ...(trace_id ? { trace_id } : {}) });
+/** Suggestions in the order of urgency: by the ratio of the measured percentage to its standard. */
+export function suggestionsFor(lossesByType: Map<string, TypeLosses>): Suggestion[] {
+  const suggestions: Suggestion[] = [];
+  for (const [signal_type, losses] of lossesByType) {
+    for (const [name, { standard, measure }] of Object.entries(THRESHOLDS)) {
+      const rule = name as SuggestionRule;
+      const { of, trace_id, ...measurement } = measure(signal_type, losses);
+      if (of < MIN_SIGNALS || measurement.actual <= standard) continue;
+      suggestions.push({ signal_type, rule, standard, ...measurement, ...(trace_id ? { trace_id } : {}) });
     }
   }
-  return found.sort((a, b) => b.actual / b.standard - a.actual / a.standard);
+  return suggestions.sort((a, b) => b.actual / b.standard - a.actual / a.standard);
 }
 
-function commonest(causes: Map<string, Cause>): [count: number, cause: Cause | undefined] {
-  const [first] = [...causes.values()].sort((a, b) => b.count - a.count);
+function largest(groups: Map<string, FailureGroup>): [count: number, group: FailureGroup | undefined] {
+  const [first] = [...groups.values()].sort((a, b) => b.count - a.count);
   return [first?.count ?? 0, first];
 }
 

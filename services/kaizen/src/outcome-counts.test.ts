@@ -1,19 +1,19 @@
 import type { Outcome } from '@tps/contracts';
 import { sampleOutcome } from '@tps/testkit';
-import { OTHER_TYPES, Tally } from './tally';
+import { OTHER_TYPES, OutcomeCounts } from './outcome-counts';
 
 const NOW = Date.parse('2026-01-25T12:00:00Z');
 
-function tallyOf(outcomes: Partial<Outcome>[], timeMs = NOW): Tally {
-  const tally = new Tally();
+function countsOf(outcomes: Partial<Outcome>[], timeMs = NOW): OutcomeCounts {
+  const counts = new OutcomeCounts();
   outcomes.forEach((given, index) =>
-    tally.add({ outcome: sampleOutcome(given), seq: 1, index, timeMs, superseded: false, live: true }),
+    counts.add({ outcome: sampleOutcome(given), seq: 1, index, timeMs, superseded: false, live: true }),
   );
-  return tally;
+  return counts;
 }
 
-test('totals hold what succeeded and failed; the rest is counted apart', () => {
-  const board = tallyOf([
+test('totals hold succeeded and failed signals; other outcomes are counted apart', () => {
+  const board = countsOf([
     { status: 'succeeded' },
     { status: 'succeeded', signal_type: 'report' },
     { status: 'succeeded' },
@@ -40,13 +40,13 @@ test('totals hold what succeeded and failed; the rest is counted apart', () => {
   });
   expect(board.types.execute).toMatchObject({ total_processed: 3, error_count: 1, error_rate: 33.333 });
   expect(board.types.report).toMatchObject({ total_processed: 1, error_rate: 0 });
-  // 50 ms of work and 1 ms of waiting each.
+  // Each sample has 50 ms of work and 1 ms of waiting.
   expect(board).toMatchObject({ flow_efficiency_percent: 98.039 });
   expect(board.types.report).toMatchObject({ flow_efficiency_percent: 98.039 });
 });
 
 test('an empty board has zeros', () => {
-  expect(new Tally().board(0, NOW)).toEqual({
+  expect(new OutcomeCounts().board(0, NOW)).toEqual({
     v: 1,
     total_processed: 0,
     success_count: 0,
@@ -69,15 +69,15 @@ test('an empty board has zeros', () => {
 });
 
 test('a superseded outcome is in no total', () => {
-  const tally = tallyOf([{}]);
+  const counts = countsOf([{}]);
   const outcome = sampleOutcome({ status: 'failed' });
-  tally.add({ outcome, seq: 2, index: 0, timeMs: NOW, superseded: true, live: true });
-  expect(tally.board(2, NOW)).toMatchObject({ total_processed: 1, error_count: 0, superseded: 1 });
+  counts.add({ outcome, seq: 2, index: 0, timeMs: NOW, superseded: true, live: true });
+  expect(counts.board(2, NOW)).toMatchObject({ total_processed: 1, error_count: 0, superseded: 1 });
 });
 
 test('percentiles are those of all values, to three digits', () => {
   const values = Array.from({ length: 1_000 }, (_, i) => ({ process_ms: i + 1, wait_ms: (i + 1) * 60_000 }));
-  const { types } = tallyOf(values).board(1, NOW);
+  const { types } = countsOf(values).board(1, NOW);
   expect(types.execute?.work.avg_ms).toBe(500.5);
   expect(types.execute?.work.max_ms).toBe(1_000);
   expect(types.execute?.wait.max_ms).toBe(60_000_000);
@@ -87,15 +87,15 @@ test('percentiles are those of all values, to three digits', () => {
   }
 });
 
-test('the error rate of the last five minutes forgets what is older', () => {
-  const tally = tallyOf([{ status: 'failed' }]);
-  expect(tally.recentErrorRate(NOW)).toBe(100);
-  expect(tally.recentErrorRate(NOW + 310_000)).toBe(0);
-  expect(tally.board(1, NOW + 310_000).error_rate).toBe(100);
+test('the recent error rate covers the last five minutes only', () => {
+  const counts = countsOf([{ status: 'failed' }]);
+  expect(counts.recentErrorRate(NOW)).toBe(100);
+  expect(counts.recentErrorRate(NOW + 310_000)).toBe(0);
+  expect(counts.board(1, NOW + 310_000).error_rate).toBe(100);
 });
 
 test('types beyond the limit are counted together', () => {
-  const tally = tallyOf(Array.from({ length: 300 }, (_, i) => ({ signal_type: `type-${i}` })));
-  expect(tally.types.size).toBe(257);
-  expect(tally.types.get(OTHER_TYPES)?.processed).toBe(44);
+  const counts = countsOf(Array.from({ length: 300 }, (_, i) => ({ signal_type: `type-${i}` })));
+  expect(counts.types.size).toBe(257);
+  expect(counts.types.get(OTHER_TYPES)?.processed).toBe(44);
 });

@@ -1,15 +1,15 @@
 import { type KaizenBoard, type Outcome, WIRE_VERSION } from '@tps/contracts';
 import { type LoggedOutcome, RollingWindow } from '@tps/service';
-import { Durations, percent, round } from './durations';
+import { Durations, percent } from './durations';
 
 const WINDOW = { bucketMs: 10_000, buckets: 30 };
-/** Types beyond this are counted together: a histogram each is the largest thing kaizen holds. */
+/** Further types are counted together, because the histograms of each type take most of kaizen's memory. */
 const MAX_TYPES = 256;
-/** No type can be called so: a type's name begins with a letter. */
+/** No type can have this name, since names begin with a letter. */
 export const OTHER_TYPES = '_other';
 
-/** What kaizen knows of one type, or of all together. */
-export class TypeTally {
+/** The counts of one type, or of all together. */
+export class TypeCounts {
   succeeded = 0;
   failed = 0;
   /** Succeeded at the first attempt. */
@@ -46,12 +46,12 @@ export class TypeTally {
     }
   }
 
-  /** Share of a signal's time in which work was done on it, in percent. */
+  /** The share of a signal's time in which a handler worked on it, in percent. */
   get flowEfficiency(): number {
-    return round(percent(this.work.sumMs, this.work.sumMs + this.wait.sumMs));
+    return percent(this.work.sumMs, this.work.sumMs + this.wait.sumMs);
   }
 
-  counts() {
+  figures() {
     const { rejected, expired, cancelled, retried } = this;
     return {
       total_processed: this.processed,
@@ -71,10 +71,10 @@ export class TypeTally {
   }
 }
 
-/** All that kaizen counts: a projection of the log and of nothing else, so every replica has the same. */
-export class Tally {
-  readonly total = new TypeTally();
-  readonly types = new Map<string, TypeTally>();
+/** Everything that kaizen counts: a projection of the log alone, so all replicas have the same. */
+export class OutcomeCounts {
+  readonly total = new TypeCounts();
+  readonly types = new Map<string, TypeCounts>();
   superseded = 0;
   sinceMs: number | undefined;
   private readonly recent = new RollingWindow({ ...WINDOW, empty: () => ({ processed: 0, failed: 0 }) });
@@ -94,7 +94,7 @@ export class Tally {
     if (outcome.status === 'failed') bucket.failed += 1;
   }
 
-  /** Percent of the last five minutes. */
+  /** The error rate of the last five minutes, in percent. */
   recentErrorRate(nowMs: number): number {
     let processed = 0;
     let failed = 0;
@@ -109,12 +109,12 @@ export class Tally {
     const { avg_ms, p95_ms, p99_ms } = this.total.work.figures();
     const types = [...this.types].map(([name, type]) => {
       const durations = { work: type.work.figures(), wait: type.wait.figures() };
-      const figures = { ...type.counts(), flow_efficiency_percent: type.flowEfficiency, ...durations };
+      const figures = { ...type.figures(), flow_efficiency_percent: type.flowEfficiency, ...durations };
       return [name, figures] as const;
     });
     return {
       v: WIRE_VERSION,
-      ...this.total.counts(),
+      ...this.total.figures(),
       avg_duration_ms: avg_ms,
       p95_duration_ms: p95_ms,
       p99_duration_ms: p99_ms,
@@ -127,12 +127,12 @@ export class Tally {
     };
   }
 
-  private typeOf(name: string): TypeTally {
+  private typeOf(name: string): TypeCounts {
     const known = this.types.get(name);
     if (known) return known;
     const key = this.types.size < MAX_TYPES ? name : OTHER_TYPES;
-    const tally = this.types.get(key) ?? new TypeTally();
-    this.types.set(key, tally);
-    return tally;
+    const counts = this.types.get(key) ?? new TypeCounts();
+    this.types.set(key, counts);
+    return counts;
   }
 }

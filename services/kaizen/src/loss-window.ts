@@ -2,20 +2,31 @@ import type { Outcome } from '@tps/contracts';
 import { type LoggedOutcome, RollingWindow } from '@tps/service';
 
 const WINDOW = { bucketMs: 300_000, buckets: 12 };
-export const FINDINGS_WINDOW_MS = WINDOW.bucketMs * WINDOW.buckets;
-/** Types beyond this, and causes beyond that, are left out of a bucket: what matters is frequent and comes early. */
+export const LOSS_WINDOW_MS = WINDOW.bucketMs * WINDOW.buckets;
+/** Limits of one bucket. Further types and groups are left out, since the frequent ones come early. */
 const MAX_TYPES = 256;
-const MAX_CAUSES = 20;
+const MAX_GROUPS = 20;
 
-/** Equal failures. */
-export interface Cause {
+/** Failures that count as equal. */
+export interface FailureGroup {
   count: number;
   message: string;
   trace_id: string;
 }
 
-/** What was lost on one type. */
-export class Losses {
+const FIGURES = [
+  'processed',
+  'failed',
+  'rejected',
+  'expired',
+  'retried',
+  'workMs',
+  'waitMs',
+  'reworkMs',
+] as const;
+
+/** The losses of one type, and what they are measured against. */
+export class TypeLosses {
   processed = 0;
   failed = 0;
   rejected = 0;
@@ -23,11 +34,11 @@ export class Losses {
   retried = 0;
   workMs = 0;
   waitMs = 0;
-  /** Work of attempts that failed and were tried again. */
+  /** Work of attempts that failed and were retried. */
   reworkMs = 0;
   longestWait: { ms: number; trace_id: string } | undefined;
-  /** By fingerprint, or by class where there is none. */
-  readonly causes = { failed: new Map<string, Cause>(), rejected: new Map<string, Cause>() };
+  /** By fingerprint, or by error class where there is none. */
+  readonly groups = { failed: new Map<string, FailureGroup>(), rejected: new Map<string, FailureGroup>() };
 
   add(outcome: Outcome): void {
     const { status, process_ms, wait_ms, trace_id } = outcome;
@@ -44,53 +55,42 @@ export class Losses {
     if (status === 'failed' || status === 'rejected' || status === 'expired') this[status] += 1;
     if (status !== 'failed' && status !== 'rejected') return;
     const key = outcome.fingerprint ?? outcome.error_class ?? status;
-    note(this.causes[status], key, { count: 1, message: outcome.message, trace_id });
+    addGroup(this.groups[status], key, { count: 1, message: outcome.message, trace_id });
   }
 
-  merge(other: Losses): void {
+  merge(other: TypeLosses): void {
     for (const figure of FIGURES) this[figure] += other[figure];
     if ((other.longestWait?.ms ?? 0) > (this.longestWait?.ms ?? 0)) this.longestWait = other.longestWait;
     for (const status of ['failed', 'rejected'] as const) {
-      for (const [key, cause] of other.causes[status]) note(this.causes[status], key, cause);
+      for (const [key, group] of other.groups[status]) addGroup(this.groups[status], key, group);
     }
   }
 }
 
-const FIGURES = [
-  'processed',
-  'failed',
-  'rejected',
-  'expired',
-  'retried',
-  'workMs',
-  'waitMs',
-  'reworkMs',
-] as const;
-
-function note(causes: Map<string, Cause>, key: string, cause: Cause): void {
-  const known = causes.get(key);
-  if (known) causes.set(key, { ...cause, count: known.count + cause.count });
-  else if (causes.size < MAX_CAUSES) causes.set(key, cause);
+function addGroup(groups: Map<string, FailureGroup>, key: string, group: FailureGroup): void {
+  const known = groups.get(key);
+  if (known) groups.set(key, { ...group, count: known.count + group.count });
+  else if (groups.size < MAX_GROUPS) groups.set(key, group);
 }
 
-/** What was lost in the last hour, by type: a projection of the log, so every replica finds the same. */
-export class Findings {
-  private readonly window = new RollingWindow({ ...WINDOW, empty: () => new Map<string, Losses>() });
+/** The losses of the last hour, by type: a projection of the log, so all replicas have the same. */
+export class LossWindow {
+  private readonly window = new RollingWindow({ ...WINDOW, empty: () => new Map<string, TypeLosses>() });
 
   add({ outcome, superseded, timeMs }: LoggedOutcome): void {
     const bucket = superseded ? undefined : this.window.at(timeMs);
     if (!bucket) return;
-    const losses = bucket.get(outcome.signal_type) ?? new Losses();
+    const losses = bucket.get(outcome.signal_type) ?? new TypeLosses();
     if (!bucket.has(outcome.signal_type) && bucket.size >= MAX_TYPES) return;
     bucket.set(outcome.signal_type, losses);
     losses.add(outcome);
   }
 
-  of(nowMs: number): Map<string, Losses> {
-    const all = new Map<string, Losses>();
+  byType(nowMs: number): Map<string, TypeLosses> {
+    const all = new Map<string, TypeLosses>();
     for (const bucket of this.window.within(nowMs)) {
       for (const [type, losses] of bucket) {
-        const sum = all.get(type) ?? new Losses();
+        const sum = all.get(type) ?? new TypeLosses();
         all.set(type, sum);
         sum.merge(losses);
       }
