@@ -6,6 +6,7 @@ import { type Bus, connectBus } from '@tps/bus';
 import { BOARD_SERVICES, SERVICES } from '@tps/contracts';
 import { Certificate, HttpReceiver, NatsServer, waitFor } from '@tps/testkit';
 import { Fleet } from './fleet';
+import { OwnWorkerProcess } from './own-worker-process';
 
 const AUTHORIZATION = resolve(__dirname, '../../deploy/nats/authorization.conf');
 const PASSWORD = 'well-kept';
@@ -145,6 +146,21 @@ describe('least permissions', () => {
     expect(await call('POST', '/kanban/dead/redrive', { filter: { type: 'validate' } })).toBeLessThan(300);
     expect(await call('DELETE', '/kanban/dead?type=execute')).toBe(200);
     expect(await post('report', {})).toBe('succeeded');
+  }, 60_000);
+
+  test('a type is retired and comes back', async () => {
+    const remove = (headers: Record<string, string>): Promise<{ status: number }> =>
+      fleet.call('DELETE', '/types/count-words', undefined, headers);
+    const own = await OwnWorkerProcess.start(fleet, 'own-1');
+    await waitFor('its type', async () => (await post('count-words', { text: 'a b' })) === 'succeeded');
+    expect((await remove(operator)).status).toBe(409);
+    await own.stop();
+    expect((await remove(client)).status).toBe(403);
+    await waitFor('the type to be retired', async () => (await remove(operator)).status === 200);
+    expect((await fleet.get('/types', client)).status).toBe(200);
+    const again = await OwnWorkerProcess.start(fleet, 'own-2');
+    await waitFor('its type', async () => (await post('count-words', { text: 'a b' })) === 'succeeded');
+    await again.stop();
   }, 60_000);
 
   test('no service asked for more than it may', () => {

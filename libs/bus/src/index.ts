@@ -20,6 +20,7 @@ export { StateLosses } from './losses';
 export { type PubAck, Publisher, PublishError } from './publisher';
 export {
   createStream,
+  deleteLanes,
   ensureLanes,
   ensureStream,
   isApiError,

@@ -150,8 +150,8 @@ export class KvView<V> {
   async remove(key: string): Promise<void> {
     const send = (): Promise<number> => this.bucket.delete(key).then(() => 0);
     await this.writes.readBack(await insist(() => this.writes.send(undefined, send)));
+    // By then the bucket has said that the key is gone, or what somebody has written there since.
     if (!(await this.caughtUp(READ_BACK_MS))) throw new KvUnsettledError(`${key} may not be deleted yet`);
-    this.drop(key);
   }
 
   /**

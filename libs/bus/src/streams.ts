@@ -29,6 +29,7 @@ const GIB = 1024 ** 3;
 /** A worker's lease on what it holds: renewed while it lives, redelivered elsewhere when it does not. */
 export const LEASE_MS = 8_000;
 const CONSUMER_EXISTS = [10013, 10148];
+const CONSUMER_NOT_FOUND = 10014;
 const STREAM_NOT_FOUND = 10059;
 const STREAM_NAME_IN_USE = 10058;
 const MESSAGE_NOT_FOUND = 10037;
@@ -133,6 +134,17 @@ export async function ensureLanes(bus: Bus, type: string): Promise<void> {
     };
     await jsm.consumers.add(bus.names.streams.kanban, config).catch((error: unknown) => {
       if (!CONSUMER_EXISTS.some((code) => isApiError(error, code))) throw error;
+    });
+  }
+}
+
+/** Deletes the four lanes of a type. Its messages stay in the stream, and no pull delivers them until the lanes are back. */
+export async function deleteLanes(bus: Bus, type: string): Promise<void> {
+  const jsm = await managerOf(bus);
+  for (const priority of PRIORITIES) {
+    const deleted = jsm.consumers.delete(bus.names.streams.kanban, laneName(type, priority));
+    await deleted.catch((error: unknown) => {
+      if (!isApiError(error, CONSUMER_NOT_FOUND)) throw error;
     });
   }
 }

@@ -34,7 +34,7 @@ export const AdmitVerdict = Type.Union([
 ]);
 export type AdmitVerdict = Static<typeof AdmitVerdict>;
 
-/** kanban's answer on one signal. */
+/** kanban's answer on one signal. `LINE_STOPPED`: the type is being retired; `UNKNOWN_SIGNAL_TYPE`: it was retired. */
 export const EnqueueVerdict = Type.Union([
   Type.Object({
     ok: Type.Literal(true),
@@ -42,7 +42,7 @@ export const EnqueueVerdict = Type.Union([
   }),
   Type.Object({
     ...refusal,
-    code: oneOf(['KANBAN_FULL', 'NO_BROKER']),
+    code: oneOf(['KANBAN_FULL', 'NO_BROKER', 'LINE_STOPPED', 'UNKNOWN_SIGNAL_TYPE']),
     accepted: Type.Unsafe<false | 'unknown'>(
       Type.Union([Type.Literal(false), Type.Literal('unknown')], {
         description: '`unknown`: the append may have arrived; send it again with the same id',

@@ -64,8 +64,11 @@ const ResolvedCall = Type.Object({
 });
 export type ResolvedCall = Static<typeof ResolvedCall>;
 
-export const ANDON_EVENTS = ['changed', 'pulled', 'acknowledged', 'escalated', 'resumed'] as const;
-/** `changed`: a rule changed the light. The others are what people did, or what followed because nobody did. */
+export const ANDON_EVENTS = ['changed', 'pulled', 'acknowledged', 'escalated', 'resumed', 'retired'] as const;
+/**
+ * `changed`: a rule changed the light. The others are what people did, or what followed because nobody did. `retired`
+ * ends the history of a line, and whatever call is open on it.
+ */
 export type AndonEventKind = (typeof ANDON_EVENTS)[number];
 
 /** One event of the stream ANDON, and one item of the history. */

@@ -19,6 +19,11 @@ export const API_ERRORS = {
   UNAUTHORIZED: { status: 401, retryable: false, meaning: 'The bearer token is missing or wrong.' },
   FORBIDDEN: { status: 403, retryable: false, meaning: 'The token does not allow this operation.' },
   NOT_FOUND: { status: 404, retryable: false, meaning: 'There is no such path or signal.' },
+  UNKNOWN_TYPE: {
+    status: 404,
+    retryable: false,
+    meaning: 'No worker ever announced this signal type, or it was retired.',
+  },
   METHOD_NOT_ALLOWED: { status: 405, retryable: false, meaning: 'The path does not take this method.' },
   REQUEST_TIMEOUT: { status: 408, retryable: false, meaning: 'The request did not come in time.' },
   IDEMPOTENCY_CONFLICT: {
@@ -33,6 +38,17 @@ export const API_ERRORS = {
   },
   ALREADY_FINISHED: { status: 409, retryable: false, meaning: 'The signal has a final outcome.' },
   CALL_CLOSED: { status: 409, retryable: false, meaning: 'The line was resumed already.' },
+  TYPE_HAS_WORK: {
+    status: 409,
+    retryable: false,
+    meaning:
+      'Signals of this type wait or are in progress; `waiting`, `in_progress`, `on_backup` and `redrives` say where.',
+  },
+  TYPE_SERVED: {
+    status: 409,
+    retryable: false,
+    meaning: 'Workers serve this type; `workers` names them.',
+  },
   NOT_RETRYABLE: {
     status: 409,
     retryable: false,

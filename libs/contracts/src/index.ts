@@ -19,6 +19,7 @@ export * from './records';
 export * from './redrives';
 export * from './report';
 export * from './requests';
+export * from './retirement';
 export * from './schedule';
 export * from './fleet';
 export * from './signal';

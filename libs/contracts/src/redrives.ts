@@ -87,11 +87,12 @@ export const RedriveDryRun = Type.Object({
   matched: count('Letters that it would take'),
   types: mapOf(count('Of this type')),
 });
-/** `refused`: why no further redrive may run now. */
+/** `refused`: why no further redrive may run now. `retired`: which types of the letters were retired, and by whom. */
 export const RedriveStarted = Type.Union([
   Type.Object({ redrive: Redrive }),
   RedriveDryRun,
   Type.Object({ refused: Type.String() }),
+  Type.Object({ retired: Type.String() }),
 ]);
 export type RedriveStarted = Static<typeof RedriveStarted>;
 

@@ -40,6 +40,14 @@ import {
 } from './records';
 import { RedriveReply, RedriveRequest, RedrivesReply, RedriveStart, RedriveStarted } from './redrives';
 import { ReportReply, ReportRequest } from './report';
+import {
+  RetireLineReply,
+  RetireLineRequest,
+  RetireReply,
+  RetireRequest,
+  SealReply,
+  SealRequest,
+} from './retirement';
 import { Signal } from './signal';
 
 interface RequestShape {
@@ -88,6 +96,21 @@ export const REQUESTS = {
   cancel: { service: 'kanban', endpoint: 'cancel', request: CancelRequest, reply: CancelReply },
   openSignals: { service: 'kanban', endpoint: 'open', request: OpenRequest, reply: OpenReply },
   openRuns: { service: 'kanban', endpoint: 'runs', request: OpenRunsRequest, reply: OpenRunsReply },
+  retire: { service: 'kanban', endpoint: 'retire', request: RetireRequest, reply: RetireReply },
+  seal: { service: 'kanban', endpoint: 'seal', request: SealRequest, reply: SealReply },
+  retireCircuit: {
+    service: 'jidoka',
+    endpoint: 'retire',
+    request: RetireLineRequest,
+    reply: RetireLineReply,
+  },
+  retireLine: { service: 'andon', endpoint: 'retire', request: RetireLineRequest, reply: RetireLineReply },
+  retireLevels: {
+    service: 'heijunka',
+    endpoint: 'retire',
+    request: RetireLineRequest,
+    reply: RetireLineReply,
+  },
   cards: { service: 'kanban', endpoint: 'cards', request: CardsRequest, reply: CardsReply },
   letters: { service: 'kanban', endpoint: 'letters', request: LettersRequest, reply: LettersReply },
   letter: { service: 'kanban', endpoint: 'letter', request: LetterRequest, reply: LetterReply },

@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { anyObject, text } from './fields';
+import { anyObject, oneOf, text, time } from './fields';
 import { signalType } from './signal';
 import { version } from './version';
 
@@ -18,8 +18,28 @@ export const RetryPolicy = Type.Object({
 export type RetryPolicy = Static<typeof RetryPolicy>;
 
 /**
+ * A person retires a signal type. kanban keeps this in the type's record, so that any of its processes can finish or undo
+ * what another one began.
+ */
+export const Retirement = Type.Object({
+  id: text('Names this retirement'),
+  phase: oneOf(['checking', 'removing', 'done'], {
+    description:
+      '`checking`: kanban refuses signals of the type until it knows that none is left, everybody else still knows the ' +
+      'type. `removing`: the type is unknown, and what belongs to it is being removed. `done`: all is removed; the record ' +
+      'stays as long as dead letters may, to say who retired the type and to bring it back',
+  }),
+  by: text('Who'),
+  reason: Type.Optional(text('Why')),
+  at: time('When'),
+  owner: text('The kanban process that works on it'),
+  lease_until: time('Until when others leave it to its owner'),
+});
+export type Retirement = Static<typeof Retirement>;
+
+/**
  * What `tps_types` holds of a signal type, under its name. The workers that serve it write it when they start; it stays
- * when they are gone.
+ * when they are gone, until somebody retires the type.
  */
 export const TypeRecord = Type.Object({
   v: version(),
@@ -37,5 +57,6 @@ export const TypeRecord = Type.Object({
   ),
   retry: RetryPolicy,
   registered_at: text('When the type was registered first, ISO 8601'),
+  retired: Type.Optional(Retirement),
 });
 export type TypeRecord = Static<typeof TypeRecord>;

@@ -61,5 +61,8 @@ export function parseSignal(message: Message): Signal {
   return parse(Signal, message, 'signal');
 }
 
+/** `app_id` of the messages that gateways put on the backup. */
+export const BACKUP_APP_ID = 'tps-system';
+
 /** Header of a work message that may have run before: the worker looks it up in the records before it runs it. */
 export const SUSPECT_HEADER = 'tps-suspect';

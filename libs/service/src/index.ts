@@ -27,3 +27,4 @@ export { type ServiceHandle, startService } from './run';
 export { SignalSpan, type SignalSpanOptions, SignalTracer, type TraceHeaders } from './signal-spans';
 export { describeThrown, isError, lineage, readSafely, type Thrown } from './thrown';
 export { callersTrace, collectorUrl, headersOf, linksTo, traceIdIn } from './tracing';
+export { TypesView, type TypesViewOptions } from './types-view';

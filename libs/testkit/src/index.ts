@@ -8,4 +8,5 @@ export { RabbitServer } from './rabbit-server';
 export { sampleOutcome } from './outcomes';
 export { freePort, freePorts } from './ports';
 export { TcpProxy } from './tcp-proxy';
+export { sampleRetirement, sampleType } from './types';
 export { waitFor, WaitTimeoutError } from './wait';

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type TProperties, Type } from '@sinclair/typebox';
-import { ask, type KvView, openView, restoreMissing } from '@tps/bus';
-import { type RetryPolicy, type TypeRecord, WIRE_VERSION } from '@tps/contracts';
+import { ask } from '@tps/bus';
 import {
   type ConfigOf,
   fleetVariables,
@@ -12,6 +11,7 @@ import {
   type ServiceDefinition,
 } from '@tps/service';
 import { Counter, Gauge } from 'prom-client';
+import { Announcements } from './announcements';
 import type { CompiledSignal } from './attempt';
 import { compile, DefinitionError } from './compile';
 import type { SignalDefinition } from './definition';
@@ -97,8 +97,7 @@ async function start(context: ServiceContext<WorkerConfig>, setup: WorkerSetup):
   const lines = await LineView.open(bus, { replicas, onError, onChange: (type) => onLine(type) });
   const limits = new Limits({ context, types: new Set(definitions.keys()), slots: config.TPS_NUM_WORKERS });
   const levelling = await followLevelling(context, sequence, limits);
-  const types = await openView(bus, 'types', { replicas, onError, restore: restoreMissing });
-  for (const definition of definitions.values()) await register(types, definition);
+  const announcements = await Announcements.open(context, definitions);
   await awaitLanes(context, [...definitions.keys()]);
 
   const recorder = new Recorder(bus, log);
@@ -134,12 +133,13 @@ async function start(context: ServiceContext<WorkerConfig>, setup: WorkerSetup):
     absorb: (error) => strays.absorb(error),
     begin: () => station.begin(),
     stop: async () => {
+      announcements.end();
       const released = limits.release();
       await station.stop(until, GRACE_MS);
       await released;
       await limits.release();
       recorder.close();
-      for (const view of [lines, levelling, types, limits]) view.close();
+      for (const view of [lines, levelling, announcements, limits]) view.close();
       await setup.close?.();
     },
   };
@@ -243,23 +243,6 @@ function countAttempts({ registry }: ServiceContext): StationOptions['onAttempt'
     if (!child) children.set(key, (child = counter.labels({ signal_type, status })));
     child.inc();
   };
-}
-
-/** Makes the type known to the fleet; kept there when its last worker has gone. */
-async function register(types: KvView<TypeRecord>, definition: CompiledSignal): Promise<void> {
-  const { name, input, output, standardMs, timeoutMs, retry } = definition;
-  const known = types.get(name);
-  const record: TypeRecord = {
-    v: WIRE_VERSION,
-    name,
-    ...(input ? { input_schema: input } : {}),
-    ...(output ? { output_schema: output } : {}),
-    timeout_ms: timeoutMs,
-    ...(standardMs === undefined ? {} : { standard_ms: standardMs }),
-    retry: retry as RetryPolicy,
-    registered_at: known?.registered_at ?? new Date().toISOString(),
-  };
-  if (JSON.stringify(known) !== JSON.stringify(record)) await types.put(name, record);
 }
 
 /** Waits for a condition, at most so long: at a stop what is not done by then is handed back. */

@@ -1,4 +1,3 @@
-import type { KvView } from '@tps/bus';
 import {
   type AndonBoard,
   circuitState,
@@ -10,10 +9,9 @@ import {
   type ServiceName,
   SERVICES,
   type StationStatus,
-  type TypeRecord,
   WIRE_VERSION,
 } from '@tps/contracts';
-import { type FleetView, type LineView, type LoggedOutcome, SILENT_MS } from '@tps/service';
+import { type FleetView, type LineView, type LoggedOutcome, SILENT_MS, type TypesView } from '@tps/service';
 import type { AndonLog } from './andon-log';
 import type { Calls } from './calls';
 import type { DeadStore } from './dead-store';
@@ -34,7 +32,7 @@ import {
 export interface BoardSources {
   fleet: FleetView;
   lines: LineView;
-  types: KvView<TypeRecord>;
+  types: TypesView;
   changes: AndonLog;
   calls: Calls;
   history: History;
@@ -66,9 +64,18 @@ export class Board {
     if (superseded || !outcome.final) return;
     if (outcome.status === 'failed' || outcome.status === 'expired') this.sources.dead.grown();
     const line = outcome.signal_type;
+    // Read again after a restart: a type that comes back later begins without a past.
+    if (this.sources.types.isRetired(line)) return;
     const window = this.windows.get(line) ?? new LineWindow();
     this.windows.set(line, window);
     window.add(outcome, timeMs);
+  }
+
+  /** The type of a line was retired: the board has neither its light nor its figures any more. */
+  forget(line: string): void {
+    this.windows.delete(line);
+    this.lights.delete(line);
+    this.due.delete(line);
   }
 
   /** Judges everything by the facts of this moment. */
@@ -82,6 +89,7 @@ export class Board {
 
   /** Judges one line: its circuit or its call has just changed. */
   evaluateLine(line: string, nowMs: number): void {
+    if (this.sources.types.isRetired(line)) return this.forget(line);
     this.judge(line, judge(LINE_RULES, this.lineFacts(line, nowMs), 'all within limits'), nowMs);
   }
 
@@ -182,13 +190,13 @@ export class Board {
     if (next.colour !== light.colour) this.due.add(line);
   }
 
-  /** Registered types, and any other that has outcomes, a circuit or a light that is not GREEN. */
+  /** Known types, and any other that has outcomes, a circuit or a light that is not GREEN, unless it was retired. */
   private lineNames(): string[] {
     const { types, lines, changes } = this.sources;
     const lit = [...this.lights].filter(([, light]) => light.colour !== 'GREEN').map(([name]) => name);
     const abnormal = [...lit, ...changes.abnormal()];
-    const names = new Set([...types.keys(), ...lines.known(), ...this.windows.keys(), ...abnormal]);
-    return [...names].filter((name) => !isStation(name));
+    const names = new Set([...types.known(), ...lines.known(), ...this.windows.keys(), ...abnormal]);
+    return [...names].filter((name) => !isStation(name) && !types.isRetired(name));
   }
 
   private lineFacts(line: string, nowMs: number): LineFacts {

@@ -7,6 +7,7 @@ import {
   isUnanswered,
   type ResolvedCall,
   type ResumeRequest,
+  type Retirement,
   type StopRecord,
   WIRE_VERSION,
 } from '@tps/contracts';
@@ -136,6 +137,21 @@ export function resumed(
     stops: now.stops.map(([from, to]) => [from, to ?? resumed_at]),
     resolved: [...now.resolved, resolved].slice(-MAX_RESOLVED),
     unlogged,
+  };
+}
+
+/** The last event of a line whose type was retired. It has the id of what is open on the line, which it closes. */
+export function retirementEvent(
+  line: string,
+  { id, by, reason = 'the type was retired', at }: Retirement,
+  { call, id: openId, was }: { call: AndonCall | undefined; id: string | undefined; was: Colour },
+): AndonEvent {
+  return {
+    ...{ v: WIRE_VERSION, id: call?.id ?? openId ?? id, event: 'retired', at, line, colour: 'GREEN', was },
+    ...{ rule: 'retired', reason, by },
+    ...(call?.owner ? { owner: call.owner } : {}),
+    ...(call?.trace_id ? { trace_id: call.trace_id } : {}),
+    ...(call?.fingerprint ? { fingerprint: call.fingerprint } : {}),
   };
 }
 

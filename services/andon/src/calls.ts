@@ -6,16 +6,29 @@ import {
   type CallReply,
   type CircuitRecord,
   type Colour,
+  type Line,
   parseLine,
   type PullRequest,
   type ResumeRequest,
+  type RetireLineRequest,
   stopKey,
   type StopRecord,
 } from '@tps/contracts';
 import type { LineView, Logger } from '@tps/service';
 import type { AndonLog } from './andon-log';
-import { acknowledged, called, type Cause, escalated, type Moment, pulled, resumed, untouched } from './call';
+import {
+  acknowledged,
+  called,
+  type Cause,
+  escalated,
+  type Moment,
+  pulled,
+  resumed,
+  retirementEvent,
+  untouched,
+} from './call';
 import type { Light } from './lights';
+import { LINE_RULES, type Rule, STATION_RULES } from './rules';
 
 export interface CallParts {
   bus: Bus;
@@ -109,6 +122,22 @@ export class Calls {
       return resumed(open, request, moment);
     });
     return record ? replyOf(call) : this.unknown(request.id);
+  }
+
+  /**
+   * The type of a line was retired: its history ends with the event that says who did it, which closes whatever call is
+   * open, and its record goes. Done again, it adds nothing.
+   */
+  async retire({ signal_type: line, retirement }: RetireLineRequest): Promise<void> {
+    const { changes, lines, lightOf } = this.parts;
+    await Promise.all([lines.stops, changes].map((each) => each.caughtUp(CATCH_UP_MS)));
+    await this.tell(line);
+    const last = changes.last(line);
+    if (last?.event !== 'retired' || last.at !== retirement.at) {
+      const open = { call: this.of(line), id: this.idOf(line) };
+      await changes.act(retirementEvent(line, retirement, { ...open, was: lightOf(line).colour }));
+    }
+    await this.stops.remove(keyOf(line));
   }
 
   /** What the circuit of a line calls for, and what nobody answered. */
@@ -207,8 +236,17 @@ export class Calls {
   }
 
   private unknown(id: string): CallReply {
-    if (this.isResolved(id)) return { refused: 'closed', reason: 'this call was resumed already' };
+    const line = this.stops.values().find(({ resolved }) => resolved.some((call) => call.id === id))?.line;
+    if (line !== undefined) return { refused: 'closed', reason: this.closedReason(line) };
     return { refused: 'not_found', reason: `there is no call ${id}` };
+  }
+
+  /** Resuming does not mend what a rule finds: as long as it finds it, say what would. */
+  private closedReason(line: string): string {
+    const closed = 'this call was resumed already';
+    const { colour, rule, reason } = this.parts.lightOf(line);
+    if (colour === 'GREEN') return closed;
+    return `${closed}, and ${line} is still ${colour} (${rule}: ${reason}). ${firstOf(rule, parseLine(line))}`.trim();
   }
 
   private isResolved(id: string): boolean {
@@ -249,4 +287,11 @@ function replyOf(call: AndonCall | undefined): CallReply {
 /** The key of a line's record, by the name of the line. */
 function keyOf(line: string): string {
   return stopKey(parseLine(line));
+}
+
+/** What to do first about a light that this rule gave. */
+function firstOf(rule: string, { kind, name }: Line): string {
+  const rules: readonly Pick<Rule<never>, 'rule' | 'first'>[] =
+    kind === 'station' ? STATION_RULES : LINE_RULES;
+  return rules.find((each) => each.rule === rule)?.first.replace(':type', name) ?? '';
 }

@@ -111,7 +111,8 @@ export const LINE_RULES: readonly Rule<LineFacts>[] = [
     rule: 'no_worker',
     red: 'no living worker serves the type',
     first:
-      'Start a worker that serves the type. Until then the fleet accepts signals, and they wait within their deadlines.',
+      'Start a worker that serves the type. Until then the fleet accepts signals, and they wait within their deadlines. ' +
+      'If nobody needs the type any more, retire it: DELETE /types/:type. Resuming does not help.',
     judge: ({ served }) =>
       served ? undefined : { colour: 'RED', reason: 'no living worker serves this type' },
   },

@@ -1,4 +1,4 @@
-import { askBoard, openView } from '@tps/bus';
+import { askBoard } from '@tps/bus';
 import { type AndonVitals, type KanbanBoard, parseStopKey } from '@tps/contracts';
 import {
   FleetView,
@@ -7,6 +7,7 @@ import {
   type RunningService,
   type ServiceContext,
   type ServiceDefinition,
+  TypesView,
 } from '@tps/service';
 import { AndonLog } from './andon-log';
 import { Board } from './board';
@@ -40,7 +41,7 @@ async function start(context: ServiceContext<AndonConfig>): Promise<RunningServi
   const fleet = new FleetView(bus, { onError });
   let onLine: (line: string) => void = () => undefined;
   const lines = await LineView.open(bus, { ...kv, onChange: (line) => onLine(line), restoreStop });
-  const types = await openView(bus, 'types', kv);
+  const types = await TypesView.open(bus, kv);
   const history = new History(bus, config.TPS_ANDON_HISTORY);
   const changes = await AndonLog.open(context, history);
   const dead = new DeadStore(context);
@@ -48,6 +49,7 @@ async function start(context: ServiceContext<AndonConfig>): Promise<RunningServi
   const respondMs = config.TPS_ANDON_RESPOND_MS;
   const calls = new Calls({ bus, log, lines, changes, lightOf, respondMs });
   const board = new Board({ fleet, lines, types, changes, calls, history, dead }, Date.now());
+  types.onRetired((type) => board.forget(type));
   const reader = new RecordReader(bus);
   const lookups = new Lookups(reader);
   const finished = new FinishedSignals(reader);
@@ -121,6 +123,10 @@ function serve(
   context.endpoint('pull', (request) => calls.pull(request));
   context.endpoint('acknowledge', (request) => calls.acknowledge(request));
   context.endpoint('resume', (request) => calls.resume(request));
+  context.endpoint('retireLine', async (request) => {
+    await calls.retire(request);
+    return { done: true };
+  });
   context.endpoint('history', async (request) => {
     await changes.caughtUp(CATCH_UP_MS);
     return history.page(request);

@@ -17,6 +17,7 @@ import type { Boards } from './fleet/boards';
 import type { RequestDurations } from './fleet/gauges';
 import type { Health } from './fleet/health';
 import type { TypeLimits } from './fleet/limits';
+import type { TypeDesk } from './fleet/type-desk';
 import { checkAccept, prefersJson, wanted } from './pages/accept';
 import { Assets } from './pages/assets';
 import { preferences } from './prefer';
@@ -38,6 +39,7 @@ export interface AppParts {
   health: Health;
   boards: Boards;
   limits: TypeLimits;
+  types: TypeDesk;
   andon: AndonCalls;
   standby: Standby | undefined;
   andonEvents: AndonEvents;
@@ -96,6 +98,9 @@ function handlersOf(parts: AppParts, page: string, assets: Assets): Handlers {
     signals: async (_req, res, { query }) => sendJson(res, 200, await listSignals(parts.bus, query)),
     retrySignal: (req, res) => parts.retry.handle(idOf(req), req, res),
     ...deadLetterHandlers(parts.bus),
+    types: async (_req, res) => sendJson(res, 200, await parts.types.list()),
+    retireType: async (req, res, { body }) =>
+      sendJson(res, 200, await parts.types.retire(typeOf(req), body, parts.access.nameOf(req))),
     cancelSignal: async (req, res) => sendJson(res, 200, await signals.cancel(idOf(req))),
     health: async (_req, res) => {
       const { status, body } = await health.report();

@@ -22,7 +22,7 @@ export const gatewayVariables = {
     default: '',
     secret: true,
     description:
-      'tokens of operators, in the same form; only operators may resume lines, cancel, redrive, purge and set limits',
+      'tokens of operators, in the same form; only operators may resume lines, cancel, redrive, purge, set limits and retire types',
   }),
   SSL_ENABLED: Type.Boolean({ default: false, description: 'serves HTTPS instead of HTTP on `HTTP_PORT`' }),
   SSL_CERT_PATH: Type.String({

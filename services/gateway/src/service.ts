@@ -19,6 +19,7 @@ import { Boards } from './fleet/boards';
 import { registerFleetGauges, RequestDurations } from './fleet/gauges';
 import { Health } from './fleet/health';
 import { TypeLimits } from './fleet/limits';
+import { TypeDesk } from './fleet/type-desk';
 import { createFront, Door, shut } from './front';
 import { Intake } from './signals/intake';
 import { PostSignal } from './signals/post-signal';
@@ -76,6 +77,7 @@ async function start(context: Context, door: Door): Promise<RunningService> {
     health,
     boards,
     limits: new TypeLimits(bus, types),
+    types: new TypeDesk({ bus, types, fleet, boards, health }),
     andon: new AndonCalls(bus, types),
     andonEvents,
     problems,

@@ -46,6 +46,7 @@ export function weightsOf(
 /** Workers need not hear of every flutter: other cards, another type, or a weight that moved by more than a tenth. */
 export function isWorthWriting(before: ScheduleRecord, { weights, cards }: Plan): boolean {
   if (Object.entries(cards).some(([type, count]) => before.cards?.[type] !== count)) return true;
+  if (Object.keys(before.cards ?? {}).some((type) => !(type in cards))) return true;
   return haveMoved(before.demand, weights);
 }
 

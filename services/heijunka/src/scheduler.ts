@@ -60,6 +60,19 @@ export class Scheduler {
     return { signal_type, max_per_s };
   }
 
+  /** Removes what people and the schedule say of a type. */
+  async retire(type: string): Promise<void> {
+    await this.view.remove(rateKey(type));
+    await this.view.update(SCHEDULE_KEY, (value) => {
+      const schedule = value as ScheduleRecord | undefined;
+      const named = schedule && (type in schedule.demand || type in (schedule.cards ?? {}));
+      if (!named) return null;
+      const { [type]: _weight, ...demand } = schedule.demand;
+      const { [type]: _cards, ...cards } = schedule.cards ?? {};
+      return { ...schedule, demand, cards };
+    });
+  }
+
   private isOldest(): boolean {
     const replicas = this.fleet.of('heijunka');
     const age = ({ started_at, instance }: (typeof replicas)[number]): string => `${started_at} ${instance}`;

@@ -8,7 +8,7 @@ import {
   type ScheduleRecord,
 } from '@tps/contracts';
 import { type ServiceHandle, startService } from '@tps/service';
-import { NatsServer, sampleOutcome, waitFor } from '@tps/testkit';
+import { NatsServer, sampleOutcome, sampleRetirement, sampleType, waitFor } from '@tps/testkit';
 import { heijunka, levelAttributes } from './service';
 
 jest.setTimeout(30_000);
@@ -148,6 +148,26 @@ test('a type is levelled, shown and let go again', async () => {
   expect(await level(null)).toEqual({ signal_type: 'a', max_per_s: null });
   await waitFor('the board', async () => !('a' in (await board()).max_per_s));
   expect((await schedule()).demand).toEqual(before.demand);
+});
+
+test('a retired type has no rate, no demand and no place in the schedule', async () => {
+  const retirement = sampleRetirement();
+  const types = await openBucket(bus, bus.names.buckets.types, 1);
+  const rate: RateRequest = { signal_type: 'a', max_per_s: 2.5 };
+  await bus.nc.request(bus.names.subjects.rate, JSON.stringify(rate), { timeout: 5_000 });
+  expect(await schedule()).toMatchObject({ demand: { a: expect.any(Number) as number }, cards: { a: 5 } });
+  await types.put('a', JSON.stringify(sampleType('a', { retired: retirement })));
+  const request = JSON.stringify({ signal_type: 'a', retirement });
+  const reply = await bus.nc.request(bus.names.subjects.retireLevels, request, { timeout: 5_000 });
+  expect(reply.json()).toEqual({ done: true });
+  // What replicas measured before is not written again.
+  announce({ b_3: 1_000 });
+  await waitFor('another schedule', async () => (await schedule()).demand.b! > 1);
+  const { demand, cards } = await schedule();
+  for (const figures of [demand, cards]) expect(figures).not.toHaveProperty('a');
+  const now = await board();
+  expect(now.max_per_s).toEqual({});
+  for (const figures of [now.demand, now.takt_ms, now.cycle_ms]) expect(figures).not.toHaveProperty('a');
 });
 
 test('the span says how the schedule came to the signal', () => {

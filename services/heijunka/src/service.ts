@@ -6,6 +6,7 @@ import {
   type RunningService,
   type ServiceContext,
   type ServiceDefinition,
+  TypesView,
 } from '@tps/service';
 import { cardsFor } from './advice';
 import { capacityOf, type CapacityFacts, round } from './capacity';
@@ -31,7 +32,7 @@ async function start(context: ServiceContext<HeijunkaConfig>): Promise<RunningSe
   const onError = (error: unknown): void => void log.warn('levelling', { error });
   const kv = { replicas: context.config.TPS_NATS_REPLICAS, onError };
   const fleet = new FleetView(bus, { onError });
-  const types = await openView(bus, 'types', kv);
+  const types = await TypesView.open(bus, kv);
   const schedules = await openView(bus, 'schedule', { ...kv, restore: restoreMissing });
   const scheduler = new Scheduler(schedules, fleet, instance);
   await scheduler.begin(Date.now());
@@ -47,19 +48,19 @@ async function start(context: ServiceContext<HeijunkaConfig>): Promise<RunningSe
     },
   });
   const facts = (nowMs: number): CapacityFacts => ({
-    demand: demand.at(nowMs),
-    cycleMs: cycles.means(nowMs),
+    demand: without(types, demand.at(nowMs)),
+    cycleMs: without(types, cycles.means(nowMs)),
     finished: shares.counts(nowMs),
     workers: fleet.of('worker'),
   });
-  context.endpoint('rate', (asked) => scheduler.level(asked));
+  serve(context, scheduler);
   const updater = setInterval(() => {
     // Before anything was heard the schedule of the process before is the better guess.
     if (!demand.known()) return;
     const now = facts(Date.now());
     const plan = {
-      weights: weightsOf(now.demand, types.keys()),
-      cards: cardsOf(now, scheduler.current?.cards),
+      weights: weightsOf(now.demand, types.known()),
+      cards: cardsOf(now, without(types, scheduler.current?.cards)),
     };
     scheduler.update(plan, Date.now()).catch(onError);
   }, UPDATE_MS);
@@ -72,7 +73,7 @@ async function start(context: ServiceContext<HeijunkaConfig>): Promise<RunningSe
       return {
         v: WIRE_VERSION,
         schedule: scheduler.current,
-        demand: demandBoard(now.demand, types.keys()),
+        demand: demandBoard(now.demand, types.known()),
         max_per_s: scheduler.rates(),
         cycle_ms: now.cycleMs,
         ...capacityOf(now),
@@ -87,11 +88,24 @@ async function start(context: ServiceContext<HeijunkaConfig>): Promise<RunningSe
   };
 }
 
+function serve(context: ServiceContext<HeijunkaConfig>, scheduler: Scheduler): void {
+  context.endpoint('rate', (asked) => scheduler.level(asked));
+  context.endpoint('retireLevels', async ({ signal_type }) => {
+    await scheduler.retire(signal_type);
+    return { done: true };
+  });
+}
+
 function vitalsOf({
   utilisation,
   workers_needed,
 }: Pick<HeijunkaBoard, 'utilisation' | 'workers_needed'>): Record<string, unknown> {
   return { utilisation, workers_needed };
+}
+
+/** What was measured of a type in the last minutes means nothing once the type is retired. */
+function without<T>(types: TypesView, figures: Readonly<Record<string, T>> = {}): Record<string, T> {
+  return Object.fromEntries(Object.entries(figures).filter(([type]) => !types.isRetired(type)));
 }
 
 /** The cards each type is advised to have; one that did no work lately keeps its figure. */

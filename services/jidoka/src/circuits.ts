@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { KvView } from '@tps/bus';
 import {
   type AdmitRequest,
   type AdmitVerdict,
@@ -10,9 +9,8 @@ import {
   type ResumeCircuitRequest,
   type TrialGrant,
   type TrialRequest,
-  type TypeRecord,
 } from '@tps/contracts';
-import type { LineView, LoggedOutcome } from '@tps/service';
+import type { LineView, LoggedOutcome, TypesView } from '@tps/service';
 import {
   admitForTrial,
   afterOutcome,
@@ -37,7 +35,7 @@ export class Circuits {
 
   constructor(
     private readonly view: LineView,
-    private readonly types: KvView<TypeRecord>,
+    private readonly types: TypesView,
     private readonly settings: CircuitSettings,
     private readonly onChange: (record: CircuitRecord) => void,
   ) {}
@@ -74,8 +72,9 @@ export class Circuits {
   }
 
   async onOutcome({ outcome, seq, timeMs, superseded }: LoggedOutcome): Promise<void> {
-    if (superseded) return;
     const type = outcome.signal_type;
+    // A retired type has no circuit; reading its past again after a restart must not open one.
+    if (superseded || this.types.isRetired(type)) return;
     const from = this.view.circuit(type)?.log_seq ?? 0;
     // A restart reads outcomes again that the circuit has accounted for.
     if (seq <= from) return;
@@ -85,6 +84,18 @@ export class Circuits {
     if (!decision && outcome.epoch === undefined) return;
     const step = { outcome, seq, at: new Date(timeMs), decision, andonId: randomUUID() };
     await this.change(type, (record) => afterOutcome(record, step, this.settings));
+  }
+
+  /** The type was retired: should it come back, it begins with a closed circuit and no past. */
+  async retire(type: string): Promise<void> {
+    await this.view.circuits.remove(type);
+    this.forget(type);
+  }
+
+  /** Drops what this process has seen of a line. */
+  forget(type: string): void {
+    this.monitors.get(type)?.monitor.close();
+    this.monitors.delete(type);
   }
 
   close(): void {

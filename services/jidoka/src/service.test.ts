@@ -9,7 +9,7 @@ import {
   WIRE_VERSION,
 } from '@tps/contracts';
 import { type ServiceHandle, startService } from '@tps/service';
-import { NatsServer, sampleCall, sampleOutcome, waitFor } from '@tps/testkit';
+import { NatsServer, sampleCall, sampleOutcome, sampleRetirement, sampleType, waitFor } from '@tps/testkit';
 import { jidoka } from './service';
 
 /** Two replicas over a real broker must behave as one. */
@@ -189,5 +189,28 @@ describe('jidoka', () => {
     expect(grant).toMatchObject({ granted: true, epoch: before!.epoch + 1 });
     await succeed('f', { epoch: before!.epoch + 1 });
     await stateIs('f', 'Closed');
+  });
+
+  test('a retired type has no circuit, a restart does not open one again, and coming back it runs', async () => {
+    const types = await openBucket(bus, bus.names.buckets.types, 1);
+    const retirement = sampleRetirement();
+    await types.put('old', JSON.stringify(sampleType('old')));
+    await open('old');
+    await types.put('old', JSON.stringify(sampleType('old', { retired: retirement })));
+    const request = { signal_type: 'old', retirement };
+    for (let times = 0; times < 3; times += 1) {
+      expect(await ask(bus.names.subjects.retireCircuit, request)).toEqual({ done: true });
+    }
+    await waitFor('it to be gone', async () => (await circuit('old')) === undefined);
+    await Promise.all(replicas.map((replica) => replica.stop()));
+    replicas = [await start('jidoka-5')];
+    // The log from before is read again by then.
+    await open('after-old');
+    expect(await circuit('old')).toBeUndefined();
+    await types.put('old', JSON.stringify(sampleType('old')));
+    await fail('old');
+    await fail('old');
+    await open('after-that');
+    expect(await admit('old')).toBe(ALL_FINE);
   });
 });

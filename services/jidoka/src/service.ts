@@ -1,6 +1,6 @@
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import type { Msg } from '@nats-io/transport-node';
-import { headerValues, openView } from '@tps/bus';
+import { headerValues } from '@tps/bus';
 import {
   type AdmitRequest,
   type AdmitVerdict,
@@ -19,6 +19,7 @@ import {
   type ServiceDefinition,
   type SignalSpan,
   type TraceHeaders,
+  TypesView,
 } from '@tps/service';
 import { type CircuitSettings, newerCircuit } from './circuit-transitions';
 import { Circuits } from './circuits';
@@ -38,12 +39,13 @@ async function start(context: ServiceContext<JidokaConfig>): Promise<RunningServ
   const replicas = config.TPS_NATS_REPLICAS;
   const onError = (error: unknown): void => void log.error('circuit not updated', { error });
   const view = await LineView.open(bus, { replicas, onError, restoreCircuit: newerCircuit });
-  const types = await openView(bus, 'types', { replicas, onError });
+  const types = await TypesView.open(bus, { replicas, onError });
   const circuits = new Circuits(view, types, settingsOf(config), (record) => {
     const { signal_type, reason, epoch, trace_id } = record;
     const state = circuitState(record, Date.now());
     log.info('circuit changed', { signal_type, state, reason, epoch, trace_id });
   });
+  types.onRetired((type) => circuits.forget(type));
   const outcomes = await OutcomesLog.open(context, {
     sinceMs: REBUILD_MS,
     gatherMs: GATHER_MS,
@@ -56,6 +58,10 @@ async function start(context: ServiceContext<JidokaConfig>): Promise<RunningServ
     // The person has seen the outcomes that are in the log by now, so none of them may stop the line again.
     if (!(await outcomes.caughtUp(CATCH_UP_MS))) return { resumed: false };
     return circuits.resume(request, outcomes.position);
+  });
+  context.endpoint('retireCircuit', async ({ signal_type }) => {
+    await circuits.retire(signal_type);
+    return { done: true };
   });
   return {
     problems: () => outcomes.problems(),

@@ -1,3 +1,4 @@
+import { FINAL_STATUSES } from '@tps/contracts';
 import type { LoggedOutcome } from '@tps/service';
 import { Counter, Histogram, type Registry } from 'prom-client';
 
@@ -31,6 +32,12 @@ export class KaizenMetrics {
       help: 'Time from acceptance to the start of the last attempt',
       ...durations,
     });
+  }
+
+  /** The type was retired: its series end. */
+  forget(signal_type: string): void {
+    for (const status of FINAL_STATUSES) this.signals.remove({ signal_type, status });
+    for (const histogram of [this.work, this.wait]) histogram.remove({ signal_type });
   }
 
   count({ outcome, live, superseded }: LoggedOutcome): void {

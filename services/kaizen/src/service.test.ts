@@ -1,7 +1,7 @@
-import { type Bus, connectBus } from '@tps/bus';
+import { type Bus, connectBus, openBucket } from '@tps/bus';
 import type { KaizenBoard, Outcome, ReportReply, ReportRequest, SuggestionsReply } from '@tps/contracts';
 import { type ServiceHandle, startService } from '@tps/service';
-import { NatsServer, sampleOutcome } from '@tps/testkit';
+import { NatsServer, sampleOutcome, sampleRetirement, sampleType, waitFor } from '@tps/testkit';
 import { kaizen } from './service';
 
 let nats: NatsServer;
@@ -79,6 +79,16 @@ test('suggestions are the same in a second replica', async () => {
   const replica = await start('four');
   for (let i = 0; i < 6; i += 1) expect((await suggestions()).items).toEqual(items);
   await replica.stop();
+});
+
+test('nothing is suggested for a retired type; what it did stays counted', async () => {
+  const before = await board();
+  const types = await openBucket(bus, bus.names.buckets.types, 1);
+  await types.put('slow', JSON.stringify(sampleType('slow', { retired: sampleRetirement() })));
+  const items = async (): Promise<unknown[]> =>
+    (await ask<SuggestionsReply>(bus.names.subjects.suggestions)).items;
+  await waitFor('no suggestion', async () => (await items()).length === 0);
+  expect((await board()).types).toEqual(before.types);
 });
 
 test('reports cover everything or a stretch of time, in each format', async () => {

@@ -1,5 +1,11 @@
 import { type SuggestionsReply, WIRE_VERSION } from '@tps/contracts';
-import { OutcomesLog, type RunningService, type ServiceContext, type ServiceDefinition } from '@tps/service';
+import {
+  OutcomesLog,
+  type RunningService,
+  type ServiceContext,
+  type ServiceDefinition,
+  TypesView,
+} from '@tps/service';
 import { type KaizenConfig, variables } from './config';
 import { LOSS_WINDOW_MS, LossWindow } from './loss-window';
 import { KaizenMetrics } from './metrics';
@@ -17,6 +23,8 @@ async function start(context: ServiceContext<KaizenConfig>): Promise<RunningServ
   const counts = new OutcomeCounts();
   const losses = new LossWindow();
   const metrics = new KaizenMetrics(context.registry);
+  const types = await followTypes(context);
+  types.onRetired((type) => metrics.forget(type));
   const log = await OutcomesLog.open(context, {
     spanAttributes: () => ({}),
     onOutcome: (logged) => {
@@ -32,10 +40,13 @@ async function start(context: ServiceContext<KaizenConfig>): Promise<RunningServ
   });
   context.endpoint('suggestions', async () => {
     await log.caughtUp(CATCH_UP_MS);
-    return suggestionsReply(losses, Date.now());
+    return suggestionsReply(losses, types, Date.now());
   });
   return {
-    stop: () => log.stop(),
+    stop: async () => {
+      types.close();
+      await log.stop();
+    },
     problems: () => log.problems(),
     vitals: () => ({
       error_rate: counts.recentErrorRate(Date.now()),
@@ -48,11 +59,18 @@ async function start(context: ServiceContext<KaizenConfig>): Promise<RunningServ
   };
 }
 
-function suggestionsReply(losses: LossWindow, nowMs: number): SuggestionsReply {
+function followTypes({ bus, config, log }: ServiceContext): Promise<TypesView> {
+  const onError = (error: unknown): void => void log.warn('types', { error });
+  return TypesView.open(bus, { replicas: config.TPS_NATS_REPLICAS, onError });
+}
+
+/** Nothing is to be improved on a retired type; what it did stays in the totals. */
+function suggestionsReply(losses: LossWindow, types: TypesView, nowMs: number): SuggestionsReply {
+  const present = [...losses.byType(nowMs)].filter(([type]) => !types.isRetired(type));
   return {
     v: WIRE_VERSION,
     generated_at: new Date(nowMs).toISOString(),
     from: new Date(nowMs - LOSS_WINDOW_MS).toISOString(),
-    items: suggestionsFor(losses.byType(nowMs)),
+    items: suggestionsFor(new Map(present)),
   };
 }

@@ -3,6 +3,7 @@ import { Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import type { ConsumeMessage } from '@tps/backup';
 import {
+  BACKUP_APP_ID,
   DEFAULT_TIMEOUT_MS,
   MAX_ASYNC_TIMEOUT_MS,
   type ParsedJson,
@@ -19,6 +20,8 @@ import { v4 as uuidv4, v5 as uuidv5, validate as isUuid } from 'uuid';
 export interface BackedUp {
   signal: Signal;
   trace: TraceHeaders;
+  /** A gateway put it there, and told its sender that it is accepted. */
+  fromGateway: boolean;
 }
 
 /** The message is no signal: why. */
@@ -46,8 +49,18 @@ const BackupBody = Type.Object({
   request_hash: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$' })),
 });
 
+/** The signal in a message, or what is wrong with it. */
+export function tryBackedUp(message: ConsumeMessage, nowMs: number): BackedUp | UnreadableError {
+  try {
+    return readBackedUp(message, nowMs);
+  } catch (error) {
+    if (error instanceof UnreadableError) return error;
+    throw error;
+  }
+}
+
 /** @throws UnreadableError */
-export function readBackedUp({ content, properties }: ConsumeMessage, nowMs: number): BackedUp {
+function readBackedUp({ content, properties }: ConsumeMessage, nowMs: number): BackedUp {
   if (content.length > MAX_BYTES) throw new UnreadableError(`more than ${MAX_BYTES} bytes`);
   const body = parse(content);
   if (!Value.Check(BackupBody, body)) throw new UnreadableError(faultOf(body));
@@ -65,7 +78,8 @@ export function readBackedUp({ content, properties }: ConsumeMessage, nowMs: num
     ...(reply_to ? { reply_to } : {}),
     ...(request_hash ? { request_hash } : {}),
   };
-  return { signal, trace: traceOf(properties.headers ?? {}) };
+  const fromGateway = properties.appId === BACKUP_APP_ID;
+  return { signal, trace: traceOf(properties.headers ?? {}), fromGateway };
 }
 
 /** Applies the gateway's rules: repeated keys and numbers that a double does not hold are refused, not changed. */

@@ -1,6 +1,7 @@
 import { type KvView, openView, restoreMissing } from '@tps/bus';
 import {
   cardsLease,
+  rateLease,
   type RecordOf,
   type ReplyOf,
   type RequestOf,
@@ -39,6 +40,12 @@ export class CardsDesk {
       await this.cards.put(signal_type, { v: WIRE_VERSION, signal_type, cards, set_at });
     }
     return { signal_type, ...this.of(signal_type) };
+  }
+
+  /** Removes the limit of a retired type, and what workers that are gone hold of it. */
+  async retire(type: string): Promise<void> {
+    await this.cards.remove(type);
+    for (const key of [cardsLease(type), rateLease(type)]) await this.leases.remove(key);
   }
 
   of(type: string): TypeCards {

@@ -1,7 +1,7 @@
 import type { Msg } from '@nats-io/transport-node';
 import { headerValues } from '@tps/bus';
 import type { CircuitState, ReplyOf, RequestOf } from '@tps/contracts';
-import type { ServiceContext } from '@tps/service';
+import type { ServiceContext, TypesView } from '@tps/service';
 import type { Enqueue } from './enqueue';
 import { Letters } from './letters';
 import { Redrives } from './redrives';
@@ -11,11 +11,11 @@ import { Reruns } from './rerun';
 export async function serveDeadLetters(
   context: ServiceContext,
   enqueue: Enqueue,
-  lineOf: (type: string) => CircuitState,
-): Promise<Redrives> {
+  { lineOf, types }: { lineOf: (type: string) => CircuitState; types: TypesView },
+): Promise<{ letters: Letters; redrives: Redrives }> {
   const letters = new Letters(context.bus);
   const reruns = new Reruns(context, letters, enqueue);
-  const redrives = await Redrives.open(context, { letters, reruns, lineOf });
+  const redrives = await Redrives.open(context, { letters, reruns, lineOf, types });
   context.endpoint('letters', (request) => letters.list(request));
   context.endpoint('letter', async ({ id }) => ({ letter: await letters.get(id) }));
   context.endpoint('purge', ({ filter }) => letters.purge(filter));
@@ -23,7 +23,7 @@ export async function serveDeadLetters(
   context.endpoint('redriveStart', (request) => redrives.start(request));
   context.endpoint('redrive', (request) => redrives.get(request));
   context.endpoint('redrives', () => redrives.list());
-  return redrives;
+  return { letters, redrives };
 }
 
 async function retry(

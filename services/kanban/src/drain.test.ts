@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Msg, Subscription } from '@nats-io/transport-node';
 import { BackupLink } from '@tps/backup';
-import { type Bus, connectBus, managerOf, openBucket } from '@tps/bus';
+import { type Bus, connectBus, deleteLanes, managerOf, openBucket } from '@tps/bus';
 import {
+  BACKUP_APP_ID,
   type BackupStatus,
   type KanbanBoard,
   type LookupRequest,
@@ -12,7 +13,7 @@ import {
   type TypeRecord,
 } from '@tps/contracts';
 import { type ServiceHandle, startService } from '@tps/service';
-import { NatsServer, RabbitServer, sampleOutcome, waitFor } from '@tps/testkit';
+import { NatsServer, RabbitServer, sampleOutcome, sampleRetirement, sampleType, waitFor } from '@tps/testkit';
 import { kanban } from './service';
 
 jest.setTimeout(60_000);
@@ -96,7 +97,10 @@ RabbitServer.describe('draining the backup', () => {
     const { reconciled, duplicates_suppressed } = await backup();
     return [reconciled - before.reconciled, duplicates_suppressed - before.duplicates_suppressed];
   }
-  function put(body: string | object, options: { messageId?: string; headers?: object } = {}): Promise<void> {
+  function put(
+    body: string | object,
+    options: { messageId?: string; headers?: object; appId?: string } = {},
+  ): Promise<void> {
     const bytes = Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
     return new Promise((done, reject) => {
       link.channel?.sendToQueue(
@@ -210,6 +214,22 @@ RabbitServer.describe('draining the backup', () => {
     const text = typeof body === 'string' ? body : JSON.stringify(body);
     expect(Buffer.from(letter.data as string, 'base64').toString()).toBe(text);
     await waitFor('nothing to be left', async () => (await backup()).on_backup === 0);
+  });
+
+  test('a signal that a gateway accepted brings its retired type back; a message of others does not', async () => {
+    const types = await openBucket(bus, bus.names.buckets.types, 1);
+    await deleteLanes(bus, 'other');
+    await types.put('other', JSON.stringify(sampleType('other', { retired: sampleRetirement() })));
+    await waitFor('it to be unknown', async () => !('other' in (await board()).types));
+    const before = (await lettersOf('tps.dead.backup')).length;
+    await put(signal({ signal_type: 'other' }));
+    const letter = await waitFor('the letter', async () => (await lettersOf('tps.dead.backup'))[before]);
+    expect(letter.reason).toMatch(/"other" was retired by bob/);
+    const accepted = signal({ signal_type: 'other' }) as Signal;
+    await put(accepted, { appId: BACKUP_APP_ID });
+    await queued(accepted.id);
+    await waitFor('its lane', async () => (await board()).lanes.other_2?.waiting === 1);
+    expect((await types.get('other'))?.json()).toEqual(sampleType('other'));
   });
 
   test('what is too late expires, and is counted so; not without asking whether it was done', async () => {

@@ -1,14 +1,22 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { BackupLink, type ConfirmChannel, type ConsumeMessage } from '@tps/backup';
 import { encodeHeaders } from '@tps/bus';
-import { type DrainVitals, type InvalidLetter, LETTER_HEADERS, WIRE_VERSION } from '@tps/contracts';
-import type { LineView, ServiceContext } from '@tps/service';
-import { type BackedUp, idOf, readBackedUp, UnreadableError } from './backup-message';
+import {
+  type BackupHoldings,
+  type DrainVitals,
+  type InvalidLetter,
+  LETTER_HEADERS,
+  retirementText,
+  WIRE_VERSION,
+} from '@tps/contracts';
+import type { LineView, ServiceContext, TypesView } from '@tps/service';
+import { type BackedUp, idOf, tryBackedUp, UnreadableError } from './backup-message';
 import type { KanbanConfig } from './config';
 import { exposeBackup } from './drain-metrics';
 import type { Enqueue } from './enqueue';
 import type { Queue } from './queue';
 import { finishedRuns, runKey } from './records';
+import type { Revival } from './revival';
 
 /** In hand at once; the rest waits at RabbitMQ. */
 const PREFETCH = 128;
@@ -45,8 +53,8 @@ export interface DrainParts {
   enqueue: Enqueue;
   queue: Queue;
   lines: LineView;
-  /** Types that workers ever registered. */
-  knownTypes: () => readonly string[];
+  types: TypesView;
+  revival: Revival;
 }
 
 /**
@@ -108,6 +116,15 @@ export class Drain {
     };
   }
 
+  /** What may be of this type. */
+  async holdings(type: string): Promise<BackupHoldings> {
+    const signals = [...this.inHand.values()].map(({ backedUp }) =>
+      'signal' in backedUp ? backedUp.signal : null,
+    );
+    const of_type = signals.filter((signal) => signal?.signal_type === type).length;
+    return { of_type, waiting: await this.link.waiting().catch(() => null) };
+  }
+
   /** Called every second: with room in hand there is nothing that RabbitMQ would not have given. */
   async count(): Promise<void> {
     if (this.inHand.size < PREFETCH && this.waiting === 0) return;
@@ -154,7 +171,7 @@ export class Drain {
   private take(channel: ConfirmChannel, message: ConsumeMessage | null): void {
     // Null: the queue was deleted. The next connection declares it again.
     if (!message) return void channel.close().catch(() => undefined);
-    this.inHand.set(message, { backedUp: read(message), sinceMs: Date.now() });
+    this.inHand.set(message, { backedUp: tryBackedUp(message, Date.now()), sinceMs: Date.now() });
     this.working ??= this.work().finally(() => (this.working = undefined));
   }
 
@@ -187,7 +204,9 @@ export class Drain {
     const sound: Sound[] = [];
     for (const [message, { backedUp, sinceMs }] of this.inHand) {
       const fault = this.faultOf(backedUp);
-      if (backedUp instanceof UnreadableError || fault) await this.keep(message, fault);
+      if (backedUp instanceof UnreadableError) await this.keep(message, fault);
+      else if (await this.parts.revival.holds(backedUp)) continue;
+      else if (fault) await this.keep(message, fault);
       else sound.push({ message, backedUp, type: backedUp.signal.signal_type, sinceMs });
     }
     const wanted = await this.wanted(sound);
@@ -237,8 +256,11 @@ export class Drain {
   /** Why no worker could take it. In a fleet that has just been set up any type may still come. */
   private faultOf(read: BackedUp | UnreadableError): string {
     if (read instanceof UnreadableError) return read.message;
-    const known = this.parts.knownTypes();
+    const { types } = this.parts;
+    const known = types.known();
     const { signal_type } = read.signal;
+    const retirement = types.retirement(signal_type);
+    if (retirement) return `/signal_type: ${retirementText(signal_type, retirement)}`;
     return known.length === 0 || known.includes(signal_type)
       ? ''
       : `/signal_type: there is no "${signal_type}"`;
@@ -273,14 +295,5 @@ export class Drain {
       () => this.settle(message, 'kept'),
       (error: unknown) => log.warn('not kept yet', { error }),
     );
-  }
-}
-
-function read(message: ConsumeMessage): BackedUp | UnreadableError {
-  try {
-    return readBackedUp(message, Date.now());
-  } catch (error) {
-    if (error instanceof UnreadableError) return error;
-    throw error;
   }
 }

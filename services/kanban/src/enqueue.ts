@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import type { Msg } from '@nats-io/transport-node';
 import { encodeHeaders, headerValues, managerOf, PublishError } from '@tps/bus';
@@ -5,12 +6,19 @@ import {
   ALL_FINE,
   type EnqueueVerdict,
   laneName,
+  retirementText,
   type Signal,
   SPANS,
   SUSPECT_HEADER,
   WIRE_VERSION,
 } from '@tps/contracts';
-import { linksTo, type ServiceContext, type SignalSpan, type TraceHeaders } from '@tps/service';
+import {
+  linksTo,
+  type ServiceContext,
+  type SignalSpan,
+  type TraceHeaders,
+  type TypesView,
+} from '@tps/service';
 import { refusal } from './admission';
 import type { BackedUp } from './backup-message';
 import type { KanbanConfig } from './config';
@@ -20,6 +28,7 @@ import { signalIn } from './unreadable';
 /** A stream that takes longer than this has an unknown outcome for the caller. */
 const APPEND_LIMIT_MS = 1_500;
 const RETRY_AFTER_MS = 1_000;
+const SETTLE_LOOK_MS = 5;
 
 export interface Accepted {
   signal: Signal;
@@ -37,11 +46,13 @@ export class Enqueue {
   appends = true;
   /** An append had no answer since this was last looked at: the stream may hold what was not counted as accepted. */
   unsure = false;
+  /** Appends without an answer yet, by type. */
+  private readonly appending = new Map<string, number>();
 
   constructor(
     private readonly context: ServiceContext<KanbanConfig>,
     private readonly queue: Queue,
-    private readonly knownTypes: () => number,
+    private readonly types: TypesView,
     private readonly onAccepted: (accepted: Accepted) => void,
   ) {}
 
@@ -84,6 +95,13 @@ export class Enqueue {
     return this.within(span, this.append(signal, span, true));
   }
 
+  /** Waits until every append of the type has an answer. @returns false when that took longer than the limit */
+  async settled(type: string, limitMs: number): Promise<boolean> {
+    const endMs = Date.now() + limitMs;
+    while (this.appending.has(type) && Date.now() < endMs) await sleep(SETTLE_LOOK_MS);
+    return !this.appending.has(type);
+  }
+
   private async within(span: SignalSpan, appended: Promise<EnqueueVerdict>): Promise<EnqueueVerdict> {
     const verdict = await appended;
     if (!verdict.ok) span.setStatus({ code: SpanStatusCode.ERROR, message: verdict.reason });
@@ -104,6 +122,11 @@ export class Enqueue {
 
   private async append(signal: Signal, span: SignalSpan, suspect = false): Promise<EnqueueVerdict> {
     const { signal_type, priority, id, run } = signal;
+    const retirement = this.types.retirement(signal_type);
+    if (retirement) {
+      const code = retirement.phase === 'checking' ? 'LINE_STOPPED' : 'UNKNOWN_SIGNAL_TYPE';
+      return refused(code, retirementText(signal_type, retirement), false);
+    }
     const { names, publisher } = this.context.bus;
     const { traceparent, tracestate } = span.headers;
     const entries: [string, string][] = [
@@ -113,6 +136,8 @@ export class Enqueue {
     if (tracestate) entries.push(['tracestate', tracestate]);
     if (suspect) entries.push([SUSPECT_HEADER, '1']);
     this.queue.add(signal_type);
+    // Between the look at the retirement and the publishing nothing may be awaited.
+    this.appending.set(signal_type, (this.appending.get(signal_type) ?? 0) + 1);
     try {
       const subject = names.subjects.work(signal_type, priority, id);
       const data = JSON.stringify(signal.v === WIRE_VERSION ? signal : { ...signal, v: WIRE_VERSION });
@@ -131,6 +156,10 @@ export class Enqueue {
       if (error.full) return refused('KANBAN_FULL', 'the queue is at its limit', false);
       this.context.log.warn('append refused', { signal_id: id, error });
       return refused('NO_BROKER', error.message, error.accepted);
+    } finally {
+      const others = (this.appending.get(signal_type) ?? 1) - 1;
+      if (others > 0) this.appending.set(signal_type, others);
+      else this.appending.delete(signal_type);
     }
   }
 
@@ -138,7 +167,7 @@ export class Enqueue {
     return refusal(priority, {
       depth: this.queue.depth,
       depthOfType: this.queue.depthOf(signal_type),
-      knownTypes: this.knownTypes(),
+      knownTypes: this.types.known().length,
       buffer: this.context.config.TPS_KANBAN_BUFFER,
     });
   }
@@ -159,7 +188,7 @@ export class Enqueue {
 }
 
 function refused(
-  code: 'KANBAN_FULL' | 'NO_BROKER',
+  code: (EnqueueVerdict & { ok: false })['code'],
   reason: string,
   accepted: false | 'unknown',
 ): EnqueueVerdict & { ok: false } {

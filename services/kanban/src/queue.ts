@@ -43,6 +43,17 @@ export class Queue {
     return depth;
   }
 
+  /** As of the last reading of the books. */
+  countsOf(type: string): { waiting: number; in_progress: number } {
+    const counts = { waiting: 0, in_progress: 0 };
+    for (const lane of Object.values(this.lanes)) {
+      if (lane.type !== type) continue;
+      counts.waiting += lane.waiting;
+      counts.in_progress += lane.in_progress;
+    }
+    return counts;
+  }
+
   waiting(): Record<string, number> {
     const waiting: Record<string, number> = {};
     for (const [name, lane] of Object.entries(this.lanes)) if (lane.waiting > 0) waiting[name] = lane.waiting;

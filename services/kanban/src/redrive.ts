@@ -152,7 +152,12 @@ export class RedriveRun {
   private async tryQueue(entry: LetterEntry, replyTo?: string): Promise<Rerun | string> {
     try {
       const result = await this.parts.reruns.run(entry, replyTo);
-      if (result.kind === 'refused') return result.verdict.reason;
+      if (result.kind === 'refused') {
+        const { code, reason } = result.verdict;
+        // No patience helps: the type was retired.
+        if (code === 'UNKNOWN_SIGNAL_TYPE') throw this.stopAt(reason);
+        return reason;
+      }
       if (result.kind === 'queued') this.record.redriven += 1;
       else this.record.skipped += 1;
       if (result.kind === 'unfinished') this.passed.add(entry.seq);

@@ -7,9 +7,10 @@ import {
   type RedrivesReply,
   type RedriveStart,
   type RedriveStarted,
+  retirementText,
   WIRE_VERSION,
 } from '@tps/contracts';
-import type { ServiceContext } from '@tps/service';
+import type { ServiceContext, TypesView } from '@tps/service';
 import type { LetterEntry, Letters } from './letters';
 import { LostError, RedriveRun } from './redrive';
 import type { Reruns } from './rerun';
@@ -28,6 +29,7 @@ export interface RedrivesParts {
   letters: Letters;
   reruns: Reruns;
   lineOf: (type: string) => CircuitState;
+  types: TypesView;
 }
 
 /**
@@ -62,6 +64,11 @@ export class Redrives {
 
   async start({ id, filter, probe, max_per_s, dry_run }: RedriveStart): Promise<RedriveStarted> {
     const letters = (await this.parts.letters.find(filter)).filter(({ status }) => status !== 'invalid');
+    const retired = this.retiredOf([
+      ...letters.map(({ type }) => type),
+      ...(filter.type ? [filter.type] : []),
+    ]);
+    if (retired) return { retired };
     if (dry_run) {
       const types: Record<string, number> = {};
       for (const { type } of letters) types[type] = (types[type] ?? 0) + 1;
@@ -109,6 +116,18 @@ export class Redrives {
     return { redrive: this.view.get(id) ?? record ?? null };
   }
 
+  /** Redrive jobs under way that have dead letters of the type left, or wait for one as a probe. */
+  async busyWith(type: string): Promise<string[]> {
+    const busy: string[] = [];
+    for (const { id, filter, up_to_seq, probing } of this.running()) {
+      const mayHave = filter.type === undefined || filter.type === type;
+      const left = mayHave ? await this.parts.letters.find({ ...filter, type }) : [];
+      const probes = probing.some((probe) => probe.type === type);
+      if (probes || left.some(({ seq }) => seq <= up_to_seq)) busy.push(id);
+    }
+    return busy;
+  }
+
   /** Newest first. */
   list(): RedrivesReply {
     const redrives = this.view.values().sort((a, b) => b.created_at.localeCompare(a.created_at));
@@ -141,6 +160,14 @@ export class Redrives {
       await this.view.swap(id, { ...entry.value, lease_until: new Date(0).toISOString() }, entry.revision);
     }
     this.view.close();
+  }
+
+  private retiredOf(types: string[]): string | undefined {
+    const retired = [...new Set(types)].flatMap((type) => {
+      const retirement = this.parts.types.retirement(type);
+      return retirement ? [retirementText(type, retirement)] : [];
+    });
+    return retired.length > 0 ? retired.join('; ') : undefined;
   }
 
   private work(record: Redrive): void {

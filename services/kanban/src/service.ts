@@ -1,9 +1,12 @@
-import { type Bus, ensureLanes, ensureStream, openView } from '@tps/bus';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Bus, ensureLanes, ensureStream, restoreMissing } from '@tps/bus';
 import {
   type ArrivalsMessage,
+  type CircuitState,
   type KanbanVitals,
   type ReplyOf,
   type RequestOf,
+  type TypeRecord,
   WIRE_VERSION,
 } from '@tps/contracts';
 import {
@@ -12,6 +15,8 @@ import {
   type RunningService,
   type ServiceContext,
   type ServiceDefinition,
+  TypesView,
+  type TypesViewOptions,
 } from '@tps/service';
 import { Gauge } from 'prom-client';
 import { hardLimit } from './admission';
@@ -27,11 +32,17 @@ import { OpenSignals } from './open-signals';
 import { Queue } from './queue';
 import type { Redrives } from './redrives';
 import { Rescue } from './rescue';
+import { RetirementChecks } from './retirement-checks';
+import { Retirements } from './retirements';
+import { Revival } from './revival';
 import { Unreadable } from './unreadable';
 import { Withdrawal } from './withdrawal';
 
 const TICK_MS = 1_000;
 const MAX_EXPIRED_PER_TICK = 100;
+/** Less than a worker waits for its lanes. */
+const RETIREMENT_WAIT_MS = 2_000;
+const RETIREMENT_LOOK_MS = 20;
 
 /** Pull, and limit what is unfinished: owns the durable queue and decides whether there is room. */
 export const kanban: ServiceDefinition<typeof variables> = { name: 'kanban', variables, start };
@@ -43,11 +54,7 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
   const onError = (error: unknown): void => void log.error('bucket', { error });
 
   await ensureStreams(bus, config);
-  const types = await openView(bus, 'types', {
-    replicas,
-    onError,
-    onChange: (type) => void ensureLanes(bus, type).catch(onError),
-  });
+  const types = await followTypes(bus, { replicas, onError });
   const lines = await LineView.open(bus, { replicas, onError });
 
   const queue = new Queue(bus);
@@ -62,35 +69,48 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
   });
   const [, leftovers] = await Promise.all([queue.refresh(), loading]);
   const rescue = new Rescue(context, queue, unreadable);
-  const enqueue = new Enqueue(
-    context,
-    queue,
-    () => types.keys().length,
-    ({ signal, seq }) => deadlines.add(signal, seq, Date.now()),
+  const enqueue = new Enqueue(context, queue, types, ({ signal, seq }) =>
+    deadlines.add(signal, seq, Date.now()),
   );
 
   const open = new OpenSignals(bus, lines, withdrawal);
-  registerEndpoints(context, { enqueue, withdrawal, cards, open });
-  const redrives = await serveDeadLetters(context, enqueue, (type) => lines.state(type));
-  const drainParts = { enqueue, queue, lines, knownTypes: () => types.keys() };
+  registerEndpoints(context, { enqueue, withdrawal, cards, open, types });
+  const lineOf = (type: string): CircuitState => lines.state(type);
+  const { letters, redrives } = await serveDeadLetters(context, enqueue, { lineOf, types });
+  const revival = new Revival(context, types);
+  const drainParts = { enqueue, queue, lines, types, revival };
   const drain = config.RABBITMQ_URL ? await Drain.open(context, drainParts) : undefined;
+  const checks = new RetirementChecks(context, { types, fleet, queue, enqueue, redrives, drain });
+  const retirements = new Retirements(context, { types, checks, revival, queue, cards, letters });
   exposeMetrics(context, queue);
 
-  const parts = { context, fleet, enqueue, queue, deadlines, withdrawal, rescue, redrives, drain, leftovers };
+  const parts = {
+    ...{ context, fleet, enqueue, queue, deadlines, withdrawal, rescue, redrives, retirements, drain },
+    leftovers,
+  };
   const stopTicking = everySecond(housekeeping(parts), (error) => log.warn('housekeeping failed', { error }));
   return {
     vitals: () => vitals(queue, buffer, drain),
     board: () => {
       const backup = backupStatus(fleet, context.instance, drain?.vitals());
-      return kanbanBoard({ bus, queue, cards, lines, buffer, backup, types: types.keys() });
+      return kanbanBoard({ bus, queue, cards, lines, buffer, backup, types: types.known() });
     },
     stop: async () => {
       await drain?.stop();
       await stopTicking();
+      await retirements.stop();
       await redrives.stop();
       for (const view of [fleet, cards, types, lines]) view.close();
     },
   };
+}
+
+/** Every known type has its lanes, except while a retirement may delete them. */
+function followTypes(bus: Bus, options: TypesViewOptions): Promise<TypesView> {
+  const onChange = (type: string, record: TypeRecord | undefined): void => {
+    if (record && !record.retired) void ensureLanes(bus, type).catch(options.onError);
+  };
+  return TypesView.open(bus, { ...options, onChange, restore: restoreMissing });
 }
 
 interface Household {
@@ -102,13 +122,15 @@ interface Household {
   withdrawal: Withdrawal;
   rescue: Rescue;
   redrives: Redrives;
+  retirements: Retirements;
   drain: Drain | undefined;
   /** What the stream held before this process came: some of it may be finished. */
   leftovers: Queued[];
 }
 
 function housekeeping(household: Household): () => Promise<void> {
-  const { context, fleet, enqueue, queue, deadlines, withdrawal, rescue, redrives, drain } = household;
+  const { context, fleet, enqueue, queue, deadlines, withdrawal, rescue, redrives, retirements, drain } =
+    household;
   let { leftovers } = household;
   let peers: string[] = [];
   return async () => {
@@ -118,6 +140,7 @@ function housekeeping(household: Household): () => Promise<void> {
     await expire(household);
     await rescue.tick();
     await redrives.adopt();
+    await retirements.tick();
     await drain?.count();
     const present = fleet.of('kanban').map(({ instance }) => instance);
     // What one accepted that is gone, or an append whose answer was lost, has a deadline that nobody here knows.
@@ -147,11 +170,15 @@ interface Desks {
   withdrawal: Withdrawal;
   cards: CardsDesk;
   open: OpenSignals;
+  types: TypesView;
 }
 
-function registerEndpoints(context: ServiceContext, { enqueue, withdrawal, cards, open }: Desks): void {
+function registerEndpoints(
+  context: ServiceContext,
+  { enqueue, withdrawal, cards, open, types }: Desks,
+): void {
   context.endpoint('enqueue', enqueue.handle.bind(enqueue));
-  context.endpoint('lanes', (request) => makeLanes(context.bus, request));
+  context.endpoint('lanes', (request) => makeLanes(context.bus, types, request));
   context.endpoint('find', ({ id }) => withdrawal.find(id));
   context.endpoint('cancel', ({ id, by }) => withdrawal.cancel(id, by));
   context.endpoint('openSignals', (request) => open.page(request));
@@ -159,8 +186,18 @@ function registerEndpoints(context: ServiceContext, { enqueue, withdrawal, cards
   context.endpoint('cards', (request) => cards.set(request));
 }
 
-async function makeLanes(bus: Bus, { types }: RequestOf<'lanes'>): Promise<ReplyOf<'lanes'>> {
-  for (const type of types) await ensureLanes(bus, type);
+/** A worker pulls only when it has the answer: so nothing is in progress on lanes that a retirement deletes. */
+async function makeLanes(
+  bus: Bus,
+  known: TypesView,
+  { types }: RequestOf<'lanes'>,
+): Promise<ReplyOf<'lanes'>> {
+  const endMs = Date.now() + RETIREMENT_WAIT_MS;
+  for (const type of types) {
+    while (known.retirement(type)?.phase === 'removing' && Date.now() < endMs)
+      await sleep(RETIREMENT_LOOK_MS);
+    await ensureLanes(bus, type);
+  }
   return { ready: true };
 }
 

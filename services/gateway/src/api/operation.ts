@@ -12,7 +12,7 @@ export interface Operation {
   path: string;
   /** Whose token it takes while `AUTH_ENABLED`; an operator's is good for everything. */
   role: 'anyone' | 'client' | 'operator';
-  tag: 'Signals' | 'Dead letters' | 'Fleet' | 'Stations' | 'Andon' | 'Documentation';
+  tag: 'Signals' | 'Types' | 'Dead letters' | 'Fleet' | 'Stations' | 'Andon' | 'Documentation';
   summary: string;
   description?: string;
   parameters?: Parameter[];

@@ -73,6 +73,9 @@ export function deadLetterHandlers(bus: Bus): Pick<Handlers, Names> {
       const { respondAsync, waitMs } = preferences(req);
       const request = { ...order, id: uuidv7(), filter: filterOf(filter, ids && { ids }) };
       const started = await desk.ask('redriveStart', request);
+      if ('retired' in started) {
+        throw new ApiError('UNKNOWN_SIGNAL_TYPE', `Not redriven: ${started.retired}.`);
+      }
       if ('refused' in started) throw new ApiError('REDRIVES_BUSY', `${started.refused}: try again later.`);
       if ('dry_run' in started) return sendJson(res, 200, started);
       const redrive = await desk.ended(started.redrive, respondAsync ? 0 : waitMs || DEFAULT_WAIT_MS, res);

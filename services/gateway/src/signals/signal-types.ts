@@ -1,29 +1,33 @@
 import Ajv, { type Options, type ValidateFunction } from 'ajv';
 import Ajv2020 from 'ajv/dist/2020';
 import addFormats from 'ajv-formats';
-import { type Bus, type KvView, openView } from '@tps/bus';
-import type { TypeRecord } from '@tps/contracts';
-import type { Logger } from '@tps/service';
+import type { Bus } from '@tps/bus';
+import { retirementText, type TypeRecord } from '@tps/contracts';
+import { type Logger, TypesView } from '@tps/service';
 import { ApiError } from '../problem';
 import { faultsOf, invalidSignal, type SignalInput } from './validate';
 
-/** The signal types that workers ever registered, with the schemas of their input. */
+/** The signal types that workers announced and nobody retired, with the schemas of their input. */
 export class SignalTypes {
   /** By record, so that a type that is registered anew is compiled anew. */
   private readonly checks = new WeakMap<TypeRecord, ValidateFunction | 'unusable'>();
 
   private constructor(
-    private readonly records: KvView<TypeRecord>,
+    private readonly records: TypesView,
     private readonly log: Logger,
   ) {}
 
   static async open(bus: Bus, replicas: number, log: Logger): Promise<SignalTypes> {
     const onError = (error: unknown): void => void log.error('following the signal types failed', { error });
-    return new SignalTypes(await openView(bus, 'types', { replicas, onError }), log);
+    return new SignalTypes(await TypesView.open(bus, { replicas, onError }), log);
   }
 
   known(): string[] {
-    return this.records.keys().sort();
+    return this.records.known().sort();
+  }
+
+  get(type: string): TypeRecord | undefined {
+    return this.records.get(type);
   }
 
   /**
@@ -40,7 +44,7 @@ export class SignalTypes {
   }
 
   /**
-   * That any worker ever registered this type.
+   * That the fleet knows this type.
    * @throws ApiError
    */
   assertKnown(type: string): void {
@@ -56,7 +60,9 @@ export class SignalTypes {
     // A fleet that has just been started would refuse for ever what it takes in a second.
     if (known.length === 0)
       return new ApiError('UNAVAILABLE', 'No worker has registered any signal type yet.');
-    const message = `There is no signal type "${type}"; known: ${known.join(', ')}`;
+    const retirement = this.records.retirement(type);
+    const what = retirement ? retirementText(type, retirement) : `there is no signal type "${type}"`;
+    const message = `${what[0]?.toUpperCase()}${what.slice(1)}; known: ${known.join(', ')}`;
     return new ApiError('UNKNOWN_SIGNAL_TYPE', message, { members: { known_types: known } });
   }
 

@@ -1,4 +1,5 @@
 import type { BackupLink, ConfirmChannel } from '@tps/backup';
+import { BACKUP_APP_ID } from '@tps/contracts';
 import type { Logger, TraceHeaders } from '@tps/service';
 import CircuitBreaker from 'opossum';
 import { GUARD } from '../guard';
@@ -98,6 +99,7 @@ export class BackupQueue {
       const options = {
         persistent: true,
         mandatory: true,
+        appId: BACKUP_APP_ID,
         messageId: id,
         contentType: 'application/json',
         timestamp: Math.floor(Date.now() / 1000),

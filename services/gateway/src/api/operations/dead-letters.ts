@@ -42,7 +42,8 @@ export const deadLetterOperations = {
     summary: 'Run dead letters again: probes first, then the rest at a pace',
     description:
       'A letter disappears when its next run is queued. When a probe does not succeed, or a line stops, the redrive ' +
-      'stops itself and says where; the letters it has not taken stay. It goes on after a restart of kanban.',
+      'stops itself and says where; the letters it has not taken stay. It goes on after a restart of kanban. Dead ' +
+      'letters of a retired type are not run again before a worker announces the type.',
     parameters: [
       PREFER(
         '`respond-async`: answer at once; `wait=n`: wait up to n seconds (at most 60) for its end. Default: 10 seconds',
@@ -53,7 +54,7 @@ export const deadLetterOperations = {
       200: { description: 'What it would take, for `dry_run`', schema: 'RedriveDryRun' },
       202: { description: 'How far it got; `Location` tells the rest', schema: 'Redrive' },
     },
-    errors: ['REDRIVES_BUSY', 'UNAVAILABLE'],
+    errors: ['UNKNOWN_SIGNAL_TYPE', 'REDRIVES_BUSY', 'UNAVAILABLE'],
     examples: [
       `-d '{"filter":{"type":"execute"},"probe":[1,5],"max_per_s":20}'`,
       `-d '{"filter":{"class":"defect"},"dry_run":true}'`,

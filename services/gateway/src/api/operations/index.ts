@@ -5,10 +5,12 @@ import { documentationOperations } from './documentation';
 import { fleetOperations } from './fleet';
 import { signalOperations } from './signals';
 import { stationOperations } from './stations';
+import { typeOperations } from './types';
 
 /** Everything the API offers, once. */
 export const OPERATIONS = {
   ...signalOperations,
+  ...typeOperations,
   ...deadLetterOperations,
   ...fleetOperations,
   ...stationOperations,

@@ -96,6 +96,7 @@ export const signalOperations = {
     parameters: [ID, PREFER('`respond-async`: answer as soon as the new run is queued')],
     answers: { 202: { description: 'Queued; `status` says how far it got', schema: 'SignalAnswer' } },
     errors: [
+      'UNKNOWN_SIGNAL_TYPE',
       'NOT_FOUND',
       'NOT_RETRYABLE',
       'KANBAN_FULL',

@@ -6,3 +6,4 @@ export * from './limits';
 export * from './listing';
 export * from './problem';
 export * from './signals';
+export * from './types';
