@@ -1,18 +1,9 @@
-import type { Beat, WorkerVitals } from '@tps/contracts';
 import { capacityOf } from './capacity';
+import { workerHeartbeat } from './heartbeat.fixture';
 
-const worker = (instance: string, vitals: Partial<WorkerVitals>): Beat<'worker'> => ({
-  v: 1,
-  service: 'worker',
-  instance,
-  started_at: '',
-  at: '',
-  ready: true,
-  vitals: { slots: 4, busy: 0, types: ['a'], started: 0, in_hand: {}, deaf: {}, ...vitals },
-});
 const perSecond = (per_s: number) => ({ a: { arrivals_per_s: per_s, backlog: 0, per_s } });
 
-test('takt is available time over demand', () => {
+test('takt is the time between two signals of the demand, and null without demand', () => {
   expect(capacityOf({ demand: perSecond(20), cycleMs: {}, finished: {}, workers: [] }).takt_ms).toEqual({
     a: 50,
   });
@@ -27,14 +18,21 @@ test.each([
   [32, 1],
   [33, 2],
   [320, 10],
-])('%i signals a second of 100 ms need %i workers of 4 slots, 80 %% busy', (perS, needed) => {
-  const facts = { demand: perSecond(perS), cycleMs: { a: 100 }, finished: {}, workers: [worker('w', {})] };
+])('%i signals a second of 100 ms need %i workers with 4 slots that are 80 %% busy', (perS, needed) => {
+  const facts = {
+    demand: perSecond(perS),
+    cycleMs: { a: 100 },
+    finished: {},
+    workers: [workerHeartbeat('w')],
+  };
   expect(capacityOf(facts).workers_needed).toBe(needed);
 });
 
-test('utilisation and the distribution of work over workers', () => {
-  const workers = [worker('w1', { busy: 3, started: 30 }), worker('w2', { busy: 1, started: 10 })];
-  // One that has gone counts no more.
+test('utilisation and distribution count the living workers only', () => {
+  const workers = [
+    workerHeartbeat('w1', { busy: 3, started: 30 }),
+    workerHeartbeat('w2', { busy: 1, started: 10 }),
+  ];
   const finished = { w1: 75, w2: 25, gone: 500 };
   expect(capacityOf({ demand: {}, cycleMs: {}, finished, workers })).toEqual({
     takt_ms: {},
@@ -48,7 +46,7 @@ test('utilisation and the distribution of work over workers', () => {
   });
 });
 
-test('without workers nobody knows how many slots one has', () => {
+test('without workers the number of workers needed is unknown', () => {
   expect(capacityOf({ demand: perSecond(5), cycleMs: { a: 50 }, finished: {}, workers: [] })).toMatchObject({
     utilisation: 0,
     workers_needed: null,
@@ -56,8 +54,8 @@ test('without workers nobody knows how many slots one has', () => {
   });
 });
 
-test('work is evenly spread when each worker does as much as its share of the slots', () => {
-  const workers = [worker('big', { slots: 12 }), worker('small', {})];
+test('evenness is 1 when the work of each worker matches its share of the slots', () => {
+  const workers = [workerHeartbeat('big', { slots: 12 }), workerHeartbeat('small')];
   const evenness = (finished: Record<string, number>) =>
     capacityOf({ demand: {}, cycleMs: {}, finished, workers }).evenness;
   expect(evenness({ big: 30, small: 10 })).toBe(1);

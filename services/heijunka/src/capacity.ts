@@ -1,14 +1,14 @@
 import type { Beat, HeijunkaBoard } from '@tps/contracts';
 import type { TypeDemand } from './demand';
 
-/** Slots are planned to be busy so much of the time: at 100 % every fluctuation becomes a queue. */
+/** The planned share of busy time. At 100 % every fluctuation would become a queue. */
 const PLANNED_UTILISATION = 0.8;
 
 export interface CapacityFacts {
   demand: Readonly<Record<string, TypeDemand>>;
-  /** Mean work per type. */
+  /** Mean work per type, in milliseconds. */
   cycleMs: Readonly<Record<string, number>>;
-  /** Signals that each worker finished lately. */
+  /** Signals that each worker finished in the last five minutes. */
   finished: Readonly<Record<string, number>>;
   workers: readonly Beat<'worker'>[];
 }
@@ -18,7 +18,7 @@ type Capacity = Pick<
   'takt_ms' | 'utilisation' | 'workers_needed' | 'distribution' | 'evenness'
 >;
 
-/** What is asked of the fleet against what it can do. */
+/** Compares demand with what the workers can do. */
 export function capacityOf({ demand, cycleMs, finished, workers }: CapacityFacts): Capacity {
   const slots = sum(workers, ({ vitals }) => vitals.slots);
   const busy = sum(workers, ({ vitals }) => vitals.busy);
@@ -31,19 +31,19 @@ export function capacityOf({ demand, cycleMs, finished, workers }: CapacityFacts
     const { slots, busy, started } = vitals;
     return [instance, { slots, busy, started, share: round(shareOf(instance)) }] as const;
   });
-  // How much of the work was not done where an even spread over the slots would have put it.
-  const apart =
+  // The share of the work that would have to move for each worker to do as much as its share of the slots.
+  const misplaced =
     sum(workers, ({ instance, vitals }) => Math.abs(shareOf(instance) - vitals.slots / slots)) / 2;
   return {
     takt_ms: Object.fromEntries(takt),
     utilisation: slots === 0 ? 0 : round(busy / slots),
     workers_needed: slots === 0 ? null : workersFor(demand, cycleMs, slots / workers.length),
     distribution: Object.fromEntries(distribution),
-    evenness: done === 0 || slots === 0 ? null : round(1 - apart),
+    evenness: done === 0 || slots === 0 ? null : round(1 - misplaced),
   };
 }
 
-/** Work that arrives per second is the number of slots it keeps busy; a type that never ran is not known to need any. */
+/** The work that arrives per second is the number of slots it keeps busy. A type without recent work counts as 0. */
 function workersFor(
   demand: CapacityFacts['demand'],
   cycleMs: CapacityFacts['cycleMs'],
@@ -60,6 +60,7 @@ function sum<T>(items: readonly T[], figure: (item: T) => number): number {
   return items.reduce((total, item) => total + figure(item), 0);
 }
 
+/** Rounds to three decimals. */
 export function round(value: number): number {
   return Math.round(value * 1_000) / 1_000;
 }

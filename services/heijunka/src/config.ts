@@ -1,4 +1,4 @@
 import { type ConfigOf, outcomesVariables } from '@tps/service';
 
-export const heijunkaVariables = outcomesVariables;
-export type HeijunkaConfig = ConfigOf<typeof heijunkaVariables>;
+export const variables = outcomesVariables;
+export type HeijunkaConfig = ConfigOf<typeof variables>;

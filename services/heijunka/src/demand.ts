@@ -1,16 +1,17 @@
 import { type ArrivalsMessage, parseLane } from '@tps/contracts';
 
 /**
- * The demand model. Pure: what was known and a message give what is known then; times are passed in.
+ * The demand model: pure functions of the state, a message and the time.
  *
- * Demand is what arrives, not what is finished: a line that is slow or stopped does not look as if less were asked of
- * it. What waits counts as if it were to be worked off within a minute.
+ * Demand is measured from arrivals instead of finished signals, so that a slow or stopped line still shows its whole
+ * demand. The backlog counts as if it had to be worked off within a minute.
  */
 export interface DemandState {
   /** When the first message's arrivals began. */
   sinceMs: number;
+  /** When the latest message came. */
   heardMs: number;
-  /** Arrivals per second, weighted by e^(-age / AVERAGE_MS), as they stood at `heardMs`. */
+  /** Arrivals per second at `heardMs`, each weighted by e^(-age / AVERAGE_MS). */
   rates: Readonly<Record<string, number>>;
   backlog: Readonly<Record<string, number>>;
 }
@@ -18,27 +19,28 @@ export interface DemandState {
 export interface TypeDemand {
   arrivals_per_s: number;
   backlog: number;
-  /** Both in one figure. */
+  /** The arrivals, plus the rate that works off the backlog. */
   per_s: number;
 }
 
 const AVERAGE_MS = 30_000;
-const WORK_OFF_S = 60;
-/** kanban says nothing while nothing arrives or waits; what it said last of the backlog is not true for ever. */
+/** Time in which a backlog is planned to be worked off. */
+export const WORK_OFF_S = 60;
+/** kanban is silent while nothing arrives or waits, so a backlog of an older message no longer exists. */
 const BACKLOG_STALE_MS = 10_000;
-/** Below this (one in three hours) a type has no demand and is forgotten. */
+/** A type with fewer arrivals (one in three hours) is forgotten. */
 const NEGLIGIBLE_PER_S = 1e-4;
 
-/** Every kanban replica announces what arrived at it, and all of them the same backlog. */
-export function hear(
+/** Adds one announcement. Each kanban replica announces its own arrivals, and all of them the same backlog. */
+export function addArrivals(
   state: DemandState | undefined,
   { arrivals, waiting, interval_ms }: ArrivalsMessage,
   nowMs: number,
 ): DemandState {
-  const faded = state ? fade(nowMs - state.heardMs) : 0;
+  const decayed = state ? decay(nowMs - state.heardMs) : 0;
   const rates: Record<string, number> = {};
   for (const [type, rate] of Object.entries(state?.rates ?? {})) {
-    if (rate * faded >= NEGLIGIBLE_PER_S) rates[type] = rate * faded;
+    if (rate * decayed >= NEGLIGIBLE_PER_S) rates[type] = rate * decayed;
   }
   for (const [type, count] of Object.entries(byType(arrivals))) {
     rates[type] = (rates[type] ?? 0) + (count * 1_000) / AVERAGE_MS;
@@ -53,20 +55,20 @@ export function hear(
 
 export function demandAt(state: DemandState | undefined, nowMs: number): Record<string, TypeDemand> {
   if (!state) return {};
-  const faded = fade(nowMs - state.heardMs);
-  // At first the average covers less time than it would weigh: without this it began at zero.
-  const covered = 1 - fade(Math.max(nowMs - state.sinceMs, 1));
+  const decayed = decay(nowMs - state.heardMs);
+  // Scale the average up while it covers less than its whole window, or it would start at zero.
+  const covered = 1 - decay(Math.max(nowMs - state.sinceMs, 1));
   const backlogs = nowMs - state.heardMs > BACKLOG_STALE_MS ? {} : state.backlog;
   const demand: Record<string, TypeDemand> = {};
   for (const type of new Set([...Object.keys(state.rates), ...Object.keys(backlogs)])) {
-    const arrivals_per_s = ((state.rates[type] ?? 0) * faded) / covered;
+    const arrivals_per_s = ((state.rates[type] ?? 0) * decayed) / covered;
     const backlog = backlogs[type] ?? 0;
     demand[type] = { arrivals_per_s, backlog, per_s: arrivals_per_s + backlog / WORK_OFF_S };
   }
   return demand;
 }
 
-function fade(ageMs: number): number {
+function decay(ageMs: number): number {
   return Math.exp(-Math.max(ageMs, 0) / AVERAGE_MS);
 }
 

@@ -6,16 +6,16 @@ const demand = (rates: Record<string, number>): Record<string, TypeDemand> =>
     Object.entries(rates).map(([type, per_s]) => [type, { arrivals_per_s: per_s, backlog: 0, per_s }]),
   );
 
-test('300 of A, 100 of B and 100 of C weigh 3:1:1, one on average', () => {
+test('demand of 300, 100 and 100 gives the weights 3:1:1, 1 on average', () => {
   const weights = weightsOf(demand({ a: 300, b: 100, c: 100 }), []);
   expect(weights).toEqual({ a: 1.8, b: 0.6, c: 0.6 });
 });
 
-test('a known type without demand is still taken now and then', () => {
+test('a known type without demand keeps a small weight', () => {
   expect(weightsOf(demand({ a: 10 }), ['a', 'idle'])).toEqual({ a: 2, idle: 0.05 });
 });
 
-test('without any demand all types are equal', () => {
+test('without any demand all types have equal weights', () => {
   expect(weightsOf({}, ['b', 'a'])).toEqual({ a: 1, b: 1 });
 });
 
@@ -27,17 +27,17 @@ test.each<[what: string, after: Record<string, number>, worth: boolean]>([
   ['another type', { a: 1, b: 1, c: 1 }, true],
   ['a type less', { a: 1 }, true],
   ['nothing', { a: 1, b: 1 }, false],
-])('written when the weights change: %s', (_, after, worth) =>
+])('a schedule is written when the weights differ by more than a tenth: %s', (_, after, worth) =>
   expect(isWorthWriting(scheduleOf({ weights: { a: 1, b: 1 }, cards: {} }, 0), plan(after))).toBe(worth),
 );
 
-test('written when the cards change, however little', () => {
+test('any change of the cards is written', () => {
   const before = scheduleOf({ weights: { a: 1 }, cards: { a: 3 } }, 0);
   expect(isWorthWriting(before, plan({ a: 1 }, { a: 3 }))).toBe(false);
   expect(isWorthWriting(before, plan({ a: 1 }, { a: 4 }))).toBe(true);
 });
 
-test('the schedule names the classes 8:4:2:1', () => {
+test('the schedule has the shares 8:4:2:1 of the priority classes', () => {
   expect(scheduleOf(plan({ a: 1 }, { a: 2 }), 0)).toEqual({
     v: 1,
     classes: { 1: 8, 2: 4, 3: 2, 4: 1 },

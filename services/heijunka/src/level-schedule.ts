@@ -3,19 +3,20 @@ import type { TypeDemand } from './demand';
 
 /** Share of each priority class while it has work. None is zero, so none starves. */
 const CLASSES: Readonly<Record<string, number>> = { 1: 8, 2: 4, 3: 2, 4: 1 };
-/** A type with hardly any demand is still taken now and then, at a twentieth of the average type. */
-const LEAST_WEIGHT = 0.05;
-/** Altogether less than this is no demand to level. */
+/** The least weight of a type with hardly any demand: a twentieth of the average type. */
+const MIN_WEIGHT = 0.05;
+/** Below this total there is no demand to level. */
 const NEGLIGIBLE_PER_S = 1e-3;
-const WORTH_WRITING = 0.1;
+/** The change of a weight, relative to the greater one, that workers need to know. */
+const MIN_CHANGE = 0.1;
 
-/** What workers are told: the weight of each type, and the cards it is advised to have. */
-export interface Plan {
+/** The weight of each type, and the advised number of its cards. */
+export interface SchedulePlan {
   weights: Readonly<Record<string, number>>;
   cards: Readonly<Record<string, number>>;
 }
 
-export function scheduleOf({ weights, cards }: Plan, nowMs: number): ScheduleRecord {
+export function scheduleOf({ weights, cards }: SchedulePlan, nowMs: number): ScheduleRecord {
   return {
     v: WIRE_VERSION,
     classes: { ...CLASSES },
@@ -26,8 +27,8 @@ export function scheduleOf({ weights, cards }: Plan, nowMs: number): ScheduleRec
 }
 
 /**
- * Weights by demand, 1 on average: workers give 1 to a type that the schedule does not name yet, so a new type starts
- * as an average one.
+ * Weights by demand. Their average is 1, the weight that workers give to a type that is not in the schedule yet, so a
+ * new type starts as an average one.
  */
 export function weightsOf(
   demand: Readonly<Record<string, TypeDemand>>,
@@ -38,25 +39,25 @@ export function weightsOf(
   const weights = names.map((name) => {
     if (total < NEGLIGIBLE_PER_S) return [name, 1] as const;
     const weight = ((demand[name]?.per_s ?? 0) * names.length) / total;
-    return [name, Math.max(LEAST_WEIGHT, Math.round(weight * 1_000) / 1_000)] as const;
+    return [name, Math.max(MIN_WEIGHT, Math.round(weight * 1_000) / 1_000)] as const;
   });
   return Object.fromEntries(weights);
 }
 
-/** Workers need not hear of every flutter: other cards, another type, or a weight that moved by more than a tenth. */
-export function isWorthWriting(before: ScheduleRecord, { weights, cards }: Plan): boolean {
+/** Whether the cards or the types changed, or a weight by more than a tenth. Smaller changes are not worth a write. */
+export function isWorthWriting(before: ScheduleRecord, { weights, cards }: SchedulePlan): boolean {
   if (Object.entries(cards).some(([type, count]) => before.cards?.[type] !== count)) return true;
   if (Object.keys(before.cards ?? {}).some((type) => !(type in cards))) return true;
-  return haveMoved(before.demand, weights);
+  return haveChanged(before.demand, weights);
 }
 
-function haveMoved(
+function haveChanged(
   before: Readonly<Record<string, number>>,
   after: Readonly<Record<string, number>>,
 ): boolean {
   if (Object.keys(before).some((type) => !(type in after))) return true;
   return Object.entries(after).some(([type, weight]) => {
     const old = before[type];
-    return old === undefined || Math.abs(weight - old) > WORTH_WRITING * Math.max(weight, old);
+    return old === undefined || Math.abs(weight - old) > MIN_CHANGE * Math.max(weight, old);
   });
 }

@@ -10,11 +10,11 @@ import {
   WIRE_VERSION,
 } from '@tps/contracts';
 import type { FleetView } from '@tps/service';
-import { isWorthWriting, type Plan, scheduleOf } from './level-schedule';
+import { isWorthWriting, type SchedulePlan, scheduleOf } from './level-schedule';
 
 /**
- * Writes the schedule that all workers follow. Only the oldest living replica does: each has its own average of what it
- * heard, and two would write against one another. Should two take themselves for it, the compare-and-set decides.
+ * Writes the schedule that all workers follow. Only the oldest living replica writes, because each measures a slightly
+ * different demand and two would overwrite each other. If two consider themselves the oldest, the compare-and-set decides.
  */
 export class Scheduler {
   constructor(
@@ -28,19 +28,19 @@ export class Scheduler {
     return record && 'demand' in record ? record : null;
   }
 
-  /** So that workers always find one. An older one stays: it is a better guess than none. */
-  async begin(nowMs: number): Promise<void> {
+  /** Writes an empty schedule if there is none, so that workers always find one. */
+  async ensureSchedule(nowMs: number): Promise<void> {
     if (!this.current) await this.view.swap(SCHEDULE_KEY, scheduleOf({ weights: {}, cards: {} }, nowMs), 0);
   }
 
-  async update(plan: Plan, nowMs: number): Promise<void> {
+  async update(plan: SchedulePlan, nowMs: number): Promise<void> {
     const { current } = this;
     if (!this.isOldest() || (current && !isWorthWriting(current, plan))) return;
     const revision = this.view.entry(SCHEDULE_KEY)?.revision ?? 0;
     await this.view.swap(SCHEDULE_KEY, scheduleOf(plan, nowMs), revision);
   }
 
-  /** Signals that may start per second, of types that people levelled. */
+  /** The rates that people set, in starts per second. */
   rates(): Record<string, number> {
     const rates: Record<string, number> = {};
     for (const key of this.view.keys()) {
@@ -51,7 +51,7 @@ export class Scheduler {
     return rates;
   }
 
-  async level({ signal_type, max_per_s }: RequestOf<'rate'>): Promise<ReplyOf<'rate'>> {
+  async setRate({ signal_type, max_per_s }: RequestOf<'rate'>): Promise<ReplyOf<'rate'>> {
     if (max_per_s === null) await this.view.remove(rateKey(signal_type));
     else {
       const set_at = new Date().toISOString();
@@ -60,26 +60,22 @@ export class Scheduler {
     return { signal_type, max_per_s };
   }
 
-  /** Removes what people and the schedule say of a type. */
+  /** Removes the rate of a type, and the type from the schedule. */
   async retire(type: string): Promise<void> {
     await this.view.remove(rateKey(type));
     await this.view.update(SCHEDULE_KEY, (value) => {
-      const schedule = value as ScheduleRecord | undefined;
-      const named = schedule && (type in schedule.demand || type in (schedule.cards ?? {}));
-      if (!named) return null;
-      const { [type]: _weight, ...demand } = schedule.demand;
-      const { [type]: _cards, ...cards } = schedule.cards ?? {};
-      return { ...schedule, demand, cards };
+      if (!value || !('demand' in value)) return null;
+      if (!(type in value.demand) && !(type in (value.cards ?? {}))) return null;
+      const { [type]: _weight, ...demand } = value.demand;
+      const { [type]: _cards, ...cards } = value.cards ?? {};
+      return { ...value, demand, cards };
     });
   }
 
   private isOldest(): boolean {
-    const replicas = this.fleet.of('heijunka');
-    const age = ({ started_at, instance }: (typeof replicas)[number]): string => `${started_at} ${instance}`;
-    const oldest = replicas.reduce<(typeof replicas)[number] | undefined>(
-      (old, beat) => (old && age(old) <= age(beat) ? old : beat),
-      undefined,
-    );
-    return !oldest || oldest.instance === this.instance;
+    const byAge = this.fleet
+      .of('heijunka')
+      .sort((a, b) => (`${a.started_at} ${a.instance}` < `${b.started_at} ${b.instance}` ? -1 : 1));
+    return !byAge[0] || byAge[0].instance === this.instance;
   }
 }

@@ -60,11 +60,11 @@ afterAll(async () => {
   await nats.stop();
 });
 
-test('workers find a schedule from the start', async () => {
+test('a schedule exists from the start', async () => {
   expect(await schedule()).toMatchObject({ v: 1, classes: { 1: 8, 2: 4, 3: 2, 4: 1 }, demand: {} });
 });
 
-test('demand by type becomes the schedule; what cannot be read is skipped', async () => {
+test('the schedule follows the demand by type, and unreadable announcements are skipped', async () => {
   bus.nc.publish(bus.names.subjects.arrivals, 'not json');
   bus.nc.publish(bus.names.subjects.arrivals, '{"arrivals":7}');
   announce({ a_1: 100, a_3: 200, b_3: 100, c_4: 100 }, { a_3: 60 });
@@ -81,7 +81,7 @@ test('demand by type becomes the schedule; what cannot be read is skipped', asyn
   expect(takt_ms.b! / takt_ms.a!).toBeCloseTo(3, 1);
 });
 
-test('capacity is measured from beats and outcomes; a superseded outcome is not counted', async () => {
+test('capacity is measured from heartbeats and outcomes, without superseded ones', async () => {
   const at = new Date().toISOString();
   const beat = { v: 1, service: 'worker', instance: 'w1', started_at: at, at, ready: true };
   const vitals = { slots: 4, busy: 2, types: ['a'], started: 9 };
@@ -100,7 +100,7 @@ test('capacity is measured from beats and outcomes; a superseded outcome is not 
   expect(now.evenness).toBe(1);
 });
 
-test('a restart rebuilds the cycle times and keeps the schedule; a second replica agrees and does not write', async () => {
+test('a restart rebuilds the cycle times and keeps the schedule; a second replica agrees and writes nothing', async () => {
   const before = await schedule();
   for (const service of [...running]) await stop(service);
   await start('two');
@@ -108,7 +108,7 @@ test('a restart rebuilds the cycle times and keeps the schedule; a second replic
   expect(await schedule()).toEqual(before);
 
   await start('three');
-  // Both hear the same; only the older one may write, so one announcement is at most one write.
+  // Only the older replica may write, so one announcement causes one write at most.
   announce({ b_3: 500 });
   const after = await waitFor('another schedule', async () => {
     const now = await schedule();
@@ -122,12 +122,12 @@ test('a restart rebuilds the cycle times and keeps the schedule; a second replic
   }
 });
 
-test('the advice on cards follows demand and work, and is told to everybody', async () => {
+test('the advice on cards follows demand and work, and is part of the schedule', async () => {
   const at = new Date().toISOString();
   const beat = { v: 1, service: 'worker', instance: 'w1', started_at: at, at, ready: true };
   const vitals = { slots: 64, busy: 2, types: ['a'], started: 9 };
   bus.nc.publish(bus.names.subjects.beat('worker'), JSON.stringify({ ...beat, vitals }));
-  // 40 a second of 75 ms each and half as much again.
+  // 40 signals a second of 75 ms each need 3 cards, and half as much again.
   announce({}, { a_3: 2_400 });
   const written = await waitFor('the advice', async () => {
     const { cards } = await schedule();
@@ -136,16 +136,16 @@ test('the advice on cards follows demand and work, and is told to everybody', as
   expect(written.a).toBe(5);
 });
 
-test('a type is levelled, shown and let go again', async () => {
-  const level = async (max_per_s: number | null): Promise<unknown> => {
+test('a rate of a type is set, shown and removed', async () => {
+  const setRate = async (max_per_s: number | null): Promise<unknown> => {
     const request: RateRequest = { signal_type: 'a', max_per_s };
     const reply = await bus.nc.request(bus.names.subjects.rate, JSON.stringify(request), { timeout: 5_000 });
     return reply.json();
   };
-  expect(await level(2.5)).toEqual({ signal_type: 'a', max_per_s: 2.5 });
+  expect(await setRate(2.5)).toEqual({ signal_type: 'a', max_per_s: 2.5 });
   await waitFor('the board', async () => (await board()).max_per_s.a === 2.5);
   const before = await schedule();
-  expect(await level(null)).toEqual({ signal_type: 'a', max_per_s: null });
+  expect(await setRate(null)).toEqual({ signal_type: 'a', max_per_s: null });
   await waitFor('the board', async () => !('a' in (await board()).max_per_s));
   expect((await schedule()).demand).toEqual(before.demand);
 });
@@ -160,7 +160,7 @@ test('a retired type has no rate, no demand and no place in the schedule', async
   const request = JSON.stringify({ signal_type: 'a', retirement });
   const reply = await bus.nc.request(bus.names.subjects.retireLevels, request, { timeout: 5_000 });
   expect(reply.json()).toEqual({ done: true });
-  // What replicas measured before is not written again.
+  // The replicas still remember the demand of the type, and must not write it again.
   announce({ b_3: 1_000 });
   await waitFor('another schedule', async () => (await schedule()).demand.b! > 1);
   const { demand, cards } = await schedule();
@@ -170,7 +170,7 @@ test('a retired type has no rate, no demand and no place in the schedule', async
   for (const figures of [now.demand, now.takt_ms, now.cycle_ms]) expect(figures).not.toHaveProperty('a');
 });
 
-test('the span says how the schedule came to the signal', () => {
+test('the span names lane, place in the sequence and wait for a card', () => {
   const level = { lane: 'a/3', place: 17, card_wait_ms: 0.4 };
   expect(levelAttributes(sampleOutcome({ level }))).toEqual({
     'tps.lane': 'a/3',

@@ -43,7 +43,7 @@ export class Durations {
 }
 
 /** Rounds to three decimals: to microseconds for a duration. */
-export function round(value: number): number {
+function round(value: number): number {
   return Math.round(value * 1_000) / 1_000;
 }
 
