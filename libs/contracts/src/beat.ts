@@ -73,7 +73,7 @@ export type AndonVitals = Static<typeof AndonVitals>;
 const FreeVitals = { shape: Type.Object({}, { additionalProperties: true }), none: {} };
 
 /** The vital figures that other services read, and what stands for those that a beat does not have. */
-const VITALS = {
+export const VITALS = {
   gateway: { shape: GatewayVitals, none: { waiting: 0 } },
   kanban: { shape: KanbanVitals, none: { queue_depth: 0, buffer: 0 } },
   worker: { shape: WorkerVitals, none: { slots: 0, busy: 0, types: [], started: 0, in_hand: {}, deaf: {} } },
@@ -103,7 +103,7 @@ const LostState = Type.Object({
 /** A stream or bucket that the broker lost while a process followed it: another one of the same name took its place. */
 export type LostState = Static<typeof LostState>;
 
-const Beat = Type.Object({
+export const Beat = Type.Object({
   v: version(),
   service: oneOf(SERVICES),
   instance: text('The process: INSTANCE_ID, or host and pid'),

@@ -9,7 +9,7 @@ import { ScheduleRecord } from './schedule';
 import { TypeRecord } from './signal-type';
 
 /** What the values of each bucket are. */
-const BUCKETS = {
+export const BUCKETS = {
   circuits: CircuitRecord,
   stops: StopRecord,
   types: TypeRecord,
