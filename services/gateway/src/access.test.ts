@@ -1,7 +1,7 @@
 import { type IncomingMessage, request as httpRequest } from 'node:http';
 import { operations } from './api/operations';
 import type { OpenApiDocument } from './api/openapi';
-import { type Http, type Reply, type Rig, startRig } from './testing/rig';
+import { type Http, type Reply, type GatewayHarness, startGateway } from './testing/harness';
 import { Access, addressIn } from './access';
 import { parseTokens, Tokens } from './tokens';
 
@@ -81,20 +81,20 @@ describe('tokens', () => {
 });
 
 describe('with AUTH_ENABLED', () => {
-  let rig: Rig;
+  let gateway: GatewayHarness;
   beforeAll(async () => {
-    rig = await startRig({
+    gateway = await startGateway({
       AUTH_ENABLED: 'true',
       AUTH_TOKEN: 'old,new,shop:other',
       OPERATOR_TOKEN: 'boss',
     });
   });
-  afterAll(() => rig.stop());
-  afterEach(() => rig.fleet.reset());
+  afterAll(() => gateway.stop());
+  afterEach(() => gateway.fleet.reset());
 
   const as = (token: string): Record<string, string> => ({ authorization: `Bearer ${token}` });
   const send = (token: string, key: string, priority = 3): PromiseLike<Reply> =>
-    rig.http
+    gateway.http
       .post('/signal')
       .set({ ...as(token), 'idempotency-key': key })
       .send({ ...BODY, priority });
@@ -102,7 +102,7 @@ describe('with AUTH_ENABLED', () => {
   test('every operation asks for the token of its role, and before it looks at anything else', async () => {
     for (const [id, { method, path, role }] of operations) {
       const ask = (headers: Record<string, string>): PromiseLike<Reply> =>
-        rig.http[method as keyof Http](path.replace(/\{\w+\}/g, ID)).set(headers);
+        gateway.http[method as keyof Http](path.replace(/\{\w+\}/g, ID)).set(headers);
       for (const wrong of [{}, as('wrong'), as(''), { authorization: 'Basic old' }]) {
         const { status, headers, body } = await ask(wrong);
         if (role === 'anyone') expect([id, status]).toEqual([id, 200]);
@@ -120,7 +120,7 @@ describe('with AUTH_ENABLED', () => {
   test('a request with two tokens is refused', async () => {
     const status = await new Promise((resolve, reject) => {
       const headers = ['host', 'x', 'authorization', 'Bearer old', 'authorization', 'Bearer wrong'];
-      const asked = httpRequest({ port: rig.port, path: '/info', headers: headers as never }, (res) => {
+      const asked = httpRequest({ port: gateway.port, path: '/info', headers: headers as never }, (res) => {
         res.resume();
         resolve(res.statusCode);
       });
@@ -140,7 +140,7 @@ describe('with AUTH_ENABLED', () => {
   });
 
   test('/openapi.json says which token an operation takes', async () => {
-    const { paths, security } = (await rig.http.get('/openapi.json')).body as unknown as OpenApiDocument;
+    const { paths, security } = (await gateway.http.get('/openapi.json')).body as unknown as OpenApiDocument;
     expect(security).toEqual([{ client: [] }]);
     expect(paths['/health']?.get?.security).toEqual([]);
     expect(paths['/signal']?.post?.security).toEqual([{ client: [] }]);
@@ -153,40 +153,40 @@ describe('with AUTH_ENABLED', () => {
 
 describe('RATE_LIMIT', () => {
   test('refuses what is too much, on the short way as well', async () => {
-    const rig = await startRig({ RATE_LIMIT: '3' });
-    const first = await rig.http.post('/signal').send(BODY);
+    const gateway = await startGateway({ RATE_LIMIT: '3' });
+    const first = await gateway.http.post('/signal').send(BODY);
     expect(first.status).toBe(202);
     expect(first.headers.ratelimit).toMatch(/r=2/);
     expect(first.headers['ratelimit-policy']).toMatch(/q=3; w=60/);
-    expect((await rig.http.get('/info')).status).toBe(200);
-    expect((await rig.http.post('/signal').send(BODY)).status).toBe(202);
-    for (const refused of [rig.http.post('/signal').send(BODY), rig.http.get('/info')]) {
+    expect((await gateway.http.get('/info')).status).toBe(200);
+    expect((await gateway.http.post('/signal').send(BODY)).status).toBe(202);
+    for (const refused of [gateway.http.post('/signal').send(BODY), gateway.http.get('/info')]) {
       const { status, headers, body } = await refused;
       expect({ status, body }).toMatchObject({ status: 429, body: { code: 'RATE_LIMITED' } });
       expect(Number(headers['retry-after'])).toBeGreaterThan(0);
     }
-    expect((await rig.http.get('/health')).status).toBe(200);
-    await rig.stop();
+    expect((await gateway.http.get('/health')).status).toBe(200);
+    await gateway.stop();
   });
 
   test('is counted per client and not per token, and guessing is counted too', async () => {
     const tokens = { AUTH_ENABLED: 'true', AUTH_TOKEN: 'a:1,a:2,b:3', OPERATOR_TOKEN: 'boss' };
-    const rig = await startRig({ RATE_LIMIT: '2', ...tokens });
+    const gateway = await startGateway({ RATE_LIMIT: '2', ...tokens });
     const asked = async (token: string): Promise<number> =>
-      (await rig.http.get('/info').set({ authorization: `Bearer ${token}` })).status;
+      (await gateway.http.get('/info').set({ authorization: `Bearer ${token}` })).status;
     const statuses = [];
     for (const token of ['1', '2', '1', '3', 'boss', 'wrong', 'guess', 'other']) {
       statuses.push(await asked(token));
     }
     expect(statuses).toEqual([200, 200, 429, 200, 200, 401, 401, 429]);
-    await rig.stop();
+    await gateway.stop();
   });
 });
 
 describe('RATE_LIMIT behind a proxy', () => {
-  let rig: Rig;
-  beforeAll(async () => (rig = await startRig({ RATE_LIMIT: '2', TRUSTED_PROXIES: '1' })));
-  afterAll(() => rig.stop());
+  let gateway: GatewayHarness;
+  beforeAll(async () => (gateway = await startGateway({ RATE_LIMIT: '2', TRUSTED_PROXIES: '1' })));
+  afterAll(() => gateway.stop());
 
   test.each([
     ['address:port', (n: number) => `198.51.100.1, 203.0.113.1:${n}`],
@@ -199,7 +199,7 @@ describe('RATE_LIMIT behind a proxy', () => {
   ])('counts one client although the proxy writes %s', async (_, entry) => {
     const statuses = [];
     for (const n of [1, 2, 3, 4]) {
-      statuses.push((await rig.http.get('/info').set({ 'x-forwarded-for': entry(n) })).status);
+      statuses.push((await gateway.http.get('/info').set({ 'x-forwarded-for': entry(n) })).status);
     }
     expect(statuses).toEqual([200, 200, 429, 429]);
   });
@@ -210,5 +210,5 @@ test.each([
   [{ AUTH_TOKEN: 'two words' }, /^AUTH_TOKEN=\*\*\* is not allowed: must be `\[client:\]token,...`/],
   [{ AUTH_TOKEN: 'a,b', OPERATOR_TOKEN: 'b' }, /^OPERATOR_TOKEN=\*\*\* is not allowed: must differ/],
 ])('%j is a configuration error', async (env, line) => {
-  await expect(startRig(env)).rejects.toThrow(line);
+  await expect(startGateway(env)).rejects.toThrow(line);
 });

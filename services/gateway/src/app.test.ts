@@ -7,8 +7,8 @@ import { waitFor } from '@tps/testkit';
 import type { OpenApiDocument } from './api/openapi';
 import { tracesUrl } from './config';
 import { Health, Info, Metrics, Status } from './api/schemas';
-import { BOARDS, SUGGESTIONS } from './testing/stand-ins';
-import { type Reply, type Rig, startRig } from './testing/rig';
+import { BOARDS, SUGGESTIONS } from './testing/fake-fleet';
+import { type Reply, type GatewayHarness, startGateway } from './testing/harness';
 
 const ajv = addFormats(new Ajv2020({ strict: false, allErrors: true }));
 
@@ -18,12 +18,12 @@ function expectShape(schema: TSchema, body: unknown): void {
 }
 
 describe('views', () => {
-  let rig: Rig;
-  beforeAll(async () => (rig = await startRig({ TPS_TRACES_URL: 'http://traces.example' })));
-  afterAll(() => rig.stop());
-  beforeEach(() => rig.fleet.reset());
+  let gateway: GatewayHarness;
+  beforeAll(async () => (gateway = await startGateway({ TPS_TRACES_URL: 'http://traces.example' })));
+  afterAll(() => gateway.stop());
+  beforeEach(() => gateway.fleet.reset());
 
-  const get = (path: string, headers: Record<string, string> = {}) => rig.http.get(path).set(headers);
+  const get = (path: string, headers: Record<string, string> = {}) => gateway.http.get(path).set(headers);
 
   test('/health of a whole fleet', async () => {
     await waitFor('all stations', async () => ((await get('/health')).body as { healthy: boolean }).healthy);
@@ -35,21 +35,21 @@ describe('views', () => {
   });
 
   test('/health without a station, and without one that takes work in', async () => {
-    rig.fleet.leave('heijunka');
+    gateway.fleet.leave('heijunka');
     const health = async () =>
       (await get('/health')).body as { reasons: string[]; stations: Record<string, object> };
     const missing = async () => (await health()).reasons.includes('heijunka is missing');
     await waitFor('heijunka to be missed', missing);
     expect((await get('/health')).status).toBe(200);
     expect((await health()).stations.heijunka).toEqual({ up: false, replicas: 0 });
-    rig.fleet.leave('kanban');
+    gateway.fleet.leave('kanban');
     await waitFor('503', async () => (await get('/health')).status === 503);
     const ready = await get('/health/ready');
     expect(ready).toMatchObject({ status: 503, body: { ready: false, reasons: ['kanban is missing'] } });
     expect((await get('/health/live')).status).toBe(200);
     // By its last beat, then by its last board.
     expect((await get('/health')).body).toMatchObject({ queue_depth: 7 });
-    rig.fleet.reset();
+    gateway.fleet.reset();
     await waitFor('the fleet to be ready', async () => (await get('/health/ready')).status === 200);
   });
 
@@ -80,7 +80,7 @@ describe('views', () => {
       name: 'TPS Reference System',
       version: '1.0.0',
       traces_url: 'http://traces.example/trace/{trace_id}',
-      config: { num_workers: 4, http_port: rig.port, metrics_port: 'disabled' },
+      config: { num_workers: 4, http_port: gateway.port, metrics_port: 'disabled' },
     });
     const status = await get('/status');
     expectShape(Status, status.body);
@@ -102,7 +102,7 @@ describe('views', () => {
   test.each(['jidoka', 'kanban', 'andon', 'kaizen', 'heijunka'] as const)('/%s', async (station) => {
     const json = { accept: 'application/json' };
     expect((await get(`/${station}`, json)).body).toEqual(BOARDS[station]);
-    rig.fleet.leave(station);
+    gateway.fleet.leave(station);
     const { status, body, headers } = await get(`/${station}`, json);
     expect({ status, body: body }).toMatchObject({ status: 503, body: { code: 'UNAVAILABLE' } });
     expect(headers['retry-after']).toBe('1');
@@ -110,7 +110,7 @@ describe('views', () => {
 
   test('/kaizen/suggestions', async () => {
     expect(await get('/kaizen/suggestions')).toMatchObject({ status: 200, body: SUGGESTIONS });
-    rig.fleet.leave('kaizen');
+    gateway.fleet.leave('kaizen');
     expect(await get('/kaizen/suggestions')).toMatchObject({ status: 503, body: { code: 'UNAVAILABLE' } });
   });
 
@@ -138,10 +138,10 @@ describe('views', () => {
     const wrong = await get('/signal');
     expect(wrong).toMatchObject({ status: 405, body: { code: 'METHOD_NOT_ALLOWED' } });
     expect(wrong.headers.allow).toBe('OPTIONS, POST');
-    expect((await rig.http.options('/kanban/dead/redrive')).headers.allow).toBe('OPTIONS, POST');
-    expect((await rig.http.delete('/health')).headers.allow).toBe('GET, HEAD, OPTIONS');
-    expect(await rig.http.head('/health/live')).toMatchObject({ status: 200, text: undefined });
-    const options = await rig.http.options('/signal/x');
+    expect((await gateway.http.options('/kanban/dead/redrive')).headers.allow).toBe('OPTIONS, POST');
+    expect((await gateway.http.delete('/health')).headers.allow).toBe('GET, HEAD, OPTIONS');
+    expect(await gateway.http.head('/health/live')).toMatchObject({ status: 200, text: undefined });
+    const options = await gateway.http.options('/signal/x');
     expect(options.status).toBe(204);
     expect(options.headers.allow).toBe('DELETE, GET, HEAD, OPTIONS');
   });
@@ -154,11 +154,11 @@ describe('views', () => {
       expect(body.message).toContain(named);
     };
     for (const path of ['/', '/health', '/kanban', '/openapi.json', '/kanban/redrives', `/signal/${id}`]) {
-      await refused(rig.http.get(`${path}?typ=execute`), '/typ is not a known field');
+      await refused(gateway.http.get(`${path}?typ=execute`), '/typ is not a known field');
     }
-    await refused(rig.http.delete(`/signal/${id}?running=true`), '/running');
-    await refused(rig.http.delete(`/signal/${id}`).send({ running: true }), '/running');
-    await refused(rig.http.post('/kanban/dead/redrive?dry_run=true').send({}), '/dry_run');
+    await refused(gateway.http.delete(`/signal/${id}?running=true`), '/running');
+    await refused(gateway.http.delete(`/signal/${id}`).send({ running: true }), '/running');
+    await refused(gateway.http.post('/kanban/dead/redrive?dry_run=true').send({}), '/dry_run');
     await refused(get('/metrics', { accept: 'application/json;q=high' }), 'Accept: application/json;q=high');
     await refused(get('/andon', { accept: 'text/html;q=2' }), 'Accept: text/html;q=2');
     await refused(get(`/signal/${id}`, { prefer: 'wait=soon' }), 'Prefer: wait=soon');
@@ -175,7 +175,7 @@ describe('views', () => {
   function raw(path: string): Promise<{ status: number; body: unknown }> {
     return new Promise((resolve, reject) => {
       let text = '';
-      const socket = connect(rig.port, '127.0.0.1', () => {
+      const socket = connect(gateway.port, '127.0.0.1', () => {
         socket.write(Buffer.from(`GET ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`, 'latin1'));
       });
       socket.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
@@ -208,7 +208,7 @@ describe('views', () => {
         const declared = (operation.parameters ?? []).filter(({ in: place }) => place === 'path');
         expect(declared.map(({ name }) => name)).toEqual(named);
         const url = path.replace(/\{\w+\}/g, 'x');
-        const { status } = await rig.http[method as 'get'](url);
+        const { status } = await gateway.http[method as 'get'](url);
         expect([404, 405]).not.toContain(status);
       }
     }

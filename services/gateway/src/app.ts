@@ -23,25 +23,25 @@ import { Assets } from './pages/assets';
 import { preferences } from './prefer';
 import { ApiError, sendJson, sendProblem, traceIdOf } from './problem';
 import { deadLetterHandlers } from './signals/dead-letters';
-import type { RetrySignal } from './signals/retry-signal';
+import type { RequeueSignal } from './signals/requeue-signal';
 import { listSignals } from './signals/signal-list';
 import type { SignalViews } from './signals/signal-view';
-import type { Standby } from './standby/standby';
+import type { GatewayBackup } from './backup/gateway-backup';
 
-export interface AppParts {
+export interface AppDeps {
   access: Access;
   log: Logger;
   registry: Registry;
   durations: RequestDurations;
   signals: SignalViews;
-  retry: RetrySignal;
+  requeue: RequeueSignal;
   bus: Bus;
   health: Health;
   boards: Boards;
   limits: TypeLimits;
   types: TypeDesk;
   andon: AndonCalls;
-  standby: Standby | undefined;
+  backup: GatewayBackup | undefined;
   andonEvents: AndonEvents;
   document: OpenApiDocument;
   info: () => InfoReport;
@@ -58,20 +58,20 @@ export type Handlers = { [Id in Exclude<OperationId, 'postSignal'>]: Handler<Inp
 const BOARD_LIMIT_MS = 1_000;
 
 /** All routes but `POST /signal`, from the table of operations. Needs no server to be used. */
-export function createApp(parts: AppParts): Express {
+export function createApp(deps: AppDeps): Express {
   const app = express();
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing');
-  const page = apiPage(parts.document);
-  app.use(measure(parts.durations), protect(parts.secure), soundTarget);
+  const page = apiPage(deps.document);
+  app.use(measure(deps.durations), protect(deps.secure), soundTarget);
   const assets = new Assets();
   app.get('/assets/:file', assets.serve);
-  const handlers = handlersOf(parts, page, assets) as Partial<Record<OperationId, Handler>>;
+  const handlers = handlersOf(deps, page, assets) as Partial<Record<OperationId, Handler>>;
   for (const [id, operation] of operations) {
     const handler = handlers[id];
     if (!handler) continue;
     const read = inputReader(operation);
     app[operation.method](routeOf(operation.path), async (req, res) => {
-      if (operation.role === 'operator') parts.access.requireOperator(req);
+      if (operation.role === 'operator') deps.access.requireOperator(req);
       await handler(req, res, await read(req));
     });
   }
@@ -79,12 +79,12 @@ export function createApp(parts: AppParts): Express {
   app.use((req) => {
     throw new ApiError('NOT_FOUND', `There is no ${req.path}; GET / lists what there is.`);
   });
-  app.use(refuse(parts.log));
+  app.use(errorHandler(deps.log));
   return app;
 }
 
-function handlersOf(parts: AppParts, page: string, assets: Assets): Handlers {
-  const { signals, health, boards, limits, andon } = parts;
+function handlersOf(deps: AppDeps, page: string, assets: Assets): Handlers {
+  const { signals, health, boards, limits, andon } = deps;
   const board = (service: BoardService) => async (_req: Request, res: Response) =>
     sendJson(res, 200, await boards.ask(service, BOARD_LIMIT_MS));
   return {
@@ -95,61 +95,61 @@ function handlersOf(parts: AppParts, page: string, assets: Assets): Handlers {
       if (waitMs > 0) res.setHeader('preference-applied', `wait=${waitMs / 1000}`);
       sendJson(res, 200, view);
     },
-    signals: async (_req, res, { query }) => sendJson(res, 200, await listSignals(parts.bus, query)),
-    retrySignal: (req, res) => parts.retry.handle(idOf(req), req, res),
-    ...deadLetterHandlers(parts.bus),
-    types: async (_req, res) => sendJson(res, 200, await parts.types.list()),
+    signals: async (_req, res, { query }) => sendJson(res, 200, await listSignals(deps.bus, query)),
+    retrySignal: (req, res) => deps.requeue.handle(idOf(req), req, res),
+    ...deadLetterHandlers(deps.bus),
+    types: async (_req, res) => sendJson(res, 200, await deps.types.list()),
     retireType: async (req, res, { body }) =>
-      sendJson(res, 200, await parts.types.retire(typeOf(req), body, parts.access.nameOf(req))),
+      sendJson(res, 200, await deps.types.retire(typeOf(req), body, deps.access.nameOf(req))),
     cancelSignal: async (req, res) => sendJson(res, 200, await signals.cancel(idOf(req))),
     health: async (_req, res) => {
       const { status, body } = await health.report();
       sendJson(res, status, body);
     },
     live: (_req, res) => sendJson(res, 200, { live: true }),
-    ready: (_req, res) => sendJson(res, ...readinessAnswer(parts.problems())),
+    ready: (_req, res) => sendJson(res, ...readinessAnswer(deps.problems())),
     metrics: async (req, res) => {
       checkAccept(req);
       if (!prefersText(req)) return sendJson(res, 200, await metricsOf(boards));
-      res.type(parts.registry.contentType).send(await parts.registry.metrics());
+      res.type(deps.registry.contentType).send(await deps.registry.metrics());
     },
-    info: (_req, res) => sendJson(res, 200, parts.info()),
+    info: (_req, res) => sendJson(res, 200, deps.info()),
     status: async (_req, res) => {
       const [{ body }, metrics] = await Promise.all([health.report(), metricsOf(boards).catch(() => null)]);
       sendJson(res, 200, { status: 'running', health: body, metrics });
     },
-    kanban: async (_req, res) => sendJson(res, 200, await kanbanBoard(parts)),
+    kanban: async (_req, res) => sendJson(res, 200, await kanbanBoard(deps)),
     andon: (req, res) => {
       checkAccept(req);
       res.vary('accept');
       return prefersJson(req) ? board('andon')(req, res) : res.type('html').send(assets.board);
     },
     pullCord: async (req, res, { body }) =>
-      sendJson(res, 201, await andon.pull(body, parts.access.nameOf(req))),
+      sendJson(res, 201, await andon.pull(body, deps.access.nameOf(req))),
     acknowledgeCall: async (req, res, { body }) =>
       sendJson(res, 200, await andon.acknowledge({ id: idOf(req), ...body })),
     resumeLine: async (req, res, { body }) =>
       sendJson(res, 200, await andon.resume({ id: idOf(req), ...body })),
-    andonEvents: (req, res, { query }) => parts.andonEvents.serve(req, res, query.after),
+    andonEvents: (req, res, { query }) => deps.andonEvents.serve(req, res, query.after),
     andonHistory: async (_req, res, { query }) => sendJson(res, 200, await andon.history(query)),
     suggestions: async (_req, res) => sendJson(res, 200, await boards.suggestions(BOARD_LIMIT_MS)),
     setCards: async (req, res, { body }) =>
       sendJson(res, 200, await limits.cards({ signal_type: typeOf(req), ...body })),
     setRate: async (req, res, { body }) =>
       sendJson(res, 200, await limits.rate({ signal_type: typeOf(req), ...body })),
-    openapi: (_req, res) => sendJson(res, 200, parts.document),
+    openapi: (_req, res) => sendJson(res, 200, deps.document),
     page: (_req, res) => res.type('html').send(page),
   };
 }
 
 /** Above all while kanban is away, somebody wants to know what the backup holds. */
-async function kanbanBoard({ boards, standby }: AppParts): Promise<object> {
+async function kanbanBoard({ boards, backup }: AppDeps): Promise<object> {
   const known = await boards.latest('kanban', BOARD_LIMIT_MS);
   if (known?.fresh)
-    return standby ? { ...known.board, backup: standby.amend(known.board.backup) } : known.board;
-  const backup = await standby?.status(known?.board.backup);
-  if (known && backup) return { ...known.board, backup, stale: true };
-  const members = backup ? { backup } : {};
+    return backup ? { ...known.board, backup: backup.amend(known.board.backup) } : known.board;
+  const status = await backup?.status(known?.board.backup);
+  if (known && status) return { ...known.board, backup: status, stale: true };
+  const members = status ? { backup: status } : {};
   throw new ApiError('UNAVAILABLE', 'kanban does not answer.', { members });
 }
 
@@ -240,7 +240,7 @@ function soundTarget(req: Request, _res: Response, next: NextFunction): void {
 }
 
 /** Express tells error handlers by their four parameters. */
-function refuse(log: Logger) {
+function errorHandler(log: Logger) {
   return (error: unknown, req: Request, res: Response, next: NextFunction): void => {
     if (res.headersSent) return next(error);
     const traceId = traceIdOf(req);

@@ -43,7 +43,7 @@ function preferenceIn(entry: string): [name: string, value: string] {
 
 /** Splits at every mark outside quotes. */
 function split(text: string, mark: string): string[] {
-  const parts: string[] = [];
+  const deps: string[] = [];
   let quoted = false;
   let from = 0;
   for (let at = 0; at < text.length; at += 1) {
@@ -51,12 +51,12 @@ function split(text: string, mark: string): string[] {
     if (char === '"') quoted = !quoted;
     else if (char === '\\' && quoted) at += 1;
     else if (char === mark && !quoted) {
-      parts.push(text.slice(from, at));
+      deps.push(text.slice(from, at));
       from = at + 1;
     }
   }
   if (quoted) throw malformed(text, 'a quote is not closed');
-  return [...parts, text.slice(from)];
+  return [...deps, text.slice(from)];
 }
 
 function malformed(entry: string, why: string): ApiError {

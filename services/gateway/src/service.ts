@@ -20,47 +20,47 @@ import { registerFleetGauges, RequestDurations } from './fleet/gauges';
 import { Health } from './fleet/health';
 import { TypeLimits } from './fleet/limits';
 import { TypeDesk } from './fleet/type-desk';
-import { createFront, Door, shut } from './front';
-import { Intake } from './signals/intake';
+import { createRequestListener, HttpServer, shut } from './http-server';
+import { SignalSubmitter } from './signals/signal-submitter';
 import { PostSignal } from './signals/post-signal';
-import { Records } from './signals/records';
-import { RetrySignal } from './signals/retry-signal';
+import { SignalLookup } from './signals/signal-lookup';
+import { RequeueSignal } from './signals/requeue-signal';
 import { SignalTypes } from './signals/signal-types';
 import { SignalViews } from './signals/signal-view';
-import { Submissions } from './signals/submissions';
-import { Waiters } from './signals/waiters';
-import { Standby } from './standby/standby';
+import { IdempotentSubmissions } from './signals/idempotent-submissions';
+import { OutcomeWaiters } from './signals/outcome-waiters';
+import { GatewayBackup } from './backup/gateway-backup';
 
 type Context = ServiceContext<ConfigOf<typeof gatewayVariables>>;
 
 /** How long callers may go on waiting for their outcome when the gateway has to stop. */
 const STOP_LIMIT_MS = 10_000;
 
-/** The front door: the HTTP API, before everything else. */
-export const gateway: ServiceDefinition<typeof gatewayVariables, Door> = {
+/** The front httpServer: the HTTP API, before everything else. */
+export const gateway: ServiceDefinition<typeof gatewayVariables, HttpServer> = {
   name: 'gateway',
   variables: gatewayVariables,
   open,
   start,
 };
 
-function open({ config, log }: Pick<Context, 'config' | 'log'>): Promise<Door> {
+function open({ config, log }: Pick<Context, 'config' | 'log'>): Promise<HttpServer> {
   checkConfig(config);
-  return Door.open(config, log);
+  return HttpServer.open(config, log);
 }
 
-async function start(context: Context, door: Door): Promise<RunningService> {
+async function start(context: Context, httpServer: HttpServer): Promise<RunningService> {
   const { bus, config, log, registry, tracer } = context;
   const lines = await followLines(context);
   const types = await SignalTypes.open(bus, config.TPS_NATS_REPLICAS, log);
   const fleet = new FleetView(bus, { onError: (error) => log.warn('fleet', { error }) });
-  const records = new Records(bus, fleet);
-  const waiters = new Waiters(bus, records, log);
-  const standby = await openStandby(context, fleet);
-  const intake = new Intake({ bus, lines, fleet, log, standby });
+  const records = new SignalLookup(bus, fleet);
+  const waiters = new OutcomeWaiters(bus, records, log);
+  const backup = await openBackup(context, fleet);
+  const submitter = new SignalSubmitter({ bus, lines, fleet, log, backup });
   const boards = new Boards(bus);
   const andonEvents = new AndonEvents(bus, boards, log);
-  const health = new Health({ bus, fleet, boards, types, lines, standby });
+  const health = new Health({ bus, fleet, boards, types, lines, backup });
   const durations = new RequestDurations(registry);
   registerFleetGauges(registry, health, boards);
   registerAndonGauges(registry, boards);
@@ -68,7 +68,7 @@ async function start(context: Context, door: Door): Promise<RunningService> {
   let stopping = false;
   const problems = (): string[] => (stopping ? ['stopping'] : health.problems());
   const access = new Access(config);
-  const views = new SignalViews(records, waiters, lines, standby);
+  const views = new SignalViews(records, waiters, lines, backup);
   const app = createApp({
     access,
     log,
@@ -82,42 +82,43 @@ async function start(context: Context, door: Door): Promise<RunningService> {
     andonEvents,
     problems,
     signals: views,
-    retry: new RetrySignal({ bus, tracer, log, intake, waiters, views, lines }),
+    requeue: new RequeueSignal({ bus, tracer, log, submitter, waiters, views, lines }),
     bus,
-    standby,
+    backup,
     secure: config.SSL_ENABLED,
     document: openApiDocument(context.version, config.AUTH_ENABLED),
     info: () => infoOf(context, types),
   });
-  const submissions = new Submissions(intake, records, waiters);
+  const submissions = new IdempotentSubmissions(submitter, records, waiters);
   const { replyTo } = waiters;
   const postSignal = new PostSignal({ tracer, log, types, lines, submissions, durations, replyTo });
-  door.serve(createFront(access, postSignal.handle, app));
+  httpServer.serve(createRequestListener(access, postSignal.handle, app));
 
   return {
     problems,
-    vitals: () => vitals(waiters, standby),
+    vitals: () => vitals(waiters, backup),
     stop: async () => {
       stopping = true;
       andonEvents.close();
-      await shut(door.server, STOP_LIMIT_MS, () => waiters.close());
+      await shut(httpServer.server, STOP_LIMIT_MS, () => waiters.close());
       waiters.close();
-      intake.close();
-      await standby?.close();
+      submitter.close();
+      await backup?.close();
       for (const part of [types, lines, fleet]) part.close();
     },
   };
 }
 
-function vitals({ size }: Waiters, standby: Standby | undefined): Record<string, unknown> {
-  const backup = standby ? { backup: { active: standby.active } } : {};
-  return { waiting: size, ...backup } satisfies GatewayVitals;
+function vitals({ size }: OutcomeWaiters, backup: GatewayBackup | undefined): Record<string, unknown> {
+  const vitals: GatewayVitals = { waiting: size };
+  if (backup) vitals.backup = { active: backup.active };
+  return { ...vitals };
 }
 
-async function openStandby(context: Context, fleet: FleetView): Promise<Standby | undefined> {
+async function openBackup(context: Context, fleet: FleetView): Promise<GatewayBackup | undefined> {
   const { bus, config, instance, log } = context;
   const { RABBITMQ_URL: url, RABBITMQ_CA_FILE: caFile, TPS_KANBAN_BUFFER: maxLength } = config;
-  return url ? Standby.open({ url, caFile, maxLength, instance, bus, fleet, log }) : undefined;
+  return url ? GatewayBackup.open({ url, caFile, maxLength, instance, bus, fleet, log }) : undefined;
 }
 
 function followLines({ bus, config, log }: Context): Promise<LineView> {

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { connect as connectPlain, type Socket } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 import { Certificate, waitFor } from '@tps/testkit';
-import { type Rig, startRig } from './testing/rig';
+import { type GatewayHarness, startGateway } from './testing/harness';
 import { tlsOptions } from './tls';
 
 let certificate: Certificate;
@@ -11,17 +11,17 @@ beforeAll(async () => (certificate = await Certificate.make()));
 afterAll(() => certificate.remove());
 
 describe('with SSL_ENABLED', () => {
-  let rig: Rig;
+  let gateway: GatewayHarness;
   let silent: Socket;
   beforeAll(async () => {
     const files = { SSL_CERT_PATH: certificate.cert, SSL_KEY_PATH: certificate.key };
-    rig = await startRig({ SSL_ENABLED: 'true', ...files });
+    gateway = await startGateway({ SSL_ENABLED: 'true', ...files });
     // Now, so that its limit passes during the other tests.
-    silent = connectPlain(rig.port, '127.0.0.1').resume();
+    silent = connectPlain(gateway.port, '127.0.0.1').resume();
   });
   afterAll(() => {
     silent.destroy();
-    return rig.stop();
+    return gateway.stop();
   });
 
   function ask(
@@ -30,7 +30,7 @@ describe('with SSL_ENABLED', () => {
   ): Promise<{ status?: number; headers: NodeJS.Dict<unknown> }> {
     const ca = readFileSync(certificate.cert);
     return new Promise((resolve, reject) => {
-      request({ host: '127.0.0.1', port: rig.port, ca, ...options }, (res) => {
+      request({ host: '127.0.0.1', port: gateway.port, ca, ...options }, (res) => {
         res.resume();
         resolve({ status: res.statusCode!, headers: res.headers });
       })
@@ -42,7 +42,9 @@ describe('with SSL_ENABLED', () => {
   function handshake(options: object = {}): Promise<TLSSocket> {
     const ca = readFileSync(certificate.cert);
     return new Promise((resolve, reject) => {
-      const socket = connect({ host: '127.0.0.1', port: rig.port, ca, ...options }, () => resolve(socket));
+      const socket = connect({ host: '127.0.0.1', port: gateway.port, ca, ...options }, () =>
+        resolve(socket),
+      );
       socket.once('error', reject);
     });
   }
@@ -55,7 +57,7 @@ describe('with SSL_ENABLED', () => {
   });
 
   test('HTTP in the clear gets no answer, TLS before 1.2 no connection', async () => {
-    await expect(fetch(`http://127.0.0.1:${rig.port}/health/live`)).rejects.toThrow();
+    await expect(fetch(`http://127.0.0.1:${gateway.port}/health/live`)).rejects.toThrow();
     const old = { maxVersion: 'TLSv1.1', minVersion: 'TLSv1', ciphers: 'DEFAULT@SECLEVEL=0' };
     await expect(handshake(old)).rejects.toThrow(/protocol/i);
     const socket = await handshake({ maxVersion: 'TLSv1.2' });

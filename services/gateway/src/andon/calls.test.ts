@@ -1,19 +1,19 @@
 import { openBucket } from '@tps/bus';
 import type { AndonCall, CallReply, HistoryReply, Names, StopRecord } from '@tps/contracts';
 import { sampleCall, waitFor } from '@tps/testkit';
-import { type Rig, startRig } from '../testing/rig';
+import { type GatewayHarness, startGateway } from '../testing/harness';
 
 const CORD = { signal_type: 'execute', mode: 'stop', reason: 'wrong results', by: 'alice' };
 
 describe('the andon over HTTP', () => {
-  let rig: Rig;
+  let gateway: GatewayHarness;
   const asked: [subject: string, request: unknown][] = [];
   let reply: CallReply | HistoryReply;
 
   /** andon, as far as the gateway asks it for calls. */
   const serve = ({ pull, acknowledge, resume, history }: Names['subjects']): void => {
     for (const subject of [pull, acknowledge, resume, history]) {
-      rig.fleet.bus.nc.subscribe(subject, {
+      gateway.fleet.bus.nc.subscribe(subject, {
         callback: (_, msg) => {
           asked.push([subject, msg.json()]);
           msg.respond(JSON.stringify(reply));
@@ -22,22 +22,22 @@ describe('the andon over HTTP', () => {
     }
   };
   beforeAll(async () => {
-    rig = await startRig();
-    serve(rig.fleet.bus.names.subjects);
+    gateway = await startGateway();
+    serve(gateway.fleet.bus.names.subjects);
   });
-  afterAll(() => rig.stop());
+  afterAll(() => gateway.stop());
   beforeEach(() => {
-    rig.fleet.reset();
+    gateway.fleet.reset();
     asked.length = 0;
     reply = { call: sampleCall() };
   });
 
   test('the cord is pulled, and its id comes back', async () => {
-    const { status, body } = await rig.http.post('/andon/cord').send(CORD);
+    const { status, body } = await gateway.http.post('/andon/cord').send(CORD);
     expect({ status, body }).toMatchObject({ status: 201, body: { id: 'call-1', mode: 'call' } });
     expect(asked[0]?.[1]).toEqual(expect.objectContaining(CORD));
     const { by: _by, ...anonymous } = CORD;
-    await rig.http.post('/andon/cord').send(anonymous);
+    await gateway.http.post('/andon/cord').send(anonymous);
     expect(asked[1]?.[1]).toMatchObject({ by: 'unknown' });
   });
 
@@ -49,15 +49,15 @@ describe('the andon over HTTP', () => {
     ['no time to respond', { ...CORD, respond_within_ms: 0 }, 'INVALID_REQUEST'],
     ['a type nobody knows', { ...CORD, signal_type: 'nope' }, 'UNKNOWN_SIGNAL_TYPE'],
   ])('a pull with %s is refused and reaches nobody', async (_, sent, code) => {
-    const { status, body } = await rig.http.post('/andon/cord').send(sent);
+    const { status, body } = await gateway.http.post('/andon/cord').send(sent);
     expect({ status, body }).toMatchObject({ status: 400, body: { code } });
     expect(asked).toEqual([]);
   });
 
   test('acknowledging and resuming pass on who and what, and say why they could not be done', async () => {
     const act = { owner: 'bob', countermeasure: 'oiled it' };
-    expect((await rig.http.post('/andon/Call-1/ack').send({ owner: 'bob' })).status).toBe(200);
-    expect((await rig.http.post('/andon/call-1/resume').send(act)).status).toBe(200);
+    expect((await gateway.http.post('/andon/Call-1/ack').send({ owner: 'bob' })).status).toBe(200);
+    expect((await gateway.http.post('/andon/call-1/resume').send(act)).status).toBe(200);
     expect(asked.map(([, request]) => request)).toEqual([
       { v: 1, id: 'call-1', owner: 'bob' },
       { v: 1, id: 'call-1', ...act },
@@ -68,22 +68,22 @@ describe('the andon over HTTP', () => {
       ['unavailable', 503, 'UNAVAILABLE'],
     ] as const) {
       reply = { refused, reason: 'because' };
-      const answer = await rig.http.post('/andon/call-1/resume').send(act);
+      const answer = await gateway.http.post('/andon/call-1/resume').send(act);
       expect(answer).toMatchObject({ status, body: { code, message: 'because' } });
     }
-    const { status } = await rig.http.post('/andon/call-1/resume').send({ owner: 'bob' });
+    const { status } = await gateway.http.post('/andon/call-1/resume').send({ owner: 'bob' });
     expect(status).toBe(400);
   });
 
   test('a page of the history by type or by station', async () => {
     reply = { items: [], next: '7' };
     const path = '/andon/history?type=execute&colour=RED&limit=5&cursor=12&since=2026-01-25T12:00:00Z';
-    const { status, body } = await rig.http.get(path);
+    const { status, body } = await gateway.http.get(path);
     expect({ status, body }).toMatchObject({ status: 200, body: { items: [], next: '7' } });
     expect(asked[0]?.[1]).toEqual({
       ...{ v: 1, line: 'execute', colour: 'RED', limit: 5, cursor: '12', since: '2026-01-25T12:00:00Z' },
     });
-    await rig.http.get('/andon/history?station=kanban');
+    await gateway.http.get('/andon/history?station=kanban');
     expect(asked[1]?.[1]).toEqual({ v: 1, line: 'station:kanban' });
     for (const wrong of [
       'limit=0',
@@ -93,32 +93,32 @@ describe('the andon over HTTP', () => {
       'since=yesterday',
       'type=a&station=kanban',
     ]) {
-      expect((await rig.http.get(`/andon/history?${wrong}`)).status).toBe(400);
+      expect((await gateway.http.get(`/andon/history?${wrong}`)).status).toBe(400);
     }
   });
 
   test('while jidoka is away, a stop by people counts as well; what nobody waits for may be held', async () => {
-    const bucket = await openBucket(rig.fleet.bus, rig.fleet.bus.names.buckets.stops, 1);
+    const bucket = await openBucket(gateway.fleet.bus, gateway.fleet.bus.names.buckets.stops, 1);
     const call = sampleCall({ mode: 'stop', intake: 'hold' });
     const record: StopRecord = { v: 1, line: 'execute', call, stops: [], resolved: [], unlogged: [] };
     const since = new Date().toISOString();
     await bucket.put('execute', JSON.stringify({ ...record, stops: [[since]] }));
     const health = async () =>
-      (await rig.http.get('/health')).body as { circuits: Record<string, object> } & object;
+      (await gateway.http.get('/health')).body as { circuits: Record<string, object> } & object;
     await waitFor('the stop', async () => 'andon_id' in ((await health()).circuits.execute ?? {}));
     expect(await health()).toMatchObject({
       ...{ healthy: false, circuit_state: 'Open' },
       circuits: { execute: { state: 'Open', reason: 'smells burnt', since, andon_id: 'call-1' } },
     });
-    rig.fleet.leave('jidoka');
+    gateway.fleet.leave('jidoka');
     const body = { signal_type: 'execute', payload: {} };
-    const refused = await rig.http.post('/signal').send(body);
+    const refused = await gateway.http.post('/signal').send(body);
     expect(refused).toMatchObject({
       status: 503,
       body: { code: 'LINE_STOPPED', message: 'smells burnt', andon_id: 'call-1' },
     });
-    rig.fleet.behaviour.work = () => null;
-    const held = await rig.http.post('/signal').set({ prefer: 'respond-async' }).send(body);
+    gateway.fleet.behaviour.work = () => null;
+    const held = await gateway.http.post('/signal').set({ prefer: 'respond-async' }).send(body);
     expect(held).toMatchObject({ status: 202, body: { status: 'queued' } });
     const stop = async (type: string, intake: AndonCall['intake']): Promise<unknown> => {
       const stopped = { ...record, line: type, call: { ...call, line: type, intake }, stops: [[since]] };
@@ -126,14 +126,17 @@ describe('the andon over HTTP', () => {
     };
     for (const type of ['broken', 'strict']) await stop(type, 'refuse');
     await stop('execute', 'refuse');
-    await waitFor('no work to be accepted', async () => (await rig.http.get('/health')).status === 503);
+    await waitFor('no work to be accepted', async () => (await gateway.http.get('/health')).status === 503);
     await stop('execute', 'hold');
-    await waitFor('some to be kept', async () => (await rig.http.get('/health')).status === 200);
+    await waitFor('some to be kept', async () => (await gateway.http.get('/health')).status === 200);
     for (const type of ['broken', 'strict']) await bucket.delete(type);
-    const view = await rig.http.get(`/signal/${String(held.body.signal_id)}`);
+    const view = await gateway.http.get(`/signal/${String(held.body.signal_id)}`);
     expect(view.body).toMatchObject({ status: 'held' });
-    rig.fleet.reset();
+    gateway.fleet.reset();
     await bucket.put('execute', JSON.stringify({ ...record, call: undefined }));
-    await waitFor('the line to run', async () => (await rig.http.post('/signal').send(body)).status === 202);
+    await waitFor(
+      'the line to run',
+      async () => (await gateway.http.post('/signal').send(body)).status === 202,
+    );
   });
 });

@@ -2,7 +2,7 @@ import type { Static } from '@sinclair/typebox';
 import type { Bus } from '@tps/bus';
 import { type AndonCall, type AndonEvent, lineName, type RequestOf } from '@tps/contracts';
 import type { CordRequest, HistoryQuery } from '../api/schemas';
-import { askService } from '../ask';
+import { requestService } from '../request-service';
 import { ApiError } from '../problem';
 import type { SignalTypes } from '../signals/signal-types';
 
@@ -10,7 +10,7 @@ import type { SignalTypes } from '../signals/signal-types';
 const LIMIT_MS = 5_000;
 const NOBODY = 'unknown';
 
-const REFUSALS = { not_found: 'NOT_FOUND', closed: 'CALL_CLOSED', unavailable: 'UNAVAILABLE' } as const;
+const CALL_ERRORS = { not_found: 'NOT_FOUND', closed: 'CALL_CLOSED', unavailable: 'UNAVAILABLE' } as const;
 
 /** What people do at the andon, handed on to the service. */
 export class AndonCalls {
@@ -40,7 +40,7 @@ export class AndonCalls {
     if (type && station) throw new ApiError('INVALID_REQUEST', 'Ask for a type or a station, not for both.');
     const line = type ?? (station && lineName({ kind: 'station', name: station }));
     const request = { ...rest, ...(line ? { line } : {}) };
-    const { items, next } = await askService(this.bus, 'history', request, { limitMs: LIMIT_MS });
+    const { items, next } = await requestService(this.bus, 'history', request, { limitMs: LIMIT_MS });
     return { items: items.map(plain), next };
   }
 
@@ -48,9 +48,9 @@ export class AndonCalls {
     name: N,
     request: RequestOf<N>,
   ): Promise<AndonCall> {
-    const reply = await askService(this.bus, name, request, { limitMs: LIMIT_MS });
+    const reply = await requestService(this.bus, name, request, { limitMs: LIMIT_MS });
     if ('call' in reply) return reply.call;
-    throw new ApiError(REFUSALS[reply.refused], reply.reason);
+    throw new ApiError(CALL_ERRORS[reply.refused], reply.reason);
   }
 }
 

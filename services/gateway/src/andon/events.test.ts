@@ -2,7 +2,7 @@ import { Agent, type ClientRequest, get, type IncomingMessage } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ensureStream } from '@tps/bus';
 import { waitFor } from '@tps/testkit';
-import { type Rig, startRig } from '../testing/rig';
+import { type GatewayHarness, startGateway } from '../testing/harness';
 
 /** What a browser's EventSource would see. */
 class Listener {
@@ -41,10 +41,10 @@ class Listener {
 }
 
 describe('GET /andon/events', () => {
-  let rig: Rig;
+  let gateway: GatewayHarness;
   const listeners: Listener[] = [];
   const listen = async (headers?: Record<string, string>, query?: string): Promise<Listener> => {
-    const listener = new Listener(rig.port, headers, query);
+    const listener = new Listener(gateway.port, headers, query);
     listeners.push(listener);
     await waitFor('the stream', () => listener.response);
     return listener;
@@ -52,14 +52,14 @@ describe('GET /andon/events', () => {
   const publish = async (reason: string): Promise<number> => {
     const light = { line: 'execute', colour: 'RED', was: 'GREEN', rule: 'circuit_open', reason };
     const event = { v: 1, id: 'x', event: 'changed', at: new Date().toISOString(), by: 'andon', ...light };
-    const { names, publisher } = rig.fleet.bus;
+    const { names, publisher } = gateway.fleet.bus;
     return (await publisher.publish(names.subjects.andon('execute'), JSON.stringify(event))).seq;
   };
   beforeAll(async () => {
-    rig = await startRig();
-    await ensureStream(rig.fleet.bus, 'andon', { replicas: 1 });
+    gateway = await startGateway();
+    await ensureStream(gateway.fleet.bus, 'andon', { replicas: 1 });
   });
-  afterAll(() => rig.stop());
+  afterAll(() => gateway.stop());
   afterEach(() => listeners.splice(0).forEach((listener) => listener.close()));
 
   test('what happens arrives with its place, and the board beside it', async () => {
@@ -101,14 +101,14 @@ describe('GET /andon/events', () => {
       await waitFor('both', () => one.ids().length === 2);
       expect(one.ids()).toEqual(missed.map(String));
     }
-    expect((await rig.http.get('/andon/events?after=-1')).status).toBe(400);
-    expect((await rig.http.get('/andon/events?after=9007199254740993')).status).toBe(400);
+    expect((await gateway.http.get('/andon/events?after=-1')).status).toBe(400);
+    expect((await gateway.http.get('/andon/events?after=9007199254740993')).status).toBe(400);
   });
 
   test.each(['abc', '12x', '-1', '1e3', '99999999999999999999', ''])(
     'Last-Event-ID: %s is refused, because the client would miss events',
     async (id) => {
-      const { status, body } = await rig.http.get('/andon/events').set({ 'last-event-id': id });
+      const { status, body } = await gateway.http.get('/andon/events').set({ 'last-event-id': id });
       expect({ status, body }).toMatchObject({ status: 400, body: { code: 'INVALID_REQUEST' } });
       expect(body.message).toContain(`Last-Event-ID: ${id} is not allowed`);
     },
@@ -116,7 +116,7 @@ describe('GET /andon/events', () => {
 
   test('exactly the maximum of clients is let in when all arrive at once', async () => {
     const agent = new Agent({ maxSockets: Infinity });
-    const many = Array.from({ length: 150 }, () => new Listener(rig.port, {}, '', agent));
+    const many = Array.from({ length: 150 }, () => new Listener(gateway.port, {}, '', agent));
     listeners.push(...many);
     await waitFor('all answers', () => many.every(({ response }) => response));
     const answered = (status: number): Listener[] =>
@@ -132,9 +132,9 @@ describe('GET /andon/events', () => {
   });
 
   test('HEAD gets no stream, and a gateway that stops ends those that are open', async () => {
-    expect((await rig.http.head('/andon/events')).status).toBe(200);
+    expect((await gateway.http.head('/andon/events')).status).toBe(200);
     const listener = await listen();
-    await rig.stopGateway();
+    await gateway.stopGateway();
     await waitFor('the end', () => listener.ended);
   });
 });

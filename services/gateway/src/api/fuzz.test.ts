@@ -3,7 +3,7 @@ import addFormats from 'ajv-formats';
 import Ajv2020 from 'ajv/dist/2020';
 import { API_ERRORS } from '@tps/contracts';
 import fc from 'fast-check';
-import { type Rig, startRig } from '../testing/rig';
+import { type GatewayHarness, startGateway } from '../testing/harness';
 import type { OpenApiDocument, OpenApiOperation } from './openapi';
 
 /** The same requests in every run; another seed finds others. */
@@ -33,16 +33,16 @@ interface Schema {
 
 /** Does every operation answer what the document says it may, whatever comes? */
 describe('from the OpenAPI document', () => {
-  let rig: Rig;
+  let gateway: GatewayHarness;
   let document: OpenApiDocument;
   const ajv = addFormats(new Ajv2020({ strict: false }));
 
   beforeAll(async () => {
-    rig = await startRig();
-    document = (await rig.http.get('/openapi.json')).body as unknown as OpenApiDocument;
+    gateway = await startGateway();
+    document = (await gateway.http.get('/openapi.json')).body as unknown as OpenApiDocument;
     ajv.addSchema(document, 'api');
   });
-  afterAll(() => rig.stop());
+  afterAll(() => gateway.stop());
 
   const resolve = (schema: Schema): Schema =>
     schema.$ref ? (document.components.schemas[schema.$ref.split('/').at(-1)!] as Schema) : schema;
@@ -135,7 +135,7 @@ describe('from the OpenAPI document', () => {
   function send(method: string, { path, headers, body = '' }: Ask): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const length = { 'content-length': String(Buffer.byteLength(body)) };
-      httpRequest({ port: rig.port, method, path, headers: { ...headers, ...length } }, (res) => {
+      httpRequest({ port: gateway.port, method, path, headers: { ...headers, ...length } }, (res) => {
         let received = '';
         res.setEncoding('utf8').on('data', (chunk: string) => (received += chunk));
         res.on('end', () => {
@@ -150,7 +150,7 @@ describe('from the OpenAPI document', () => {
 
   function check(operation: OpenApiOperation, { status, type, text: received }: Answer): void {
     const said = `${status} ${type}: ${received.slice(0, 300)}`;
-    // The stand-ins of the other services know a few questions only: the gateway says so, honestly.
+    // The fakes of the other services know a few questions only: the gateway says so, honestly.
     const response = operation.responses[status];
     if (!response) throw new Error(`not documented: ${said}`);
     if (status === 204) return;
@@ -184,6 +184,6 @@ describe('from the OpenAPI document', () => {
         );
       }),
     );
-    expect((await rig.http.get('/health/live')).status).toBe(200);
+    expect((await gateway.http.get('/health/live')).status).toBe(200);
   }, 120_000);
 });

@@ -1,7 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import { jsonPointer } from '@tps/contracts';
 import fc from 'fast-check';
-import { type Rig, startRig } from '../testing/rig';
+import { type GatewayHarness, startGateway } from '../testing/harness';
 
 /** The same requests in every run; another seed finds others. */
 const SEED = 20_261_128;
@@ -14,26 +14,26 @@ interface Answer {
 }
 
 describe('no input is ignored in part', () => {
-  let rig: Rig;
+  let gateway: GatewayHarness;
   /** The filters that kanban was asked for. */
   const asked: Record<string, unknown>[] = [];
 
   beforeAll(async () => {
-    rig = await startRig();
-    rig.fleet.bus.nc.subscribe(rig.fleet.bus.names.subjects.purge, {
+    gateway = await startGateway();
+    gateway.fleet.bus.nc.subscribe(gateway.fleet.bus.names.subjects.purge, {
       callback: (_, msg) => {
         asked.push(msg.json<{ filter: Record<string, unknown> }>().filter);
         msg.respond(JSON.stringify({ deleted: 0, remaining: 0 }));
       },
     });
-    await rig.fleet.bus.nc.flush();
+    await gateway.fleet.bus.nc.flush();
   });
-  afterAll(() => rig.stop());
+  afterAll(() => gateway.stop());
 
   function send(method: string, path: string, body = ''): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const headers = body ? { 'content-length': Buffer.byteLength(body) } : {};
-      httpRequest({ port: rig.port, method, path, headers }, (res) => {
+      httpRequest({ port: gateway.port, method, path, headers }, (res) => {
         let text = '';
         res.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
         res.on('end', () => resolve({ status: res.statusCode!, body: JSON.parse(text) as Answer['body'] }));
@@ -125,12 +125,12 @@ describe('no input is ignored in part', () => {
   test('a body is delivered as it was sent, or refused with the place of the fault', async () => {
     const property = fc.asyncProperty(member(), space, async (payload, gap) => {
       const text = `{"signal_type":"execute",${gap}"payload"${gap}:{"p":${written(payload, gap)}}}`;
-      rig.fleet.reset();
+      gateway.fleet.reset();
       const { status, body } = await send('POST', '/signal', text);
       const wrong = lossesIn(payload, ['payload', 'p']);
       if (status === 202) {
         expect(wrong).toEqual([]);
-        expect(same(payload, rig.fleet.signals[0]?.signal.payload.p)).toBe(true);
+        expect(same(payload, gateway.fleet.signals[0]?.signal.payload.p)).toBe(true);
         return;
       }
       expect({ status, code: body.code }).toEqual({ status: 400, code: 'INVALID_SIGNAL' });
@@ -174,7 +174,7 @@ const number = fc
       fc.constantFrom('e0', 'E2', 'e+15', 'e-3', 'e-400', 'e400'),
     ),
   )
-  .map((parts) => ({ kind: 'number' as const, text: parts.join('') }));
+  .map((deps) => ({ kind: 'number' as const, text: deps.join('') }));
 const string = fc
   .oneof(
     fc.string({ unit: 'binary' }),
@@ -207,7 +207,7 @@ function written(value: Written, gap: string): string {
   return `{${members.join(',')}${gap}}`;
 }
 
-/** Pointers to the parts that a JavaScript value cannot hold. */
+/** Pointers to the deps that a JavaScript value cannot hold. */
 function lossesIn(value: Written, path: (string | number)[]): string[] {
   if (value.kind === 'number') return holds(value.text, Number(value.text)) ? [] : [jsonPointer(path)];
   if (value.kind === 'list') return value.items.flatMap((item, i) => lossesIn(item, [...path, i]));

@@ -1,6 +1,6 @@
 import { type Bus, connectBus } from '@tps/bus';
 import { NatsServer } from '@tps/testkit';
-import { BOARDS } from '../testing/stand-ins';
+import { BOARDS } from '../testing/fake-fleet';
 import { Boards } from './boards';
 
 describe('boards', () => {

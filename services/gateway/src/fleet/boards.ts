@@ -1,6 +1,6 @@
 import { askBoard, type Bus } from '@tps/bus';
 import type { BoardOf, BoardService, ReplyOf } from '@tps/contracts';
-import { answered, askService } from '../ask';
+import { answered, requestService } from '../request-service';
 
 /** A scrape asks once, however many metrics want the answer. */
 const SCRAPE_AGE_MS = 500;
@@ -23,7 +23,7 @@ export class Boards {
 
   /** @throws ApiError UNAVAILABLE */
   suggestions(limitMs: number): Promise<ReplyOf<'suggestions'>> {
-    return askService(this.bus, 'suggestions', {}, { limitMs });
+    return requestService(this.bus, 'suggestions', {}, { limitMs });
   }
 
   /** Live if it answers in time, otherwise what it said last, if anything. */

@@ -3,7 +3,7 @@ import { type CircuitState, stoppedSince, worstState } from '@tps/contracts';
 import type { FleetView, LineView, Station } from '@tps/service';
 import type { HealthReport } from '../api/schemas';
 import type { SignalTypes } from '../signals/signal-types';
-import type { Standby } from '../standby/standby';
+import type { GatewayBackup } from '../backup/gateway-backup';
 import type { Boards } from './boards';
 
 const BOARD_LIMIT_MS = 500;
@@ -12,18 +12,18 @@ const ERROR_RATE_AGE_MS = 1_000;
 const MAX_ERROR_PERCENT = 50;
 const NO_TYPE = 'no signal type is known yet';
 
-export interface HealthParts {
+export interface HealthDeps {
   bus: Bus;
   fleet: FleetView;
   boards: Boards;
   types: SignalTypes;
   lines: LineView;
-  standby: Standby | undefined;
+  backup: GatewayBackup | undefined;
 }
 
 /** The state of the fleet as a whole, by what is heard of it here. */
 export class Health {
-  constructor(private readonly parts: HealthParts) {}
+  constructor(private readonly deps: HealthDeps) {}
 
   /** @returns 503 as status only when no work of any type can be accepted */
   async report(): Promise<{ status: 200 | 503; body: HealthReport }> {
@@ -31,7 +31,7 @@ export class Health {
     const circuits = this.circuits();
     const stations = this.stations();
     const states = Object.values(circuits).map(({ state }) => state);
-    const { bus, types } = this.parts;
+    const { bus, types } = this.deps;
     const reasons = [
       ...(bus.connected ? [] : ['not connected to NATS']),
       ...(types.known().length > 0 ? [] : [NO_TYPE]),
@@ -58,53 +58,53 @@ export class Health {
 
   /** Why this gateway should get no requests; empty when it should. */
   problems(): string[] {
-    const { bus, fleet } = this.parts;
+    const { bus, fleet } = this.deps;
     if (!bus.connected) return this.backedUp ? [] : ['not connected to NATS'];
     const kanban = this.backedUp || fleet.stations().kanban.up;
     return [
       ...(kanban ? [] : ['kanban is missing']),
-      ...(this.parts.types.known().length > 0 ? [] : [NO_TYPE]),
+      ...(this.deps.types.known().length > 0 ? [] : [NO_TYPE]),
     ];
   }
 
   /** Why each line stands still, and what a person acknowledges or resumes. */
   circuits(): HealthReport['circuits'] {
-    const { types, lines } = this.parts;
+    const { types, lines } = this.deps;
     const now = Date.now();
     const names = [...new Set([...types.known(), ...lines.known()])].sort();
     return Object.fromEntries(names.map((type) => [type, circuitOf(lines, type, now)]));
   }
 
   async queueDepth(): Promise<number> {
-    const live = await this.parts.boards.latest('kanban', BOARD_LIMIT_MS);
+    const live = await this.deps.boards.latest('kanban', BOARD_LIMIT_MS);
     if (live?.fresh) return live.board.queue_depth;
-    const beats = this.parts.fleet.of('kanban').map(({ vitals }) => vitals.queue_depth);
+    const beats = this.deps.fleet.of('kanban').map(({ vitals }) => vitals.queue_depth);
     return beats.length > 0 ? Math.max(...beats) : (live?.board.queue_depth ?? 0);
   }
 
   private async errorRate(): Promise<number> {
-    const kaizen = await this.parts.boards.latest('kaizen', BOARD_LIMIT_MS, ERROR_RATE_AGE_MS);
+    const kaizen = await this.deps.boards.latest('kaizen', BOARD_LIMIT_MS, ERROR_RATE_AGE_MS);
     return kaizen?.board.error_rate_5m ?? 0;
   }
 
   /** Its line is stopped, and what nobody waits for is accepted all the same. */
   private holds(signal_type: string): boolean {
-    return this.parts.lines.refusal({ id: '', signal_type, async: true }, Date.now()) === null;
+    return this.deps.lines.refusal({ id: '', signal_type, async: true }, Date.now()) === null;
   }
 
   /** RabbitMQ takes what kanban cannot. */
   private get backedUp(): boolean {
-    return this.parts.standby?.reachable ?? false;
+    return this.deps.backup?.reachable ?? false;
   }
 
   private activeWorkers(): number {
-    const ready = this.parts.fleet.of('worker').filter((beat) => beat.ready);
+    const ready = this.deps.fleet.of('worker').filter((beat) => beat.ready);
     return ready.reduce((sum, { vitals }) => sum + vitals.slots, 0);
   }
 
   /** Who answers is there, whatever its own readiness says. */
   private stations(): Record<string, Station> & Record<'kanban', Station> {
-    const stations = this.parts.fleet.stations();
+    const stations = this.deps.fleet.stations();
     return { ...stations, gateway: { up: true, replicas: Math.max(1, stations.gateway.replicas) } };
   }
 }

@@ -1,12 +1,12 @@
 import type { CardsReply, CardsRequest, RateRequest } from '@tps/contracts';
-import { type Rig, startRig } from '../testing/rig';
+import { type GatewayHarness, startGateway } from '../testing/harness';
 
-let rig: Rig;
+let gateway: GatewayHarness;
 const asked: unknown[] = [];
 
 beforeAll(async () => {
-  rig = await startRig();
-  const { nc, names } = rig.fleet.bus;
+  gateway = await startGateway();
+  const { nc, names } = gateway.fleet.bus;
   nc.subscribe(names.subjects.cards, {
     callback: (_, msg) => {
       const request = msg.json<CardsRequest>();
@@ -23,7 +23,7 @@ beforeAll(async () => {
     },
   });
 });
-afterAll(() => rig.stop());
+afterAll(() => gateway.stop());
 beforeEach(() => void asked.splice(0));
 
 test.each([
@@ -33,7 +33,7 @@ test.each([
   ['/heijunka/execute', { max_per_s: 0.5 }, { signal_type: 'execute', max_per_s: 0.5 }],
   ['/heijunka/execute', { max_per_s: null }, { max_per_s: null }],
 ])('PUT %s %j', async (path, body, answer) => {
-  expect(await rig.http.put(path).send(body)).toMatchObject({ status: 200, body: answer });
+  expect(await gateway.http.put(path).send(body)).toMatchObject({ status: 200, body: answer });
   expect(asked).toEqual([{ v: 1, signal_type: 'execute', ...body }]);
 });
 
@@ -50,7 +50,7 @@ test.each([
   ['/heijunka/execute', { max_per_s: 0 }, `/max_per_s must be > 0 ${RATE}`],
   ['/heijunka/execute', { max_per_s: 'fast' }, RATE],
 ])('PUT %s %j is refused: %s', async (path, body, message) => {
-  const reply = await rig.http.put(path).send(body);
+  const reply = await gateway.http.put(path).send(body);
   expect(reply).toMatchObject({ status: 400, body: { success: false, code: 'INVALID_REQUEST' } });
   expect(reply.body.message).toContain(message);
   expect(asked).toEqual([]);
@@ -61,7 +61,7 @@ test('a type that nobody knows is refused with those that are known', async () =
     ['/kanban/nope', { cards: 1 }],
     ['/heijunka/nope', { max_per_s: 1 }],
   ] as const) {
-    const reply = await rig.http.put(path).send(body);
+    const reply = await gateway.http.put(path).send(body);
     expect(reply).toMatchObject({ status: 400, body: { code: 'UNKNOWN_SIGNAL_TYPE' } });
     expect(reply.body.known_types).toContain('execute');
   }

@@ -1,6 +1,6 @@
 import type { Bus } from '@tps/bus';
 import type { ReplyOf, RequestOf } from '@tps/contracts';
-import { askService } from '../ask';
+import { requestService } from '../request-service';
 import type { SignalTypes } from '../signals/signal-types';
 
 /** They write before they answer. */
@@ -16,12 +16,12 @@ export class TypeLimits {
   /** @throws ApiError */
   cards(request: RequestOf<'cards'>): Promise<ReplyOf<'cards'>> {
     this.types.assertKnown(request.signal_type);
-    return askService(this.bus, 'cards', request, { limitMs: LIMIT_MS });
+    return requestService(this.bus, 'cards', request, { limitMs: LIMIT_MS });
   }
 
   /** @throws ApiError */
   rate(request: RequestOf<'rate'>): Promise<ReplyOf<'rate'>> {
     this.types.assertKnown(request.signal_type);
-    return askService(this.bus, 'rate', request, { limitMs: LIMIT_MS });
+    return requestService(this.bus, 'rate', request, { limitMs: LIMIT_MS });
   }
 }

@@ -1,8 +1,8 @@
 import type { RetireReply, RetireRequest } from '@tps/contracts';
 import { sampleRetirement, sampleType, waitFor } from '@tps/testkit';
-import { type Rig, startRig } from '../testing/rig';
+import { type GatewayHarness, startGateway } from '../testing/harness';
 
-let rig: Rig;
+let gateway: GatewayHarness;
 const asked: RetireRequest[] = [];
 let reply: RetireReply;
 const TOKENS = {
@@ -13,8 +13,8 @@ const TOKENS = {
 const as = (token: string): Record<string, string> => ({ authorization: `Bearer ${token}` });
 
 beforeAll(async () => {
-  rig = await startRig(TOKENS);
-  const { nc, names } = rig.fleet.bus;
+  gateway = await startGateway(TOKENS);
+  const { nc, names } = gateway.fleet.bus;
   nc.subscribe(names.subjects.retire, {
     callback: (_, msg) => {
       asked.push(msg.json<RetireRequest>());
@@ -22,7 +22,7 @@ beforeAll(async () => {
     },
   });
 });
-afterAll(() => rig.stop());
+afterAll(() => gateway.stop());
 beforeEach(() => {
   asked.length = 0;
   const retired = { signal_type: 'execute', by: 'ops', at: '2026-01-26T12:00:00.000Z', dead_letters: 2 };
@@ -30,7 +30,7 @@ beforeEach(() => {
 });
 
 test('lists every type with its limits, who serves it, its line and what waits', async () => {
-  const { status, body } = await rig.http.get('/types').set(as('client-token'));
+  const { status, body } = await gateway.http.get('/types').set(as('client-token'));
   expect(status).toBe(200);
   const items = body.items as { name: string }[];
   expect(items.map(({ name }) => name)).toEqual(['broken', 'execute', 'strict']);
@@ -39,17 +39,17 @@ test('lists every type with its limits, who serves it, its line and what waits',
     ...{ served: true, workers: 1, slots: 4, line: { state: 'Closed' } },
     queue: { waiting: 0, in_progress: 0, held: 0 },
   });
-  rig.fleet.leave('kanban');
-  const { body: without } = await rig.http.get('/types').set(as('client-token'));
+  gateway.fleet.leave('kanban');
+  const { body: without } = await gateway.http.get('/types').set(as('client-token'));
   expect((without.items as { queue: unknown }[])[1]?.queue).toBeNull();
-  rig.fleet.arrive('kanban');
+  gateway.fleet.arrive('kanban');
 });
 
 test.each([
   ['nobody', {}, 401],
   ['a client', as('client-token'), 403],
 ])('%s may not retire a type', async (_, headers, status) => {
-  expect((await rig.http.delete('/types/execute').set(headers)).status).toBe(status);
+  expect((await gateway.http.delete('/types/execute').set(headers)).status).toBe(status);
   expect(asked).toEqual([]);
 });
 
@@ -59,7 +59,7 @@ test.each([
   ['nameless', { by: 'bob' }, { by: 'bob' }],
   ['nameless', undefined, { by: 'unknown' }],
 ])('an operator retires a type: token %s, body %j', async (token, body, request) => {
-  const call = rig.http.delete('/types/execute').set(as(token));
+  const call = gateway.http.delete('/types/execute').set(as(token));
   const answer = await (body ? call.send(body) : call);
   expect(answer).toMatchObject({ status: 200, body: { signal_type: 'execute', dead_letters: 2 } });
   expect(asked).toEqual([{ v: 1, signal_type: 'execute', ...request }]);
@@ -72,7 +72,7 @@ test.each<[RetireReply, number, string, object]>([
   [{ refused: 'unavailable', reason: 'jidoka does not answer' }, 503, 'UNAVAILABLE', {}],
 ])('%j becomes %i %s', async (refusal, status, code, members) => {
   reply = refusal;
-  const answer = await rig.http.delete('/types/execute').set(as('o-token'));
+  const answer = await gateway.http.delete('/types/execute').set(as('o-token'));
   expect(answer).toMatchObject({ status, body: { code, ...members } });
   expect(answer.body.message).toContain('reason' in refusal ? refusal.reason : '');
 });
@@ -82,7 +82,7 @@ test.each([
   ['/types/execute', { reason: ' ' }, 400, '/reason'],
   ['/types/Not.A.Type', undefined, 404, 'no signal type can be called "Not.A.Type"'],
 ])('DELETE %s %j is refused without asking kanban', async (path, body, status, message) => {
-  const call = rig.http.delete(path).set(as('o-token'));
+  const call = gateway.http.delete(path).set(as('o-token'));
   const answer = await (body ? call.send(body) : call);
   expect(answer.status).toBe(status);
   expect(answer.body.message).toContain(message);
@@ -90,11 +90,11 @@ test.each([
 });
 
 test('a retired type takes no signals, and the answer says who retired it', async () => {
-  await rig.fleet.types.put('old', sampleType('old'));
+  await gateway.fleet.types.put('old', sampleType('old'));
   const post = (): PromiseLike<{ status: number; body: Record<string, unknown> }> =>
-    rig.http.post('/signal').set(as('client-token')).send({ signal_type: 'old', payload: {} });
+    gateway.http.post('/signal').set(as('client-token')).send({ signal_type: 'old', payload: {} });
   await waitFor('it to be known', async () => (await post()).status === 202);
-  await rig.fleet.types.put('old', sampleType('old', { retired: sampleRetirement() }));
+  await gateway.fleet.types.put('old', sampleType('old', { retired: sampleRetirement() }));
   const refused = await waitFor('the refusal', async () => {
     const answer = await post();
     return answer.status === 400 ? answer : null;
@@ -113,10 +113,16 @@ test.each([
   'kanban refuses a signal with %s while its type is retired: %i, not accepted',
   async (code, status) => {
     const reason = 'the signal type "execute" is being retired by bob';
-    rig.fleet.behaviour.enqueue = () => ({ ok: false, code, reason, retry_after_ms: 1_000, accepted: false });
-    const call = rig.http.post('/signal').set(as('client-token'));
+    gateway.fleet.behaviour.enqueue = () => ({
+      ok: false,
+      code,
+      reason,
+      retry_after_ms: 1_000,
+      accepted: false,
+    });
+    const call = gateway.http.post('/signal').set(as('client-token'));
     const answer = await call.send({ signal_type: 'execute', payload: {} });
-    rig.fleet.reset();
+    gateway.fleet.reset();
     expect(answer).toMatchObject({ status, body: { code, accepted: false } });
     expect(answer.body.message).toContain(reason);
   },

@@ -11,7 +11,7 @@ import {
 } from '@tps/contracts';
 import type { FleetView } from '@tps/service';
 import type { RetireRequest as RetireBody, TypeList } from '../api/schemas';
-import { askService } from '../ask';
+import { requestService } from '../request-service';
 import { ApiError } from '../problem';
 import type { SignalTypes } from '../signals/signal-types';
 import type { Boards } from './boards';
@@ -23,7 +23,7 @@ const RETIRE_LIMIT_MS = 12_000;
 const NOBODY = 'unknown';
 const TYPE_NAME = new RegExp(SIGNAL_TYPE_PATTERN);
 
-const REFUSALS: Record<RetireRefusal['refused'], ApiErrorCode> = {
+const CALL_ERRORS: Record<RetireRefusal['refused'], ApiErrorCode> = {
   unknown: 'UNKNOWN_TYPE',
   has_work: 'TYPE_HAS_WORK',
   served: 'TYPE_SERVED',
@@ -42,10 +42,10 @@ type TypeEntry = TypeList['items'][number];
 
 /** The types of the fleet: listing and retiring them. */
 export class TypeDesk {
-  constructor(private readonly parts: TypeDeskParts) {}
+  constructor(private readonly deps: TypeDeskParts) {}
 
   async list(): Promise<TypeList> {
-    const { types, boards, health } = this.parts;
+    const { types, boards, health } = this.deps;
     const kanban = await boards.latest('kanban', BOARD_LIMIT_MS);
     const board = kanban?.fresh ? kanban.board : null;
     const circuits = health.circuits();
@@ -66,21 +66,21 @@ export class TypeDesk {
     { reason, by }: Static<typeof RetireBody> = {},
     caller?: string,
   ): Promise<RetiredType> {
-    const { bus } = this.parts;
+    const { bus } = this.deps;
     if (!TYPE_NAME.test(signal_type)) {
       throw new ApiError('UNKNOWN_TYPE', `Not retired: no signal type can be called "${signal_type}".`);
     }
     const author = caller && by && by !== caller ? `${caller} (${by})` : (caller ?? by ?? NOBODY);
     const request: RetireRequest = { signal_type, by: author, ...(reason ? { reason } : {}) };
-    const reply = await askService(bus, 'retire', request, { limitMs: RETIRE_LIMIT_MS });
+    const reply = await requestService(bus, 'retire', request, { limitMs: RETIRE_LIMIT_MS });
     if ('retired' in reply) return reply.retired;
     const { refused, reason: why, ...members } = reply;
-    throw new ApiError(REFUSALS[refused], `Not retired: ${why}.`, { members });
+    throw new ApiError(CALL_ERRORS[refused], `Not retired: ${why}.`, { members });
   }
 
   private entryOf(record: TypeRecord): Omit<TypeEntry, 'line' | 'queue'> {
     const { name, timeout_ms, standard_ms = null, retry, registered_at } = record;
-    const beats = this.parts.fleet.of('worker');
+    const beats = this.deps.fleet.of('worker');
     const serving = beats.filter(({ vitals }) => vitals.types.includes(name));
     const slots = serving.reduce((sum, { vitals }) => sum + vitals.slots, 0);
     const workers = { served: serving.length > 0, workers: serving.length, slots };

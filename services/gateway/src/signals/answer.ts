@@ -5,25 +5,25 @@ import type { Outcome } from '@tps/contracts';
 import type { Logger, SignalSpan } from '@tps/service';
 import type { SignalAnswer } from '../api/schemas';
 import { ApiError, sendJson, sendProblem } from '../problem';
-import type { Answer } from './submissions';
+import type { Answer } from './idempotent-submissions';
 
 type AnswerBody = Static<typeof SignalAnswer>;
 
-export interface Told {
+export interface AnswerContext {
   /** False: the caller only wanted to know that it is accepted. */
   waited: boolean;
   /** Its line is stopped. */
-  held: boolean;
+  paused: boolean;
 }
 
 /** Tells a caller who handed a signal in what became of it. */
 export function sendAnswer(
   res: ServerResponse,
   answer: Answer,
-  { waited, held }: Told,
+  { waited, paused }: AnswerContext,
   span: SignalSpan,
 ): void {
-  const body = answer.kind === 'finished' ? finishedBody(answer.outcome) : openBody(answer, waited, held);
+  const body = answer.kind === 'finished' ? finishedBody(answer.outcome) : openBody(answer, waited, paused);
   span.setAttribute('tps.signal.status', body.status);
   if (body.success === false) span.setStatus({ code: SpanStatusCode.ERROR, message: body.message });
   if (answer.kind === 'open') res.setHeader('location', `/signal/${body.signal_id}`);
@@ -32,7 +32,7 @@ export function sendAnswer(
 }
 
 /** Tells a caller why the signal is not taken; on the span only what is the fleet's fault is an error. */
-export function sendRefusal(
+export function sendError(
   req: IncomingMessage,
   res: ServerResponse,
   error: unknown,
@@ -59,16 +59,16 @@ function finishedBody(outcome: Outcome): AnswerBody {
 
 const MESSAGES = {
   queued: 'Accepted',
-  held: 'Held while its line is stopped',
+  held: 'Paused while its line is stopped',
   processing: 'Not finished yet',
 };
 
 function openBody(
   { signal, traceId, later }: Answer & { kind: 'open' },
   waited: boolean,
-  held: boolean,
+  paused: boolean,
 ): AnswerBody {
-  const status = !waited || later ? 'queued' : held ? 'held' : 'processing';
+  const status = !waited || later ? 'queued' : paused ? 'held' : 'processing';
   return {
     success: null,
     status,

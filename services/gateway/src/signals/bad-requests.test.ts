@@ -1,7 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import type { ApiErrorCode } from '@tps/contracts';
 import { waitFor } from '@tps/testkit';
-import { type Rig, startRig } from '../testing/rig';
+import { type GatewayHarness, startGateway } from '../testing/harness';
 
 interface Case {
   name: string;
@@ -182,13 +182,13 @@ interface Answer {
 }
 
 describe('POST /signal refuses', () => {
-  let rig: Rig;
-  beforeAll(async () => (rig = await startRig()));
-  afterAll(() => rig.stop());
+  let gateway: GatewayHarness;
+  beforeAll(async () => (gateway = await startGateway()));
+  afterAll(() => gateway.stop());
 
   function post({ body = '', headers = {}, query = '' }: Partial<Case>): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      const options = { port: rig.port, method: 'POST', path: `/signal${query}`, headers };
+      const options = { port: gateway.port, method: 'POST', path: `/signal${query}`, headers };
       const req = httpRequest(options, (res) => {
         let text = '';
         res.on('data', (chunk: Buffer) => (text += chunk.toString()));
@@ -214,12 +214,12 @@ describe('POST /signal refuses', () => {
     if (code === 'INVALID_SIGNAL') expect(answer.body.errors).not.toHaveLength(0);
     if (paths)
       expect((answer.body.errors as { path: string }[]).map(({ path }) => path).sort()).toEqual(paths.sort());
-    expect(rig.fleet.signals).toHaveLength(0);
+    expect(gateway.fleet.signals).toHaveLength(0);
   });
 
   test('a body that grows too large while it is sent', async () => {
     const answer = await new Promise<Answer>((resolve, reject) => {
-      const options = { port: rig.port, method: 'POST', path: '/signal' };
+      const options = { port: gateway.port, method: 'POST', path: '/signal' };
       const req = httpRequest(options, (res) => {
         res.once('data', (chunk: Buffer) =>
           resolve({
@@ -243,27 +243,27 @@ describe('POST /signal refuses', () => {
 
   test('nothing because of a schema that cannot be used', async () => {
     expect((await post({ body: signal({ signal_type: 'broken' }) })).status).toBe(202);
-    rig.fleet.reset();
+    gateway.fleet.reset();
   });
 
   test('nothing because of a schema whose check answers with a promise, and no rejection is left behind', async () => {
     const rejections: unknown[] = [];
     const notice = (reason: unknown): void => void rejections.push(reason);
     process.on('unhandledRejection', notice);
-    await rig.fleet.register('promised', { $async: true, type: 'object', required: ['n'] });
+    await gateway.fleet.register('promised', { $async: true, type: 'object', required: ['n'] });
     const answer = await waitFor('the type to be known', async () => {
       const given = await post({ body: signal({ signal_type: 'promised' }) });
       return given.status === 202 ? given : null;
     });
     process.off('unhandledRejection', notice);
     expect([answer.status, rejections]).toEqual([202, []]);
-    rig.fleet.reset();
+    gateway.fleet.reset();
   });
 
   test('not what is just within the limits', async () => {
     for (const payload of [nested(20), keys(1_000), { a: 'x'.repeat(200_000) }]) {
       expect((await post({ body: signal({ payload, priority: 4, timeout_ms: 300_000 }) })).status).toBe(202);
     }
-    rig.fleet.reset();
+    gateway.fleet.reset();
   });
 });

@@ -1,16 +1,16 @@
 import type { Msg } from '@nats-io/transport-node';
-import { type Rig, startRig } from '../testing/rig';
+import { type GatewayHarness, startGateway } from '../testing/harness';
 
 const ID = '018f4f6e-0000-7000-8000-000000000000';
 const OTHER = '018f4f6e-0000-7000-8000-000000000001';
 
 describe('the filter of dead letters', () => {
-  let rig: Rig;
+  let gateway: GatewayHarness;
   /** The filters that kanban was asked for. */
   const asked: unknown[] = [];
   beforeAll(async () => {
-    rig = await startRig();
-    const { letters, purge, redriveStart } = rig.fleet.bus.names.subjects;
+    gateway = await startGateway();
+    const { letters, purge, redriveStart } = gateway.fleet.bus.names.subjects;
     const replies = new Map<string, object>([
       [letters, { items: [], next: null, total: 0 }],
       [purge, { deleted: 1, remaining: 0 }],
@@ -21,19 +21,19 @@ describe('the filter of dead letters', () => {
         asked.push(msg.json<{ filter: unknown }>().filter);
         msg.respond(JSON.stringify(reply));
       };
-      rig.fleet.bus.nc.subscribe(subject, { callback });
+      gateway.fleet.bus.nc.subscribe(subject, { callback });
     }
-    await rig.fleet.bus.nc.flush();
+    await gateway.fleet.bus.nc.flush();
   });
-  afterAll(() => rig.stop());
+  afterAll(() => gateway.stop());
   beforeEach(() => void (asked.length = 0));
 
   test('is what query and body say together', async () => {
     const since = '2026-01-31T00:00:00+02:00';
-    await rig.http.delete('/kanban/dead?type=execute').send({ filter: { status: 'expired' }, ids: [ID] });
-    await rig.http.delete(`/kanban/dead?error_class=defect&since=${encodeURIComponent(since)}`);
-    await rig.http.get(`/kanban/dead?signal_type=execute&id=${ID.toUpperCase()}`);
-    await rig.http.post('/kanban/dead/redrive').send({ filter: { class: 'defect' }, ids: [ID, OTHER] });
+    await gateway.http.delete('/kanban/dead?type=execute').send({ filter: { status: 'expired' }, ids: [ID] });
+    await gateway.http.delete(`/kanban/dead?error_class=defect&since=${encodeURIComponent(since)}`);
+    await gateway.http.get(`/kanban/dead?signal_type=execute&id=${ID.toUpperCase()}`);
+    await gateway.http.post('/kanban/dead/redrive').send({ filter: { class: 'defect' }, ids: [ID, OTHER] });
     expect(asked).toEqual([
       { type: 'execute', status: 'expired', ids: [ID] },
       { class: 'defect', since },
@@ -58,7 +58,7 @@ describe('the filter of dead letters', () => {
     ['', undefined, 'needs a filter'],
     ['?', {}, 'needs a filter'],
   ])('DELETE /kanban/dead%s with %j is refused: %s', async (query, body, text) => {
-    const request = rig.http.delete(`/kanban/dead${query}`);
+    const request = gateway.http.delete(`/kanban/dead${query}`);
     const { status, body: answer } = await (body ? request.send(body) : request);
     expect({ status, answer }).toMatchObject({ status: 400, answer: { code: 'INVALID_REQUEST' } });
     expect(answer.message).toContain(text);
@@ -66,7 +66,7 @@ describe('the filter of dead letters', () => {
   });
 
   test('a redrive with a malformed preference has no effect', async () => {
-    const { status } = await rig.http.post('/kanban/dead/redrive').set({ prefer: 'wait=x' }).send({});
+    const { status } = await gateway.http.post('/kanban/dead/redrive').set({ prefer: 'wait=x' }).send({});
     expect([status, asked]).toEqual([400, []]);
   });
 });

@@ -5,7 +5,7 @@ import type { LetterFilter, Redrive, ReplyOf, RequestName, RequestOf } from '@tp
 import { v7 as uuidv7 } from 'uuid';
 import type * as schemas from '../api/schemas';
 import type { Handlers } from '../app';
-import { askService } from '../ask';
+import { requestService } from '../request-service';
 import { preferences } from '../prefer';
 import { ApiError, sendJson } from '../problem';
 import { checkId } from './signal-view';
@@ -30,7 +30,7 @@ class KanbanDesk {
 
   /** @throws ApiError UNAVAILABLE */
   ask<N extends RequestName>(name: N, request: RequestOf<N>, limitMs = ASK_LIMIT_MS): Promise<ReplyOf<N>> {
-    return askService(this.bus, name, request, { limitMs });
+    return requestService(this.bus, name, request, { limitMs });
   }
 
   /** @throws ApiError NOT_FOUND */
@@ -108,8 +108,8 @@ export function deadLetterHandlers(bus: Bus): Pick<Handlers, Names> {
 type Given = Static<typeof schemas.LetterFilter> & { id?: string };
 
 /**
- * Combines the parts of a filter from query and body. Each narrows the selection.
- * @throws ApiError INVALID_REQUEST when two parts have the same name: one of them would be ignored
+ * Combines the deps of a filter from query and body. Each narrows the selection.
+ * @throws ApiError INVALID_REQUEST when two deps have the same name: one of them would be ignored
  */
 function filterOf(...given: (Given | undefined)[]): LetterFilter {
   const filter: LetterFilter = {};

@@ -1,7 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import type { Signal } from '@tps/contracts';
 import { waitFor } from '@tps/testkit';
-import { type Rig, startRig } from '../testing/rig';
+import { type GatewayHarness, startGateway } from '../testing/harness';
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
 const PARENT = '00f067aa0ba902b7';
@@ -9,29 +9,29 @@ const BODY = { signal_type: 'execute', payload: { task: 'demo' } };
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-([57])[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 describe('POST /signal', () => {
-  let rig: Rig;
-  beforeAll(async () => (rig = await startRig({ JAEGER_ENDPOINT: 'http://127.0.0.1:9' })));
-  afterAll(() => rig.stop());
-  beforeEach(() => rig.fleet.reset());
+  let gateway: GatewayHarness;
+  beforeAll(async () => (gateway = await startGateway({ JAEGER_ENDPOINT: 'http://127.0.0.1:9' })));
+  afterAll(() => gateway.stop());
+  beforeEach(() => gateway.fleet.reset());
 
   const post = (body: object = BODY, headers: Record<string, string> = {}) =>
-    rig.http.post('/signal').set(headers).send(body);
+    gateway.http.post('/signal').set(headers).send(body);
 
   test('answers with the outcome', async () => {
-    rig.fleet.behaviour.work = () => ({ result: { ok: 1 }, process_ms: 12 });
+    gateway.fleet.behaviour.work = () => ({ result: { ok: 1 }, process_ms: 12 });
     const { status, body } = await post();
     expect(status).toBe(202);
     expect(body).toEqual({
       success: true,
       status: 'succeeded',
-      signal_id: rig.fleet.signals[0]!.signal.id,
+      signal_id: gateway.fleet.signals[0]!.signal.id,
       message: 'Execution successful',
-      trace_id: rig.fleet.signals[0]!.traceparent.split('-')[1],
+      trace_id: gateway.fleet.signals[0]!.traceparent.split('-')[1],
       duration_ms: 12,
       result: { ok: 1 },
     });
     expect(UUID.exec((body as { signal_id: string }).signal_id)?.[1]).toBe('7');
-    expect(rig.fleet.signals[0]!.signal).toMatchObject({
+    expect(gateway.fleet.signals[0]!.signal).toMatchObject({
       v: 1,
       run: 0,
       priority: 3,
@@ -41,12 +41,12 @@ describe('POST /signal', () => {
   });
 
   test('takes what curl -d sends', async () => {
-    const sent = rig.http.post('/signal').set({ 'content-type': 'application/x-www-form-urlencoded' });
+    const sent = gateway.http.post('/signal').set({ 'content-type': 'application/x-www-form-urlencoded' });
     expect((await sent.send(JSON.stringify(BODY))).status).toBe(202);
   });
 
   test('tells a failed outcome with its class', async () => {
-    rig.fleet.behaviour.work = () => ({
+    gateway.fleet.behaviour.work = () => ({
       status: 'failed',
       success: false,
       message: 'no',
@@ -56,37 +56,37 @@ describe('POST /signal', () => {
   });
 
   test('hears no attempt that is tried again', async () => {
-    rig.fleet.behaviour.work = (signal) => {
-      rig.fleet.finish(signal, { status: 'retrying', final: false, success: false });
+    gateway.fleet.behaviour.work = (signal) => {
+      gateway.fleet.finish(signal, { status: 'retrying', final: false, success: false });
       return { attempt: 2 };
     };
     expect((await post()).body).toMatchObject({ success: true, status: 'succeeded' });
   });
 
   test('respond-async answers when it is accepted', async () => {
-    rig.fleet.behaviour.work = () => null;
+    gateway.fleet.behaviour.work = () => null;
     const { status, body, headers } = await post(BODY, { prefer: 'respond-async' });
-    const id = rig.fleet.signals[0]!.signal.id;
+    const id = gateway.fleet.signals[0]!.signal.id;
     expect(status).toBe(202);
     expect(body).toMatchObject({ success: null, status: 'queued', signal_id: id, duration_ms: 0 });
     expect(headers).toMatchObject({ location: `/signal/${id}`, 'preference-applied': 'respond-async' });
-    expect(rig.fleet.signals[0]!.signal).toMatchObject({ timeout_ms: 86_400_000 });
-    expect(rig.fleet.signals[0]!.signal.reply_to).toBeUndefined();
+    expect(gateway.fleet.signals[0]!.signal).toMatchObject({ timeout_ms: 86_400_000 });
+    expect(gateway.fleet.signals[0]!.signal.reply_to).toBeUndefined();
   });
 
   test('50 at once with one key are one signal', async () => {
-    rig.fleet.behaviour.work = () => null;
+    gateway.fleet.behaviour.work = () => null;
     const headers = { 'idempotency-key': 'fifty' };
     const answers = Array.from({ length: 50 }, (_, i) =>
       post(i % 2 ? BODY : { payload: BODY.payload, signal_type: 'execute', priority: 3 }, headers).then(
         (a) => a,
       ),
     );
-    const signal = await waitFor('the signal', () => rig.fleet.signals[0]?.signal);
-    rig.fleet.finish(signal);
+    const signal = await waitFor('the signal', () => gateway.fleet.signals[0]?.signal);
+    gateway.fleet.finish(signal);
     const bodies = (await Promise.all(answers)).map(({ text }) => text);
     expect(new Set(bodies).size).toBe(1);
-    expect(rig.fleet.signals).toHaveLength(1);
+    expect(gateway.fleet.signals).toHaveLength(1);
     expect(UUID.exec(signal.id)?.[1]).toBe('5');
   });
 
@@ -98,11 +98,11 @@ describe('POST /signal', () => {
       code: 'IDEMPOTENCY_CONFLICT',
     });
     expect((await post({ ...BODY, timeout_ms: 5 }, headers)).text).toBe(first.text);
-    expect(rig.fleet.signals).toHaveLength(1);
+    expect(gateway.fleet.signals).toHaveLength(1);
   });
 
   test('a repeat of an unfinished signal waits for it', async () => {
-    rig.fleet.behaviour.work = () => null;
+    gateway.fleet.behaviour.work = () => null;
     const headers = { 'idempotency-key': 'unfinished' };
     await post(BODY, { ...headers, prefer: 'respond-async' });
     expect((await post(BODY, { ...headers, prefer: 'respond-async' })).body).toMatchObject({
@@ -110,14 +110,14 @@ describe('POST /signal', () => {
     });
     const repeat = post(BODY, headers).then((answer) => answer);
     expect((await post({ ...BODY, payload: {} }, headers)).status).toBe(409);
-    rig.fleet.finish(rig.fleet.signals[0]!.signal);
+    gateway.fleet.finish(gateway.fleet.signals[0]!.signal);
     expect((await repeat).body).toMatchObject({ status: 'succeeded' });
-    expect(rig.fleet.signals).toHaveLength(1);
+    expect(gateway.fleet.signals).toHaveLength(1);
   });
 
   test('a duplicate that the records did not know yet is joined', async () => {
-    rig.fleet.behaviour.enqueue = (signal) => {
-      setTimeout(() => rig.fleet.finish(signal, { message: 'from before' }, false), 300);
+    gateway.fleet.behaviour.enqueue = (signal) => {
+      setTimeout(() => gateway.fleet.finish(signal, { message: 'from before' }, false), 300);
       return { ok: true, duplicate: true };
     };
     const { body } = await post(BODY, { 'idempotency-key': 'duplicate' });
@@ -125,7 +125,7 @@ describe('POST /signal', () => {
   });
 
   test('a key without records to ask is refused', async () => {
-    rig.fleet.leave('andon');
+    gateway.fleet.leave('andon');
     const { status, body, headers } = await post(BODY, { 'idempotency-key': 'blind' });
     expect({ status, body: body }).toMatchObject({
       status: 503,
@@ -134,12 +134,12 @@ describe('POST /signal', () => {
     // It is sure of this request only.
     expect(body.message).toContain('earlier request with this key');
     expect(headers['retry-after']).toBe('1');
-    expect(rig.fleet.signals).toHaveLength(0);
+    expect(gateway.fleet.signals).toHaveLength(0);
   });
 
   test('a duplicate was accepted before, also when the records cannot say more', async () => {
-    rig.fleet.behaviour.enqueue = () => {
-      rig.fleet.leave('andon');
+    gateway.fleet.behaviour.enqueue = () => {
+      gateway.fleet.leave('andon');
       return { ok: true, duplicate: true };
     };
     const headers = { 'idempotency-key': 'known-to-kanban', prefer: 'respond-async' };
@@ -147,7 +147,7 @@ describe('POST /signal', () => {
   });
 
   test('says processing, or held, when time is up', async () => {
-    rig.fleet.behaviour.work = () => null;
+    gateway.fleet.behaviour.work = () => null;
     const { status, body, headers } = await post({ ...BODY, timeout_ms: 150 });
     expect(status).toBe(202);
     expect(body).toMatchObject({ success: null, status: 'processing' });
@@ -161,16 +161,16 @@ describe('POST /signal', () => {
   });
 
   test('looks up an outcome whose reply was lost', async () => {
-    rig.fleet.behaviour.work = () => null;
+    gateway.fleet.behaviour.work = () => null;
     const answer = post().then((a) => a);
-    const { signal } = await waitFor('the signal', () => rig.fleet.signals[0]);
-    rig.fleet.finish(signal, {}, false);
+    const { signal } = await waitFor('the signal', () => gateway.fleet.signals[0]);
+    gateway.fleet.finish(signal, {}, false);
     expect((await answer).body).toMatchObject({ status: 'succeeded' });
   });
 
   test('an outcome that overtakes the acceptance is the answer', async () => {
-    rig.fleet.behaviour.enqueue = (signal) => {
-      rig.fleet.finish(signal, { message: 'faster' });
+    gateway.fleet.behaviour.enqueue = (signal) => {
+      gateway.fleet.finish(signal, { message: 'faster' });
       return 'silence';
     };
     const began = Date.now();
@@ -179,7 +179,7 @@ describe('POST /signal', () => {
   });
 
   test('passes on that a line is stopped', async () => {
-    rig.fleet.behaviour.admit = () => ({
+    gateway.fleet.behaviour.admit = () => ({
       ok: false,
       code: 'LINE_STOPPED',
       reason: 'cord',
@@ -190,11 +190,11 @@ describe('POST /signal', () => {
     expect(status).toBe(503);
     expect(body).toMatchObject({ code: 'LINE_STOPPED', message: 'cord', andon_id: 'call-1' });
     expect(headers['retry-after']).toBe('5');
-    expect(rig.fleet.signals).toHaveLength(0);
+    expect(gateway.fleet.signals).toHaveLength(0);
   });
 
   test('passes on that the kanban is full', async () => {
-    rig.fleet.behaviour.enqueue = () => ({
+    gateway.fleet.behaviour.enqueue = () => ({
       ok: false,
       code: 'KANBAN_FULL',
       reason: 'full',
@@ -208,29 +208,32 @@ describe('POST /signal', () => {
   });
 
   test('without jidoka the last known circuits count', async () => {
-    rig.fleet.leave('jidoka');
+    gateway.fleet.leave('jidoka');
     for (let i = 0; i < 5; i += 1) expect((await post()).status).toBe(202);
     await withOpenCircuit('execute', async () => {
       const { status, body } = await post();
       expect({ status, body: body }).toMatchObject({ status: 503, body: { code: 'CIRCUIT_OPEN' } });
     });
-    rig.fleet.arrive('jidoka');
-    rig.fleet.admitted.length = 0;
-    await waitFor('jidoka to be asked again', async () => (await post()) && rig.fleet.admitted.length > 0);
+    gateway.fleet.arrive('jidoka');
+    gateway.fleet.admitted.length = 0;
+    await waitFor(
+      'jidoka to be asked again',
+      async () => (await post()) && gateway.fleet.admitted.length > 0,
+    );
   });
 
   test('without kanban nothing is accepted, and it says so', async () => {
-    rig.fleet.leave('kanban');
+    gateway.fleet.leave('kanban');
     const { status, body, headers } = await post();
     expect(status).toBe(503);
     expect(body).toMatchObject({ code: 'NO_BROKER', accepted: false });
     expect(headers['retry-after']).toBe('2');
-    rig.fleet.arrive('kanban');
+    gateway.fleet.arrive('kanban');
     await waitFor('kanban to be asked again', async () => (await post()).status === 202);
   });
 
   test('silence of kanban means unknown', async () => {
-    rig.fleet.behaviour.enqueue = () => 'silence';
+    gateway.fleet.behaviour.enqueue = () => 'silence';
     const { status, body } = await post();
     expect(status).toBe(503);
     expect(body).toMatchObject({ code: 'NO_BROKER', accepted: 'unknown' });
@@ -240,35 +243,38 @@ describe('POST /signal', () => {
   test("continues the caller's trace, and no malformed one", async () => {
     const given = { traceparent: `00-${TRACE}-${PARENT}-01`, tracestate: 'vendor=1' };
     expect((await post(BODY, given)).body).toMatchObject({ trace_id: TRACE });
-    const span = rig.spans.find((candidate) => candidate.spanContext().traceId === TRACE)!;
+    const span = gateway.spans.find((candidate) => candidate.spanContext().traceId === TRACE)!;
     expect(span).toMatchObject({
       name: 'process_signal',
       parentId: PARENT,
     });
     expect(span.attributes).toMatchObject({
-      'tps.signal.id': rig.fleet.signals[0]!.signal.id,
+      'tps.signal.id': gateway.fleet.signals[0]!.signal.id,
       'tps.signal.type': 'execute',
       'tps.signal.priority': 3,
       'tps.signal.status': 'succeeded',
       'http.response.status_code': 202,
     });
-    expect(rig.fleet.signals[0]!.traceparent).toBe(`00-${TRACE}-${span.spanContext().spanId}-01`);
+    expect(gateway.fleet.signals[0]!.traceparent).toBe(`00-${TRACE}-${span.spanContext().spanId}-01`);
     const { body } = await post(BODY, { traceparent: '00-xyz-1-01' });
     expect((body as { trace_id: string }).trace_id).toMatch(/^[0-9a-f]{32}$/);
   });
 
   test('a caller who leaves is forgotten, the work goes on', async () => {
-    rig.fleet.behaviour.work = () => null;
-    const req = httpRequest({ port: rig.port, method: 'POST', path: '/signal' }).on('error', () => undefined);
+    gateway.fleet.behaviour.work = () => null;
+    const req = httpRequest({ port: gateway.port, method: 'POST', path: '/signal' }).on(
+      'error',
+      () => undefined,
+    );
     req.end(JSON.stringify(BODY));
-    const { signal } = await waitFor('the signal', () => rig.fleet.signals[0]);
+    const { signal } = await waitFor('the signal', () => gateway.fleet.signals[0]);
     req.destroy();
-    rig.fleet.finish(signal);
-    expect((await rig.http.get(`/signal/${signal.id}`)).body).toMatchObject({ status: 'succeeded' });
+    gateway.fleet.finish(signal);
+    expect((await gateway.http.get(`/signal/${signal.id}`)).body).toMatchObject({ status: 'succeeded' });
   });
 
   test('many at once share messages and keep their own outcomes', async () => {
-    rig.fleet.behaviour.work = (signal: Signal) => ({ result: signal.payload });
+    gateway.fleet.behaviour.work = (signal: Signal) => ({ result: signal.payload });
     const answers = await Promise.all(
       Array.from({ length: 60 }, (_, n) => post({ ...BODY, payload: { n } })),
     );
@@ -278,13 +284,13 @@ describe('POST /signal', () => {
   });
 
   async function withOpenCircuit(type: string, run: () => Promise<void>): Promise<void> {
-    const { circuits } = rig.fleet;
+    const { circuits } = gateway.fleet;
     const since = new Date().toISOString();
     const until = new Date(Date.now() + 60_000).toISOString();
     const record = { v: 1, signal_type: type, epoch: 1, pause_ms: 60_000, log_seq: 0, stops: [], since };
     await circuits.put(type, { ...record, state: 'open', reason: 'five failures', until });
     const state = async () =>
-      (await rig.http.get('/health')).body as { circuits: Record<string, { state: string }> };
+      (await gateway.http.get('/health')).body as { circuits: Record<string, { state: string }> };
     await waitFor('the open circuit', async () => (await state()).circuits[type]?.state === 'Open');
     await run();
     await circuits.put(type, { ...record, state: 'closed', reason: '' });

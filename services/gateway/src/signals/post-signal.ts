@@ -7,18 +7,18 @@ import { refuseQuery } from '../api/query';
 import type { RequestDurations } from '../fleet/gauges';
 import { preferences } from '../prefer';
 import { header } from '../problem';
-import { sendAnswer, sendRefusal } from './answer';
+import { sendAnswer, sendError } from './answer';
 import { identify } from './identity';
 import type { SignalTypes } from './signal-types';
-import type { Submissions } from './submissions';
+import type { IdempotentSubmissions } from './idempotent-submissions';
 import { invalidSignal, parseSignal } from './validate';
 
-export interface PostSignalParts {
+export interface PostSignalDeps {
   tracer: SignalTracer;
   log: Logger;
   types: SignalTypes;
   lines: LineView;
-  submissions: Submissions;
+  submissions: IdempotentSubmissions;
   durations: RequestDurations;
   /** Where workers send outcomes for callers of this gateway. */
   replyTo: string;
@@ -32,21 +32,21 @@ interface Call {
 
 /** `POST /signal` as a plain request listener: express on this route costs four times the rest of the gateway. */
 export class PostSignal {
-  constructor(private readonly parts: PostSignalParts) {}
+  constructor(private readonly deps: PostSignalDeps) {}
 
   readonly handle = (req: IncomingMessage, res: ServerResponse, client: string): void => {
     const began = performance.now();
     const options = { kind: SpanKind.SERVER, attributes: attributesOf() };
-    const span = this.parts.tracer.start(
+    const span = this.deps.tracer.start(
       SPANS.gateway,
       options,
       callersTrace(header(req, 'traceparent'), header(req, 'tracestate')),
     );
     void this.serve({ req, res, client }, span)
-      .catch((error: unknown) => sendRefusal(req, res, error, { span, log: this.parts.log }))
+      .catch((error: unknown) => sendError(req, res, error, { span, log: this.deps.log }))
       .finally(() => {
         span.setAttribute('http.response.status_code', res.statusCode).end();
-        this.parts.durations.observe('POST', '/signal', res.statusCode, performance.now() - began);
+        this.deps.durations.observe('POST', '/signal', res.statusCode, performance.now() - began);
       });
   };
 
@@ -54,7 +54,7 @@ export class PostSignal {
     const { respondAsync } = preferences(req);
     refuseQuery(req);
     const input = parseSignal(await readJson(req, invalidSignal), respondAsync);
-    this.parts.types.check(input);
+    this.deps.types.check(input);
     const signal: Signal = {
       v: WIRE_VERSION,
       run: 0,
@@ -62,16 +62,16 @@ export class PostSignal {
       ...input,
       created_at: new Date().toISOString(),
     };
-    if (!respondAsync) signal.reply_to = this.parts.replyTo;
+    if (!respondAsync) signal.reply_to = this.deps.replyTo;
     const { attributes } = span;
     attributes['tps.signal.id'] = attributes['messaging.message.id'] = signal.id;
     attributes['tps.signal.type'] = signal.signal_type;
     attributes['tps.signal.priority'] = signal.priority;
     const { headers: trace, traceId } = span;
-    const { submissions, lines } = this.parts;
+    const { submissions, lines } = this.deps;
     const waited = !respondAsync;
     const answer = await submissions.submit({ signal, trace, traceId, wait: waited, caller: res });
-    sendAnswer(res, answer, { waited, held: lines.state(signal.signal_type) !== 'Closed' }, span);
+    sendAnswer(res, answer, { waited, paused: lines.state(signal.signal_type) !== 'Closed' }, span);
   }
 }
 

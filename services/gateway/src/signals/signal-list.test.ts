@@ -1,16 +1,16 @@
 import { type Bus, connectBus } from '@tps/bus';
 import { sampleOutcome } from '@tps/testkit';
-import { type Rig, startRig } from '../testing/rig';
+import { type GatewayHarness, startGateway } from '../testing/harness';
 
-let rig: Rig;
+let gateway: GatewayHarness;
 let bus: Bus;
 beforeAll(async () => {
-  rig = await startRig();
-  bus = await connectBus({ url: rig.nats.url, name: 'test' });
+  gateway = await startGateway();
+  bus = await connectBus({ url: gateway.nats.url, name: 'test' });
 });
 afterAll(async () => {
   await bus.close();
-  await rig.stop();
+  await gateway.stop();
 });
 
 test('a signal that runs again is not listed with its old outcome', async () => {
@@ -24,7 +24,7 @@ test('a signal that runs again is not listed with its old outcome', async () => 
   });
   await bus.nc.flush();
   const listed = async (): Promise<string[]> => {
-    const { body } = await rig.http.get('/signals');
+    const { body } = await gateway.http.get('/signals');
     return (body as { items: { signal_id: string }[] }).items.map(({ signal_id }) => signal_id);
   };
   expect(await listed()).toEqual(['again', 'over', 'once-more']);

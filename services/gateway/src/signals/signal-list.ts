@@ -9,7 +9,7 @@ import {
   type ReplyOf,
 } from '@tps/contracts';
 import type { SignalsQuery } from '../api/schemas';
-import { askService } from '../ask';
+import { requestService } from '../request-service';
 import { ApiError } from '../problem';
 import { plain } from './signal-view';
 
@@ -28,7 +28,7 @@ export async function listSignals(bus: Bus, query: Static<typeof SignalsQuery>):
   const problem = openProblem(open, wanted, error_class);
   if (problem) throw new ApiError('INVALID_REQUEST', problem);
   const request = { ...page, status: open };
-  const { items, next } = await askService(bus, 'openSignals', request, { limitMs: ASK_LIMIT_MS });
+  const { items, next } = await requestService(bus, 'openSignals', request, { limitMs: ASK_LIMIT_MS });
   return { items: items.map((item) => ({ ...item, final: false, success: null })), next };
 }
 
@@ -38,7 +38,7 @@ async function listFinished(
   wanted: FinalStatus[],
 ): Promise<object> {
   const request = { ...page, ...(wanted.length > 0 ? { status: wanted } : {}) };
-  const { items, next } = await askService(bus, 'finishedSignals', request, { limitMs: ASK_LIMIT_MS });
+  const { items, next } = await requestService(bus, 'finishedSignals', request, { limitMs: ASK_LIMIT_MS });
   const current = await withoutRerun(bus, items);
   return { items: current.map(plain), next };
 }
@@ -51,7 +51,9 @@ async function withoutRerun(bus: Bus, items: Outcome[]): Promise<Outcome[]> {
   if (ids.length === 0) return items;
   // While kanban is away the records alone are shown: they are what was finished last.
   const none: ReplyOf<'openRuns'> = { runs: {} };
-  const { runs } = await askService(bus, 'openRuns', { ids }, { limitMs: RUNS_LIMIT_MS }).catch(() => none);
+  const { runs } = await requestService(bus, 'openRuns', { ids }, { limitMs: RUNS_LIMIT_MS }).catch(
+    () => none,
+  );
   return items.filter(({ signal_id, run }) => (runs[signal_id] ?? 0) <= run);
 }
 

@@ -1,25 +1,25 @@
 import { sampleOutcome } from '@tps/testkit';
-import { type Rig, startRig } from '../testing/rig';
+import { type GatewayHarness, startGateway } from '../testing/harness';
 
 const UNKNOWN = '018f4f6e-0000-7000-8000-00000000ffff';
 const TRACE = 'a'.repeat(32);
 const BODY = { signal_type: 'execute', payload: {} };
 
 describe('/signal/:id', () => {
-  let rig: Rig;
-  beforeAll(async () => (rig = await startRig()));
-  afterAll(() => rig.stop());
-  beforeEach(() => rig.fleet.reset());
+  let gateway: GatewayHarness;
+  beforeAll(async () => (gateway = await startGateway()));
+  afterAll(() => gateway.stop());
+  beforeEach(() => gateway.fleet.reset());
 
   async function queued(): Promise<string> {
-    rig.fleet.behaviour = { ...rig.fleet.behaviour, work: () => null };
-    const { body } = await rig.http.post('/signal').set({ prefer: 'respond-async' }).send(BODY);
+    gateway.fleet.behaviour = { ...gateway.fleet.behaviour, work: () => null };
+    const { body } = await gateway.http.post('/signal').set({ prefer: 'respond-async' }).send(BODY);
     return (body as { signal_id: string }).signal_id;
   }
 
   test('shows a waiting signal', async () => {
     const id = await queued();
-    const { status, body } = await rig.http.get(`/signal/${id}`);
+    const { status, body } = await gateway.http.get(`/signal/${id}`);
     expect(status).toBe(200);
     expect(body).toMatchObject({ signal_id: id, status: 'queued', final: false, success: null, run: 0 });
     expect(body).toMatchObject({ message: 'Accepted', trace_id: TRACE });
@@ -33,11 +33,11 @@ describe('/signal/:id', () => {
 
   test('shows attempts and the outcome', async () => {
     const id = await queued();
-    const { signal } = rig.fleet.signals[0]!;
-    rig.fleet.records.set(id, [sampleOutcome({ signal_id: id, status: 'retrying', message: 'no luck' })]);
-    expect((await rig.http.get(`/signal/${id}`)).body).toMatchObject({ status: 'retrying', attempt: 1 });
-    rig.fleet.finish(signal, { attempt: 2, result: { a: 1 } });
-    const { body } = await rig.http.get(`/signal/${id}`);
+    const { signal } = gateway.fleet.signals[0]!;
+    gateway.fleet.records.set(id, [sampleOutcome({ signal_id: id, status: 'retrying', message: 'no luck' })]);
+    expect((await gateway.http.get(`/signal/${id}`)).body).toMatchObject({ status: 'retrying', attempt: 1 });
+    gateway.fleet.finish(signal, { attempt: 2, result: { a: 1 } });
+    const { body } = await gateway.http.get(`/signal/${id}`);
     expect(body).toMatchObject({
       status: 'succeeded',
       success: true,
@@ -51,8 +51,10 @@ describe('/signal/:id', () => {
 
   test('a run that goes on is as the signal is, whatever was recorded of it before', async () => {
     const id = await queued();
-    rig.fleet.records.set(id, [sampleOutcome({ signal_id: id, status: 'returned', message: 'handed back' })]);
-    expect((await rig.http.get(`/signal/${id}`)).body).toMatchObject({
+    gateway.fleet.records.set(id, [
+      sampleOutcome({ signal_id: id, status: 'returned', message: 'handed back' }),
+    ]);
+    expect((await gateway.http.get(`/signal/${id}`)).body).toMatchObject({
       ...{ status: 'queued', message: 'Accepted' },
       runs: [{ run: 0, status: 'queued' }],
     });
@@ -60,30 +62,36 @@ describe('/signal/:id', () => {
 
   test('knows an id in capitals', async () => {
     const id = await queued();
-    rig.fleet.finish(rig.fleet.signals[0]!.signal);
-    expect((await rig.http.get(`/signal/${id.toUpperCase()}`)).body).toMatchObject({ signal_id: id });
+    gateway.fleet.finish(gateway.fleet.signals[0]!.signal);
+    expect((await gateway.http.get(`/signal/${id.toUpperCase()}`)).body).toMatchObject({ signal_id: id });
   });
 
   test('waits when asked to', async () => {
     const id = await queued();
-    setTimeout(() => rig.fleet.finish(rig.fleet.signals[0]!.signal), 200);
-    const { body, headers } = await rig.http.get(`/signal/${id}`).set({ prefer: 'wait=5' });
+    setTimeout(() => gateway.fleet.finish(gateway.fleet.signals[0]!.signal), 200);
+    const { body, headers } = await gateway.http.get(`/signal/${id}`).set({ prefer: 'wait=5' });
     expect(body).toMatchObject({ status: 'succeeded' });
     expect(headers['preference-applied']).toBe('wait=5');
   });
 
   test('waits no longer than asked', async () => {
     const id = await queued();
-    expect((await rig.http.get(`/signal/${id}`).set({ prefer: 'wait=1' })).body).toMatchObject({
+    expect((await gateway.http.get(`/signal/${id}`).set({ prefer: 'wait=1' })).body).toMatchObject({
       status: 'queued',
     });
   });
 
   test('tells unknown from malformed ids, and both from not knowing', async () => {
-    expect((await rig.http.get(`/signal/${UNKNOWN}`)).body).toMatchObject({ status: 404, code: 'NOT_FOUND' });
-    expect((await rig.http.get('/signal/abc')).body).toMatchObject({ status: 400, code: 'INVALID_REQUEST' });
-    rig.fleet.leave('andon');
-    expect((await rig.http.get(`/signal/${UNKNOWN}`)).body).toMatchObject({
+    expect((await gateway.http.get(`/signal/${UNKNOWN}`)).body).toMatchObject({
+      status: 404,
+      code: 'NOT_FOUND',
+    });
+    expect((await gateway.http.get('/signal/abc')).body).toMatchObject({
+      status: 400,
+      code: 'INVALID_REQUEST',
+    });
+    gateway.fleet.leave('andon');
+    expect((await gateway.http.get(`/signal/${UNKNOWN}`)).body).toMatchObject({
       status: 503,
       code: 'UNAVAILABLE',
     });
@@ -91,31 +99,34 @@ describe('/signal/:id', () => {
 
   test('takes back what has not started', async () => {
     const id = await queued();
-    const { signal } = rig.fleet.signals[0]!;
-    rig.fleet.behaviour.cancel = () => ({
+    const { signal } = gateway.fleet.signals[0]!;
+    gateway.fleet.behaviour.cancel = () => ({
       cancelled: true,
-      outcome: rig.fleet.finish(signal, { status: 'cancelled', success: false }),
+      outcome: gateway.fleet.finish(signal, { status: 'cancelled', success: false }),
     });
-    const { status, body } = await rig.http.delete(`/signal/${id}`);
+    const { status, body } = await gateway.http.delete(`/signal/${id}`);
     expect({ status, body: body }).toMatchObject({
       status: 200,
       body: { status: 'cancelled', signal_id: id },
     });
-    rig.fleet.behaviour.cancel = () => ({ cancelled: false, reason: 'not_found' });
-    expect((await rig.http.delete(`/signal/${id}`)).body).toMatchObject({
+    gateway.fleet.behaviour.cancel = () => ({ cancelled: false, reason: 'not_found' });
+    expect((await gateway.http.delete(`/signal/${id}`)).body).toMatchObject({
       status: 409,
       code: 'ALREADY_FINISHED',
     });
-    expect((await rig.http.delete(`/signal/${UNKNOWN}`)).body).toMatchObject({
+    expect((await gateway.http.delete(`/signal/${UNKNOWN}`)).body).toMatchObject({
       status: 404,
       code: 'NOT_FOUND',
     });
-    rig.fleet.behaviour.cancel = () => ({ cancelled: false, reason: 'started' });
-    expect((await rig.http.delete(`/signal/${id}`)).body).toMatchObject({
+    gateway.fleet.behaviour.cancel = () => ({ cancelled: false, reason: 'started' });
+    expect((await gateway.http.delete(`/signal/${id}`)).body).toMatchObject({
       status: 409,
       code: 'ALREADY_STARTED',
     });
-    rig.fleet.behaviour.cancel = () => ({ cancelled: false, reason: 'unavailable' });
-    expect((await rig.http.delete(`/signal/${id}`)).body).toMatchObject({ status: 503, code: 'UNAVAILABLE' });
+    gateway.fleet.behaviour.cancel = () => ({ cancelled: false, reason: 'unavailable' });
+    expect((await gateway.http.delete(`/signal/${id}`)).body).toMatchObject({
+      status: 503,
+      code: 'UNAVAILABLE',
+    });
   });
 });

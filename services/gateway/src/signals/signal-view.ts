@@ -2,9 +2,9 @@ import type { Outcome } from '@tps/contracts';
 import type { LineView } from '@tps/service';
 import { validate as isUuid } from 'uuid';
 import { ApiError } from '../problem';
-import type { Standby } from '../standby/standby';
-import { finalOutcome, type Known, type Records } from './records';
-import type { Waiters } from './waiters';
+import type { GatewayBackup } from '../backup/gateway-backup';
+import { finalOutcome, type KnownSignal, type SignalLookup } from './signal-lookup';
+import type { OutcomeWaiters } from './outcome-waiters';
 
 interface TimelineEntry extends Record<string, unknown> {
   at: string;
@@ -18,7 +18,7 @@ const RECORDS_LAG_MS = 500;
 type OpenStatus = 'queued' | 'held' | 'running' | 'retrying';
 const MESSAGES: Record<OpenStatus, string> = {
   queued: 'Accepted',
-  held: 'Held while its line is stopped',
+  held: 'Paused while its line is stopped',
   running: 'A worker is processing it',
   retrying: 'To be tried again',
 };
@@ -26,10 +26,10 @@ const MESSAGES: Record<OpenStatus, string> = {
 /** One signal by its id: where it is, and taking it back. */
 export class SignalViews {
   constructor(
-    private readonly records: Records,
-    private readonly waiters: Waiters,
+    private readonly records: SignalLookup,
+    private readonly waiters: OutcomeWaiters,
     private readonly lines: LineView,
-    private readonly standby: Standby | undefined,
+    private readonly backup: GatewayBackup | undefined,
   ) {}
 
   /**
@@ -66,15 +66,14 @@ export class SignalViews {
     throw new ApiError('ALREADY_STARTED', 'This signal is on its way through a worker.');
   }
 
-  private async find(id: string): Promise<Known> {
+  private async find(id: string): Promise<KnownSignal> {
     checkId(id);
     const known = await this.records.of(id);
     if (known.found || known.outcomes.length > 0) return known;
     // Asked before the last look: what has left the backup by now is found then.
-    const mayBeBackedUp = (await this.standby?.mayHold()) ?? false;
+    const mayBeBackedUp = (await this.backup?.mayHold()) ?? false;
     const outcomes = (await this.records.lookup([id], RECORDS_LAG_MS)).get(id) ?? [];
-    const again =
-      outcomes.length > 0 || !this.standby ? { outcomes, found: null } : await this.records.of(id);
+    const again = outcomes.length > 0 || !this.backup ? { outcomes, found: null } : await this.records.of(id);
     if (again.found || again.outcomes.length > 0) return again;
     if (mayBeBackedUp) {
       throw new ApiError(
@@ -85,7 +84,7 @@ export class SignalViews {
     throw new ApiError('NOT_FOUND', `There is no signal ${id}.`);
   }
 
-  private view(id: string, known: Known): object {
+  private view(id: string, known: KnownSignal): object {
     const { outcomes, found } = known;
     const { run, last } = latest(known);
     const timeline = timelineOf(known);
@@ -114,7 +113,7 @@ export class SignalViews {
     };
   }
 
-  private openStatus(type: string, known: Known): OpenStatus {
+  private openStatus(type: string, known: KnownSignal): OpenStatus {
     if (known.found?.running) return 'running';
     if (this.lines.state(type) !== 'Closed') return 'held';
     return latest(known).last?.status === 'retrying' ? 'retrying' : 'queued';
@@ -127,7 +126,7 @@ export function checkId(id: string): void {
 }
 
 /** The run that counts now, and the last that is recorded of it. */
-function latest({ outcomes, found }: Known): { run: number; last: Outcome | undefined } {
+function latest({ outcomes, found }: KnownSignal): { run: number; last: Outcome | undefined } {
   const run = Math.max(found?.signal.run ?? 0, ...outcomes.map((outcome) => outcome.run));
   return { run, last: outcomes.filter((outcome) => outcome.run === run).at(-1) };
 }
@@ -161,7 +160,7 @@ function runsOf(outcomes: Outcome[], open?: OpenRun): object[] {
   return open ? [...finished, open] : finished;
 }
 
-function timelineOf({ outcomes, found }: Known): TimelineEntry[] {
+function timelineOf({ outcomes, found }: KnownSignal): TimelineEntry[] {
   const entries: TimelineEntry[] = [];
   const accepted = (at: string, run: number): void => {
     if (!entries.some((entry) => entry.event === 'accepted' && entry.run === run)) {

@@ -4,7 +4,7 @@ import { deadLetterOperations } from './dead-letters';
 import { documentationOperations } from './documentation';
 import { fleetOperations } from './fleet';
 import { signalOperations } from './signals';
-import { stationOperations } from './stations';
+import { boardOperations } from './boards';
 import { typeOperations } from './types';
 
 /** Everything the API offers, once. */
@@ -13,7 +13,7 @@ export const OPERATIONS = {
   ...typeOperations,
   ...deadLetterOperations,
   ...fleetOperations,
-  ...stationOperations,
+  ...boardOperations,
   ...andonOperations,
   ...documentationOperations,
 };

@@ -11,7 +11,7 @@ const APART_MS = 60_000;
  * Being slow to change costs nothing: outside the mode each signal that kanban does not take still goes to the backup,
  * and inside it kanban is asked again as soon as it moves what the backup has.
  */
-export class Switchover {
+export class BackupMode {
   active = false;
   private refusals = 0;
   private enteredMs = -Infinity;

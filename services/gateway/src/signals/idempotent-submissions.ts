@@ -2,9 +2,9 @@ import type { EventEmitter } from 'node:events';
 import type { Outcome, Signal } from '@tps/contracts';
 import type { TraceHeaders } from '@tps/service';
 import { ApiError } from '../problem';
-import { EARLIER_UNKNOWN, type Intake } from './intake';
-import { finalOutcome, HURRIED, type Known, type Records } from './records';
-import type { Waiter, Waiters } from './waiters';
+import { EARLIER_UNKNOWN, type SignalSubmitter } from './signal-submitter';
+import { finalOutcome, BRIEF_LOOKUP, type KnownSignal, type SignalLookup } from './signal-lookup';
+import type { OutcomeWaiter, OutcomeWaiters } from './outcome-waiters';
 
 /** One request to have a signal done. */
 export interface Submission {
@@ -25,11 +25,11 @@ export type Answer =
 /** What a signal was found to be when it was handed in. */
 type Accepted =
   | { finished: Outcome }
-  /** `told`: its outcome is sent to this gateway. */
-  | { finished?: undefined; told: boolean; run: number; later?: boolean };
+  /** `replies`: its outcome is sent to this gateway. */
+  | { finished?: undefined; replies: boolean; run: number; later?: boolean };
 
 /** A signal with an `Idempotency-Key` that is being handed in here: repeats join it instead of asking around. */
-interface Flight {
+interface PendingSubmission {
   hash: string | undefined;
   traceId: string;
   accepted: Promise<Accepted>;
@@ -39,13 +39,13 @@ interface Flight {
 const GRACE_MS = 100;
 
 /** Hands signals in and waits for their outcomes. The same key means the same signal, wherever it is by now. */
-export class Submissions {
-  private readonly flights = new Map<string, Flight>();
+export class IdempotentSubmissions {
+  private readonly pending = new Map<string, PendingSubmission>();
 
   constructor(
-    private readonly intake: Intake,
-    private readonly records: Records,
-    private readonly waiters: Waiters,
+    private readonly submitter: SignalSubmitter,
+    private readonly records: SignalLookup,
+    private readonly waiters: OutcomeWaiters,
   ) {}
 
   /** @throws ApiError when the signal is not accepted */
@@ -62,19 +62,19 @@ export class Submissions {
     }
   }
 
-  private async follow(submission: Submission, waiter: Waiter | null): Promise<Answer> {
+  private async follow(submission: Submission, waiter: OutcomeWaiter | null): Promise<Answer> {
     const { signal } = submission;
-    const flight = this.join(submission) ?? this.launch(submission, waiter);
-    const accepted = await (waiter ? Promise.race([flight.accepted, overtaking(waiter)]) : flight.accepted);
+    const pending = this.join(submission) ?? this.start(submission, waiter);
+    const accepted = await (waiter ? Promise.race([pending.accepted, overtaking(waiter)]) : pending.accepted);
     if (accepted.finished) return this.finished(signal, accepted.finished);
     const later = accepted.later ?? false;
     if (waiter && !later) {
       waiter.fromRun = accepted.run;
-      if (!accepted.told) this.waiters.follow(waiter);
+      if (!accepted.replies) this.waiters.follow(waiter);
       const outcome = await waiter.outcome;
       if (outcome) return this.finished(signal, outcome);
     }
-    return { kind: 'open', signal, traceId: flight.traceId, later };
+    return { kind: 'open', signal, traceId: pending.traceId, later };
   }
 
   private finished(signal: Signal, outcome: Outcome): Answer {
@@ -82,23 +82,23 @@ export class Submissions {
     return { kind: 'finished', outcome };
   }
 
-  private join({ signal }: Submission): Flight | undefined {
-    const flight = this.flights.get(signal.id);
-    if (flight) assertSame(signal.request_hash, flight.hash);
-    return flight;
+  private join({ signal }: Submission): PendingSubmission | undefined {
+    const pending = this.pending.get(signal.id);
+    if (pending) assertSame(signal.request_hash, pending.hash);
+    return pending;
   }
 
-  private launch(submission: Submission, waiter: Waiter | null): Flight {
+  private start(submission: Submission, waiter: OutcomeWaiter | null): PendingSubmission {
     const { id, request_hash: hash } = submission.signal;
     const accepted = this.accept(submission);
     // Whoever is answered by an overtaking outcome does not look at this any more.
     accepted.catch(() => undefined);
-    const flight = { hash, traceId: submission.traceId, accepted };
+    const pending = { hash, traceId: submission.traceId, accepted };
     if (hash !== undefined) {
-      this.flights.set(id, flight);
-      void Promise.allSettled([accepted, waiter?.outcome]).then(() => this.flights.delete(id));
+      this.pending.set(id, pending);
+      void Promise.allSettled([accepted, waiter?.outcome]).then(() => this.pending.delete(id));
     }
-    return flight;
+    return pending;
   }
 
   private async accept(submission: Submission): Promise<Accepted> {
@@ -106,25 +106,25 @@ export class Submissions {
     let unchecked = false;
     if (signal.request_hash !== undefined) {
       const known = await this.recall(signal).catch((error: unknown) => {
-        if (!isUnavailable(error) || !(this.intake.backed || this.intake.offline)) throw error;
+        if (!isUnavailable(error) || !(this.submitter.backed || this.submitter.offline)) throw error;
         unchecked = true;
         return null;
       });
       if (known) return known;
     }
-    await this.intake.admit(signal, trace);
-    const { duplicate, later } = await this.intake.enqueue(signal, trace, unchecked);
-    if (!duplicate) return { told: signal.reply_to !== undefined, run: signal.run, later };
+    await this.submitter.admit(signal, trace);
+    const { duplicate, later } = await this.submitter.enqueue(signal, trace, unchecked);
+    if (!duplicate) return { replies: signal.reply_to !== undefined, run: signal.run, later };
     // Accepted before, and so recently that the records did not have it yet.
     const known = await this.recall(signal).catch((error: unknown) => {
       if (isUnavailable(error)) return null;
       throw error;
     });
-    return known ?? { told: false, run: signal.run };
+    return known ?? { replies: false, run: signal.run };
   }
 
   private async recall(signal: Signal): Promise<Accepted | null> {
-    const asking = this.intake.backed ? HURRIED : undefined;
+    const asking = this.submitter.backed ? BRIEF_LOOKUP : undefined;
     const known = await this.records.of(signal.id, asking).catch((error: unknown) => {
       throw unasked(error, signal.id);
     });
@@ -134,15 +134,15 @@ export class Submissions {
   }
 }
 
-function acceptedAs({ outcomes, found }: Known): Accepted | null {
+function acceptedAs({ outcomes, found }: KnownSignal): Accepted | null {
   const run = Math.max(found?.signal.run ?? 0, ...outcomes.map((outcome) => outcome.run));
   const finished = finalOutcome(outcomes, run);
   if (finished) return { finished };
-  return found || outcomes.length > 0 ? { told: false, run } : null;
+  return found || outcomes.length > 0 ? { replies: false, run } : null;
 }
 
 /** Proves by its outcome that the signal was accepted. A waiter that ends without one proves nothing. */
-function overtaking(waiter: Waiter): Promise<Accepted> {
+function overtaking(waiter: OutcomeWaiter): Promise<Accepted> {
   return new Promise((resolve) => {
     void waiter.outcome.then((finished) => {
       if (finished) resolve({ finished });

@@ -97,7 +97,7 @@ export const SUGGESTIONS = {
 };
 
 /** The rest of the fleet, small: it answers on the real subjects of a real broker. */
-export class StandIns {
+export class FakeFleet {
   readonly signals: { signal: Signal; traceparent: string }[] = [];
   readonly admitted: AdmitRequest[] = [];
   readonly records = new Map<string, Outcome[]>();
@@ -116,12 +116,12 @@ export class StandIns {
     for (const service of SERVICES) this.arrive(service);
   }
 
-  static async start(url: string): Promise<StandIns> {
-    const bus = await connectBus({ url, name: 'stand-ins' });
+  static async start(url: string): Promise<FakeFleet> {
+    const bus = await connectBus({ url, name: 'fakes' });
     const options = { replicas: 1, onError: () => undefined };
     const types = await openView(bus, 'types', options);
     const circuits = await openView(bus, 'circuits', options);
-    return new StandIns(bus, types, circuits);
+    return new FakeFleet(bus, types, circuits);
   }
 
   async register(name: string, input_schema?: Record<string, unknown>): Promise<void> {
@@ -174,7 +174,7 @@ export class StandIns {
     this.subscriptions.set(service, subscriptions);
   }
 
-  /** Records the outcome as andon would, and tells the waiting gateway unless `told` is false. */
+  /** SignalLookup the outcome as andon would, and tells the waiting gateway unless `told` is false. */
   finish(signal: Signal, given: Partial<Outcome> = {}, told = true): Outcome {
     const outcome = sampleOutcome({
       signal_id: signal.id,

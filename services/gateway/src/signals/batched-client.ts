@@ -3,10 +3,10 @@ import { Batcher, type Bus, encodeHeaders, UnansweredError } from '@tps/bus';
 import { ALL_FINE, parseReply, type ReplyOf, REQUESTS } from '@tps/contracts';
 import type { Logger, TraceHeaders } from '@tps/service';
 import CircuitBreaker from 'opossum';
-import { GUARD } from '../guard';
+import { BREAKER_OPTIONS } from '../breaker-options';
 
 /** What goes to the other side, already as JSON: it is weighed and sent, and should be encoded once. */
-export interface HopItem {
+export interface BatchItem {
   json: string;
   trace: TraceHeaders;
 }
@@ -15,15 +15,15 @@ export interface HopItem {
 type Batched = 'admit' | 'enqueue';
 type VerdictOf<N extends Batched> = Extract<ReplyOf<N>, unknown[]>[number];
 
-export interface HopTarget<N extends Batched> {
+export interface BatchTarget<N extends Batched> {
   request: N;
   /** How long one request may take. What gathers meanwhile leaves after it: a caller waits for two at most. */
   limitMs: number;
 }
 
 /** The other side gave no verdict. `arrived` is `false` when it surely did not get the item. */
-export class HopError extends Error {
-  override readonly name = 'HopError';
+export class BatchedRequestError extends Error {
+  override readonly name = 'BatchedRequestError';
   constructor(
     message: string,
     readonly arrived: false | 'unknown',
@@ -40,30 +40,30 @@ const BACKSTOP_MS = 1_000;
 const HEADER_BYTES = 100;
 
 /** A batched request to another service, behind a circuit breaker: one message carries what has gathered. */
-export class Hop<N extends Batched> {
-  private readonly batcher: Batcher<HopItem, VerdictOf<N>>;
-  private readonly breaker: CircuitBreaker<[HopItem[]], VerdictOf<N>[]>;
+export class BatchedClient<N extends Batched> {
+  private readonly batcher: Batcher<BatchItem, VerdictOf<N>>;
+  private readonly breaker: CircuitBreaker<[BatchItem[]], VerdictOf<N>[]>;
   /** Who is asked. */
   private readonly name: string;
 
   constructor(
     private readonly bus: Bus,
-    private readonly target: HopTarget<N>,
+    private readonly target: BatchTarget<N>,
     log: Logger,
   ) {
     this.name = REQUESTS[target.request].service;
-    this.breaker = new CircuitBreaker((items: HopItem[]) => this.request(items), {
+    this.breaker = new CircuitBreaker((items: BatchItem[]) => this.request(items), {
       name: this.name,
       timeout: target.limitMs + BACKSTOP_MS,
-      ...GUARD,
+      ...BREAKER_OPTIONS,
     });
     this.breaker.on('open', () => log.warn(`${this.name} does not answer: asking it only now and then`));
     this.breaker.on('close', () => log.info(`${this.name} answers again`));
     this.batcher = new Batcher({ send: (items) => this.send(items), weigh });
   }
 
-  /** @throws HopError */
-  ask(item: HopItem): Promise<VerdictOf<N>> {
+  /** @throws BatchedRequestError */
+  ask(item: BatchItem): Promise<VerdictOf<N>> {
     return this.batcher.push(item);
   }
 
@@ -71,9 +71,9 @@ export class Hop<N extends Batched> {
     this.breaker.shutdown();
   }
 
-  private async send(items: HopItem[]): Promise<VerdictOf<N>[]> {
+  private async send(items: BatchItem[]): Promise<VerdictOf<N>[]> {
     // Not the other side's failure: the breaker would stay open for a while after the reconnect.
-    if (!this.bus.connected) throw new HopError('not connected to NATS', false);
+    if (!this.bus.connected) throw new BatchedRequestError('not connected to NATS', false);
     try {
       return await this.breaker.fire(items);
     } catch (error) {
@@ -81,7 +81,7 @@ export class Hop<N extends Batched> {
     }
   }
 
-  private async request(items: HopItem[]): Promise<VerdictOf<N>[]> {
+  private async request(items: BatchItem[]): Promise<VerdictOf<N>[]> {
     const body = `[${items.map(({ json }) => json).join(',')}]`;
     const headers = traceHeaders(items);
     const { request, limitMs } = this.target;
@@ -90,34 +90,37 @@ export class Hop<N extends Batched> {
     if (reply === ALL_FINE) return items.map(() => FINE as VerdictOf<N>);
     const verdicts = reply as VerdictOf<N>[];
     if (verdicts.length === items.length) return verdicts;
-    throw new HopError(`${this.name} gave ${verdicts.length} verdicts on ${items.length} signals`, 'unknown');
+    throw new BatchedRequestError(
+      `${this.name} gave ${verdicts.length} verdicts on ${items.length} signals`,
+      'unknown',
+    );
   }
 
   private read(msg: Msg): ReplyOf<N> {
     try {
       return parseReply(this.target.request, msg);
     } catch (error) {
-      throw new HopError(`${this.name} could not answer: ${(error as Error).message}`, 'unknown');
+      throw new BatchedRequestError(`${this.name} could not answer: ${(error as Error).message}`, 'unknown');
     }
   }
 
-  private explain(error: unknown): HopError {
-    if (error instanceof HopError) return error;
+  private explain(error: unknown): BatchedRequestError {
+    if (error instanceof BatchedRequestError) return error;
     const { name } = this;
     const nobody = error instanceof UnansweredError && error.nobody;
     if (nobody || (error as { code?: string }).code === 'EOPENBREAKER') {
-      return new HopError(`${name} is away`, false);
+      return new BatchedRequestError(`${name} is away`, false);
     }
-    return new HopError(`${name} did not answer in time`, 'unknown');
+    return new BatchedRequestError(`${name} did not answer in time`, 'unknown');
   }
 }
 
-function weigh({ json, trace }: HopItem): number {
+function weigh({ json, trace }: BatchItem): number {
   return Buffer.byteLength(json) + HEADER_BYTES + (trace.tracestate?.length ?? 0);
 }
 
 /** One value per item, in order; `tracestate` only when any item has one, as it then must have as many values. */
-function traceHeaders(items: HopItem[]): MsgHdrs {
+function traceHeaders(items: BatchItem[]): MsgHdrs {
   const parents = items.map(({ trace }) => ['traceparent', trace.traceparent] as const);
   if (!items.some(({ trace }) => trace.tracestate)) return encodeHeaders(parents);
   const states = items.map(({ trace }) => ['tracestate', trace.tracestate ?? ''] as const);

@@ -1,7 +1,7 @@
 import type { MsgHdrs } from '@nats-io/transport-node';
 import { ask, type Bus, UnansweredError } from '@tps/bus';
 import { type ReplyOf, type RequestName, type RequestOf, REQUESTS, type ServiceName } from '@tps/contracts';
-import { askPatiently } from './patience';
+import { retryWhileRestarting } from './retry-while-restarting';
 import { ApiError } from './problem';
 
 export interface Patience {
@@ -16,7 +16,7 @@ export interface Patience {
  *
  * @throws ApiError UNAVAILABLE when it is away, too slow or failed
  */
-export function askService<N extends RequestName>(
+export function requestService<N extends RequestName>(
   bus: Bus,
   name: N,
   request: RequestOf<N>,
@@ -26,7 +26,7 @@ export function askService<N extends RequestName>(
   return answered(bus, REQUESTS[name].service, () => ask(bus, name, request, options), lives);
 }
 
-/** Waits for the answer of a service. Throws as `askService` does. */
+/** Waits for the answer of a service. Throws as `requestService` does. */
 export async function answered<A>(
   bus: Bus,
   who: ServiceName,
@@ -34,7 +34,7 @@ export async function answered<A>(
   lives: () => boolean = () => false,
 ): Promise<A> {
   if (!bus.connected) throw new ApiError('UNAVAILABLE', 'Not connected to NATS.');
-  const result = await askPatiently(
+  const result = await retryWhileRestarting(
     () => settled(question()),
     ({ error }) => error instanceof UnansweredError && error.nobody,
     () => bus.connected && lives(),

@@ -2,12 +2,12 @@ import { type SignalSpan, type SignalTracer, startService } from '@tps/service';
 import { freePort, NatsServer, waitFor } from '@tps/testkit';
 import supertest from 'supertest';
 import { gateway } from '../service';
-import { StandIns } from './stand-ins';
+import { FakeFleet } from './fake-fleet';
 
-/** A real gateway on a real broker, with stand-ins for the other services. */
-export interface Rig {
+/** A real gateway on a real broker, with fakes for the other services. */
+export interface GatewayHarness {
   nats: NatsServer;
-  fleet: StandIns;
+  fleet: FakeFleet;
   port: number;
   /** Every span the gateway started; they record when `JAEGER_ENDPOINT` is set. */
   spans: SignalSpan[];
@@ -29,9 +29,9 @@ interface Ask extends PromiseLike<Reply> {
 /** What tests use of supertest, without its `any`. */
 export type Http = Record<'get' | 'post' | 'put' | 'delete' | 'head' | 'options', (path: string) => Ask>;
 
-export async function startRig(env: Record<string, string> = {}): Promise<Rig> {
+export async function startGateway(env: Record<string, string> = {}): Promise<GatewayHarness> {
   const nats = await NatsServer.start();
-  const fleet = await StandIns.start(nats.url);
+  const fleet = await FakeFleet.start(nats.url);
   const leave = async (): Promise<void> => {
     await fleet.stop();
     await nats.stop();
@@ -62,7 +62,7 @@ export async function startRig(env: Record<string, string> = {}): Promise<Rig> {
   }
 }
 
-async function registerTypes(fleet: StandIns): Promise<void> {
+async function registerTypes(fleet: FakeFleet): Promise<void> {
   await fleet.register('execute');
   await fleet.register('strict', {
     type: 'object',
@@ -76,13 +76,13 @@ async function registerTypes(fleet: StandIns): Promise<void> {
 function recording(spans: SignalSpan[]): typeof gateway {
   return {
     ...gateway,
-    start: (context, door) => {
+    start: (context, httpServer) => {
       const start: SignalTracer['start'] = (...given) => {
         const span = context.tracer.start(...given);
         spans.push(span);
         return span;
       };
-      return gateway.start({ ...context, tracer: { start } as SignalTracer }, door);
+      return gateway.start({ ...context, tracer: { start } as SignalTracer }, httpServer);
     },
   };
 }

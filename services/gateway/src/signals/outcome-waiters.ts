@@ -2,7 +2,7 @@ import type { Msg, Subscription } from '@nats-io/transport-node';
 import type { Bus } from '@tps/bus';
 import { type Outcome, readReplies } from '@tps/contracts';
 import type { Logger } from '@tps/service';
-import { finalOutcome, type Records } from './records';
+import { finalOutcome, type SignalLookup } from './signal-lookup';
 
 const SWEEP_MS = 50;
 /** A reply that has not come by then may have been lost: it is sent once, and nobody keeps it. */
@@ -12,7 +12,7 @@ const LONG_POLL_MS = 10_000;
 const POLL_PAUSE_MS = 250;
 
 /** One caller who waits for one signal. */
-export class Waiter {
+export class OutcomeWaiter {
   /** The final outcome; null when the caller's time is up, it left, or the gateway stops. */
   readonly outcome: Promise<Outcome | null>;
   /** Outcomes of earlier runs are not what this caller waits for. */
@@ -23,7 +23,7 @@ export class Waiter {
   constructor(
     readonly id: string,
     readonly deadlineMs: number,
-    private readonly leave: (waiter: Waiter) => void,
+    private readonly leave: (waiter: OutcomeWaiter) => void,
   ) {
     this.nextLookupMs = Date.now() + LOOKUP_AFTER_MS;
     this.outcome = new Promise((resolve) => (this.settle = resolve));
@@ -40,10 +40,10 @@ export class Waiter {
  * reply is sent at most once, so waiters of some age are looked up in the records as well, and all of them when NATS
  * was away. One sweep looks after all deadlines; with nobody waiting, nothing runs.
  */
-export class Waiters {
+export class OutcomeWaiters {
   /** Goes with a signal as `reply_to`. */
   readonly replyTo: string;
-  private readonly byId = new Map<string, Waiter[]>();
+  private readonly byId = new Map<string, OutcomeWaiter[]>();
   private readonly polled = new Set<string>();
   private readonly subscription: Subscription;
   private readonly offReconnect: () => void;
@@ -51,7 +51,7 @@ export class Waiters {
 
   constructor(
     bus: Bus,
-    private readonly records: Records,
+    private readonly records: SignalLookup,
     private readonly log: Logger,
   ) {
     this.replyTo = bus.createInbox();
@@ -66,8 +66,8 @@ export class Waiters {
     return size;
   }
 
-  open(id: string, deadlineMs: number): Waiter {
-    const waiter = new Waiter(id, deadlineMs, (left) => this.remove(left));
+  open(id: string, deadlineMs: number): OutcomeWaiter {
+    const waiter = new OutcomeWaiter(id, deadlineMs, (left) => this.remove(left));
     const others = this.byId.get(id);
     if (others) others.push(waiter);
     else this.byId.set(id, [waiter]);
@@ -76,7 +76,7 @@ export class Waiters {
   }
 
   /** Follows the signal in the records: for one whose outcome is sent to somebody else, or to nobody. */
-  follow(waiter: Waiter): void {
+  follow(waiter: OutcomeWaiter): void {
     if (this.polled.has(waiter.id)) return;
     this.polled.add(waiter.id);
     void this.poll(waiter.id).finally(() => this.polled.delete(waiter.id));
@@ -103,7 +103,7 @@ export class Waiters {
     for (const waiter of [...waiters]) if (outcome.run >= waiter.fromRun) waiter.end(outcome);
   }
 
-  private remove(waiter: Waiter): void {
+  private remove(waiter: OutcomeWaiter): void {
     const waiters = this.byId.get(waiter.id);
     if (!waiters) return;
     const at = waiters.indexOf(waiter);

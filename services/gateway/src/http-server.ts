@@ -35,7 +35,7 @@ const IDLE_CHECK_MS = 50;
 const STARTING = 'The gateway is starting and not connected to NATS yet';
 
 /** Everything that comes in: who may not is refused, `POST /signal` goes the short way, the rest to express. */
-export function createFront(
+export function createRequestListener(
   access: Access,
   postSignal: (req: IncomingMessage, res: ServerResponse, client: string) => void,
   app: RequestListener,
@@ -53,16 +53,16 @@ function pathOf(url: string): string {
 }
 
 /** The HTTP port. It is open before NATS answers, and says until then that the gateway is there and takes nothing yet. */
-export class Door implements FrontDoor {
+export class HttpServer implements FrontDoor {
   private front: RequestListener = notYet;
 
   private constructor(readonly server: Server) {}
 
   /** @throws ConfigError when the certificate cannot be used */
-  static async open(config: TlsConfig & { HTTP_PORT: number }, log: Logger): Promise<Door> {
-    const front: RequestListener = (req, res) => door.front(req, res);
+  static async open(config: TlsConfig & { HTTP_PORT: number }, log: Logger): Promise<HttpServer> {
+    const front: RequestListener = (req, res) => httpServer.front(req, res);
     const server = createFor(front, config, log);
-    const door = new Door(server);
+    const httpServer = new HttpServer(server);
     server.maxConnections = MAX_CONNECTIONS;
     // By default Node drops headers after the thousandth. Their size is limited anyway.
     server.maxHeadersCount = 0;
@@ -77,7 +77,7 @@ export class Door implements FrontDoor {
       server.once('error', reject);
       server.listen(config.HTTP_PORT, resolve);
     });
-    return door;
+    return httpServer;
   }
 
   /** Whoever comes from now on is served. */

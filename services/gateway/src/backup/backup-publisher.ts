@@ -2,18 +2,18 @@ import type { BackupLink, ConfirmChannel } from '@tps/backup';
 import { BACKUP_APP_ID } from '@tps/contracts';
 import type { Logger, TraceHeaders } from '@tps/service';
 import CircuitBreaker from 'opossum';
-import { GUARD } from '../guard';
+import { BREAKER_OPTIONS } from '../breaker-options';
 
 /** A signal on its way to the backup, as the JSON that kanban would have got. */
-export interface Parcel {
+export interface BackupSignal {
   id: string;
   json: string;
   trace: TraceHeaders;
 }
 
 /** RabbitMQ did not confirm that it has the signal. `arrived` is `false` when it surely has not. */
-export class PutError extends Error {
-  override readonly name = 'PutError';
+export class BackupPublishError extends Error {
+  override readonly name = 'BackupPublishError';
   constructor(
     message: string,
     readonly arrived: false | 'unknown',
@@ -30,8 +30,8 @@ const CONFIRM_LIMIT_MS = 600;
 const MAX_UNCONFIRMED_BYTES = 32 * 1024 * 1024;
 
 /** Puts signals into RabbitMQ and waits for its confirmation that they are on disk, behind a circuit breaker. */
-export class BackupQueue {
-  private readonly breaker: CircuitBreaker<[Parcel], void>;
+export class BackupPublisher {
+  private readonly breaker: CircuitBreaker<[BackupSignal], void>;
   /** Confirmed, but in no queue: RabbitMQ returns those first. */
   private readonly returned = new Set<string>();
   private unconfirmedBytes = 0;
@@ -41,11 +41,11 @@ export class BackupQueue {
     private readonly queue: string,
     log: Logger,
   ) {
-    this.breaker = new CircuitBreaker((parcel: Parcel) => this.send(parcel), {
+    this.breaker = new CircuitBreaker((backupSignal: BackupSignal) => this.send(backupSignal), {
       name: 'RabbitMQ',
       timeout: CONFIRM_LIMIT_MS,
-      ...GUARD,
-      errorFilter: (error: unknown) => error instanceof PutError && error.full,
+      ...BREAKER_OPTIONS,
+      errorFilter: (error: unknown) => error instanceof BackupPublishError && error.full,
     });
     this.breaker.on('open', () => log.warn('RabbitMQ does not confirm: asking it only now and then'));
     this.breaker.on('close', () => log.info('RabbitMQ confirms again'));
@@ -63,21 +63,23 @@ export class BackupQueue {
 
   /**
    * Resolves when the signal is on disk at RabbitMQ.
-   * @throws PutError
+   * @throws BackupPublishError
    */
-  async put(parcel: Parcel): Promise<void> {
+  async put(backupSignal: BackupSignal): Promise<void> {
     // Not for the breaker to count: it would stay open for a while after the connection is back.
-    if (!this.link.connected) throw new PutError('RabbitMQ is away', false);
-    if (this.link.blocked) throw new PutError(`RabbitMQ takes nothing (${this.link.blocked})`, false);
-    if (this.unconfirmedBytes > MAX_UNCONFIRMED_BYTES) throw new PutError('RabbitMQ is too slow', false);
+    if (!this.link.connected) throw new BackupPublishError('RabbitMQ is away', false);
+    if (this.link.blocked)
+      throw new BackupPublishError(`RabbitMQ takes nothing (${this.link.blocked})`, false);
+    if (this.unconfirmedBytes > MAX_UNCONFIRMED_BYTES)
+      throw new BackupPublishError('RabbitMQ is too slow', false);
     try {
-      await this.breaker.fire(parcel);
+      await this.breaker.fire(backupSignal);
     } catch (error) {
-      if (error instanceof PutError) throw error;
+      if (error instanceof BackupPublishError) throw error;
       const open = (error as { code?: string }).code === 'EOPENBREAKER';
       throw open
-        ? new PutError('RabbitMQ does not confirm', false)
-        : new PutError('RabbitMQ did not confirm in time', 'unknown');
+        ? new BackupPublishError('RabbitMQ does not confirm', false)
+        : new BackupPublishError('RabbitMQ did not confirm in time', 'unknown');
     }
   }
 
@@ -85,16 +87,17 @@ export class BackupQueue {
     this.breaker.shutdown();
   }
 
-  private send({ id, json, trace }: Parcel): Promise<void> {
+  private send({ id, json, trace }: BackupSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const body = Buffer.from(json);
       const settle = (error: Error | null): void => {
         this.unconfirmedBytes -= body.length;
         const lost = this.returned.delete(id);
-        if (lost) reject(new PutError('RabbitMQ has no backup queue', false));
+        if (lost) reject(new BackupPublishError('RabbitMQ has no backup queue', false));
         else if (!error) resolve();
-        else if (error.message === NACKED) reject(new PutError('the backup is at its limit', false, true));
-        else reject(new PutError(`RabbitMQ did not confirm: ${error.message}`, 'unknown'));
+        else if (error.message === NACKED)
+          reject(new BackupPublishError('the backup is at its limit', false, true));
+        else reject(new BackupPublishError(`RabbitMQ did not confirm: ${error.message}`, 'unknown'));
       };
       const options = {
         persistent: true,

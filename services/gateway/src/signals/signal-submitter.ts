@@ -8,11 +8,11 @@ import {
   type Signal,
 } from '@tps/contracts';
 import type { FleetView, LineView, Logger, TraceHeaders } from '@tps/service';
-import { askPatiently } from '../patience';
+import { retryWhileRestarting } from '../retry-while-restarting';
 import { ApiError } from '../problem';
-import { type Parcel, PutError } from '../standby/backup-queue';
-import type { Standby } from '../standby/standby';
-import { Hop, HopError } from './hop';
+import { type BackupSignal, BackupPublishError } from '../backup/backup-publisher';
+import type { GatewayBackup } from '../backup/gateway-backup';
+import { BatchedClient, BatchedRequestError } from './batched-client';
 
 /** A batch with one signal of this size is still below the broker's message limit. */
 const MAX_SIGNAL_BYTES = 2 * MAX_BODY_BYTES;
@@ -27,34 +27,34 @@ const BACKED_ENQUEUE_LIMIT_MS = 700;
 /** Of a request with a key that was sent to nobody. */
 export const EARLIER_UNKNOWN = 'what became of an earlier request with this key cannot be told';
 
-export interface Enqueued {
+export interface Submitted {
   /** It had been accepted before. */
   duplicate: boolean;
   /** It waits on the backup until NATS or kanban is back: no outcome can be expected soon. */
   later: boolean;
 }
 
-export interface IntakeParts {
+export interface SignalSubmitterDeps {
   bus: Bus;
   lines: LineView;
   fleet: FleetView;
   log: Logger;
   /** Absent without a RabbitMQ. */
-  standby: Standby | undefined;
+  backup: GatewayBackup | undefined;
 }
 
 type Refusal = EnqueueVerdict & { ok: false };
 
 /** The two questions a signal passes before it is accepted: does its line run, and is there room? */
-export class Intake {
-  private readonly jidoka: Hop<'admit'>;
-  private readonly kanban: Hop<'enqueue'>;
+export class SignalSubmitter {
+  private readonly jidoka: BatchedClient<'admit'>;
+  private readonly kanban: BatchedClient<'enqueue'>;
 
-  constructor(private readonly parts: IntakeParts) {
-    const { bus, log, standby } = parts;
-    const limitMs = standby ? BACKED_ENQUEUE_LIMIT_MS : ENQUEUE_LIMIT_MS;
-    this.jidoka = new Hop(bus, { request: 'admit', limitMs: ADMIT_LIMIT_MS }, log);
-    this.kanban = new Hop(bus, { request: 'enqueue', limitMs }, log);
+  constructor(private readonly deps: SignalSubmitterDeps) {
+    const { bus, log, backup } = deps;
+    const limitMs = backup ? BACKED_ENQUEUE_LIMIT_MS : ENQUEUE_LIMIT_MS;
+    this.jidoka = new BatchedClient(bus, { request: 'admit', limitMs: ADMIT_LIMIT_MS }, log);
+    this.kanban = new BatchedClient(bus, { request: 'enqueue', limitMs }, log);
   }
 
   /** @throws ApiError when the line of the signal's type is stopped */
@@ -65,7 +65,7 @@ export class Intake {
     const request: AdmitRequest = { id, signal_type };
     if (!reply_to) request.async = true;
     const verdict = await this.jidoka.ask({ json: encode(request), trace }).catch((error: unknown) => {
-      if (error instanceof HopError) return this.lastKnown(request);
+      if (error instanceof BatchedRequestError) return this.lastKnown(request);
       throw error;
     });
     if (verdict.ok) return;
@@ -75,12 +75,12 @@ export class Intake {
 
   /** A signal that cannot be checked against the records may still be accepted: the backup's are looked up first. */
   get backed(): boolean {
-    return this.parts.standby?.reachable ?? false;
+    return this.deps.backup?.reachable ?? false;
   }
 
   /** Nobody can be asked, and nothing but the backup can take a signal: what it does not take was surely not sent. */
   get offline(): boolean {
-    return !this.parts.bus.connected;
+    return !this.deps.bus.connected;
   }
 
   /**
@@ -88,8 +88,8 @@ export class Intake {
    * @param unchecked it may have been accepted before, and the records could not be asked
    * @throws ApiError
    */
-  async enqueue(signal: Signal, trace: TraceHeaders, unchecked = false): Promise<Enqueued> {
-    const { standby } = this.parts;
+  async enqueue(signal: Signal, trace: TraceHeaders, unchecked = false): Promise<Submitted> {
+    const { backup } = this.deps;
     const json = JSON.stringify(signal);
     // Numbers can grow when they are written out again: 1e20 has 21 digits.
     if (Buffer.byteLength(json) > MAX_SIGNAL_BYTES) {
@@ -98,19 +98,19 @@ export class Intake {
         `Written out, the signal has more than ${MAX_SIGNAL_BYTES} bytes.`,
       );
     }
-    const parcel = { id: signal.id, json, trace };
-    const skip = unchecked || (standby?.active && !standby.drains);
-    const verdict = skip ? unasked(unchecked, this.offline) : await this.append(parcel);
+    const backupSignal = { id: signal.id, json, trace };
+    const skip = unchecked || (backup?.active && !backup.drains);
+    const verdict = skip ? unasked(unchecked, this.offline) : await this.append(backupSignal);
     // A refusal for want of room is an answer too.
-    if (verdict.ok || verdict.code !== 'NO_BROKER') standby?.taken();
+    if (verdict.ok || verdict.code !== 'NO_BROKER') backup?.taken();
     if (verdict.ok) return { duplicate: verdict.duplicate ?? false, later: false };
-    if (verdict.code !== 'NO_BROKER' || !standby) throw refusal(verdict, signal.id);
-    const later = !skip || !standby.drains;
+    if (verdict.code !== 'NO_BROKER' || !backup) throw refusal(verdict, signal.id);
+    const later = !skip || !backup.drains;
     const instead = !skip || this.offline;
-    const failed = await this.backUp(standby, parcel, verdict, instead);
+    const failed = await this.backUp(backup, backupSignal, verdict, instead);
     if (!failed) return { duplicate: false, later };
     // The other way round: the mode outlasts the fault, and now it is RabbitMQ that is away.
-    const last = skip && !unchecked && failed.accepted === false ? await this.append(parcel) : failed;
+    const last = skip && !unchecked && failed.accepted === false ? await this.append(backupSignal) : failed;
     if (last.ok) return { duplicate: last.duplicate ?? false, later: false };
     throw refusal(last.code === 'NO_BROKER' && last.accepted === false ? failed : last, signal.id);
   }
@@ -121,16 +121,16 @@ export class Intake {
   }
 
   private async backUp(
-    standby: Standby,
-    parcel: Parcel,
+    backup: GatewayBackup,
+    backupSignal: BackupSignal,
     why: Refusal,
     instead: boolean,
   ): Promise<Refusal | null> {
     try {
-      await standby.put(parcel, instead);
+      await backup.put(backupSignal, instead);
       return null;
     } catch (error) {
-      if (!(error instanceof PutError)) throw error;
+      if (!(error instanceof BackupPublishError)) throw error;
       const sure = why.accepted === false && error.arrived === false;
       if (error.full && sure) return { ...why, code: 'KANBAN_FULL', reason: error.message };
       return { ...why, reason: `${why.reason}, and ${error.message}`, accepted: sure ? false : 'unknown' };
@@ -139,17 +139,17 @@ export class Intake {
 
   /** With a backup nobody has to wait for a kanban that is being restarted. */
   private append(item: { json: string; trace: TraceHeaders }): Promise<EnqueueVerdict> {
-    const { bus, fleet, standby } = this.parts;
-    return askPatiently(
+    const { bus, fleet, backup } = this.deps;
+    return retryWhileRestarting(
       () => this.ask(item),
       (verdict) => !verdict.ok && verdict.code === 'NO_BROKER' && verdict.accepted === false,
-      () => !standby && bus.connected && fleet.of('kanban').length > 0,
+      () => !backup && bus.connected && fleet.of('kanban').length > 0,
     );
   }
 
   private ask(item: { json: string; trace: TraceHeaders }): Promise<EnqueueVerdict> {
     return this.kanban.ask(item).catch((error: unknown) => {
-      if (!(error instanceof HopError)) throw error;
+      if (!(error instanceof BatchedRequestError)) throw error;
       const { message, arrived } = error;
       const code = 'NO_BROKER';
       return { ok: false, code, reason: message, retry_after_ms: BROKER_RETRY_MS, accepted: arrived };
@@ -158,7 +158,7 @@ export class Intake {
 
   /** While jidoka is away nobody grants trials, so half-open counts as stopped. */
   private lastKnown(request: AdmitRequest): AdmitVerdict {
-    return this.parts.lines.refusal(request, Date.now()) ?? { ok: true };
+    return this.deps.lines.refusal(request, Date.now()) ?? { ok: true };
   }
 }
 

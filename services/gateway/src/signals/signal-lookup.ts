@@ -10,37 +10,37 @@ import {
   REQUESTS,
 } from '@tps/contracts';
 import type { FleetView } from '@tps/service';
-import { askService } from '../ask';
+import { requestService } from '../request-service';
 
-interface Asking {
+interface LookupOptions {
   /** How long each question may take. */
   limitMs: number;
   /** Asks again while the one who would answer is only being restarted. */
   patient: boolean;
 }
 
-const USUAL: Asking = { limitMs: 2_000, patient: true };
+const USUAL_LOOKUP: LookupOptions = { limitMs: 2_000, patient: true };
 /** Of a signal that goes to the backup unchecked when nobody answers: its caller is to hear that soon. */
-export const HURRIED: Asking = { limitMs: 700, patient: false };
+export const BRIEF_LOOKUP: LookupOptions = { limitMs: 700, patient: false };
 /** kanban asks all workers before it removes anything. */
 const CANCEL_LIMIT_MS = 5_000;
 
 /** What is known of one signal: andon has what happened, kanban what is still to happen. */
-export interface Known {
+export interface KnownSignal {
   /** Everything recorded, oldest first. */
   outcomes: Outcome[];
   found: FoundSignal | null;
 }
 
 /** Questions about signals. Silence of who would know is `UNAVAILABLE`, never taken for "no". */
-export class Records {
+export class SignalLookup {
   constructor(
     private readonly bus: Bus,
     private readonly fleet: FleetView,
   ) {}
 
   /** @param waitMs hold the answer until every id has a final outcome, at most this long */
-  async lookup(ids: string[], waitMs = 0, asking = USUAL): Promise<Map<string, Outcome[]>> {
+  async lookup(ids: string[], waitMs = 0, asking = USUAL_LOOKUP): Promise<Map<string, Outcome[]>> {
     const byId = new Map<string, Outcome[]>();
     let open = ids;
     while (open.length > 0) {
@@ -54,26 +54,26 @@ export class Records {
     return byId;
   }
 
-  async of(id: string, asking = USUAL): Promise<Known> {
+  async of(id: string, asking = USUAL_LOOKUP): Promise<KnownSignal> {
     const [byId, { found }] = await Promise.all([this.lookup([id], 0, asking), this.find(id, asking)]);
     return { outcomes: byId.get(id) ?? [], found };
   }
 
   cancel(id: string): Promise<ReplyOf<'cancel'>> {
-    return this.ask('cancel', { id }, { ...USUAL, limitMs: CANCEL_LIMIT_MS });
+    return this.ask('cancel', { id }, { ...USUAL_LOOKUP, limitMs: CANCEL_LIMIT_MS });
   }
 
-  private find(id: string, asking: Asking): Promise<ReplyOf<'find'>> {
+  private find(id: string, asking: LookupOptions): Promise<ReplyOf<'find'>> {
     return this.ask('find', { id }, asking);
   }
 
   private ask<N extends RequestName>(
     name: N,
     request: RequestOf<N>,
-    { limitMs, patient }: Asking,
+    { limitMs, patient }: LookupOptions,
   ): Promise<ReplyOf<N>> {
     const lives = (): boolean => patient && this.fleet.of(REQUESTS[name].service).length > 0;
-    return askService(this.bus, name, request, { limitMs, lives });
+    return requestService(this.bus, name, request, { limitMs, lives });
   }
 }
 

@@ -2,10 +2,10 @@ import { BackupLink } from '@tps/backup';
 import type { Bus } from '@tps/bus';
 import type { BackupStatus, DrainVitals } from '@tps/contracts';
 import { BEAT_MS, type FleetView, type Logger } from '@tps/service';
-import { type Parcel, BackupQueue } from './backup-queue';
-import { Switchover } from './switchover';
+import { type BackupSignal, BackupPublisher } from './backup-publisher';
+import { BackupMode } from './backup-mode';
 
-export interface StandbyOptions {
+export interface GatewayBackupDeps {
   url: string;
   caFile: string;
   maxLength: number;
@@ -20,22 +20,22 @@ const OBSERVE_MS = 1_000;
 const BEHIND_MS = 2 * BEAT_MS;
 
 /** RabbitMQ, as this gateway uses it: takes signals when kanban does not, and knows when that is over. */
-export class Standby {
-  private readonly switchover = new Switchover();
+export class GatewayBackup {
+  private readonly mode = new BackupMode();
   private observer: NodeJS.Timeout | undefined;
   private readonly offReconnect: () => void;
   /** Until then kanban's beats may not tell of what it was given just now. */
   private unsureUntilMs = 0;
 
   private constructor(
-    private readonly options: StandbyOptions,
+    private readonly options: GatewayBackupDeps,
     private readonly link: BackupLink,
-    private readonly queue: BackupQueue,
+    private readonly queue: BackupPublisher,
   ) {
     this.offReconnect = options.bus.onReconnect(() => this.beUnsure());
   }
 
-  static async open(options: StandbyOptions): Promise<Standby> {
+  static async open(options: GatewayBackupDeps): Promise<GatewayBackup> {
     const { url, caFile, maxLength, instance, bus, log } = options;
     const name = bus.names.queues.backup;
     const link = await BackupLink.open({
@@ -47,13 +47,13 @@ export class Standby {
       log,
       onOpen: async (channel) => queue.listen(channel),
     });
-    const queue = new BackupQueue(link, name, log);
-    return new Standby(options, link, queue);
+    const queue = new BackupPublisher(link, name, log);
+    return new GatewayBackup(options, link, queue);
   }
 
   /** NATS fails, or did until lately: until it drains the backup, new signals go there without asking kanban. */
   get active(): boolean {
-    return this.switchover.active;
+    return this.mode.active;
   }
 
   get reachable(): boolean {
@@ -67,17 +67,17 @@ export class Standby {
 
   /** kanban took a signal. */
   taken(): void {
-    this.switchover.taken();
+    this.mode.taken();
   }
 
   /**
    * @param instead kanban did not take the signal; otherwise it was not asked, which says nothing of it
-   * @throws PutError
+   * @throws BackupPublishError
    */
-  async put(parcel: Parcel, instead: boolean): Promise<void> {
-    await this.queue.put(parcel);
+  async put(backupSignal: BackupSignal, instead: boolean): Promise<void> {
+    await this.queue.put(backupSignal);
     this.beUnsure();
-    if (instead && this.switchover.saved(Date.now())) this.begin();
+    if (instead && this.mode.saved(Date.now())) this.begin();
   }
 
   /** Whether the backup may hold signals of which nobody else knows. */
@@ -124,7 +124,7 @@ export class Standby {
     const { log } = this.options;
     log.warn('kanban takes no signals: they go to the backup');
     this.observer = setInterval(() => {
-      if (!this.switchover.observe(this.drains, Date.now())) return;
+      if (!this.mode.observe(this.drains, Date.now())) return;
       clearInterval(this.observer);
       log.info('kanban is asked again before the backup');
     }, OBSERVE_MS);

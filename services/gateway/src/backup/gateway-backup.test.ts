@@ -1,19 +1,19 @@
 import { BackupLink, type ConsumeMessage } from '@tps/backup';
 import type { Signal } from '@tps/contracts';
 import { RabbitServer, waitFor } from '@tps/testkit';
-import { type Reply, type Rig, startRig } from '../testing/rig';
+import { type Reply, type GatewayHarness, startGateway } from '../testing/harness';
 
 jest.setTimeout(60_000);
 const QUEUE = 'tps.backup';
 
 RabbitServer.describe('while kanban or NATS is away', () => {
   let rabbit: RabbitServer;
-  let rig: Rig;
+  let gateway: GatewayHarness;
   let link: BackupLink;
 
   beforeAll(async () => {
     rabbit = await RabbitServer.start();
-    rig = await startRig({ RABBITMQ_URL: rabbit.url, TPS_KANBAN_BUFFER: '40' });
+    gateway = await startGateway({ RABBITMQ_URL: rabbit.url, TPS_KANBAN_BUFFER: '40' });
     const log = { info: () => undefined, warn: () => undefined, error: () => undefined } as never;
     link = await BackupLink.open({ url: rabbit.url, queue: QUEUE, maxLength: 40, name: 'test', log });
     await waitFor('the link', () => link.connected);
@@ -21,23 +21,23 @@ RabbitServer.describe('while kanban or NATS is away', () => {
     await rabbit.writeQueuesDown();
   }, 90_000);
   beforeEach(async () => {
-    rig.fleet.reset();
+    gateway.fleet.reset();
     await link.channel?.purgeQueue(QUEUE);
   });
   afterAll(async () => {
     await link?.close();
-    await rig?.stop();
+    await gateway?.stop();
     await rabbit?.stop();
   }, 60_000);
 
-  /** Nobody but the gateway says so while the stand-in for kanban is away. */
+  /** Nobody but the gateway says so while the fake for kanban is away. */
   async function reachable(): Promise<boolean> {
-    rig.fleet.leave('kanban');
-    const { body } = await rig.http.get('/kanban');
+    gateway.fleet.leave('kanban');
+    const { body } = await gateway.http.get('/kanban');
     return (body.backup as { reachable?: boolean } | undefined)?.reachable === true;
   }
   const post = (headers: Record<string, string> = {}, body: object = {}): PromiseLike<Reply> =>
-    rig.http
+    gateway.http
       .post('/signal')
       .set(headers)
       .send({ signal_type: 'execute', payload: {}, ...body });
@@ -58,13 +58,13 @@ RabbitServer.describe('while kanban or NATS is away', () => {
 
   test('back pressure is no reason to use it', async () => {
     const full = { code: 'KANBAN_FULL', reason: 'full', retry_after_ms: 1_000, accepted: false } as const;
-    rig.fleet.behaviour.enqueue = () => ({ ok: false, ...full });
+    gateway.fleet.behaviour.enqueue = () => ({ ok: false, ...full });
     expect((await post()).status).toBe(429);
     expect(await link.waiting()).toBe(0);
   });
 
   test('a signal that kanban does not take is put there, durable and on its trace, and answered as queued', async () => {
-    rig.fleet.leave('kanban');
+    gateway.fleet.leave('kanban');
     const [{ status, body, headers }, ms] = await timed(post());
     expect({ status, body }).toMatchObject({ status: 202, body: { success: null, status: 'queued' } });
     expect(headers.location).toBe(`/signal/${String(body.signal_id)}`);
@@ -76,12 +76,12 @@ RabbitServer.describe('while kanban or NATS is away', () => {
   });
 
   test('the same for one with a key, whose records cannot be asked; a silent stream; a stream that refuses', async () => {
-    rig.fleet.behaviour.enqueue = () => 'silence';
+    gateway.fleet.behaviour.enqueue = () => 'silence';
     const [silent, ms] = await timed(post());
     expect(silent.body.status).toBe('queued');
     expect(ms).toBeLessThan(2_000);
     expect((await taken()).signal.id).toBe(silent.body.signal_id);
-    rig.fleet.behaviour.enqueue = () => ({
+    gateway.fleet.behaviour.enqueue = () => ({
       ok: false,
       code: 'NO_BROKER',
       reason: 'insufficient resources',
@@ -90,7 +90,7 @@ RabbitServer.describe('while kanban or NATS is away', () => {
     });
     expect((await post({ prefer: 'respond-async' })).body.status).toBe('queued');
     await taken();
-    rig.fleet.leave('andon');
+    gateway.fleet.leave('andon');
     const keyed = await post({ 'idempotency-key': 'one' });
     expect(keyed.body.status).toBe('queued');
     expect((await taken()).signal.request_hash).toMatch(/^[0-9a-f]{64}$/);
@@ -98,12 +98,12 @@ RabbitServer.describe('while kanban or NATS is away', () => {
 
   test('an unknown id is not said to be unknown while signals wait there, or are on their way from there', async () => {
     const id = '01a20802-8829-77bd-aaf4-aaefa45fd5cf';
-    const unknown = async (): Promise<boolean> => (await rig.http.get(`/signal/${id}`)).status === 404;
+    const unknown = async (): Promise<boolean> => (await gateway.http.get(`/signal/${id}`)).status === 404;
     await waitFor('it to be unknown', unknown);
-    rig.fleet.leave('kanban');
+    gateway.fleet.leave('kanban');
     const { body } = await post();
-    rig.fleet.arrive('kanban');
-    const view = (): PromiseLike<Reply> => rig.http.get(`/signal/${String(body.signal_id)}`);
+    gateway.fleet.arrive('kanban');
+    const view = (): PromiseLike<Reply> => gateway.http.get(`/signal/${String(body.signal_id)}`);
     expect(await view()).toMatchObject({ status: 503, body: { code: 'UNAVAILABLE' } });
     // From now on kanban has it in hand, where RabbitMQ does not count it, and its next beat is to come.
     await taken();
@@ -112,7 +112,7 @@ RabbitServer.describe('while kanban or NATS is away', () => {
   });
 
   test('it is bounded: beyond its limit a sender gets 429', async () => {
-    rig.fleet.leave('kanban');
+    gateway.fleet.leave('kanban');
     const answers = await Promise.all(Array.from({ length: 60 }, () => post({ prefer: 'respond-async' })));
     const full = await waitFor('a refusal', async () => {
       const answer = await post({ prefer: 'respond-async' });
@@ -121,22 +121,22 @@ RabbitServer.describe('while kanban or NATS is away', () => {
     expect(full.body.code).toBe('KANBAN_FULL');
     expect(answers.every(({ status }) => status === 202 || status === 429)).toBe(true);
     // Three in a row began the mode: said on the board, and nobody waits for kanban any more.
-    const { body } = await rig.http.get('/kanban');
+    const { body } = await gateway.http.get('/kanban');
     expect(body.backup).toMatchObject({ configured: true, reachable: true, active: true });
     expect((body.backup as { on_backup: number }).on_backup).toBeGreaterThanOrEqual(40);
     // kanban is back and has not heard of it yet.
-    rig.fleet.arrive('kanban');
+    gateway.fleet.arrive('kanban');
     const heard = await waitFor('the board of kanban', async () => {
-      const { body: board } = await rig.http.get('/kanban');
+      const { body: board } = await gateway.http.get('/kanban');
       return board.stale ? null : board;
     });
     expect(heard.backup).toMatchObject({ active: true });
-    rig.fleet.leave('kanban');
+    gateway.fleet.leave('kanban');
   });
 
   test('an alarm at RabbitMQ: it takes nothing, that is said at once and of what it was not given, and it ends', async () => {
     await link.channel?.purgeQueue(QUEUE);
-    rig.fleet.leave('kanban');
+    gateway.fleet.leave('kanban');
     await rabbit.control('set_vm_memory_high_watermark', '0');
     // RabbitMQ tells only who publishes: what is on its way then may have arrived.
     const [refused, ms] = await waitFor('a sure refusal', async () => {
@@ -156,12 +156,12 @@ RabbitServer.describe('while kanban or NATS is away', () => {
   test('RabbitMQ away: kanban is asked all the same, and both away is an honest refusal within a second', async () => {
     await rabbit.kill();
     await waitFor('kanban to be asked', async () => (await post()).body.status === 'succeeded');
-    await rig.nats.kill();
+    await gateway.nats.kill();
     const [refused, ms] = await timed(post());
     expect(refused).toMatchObject({ status: 503, body: { code: 'NO_BROKER', accepted: false } });
     expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
     expect(ms).toBeLessThan(1_000);
-    expect((await rig.http.get('/health/ready')).status).toBe(503);
+    expect((await gateway.http.get('/health/ready')).status).toBe(503);
     // Nothing is known of an earlier request with its key, and this one was sent to nobody.
     const [keyed, keyedMs] = await timed(post({ 'idempotency-key': 'one' }));
     expect(keyed).toMatchObject({ status: 503, body: { code: 'NO_BROKER', accepted: false } });
@@ -173,23 +173,27 @@ RabbitServer.describe('while kanban or NATS is away', () => {
     await rabbit.restart();
     await waitFor(
       'the gateway to be ready',
-      async () => (await rig.http.get('/health/ready')).status === 200,
+      async () => (await gateway.http.get('/health/ready')).status === 200,
       {
         limitMs: 20_000,
       },
     );
     await waitFor('the link', () => link.connected, { limitMs: 20_000 });
     await link.channel?.purgeQueue(QUEUE);
-    expect((await rig.http.get('/health')).status).toBe(200);
+    expect((await gateway.http.get('/health')).status).toBe(200);
     for (const headers of [{}, { 'idempotency-key': 'two' }, { prefer: 'respond-async' }]) {
       const [{ status, body }, ms] = await timed(post(headers));
       expect({ status, body }).toMatchObject({ status: 202, body: { status: 'queued' } });
       expect(ms).toBeLessThan(1_000);
       expect((await taken()).signal.id).toBe(body.signal_id);
     }
-    await rig.nats.restart();
-    await waitFor('the gateway to be connected', async () => (await rig.http.get('/jidoka')).status === 200, {
-      limitMs: 20_000,
-    });
+    await gateway.nats.restart();
+    await waitFor(
+      'the gateway to be connected',
+      async () => (await gateway.http.get('/jidoka')).status === 200,
+      {
+        limitMs: 20_000,
+      },
+    );
   });
 });

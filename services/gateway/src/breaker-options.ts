@@ -2,7 +2,7 @@
  * How calls to others are guarded: whoever fails half of the calls of the last five seconds, at least three, is asked
  * only once a second until it answers. It is the hysteresis between kanban and the backup, so both have the same.
  */
-export const GUARD = {
+export const BREAKER_OPTIONS = {
   errorThresholdPercentage: 50,
   volumeThreshold: 3,
   rollingCountTimeout: 5_000,

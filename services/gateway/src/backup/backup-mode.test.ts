@@ -1,19 +1,19 @@
-import { Switchover } from './switchover';
+import { BackupMode } from './backup-mode';
 
 /** Moves through time in steps of a second; returns the seconds at which the mode changed. */
 function run(seconds: number, up: (second: number) => boolean): { changes: number[]; active: boolean } {
-  const switchover = new Switchover();
+  const mode = new BackupMode();
   const changes: number[] = [];
   for (let second = 0; second < seconds; second += 1) {
-    const was = switchover.active;
+    const was = mode.active;
     for (let signal = 0; signal < 10; signal += 1) {
-      if (up(second)) switchover.taken();
-      else switchover.saved(second * 1_000);
+      if (up(second)) mode.taken();
+      else mode.saved(second * 1_000);
     }
-    if (switchover.active) switchover.observe(up(second), second * 1_000);
-    if (switchover.active !== was) changes.push(second);
+    if (mode.active) mode.observe(up(second), second * 1_000);
+    if (mode.active !== was) changes.push(second);
   }
-  return { changes, active: switchover.active };
+  return { changes, active: mode.active };
 }
 
 test('signals that kanban takes change nothing', () => {
@@ -21,11 +21,11 @@ test('signals that kanban takes change nothing', () => {
 });
 
 test('one that it does not take, now and then, is no reason', () => {
-  const switchover = new Switchover();
+  const mode = new BackupMode();
   for (let n = 0; n < 100; n += 1) {
-    expect(switchover.saved(n * 100)).toBe(false);
-    expect(switchover.saved(n * 100)).toBe(false);
-    switchover.taken();
+    expect(mode.saved(n * 100)).toBe(false);
+    expect(mode.saved(n * 100)).toBe(false);
+    mode.taken();
   }
 });
 

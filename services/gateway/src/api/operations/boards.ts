@@ -24,7 +24,7 @@ function schemaOf(service: BoardService): SchemaName {
 const boards = recordOf(BOARD_SERVICES, board);
 
 /** What each service shows of itself, and what people set at stations. */
-export const stationOperations = {
+export const boardOperations = {
   ...boards,
   andon: {
     ...boards.andon,

@@ -11,7 +11,7 @@ const PATIENCE_MS = 3_000;
  * @param isAway whether this answer means that the question surely did not arrive
  * @param lives whether the service was heard lately
  */
-export async function askPatiently<A>(
+export async function retryWhileRestarting<A>(
   ask: () => Promise<A>,
   isAway: (answer: A) => boolean,
   lives: () => boolean,

@@ -10,21 +10,21 @@ import {
   type SignalSpan,
   type SignalTracer,
 } from '@tps/service';
-import { askService } from '../ask';
+import { requestService } from '../request-service';
 import { preferences } from '../prefer';
 import { ApiError, header } from '../problem';
-import { sendAnswer, sendRefusal } from './answer';
-import { type Intake, refusal } from './intake';
+import { sendAnswer, sendError } from './answer';
+import { type SignalSubmitter, refusal } from './signal-submitter';
 import { checkId, type SignalViews } from './signal-view';
-import type { Answer } from './submissions';
-import type { Waiter, Waiters } from './waiters';
+import type { Answer } from './idempotent-submissions';
+import type { OutcomeWaiter, OutcomeWaiters } from './outcome-waiters';
 
-export interface RetryParts {
+export interface RequeueSignalDeps {
   bus: Bus;
   tracer: SignalTracer;
   log: Logger;
-  intake: Intake;
-  waiters: Waiters;
+  submitter: SignalSubmitter;
+  waiters: OutcomeWaiters;
   views: SignalViews;
   lines: LineView;
 }
@@ -42,27 +42,27 @@ const NOT_QUEUED = {
 };
 
 /** `POST /signal/:id/retry`: runs a signal again that did not succeed, from its dead letter. */
-export class RetrySignal {
-  constructor(private readonly parts: RetryParts) {}
+export class RequeueSignal {
+  constructor(private readonly deps: RequeueSignalDeps) {}
 
   /** @throws ApiError when there is nothing to run again */
   async handle(id: string, req: IncomingMessage, res: ServerResponse): Promise<void> {
     const letter = await this.letterOf(id);
     const span = this.startSpan(req, letter);
-    const { lines, log } = this.parts;
+    const { lines, log } = this.deps;
     try {
       const waited = !preferences(req).respondAsync;
       const answer = await this.run(letter, waited ? res : null, span);
-      sendAnswer(res, answer, { waited, held: lines.state(letter.signal_type) !== 'Closed' }, span);
+      sendAnswer(res, answer, { waited, paused: lines.state(letter.signal_type) !== 'Closed' }, span);
     } catch (error) {
-      sendRefusal(req, res, error, { span, log });
+      sendError(req, res, error, { span, log });
     } finally {
       span.setAttribute('http.response.status_code', res.statusCode).end();
     }
   }
 
   private async run(letter: LetterView, caller: ServerResponse | null, span: SignalSpan): Promise<Answer> {
-    const { waiters } = this.parts;
+    const { waiters } = this.deps;
     const { signal_id: id, signal_type, run, timeout_ms = 0 } = letter;
     // Before anything is sent: the outcome may be faster than the answer that it is queued.
     const limitMs = Math.min(timeout_ms, MAX_SYNC_TIMEOUT_MS) + GRACE_MS;
@@ -81,13 +81,13 @@ export class RetrySignal {
     }
   }
 
-  private async queue(letter: LetterView, waiter: Waiter | null, span: SignalSpan): Promise<void> {
-    const { bus, intake, waiters } = this.parts;
+  private async queue(letter: LetterView, waiter: OutcomeWaiter | null, span: SignalSpan): Promise<void> {
+    const { bus, submitter, waiters } = this.deps;
     const { signal_id: id, signal_type } = letter;
     const { headers } = span;
     const request = waiter ? { id, reply_to: waiters.replyTo } : { id };
-    await intake.admit({ ...request, signal_type }, headers);
-    const reply = await askService(bus, 'retry', request, {
+    await submitter.admit({ ...request, signal_type }, headers);
+    const reply = await requestService(bus, 'retry', request, {
       headers: encodeHeaders(Object.entries(headers)),
       limitMs: RETRY_LIMIT_MS,
     });
@@ -101,8 +101,8 @@ export class RetrySignal {
 
   private async letterOf(id: string): Promise<LetterView> {
     checkId(id);
-    const { bus, views } = this.parts;
-    const { letter } = await askService(bus, 'letter', { id }, { limitMs: ASK_LIMIT_MS });
+    const { bus, views } = this.deps;
+    const { letter } = await requestService(bus, 'letter', { id }, { limitMs: ASK_LIMIT_MS });
     if (letter) return letter;
     const { status, final } = (await views.show(id, 0, () => undefined)) as {
       status: string;
@@ -125,6 +125,6 @@ export class RetrySignal {
     };
     const options = { kind: SpanKind.SERVER, attributes, links: linksTo(traceparent) };
     const parent = callersTrace(header(req, 'traceparent'), header(req, 'tracestate'));
-    return this.parts.tracer.start(SPANS.gateway, options, parent);
+    return this.deps.tracer.start(SPANS.gateway, options, parent);
   }
 }
