@@ -12,6 +12,6 @@ export const backupVariables = {
   RABBITMQ_CA_FILE: Type.String({
     default: '',
     description:
-      'CA certificates (PEM) to verify RabbitMQ with, for `amqps://`; empty uses those of the system',
+      'CA certificates (PEM) to verify RabbitMQ with, for `amqps://`; empty uses the certificates of the system',
   }),
 };

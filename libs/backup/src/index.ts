@@ -1,3 +1,3 @@
 export { backupVariables } from './config';
 export type { ConfirmChannel, ConsumeMessage } from 'amqplib';
-export { BackupLink } from './link';
+export { BackupConnection } from './connection';

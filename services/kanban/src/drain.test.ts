@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Msg, Subscription } from '@nats-io/transport-node';
-import { BackupLink } from '@tps/backup';
+import { BackupConnection } from '@tps/backup';
 import { type Bus, connectBus, deleteLanes, managerOf, openBucket } from '@tps/bus';
 import {
   BACKUP_APP_ID,
@@ -33,7 +33,7 @@ RabbitServer.describe('draining the backup', () => {
   let nats: NatsServer;
   let rabbit: RabbitServer;
   let bus: Bus;
-  let link: BackupLink;
+  let link: BackupConnection;
   let records: Subscription;
   const services: ServiceHandle[] = [];
   /** What andon would know. */
@@ -52,8 +52,9 @@ RabbitServer.describe('draining the backup', () => {
     }
     await waitFor('the lanes', async () => Object.keys((await board()).lanes).length === 8);
     const log = { info: () => undefined, warn: () => undefined, error: () => undefined } as never;
-    link = await BackupLink.open({ url: rabbit.url, queue: 'tps.backup', maxLength: 55, name: 'test', log });
-    await waitFor('the link', () => link.connected);
+    const queue = 'tps.backup';
+    link = await BackupConnection.open({ url: rabbit.url, queue, maxLength: 55, name: 'test', log });
+    await waitFor('the connection', () => link.connected);
   }, 90_000);
   beforeEach(async () => {
     await empty();

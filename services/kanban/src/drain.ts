@@ -1,5 +1,5 @@
 import { randomInt, randomUUID } from 'node:crypto';
-import { BackupLink, type ConfirmChannel, type ConsumeMessage } from '@tps/backup';
+import { BackupConnection, type ConfirmChannel, type ConsumeMessage } from '@tps/backup';
 import { encodeHeaders } from '@tps/bus';
 import {
   type BackupHoldings,
@@ -79,7 +79,7 @@ export class Drain {
   private waiting = 0;
   private working: Promise<void> | undefined;
   private stopping = false;
-  private link!: BackupLink;
+  private link!: BackupConnection;
   private offReconnect: () => void = () => undefined;
 
   private constructor(
@@ -90,7 +90,7 @@ export class Drain {
   static async open(context: ServiceContext<KanbanConfig>, parts: DrainParts): Promise<Drain> {
     const { bus, config, instance, log } = context;
     const drain = new Drain(context, parts);
-    drain.link = await BackupLink.open({
+    drain.link = await BackupConnection.open({
       url: config.RABBITMQ_URL,
       caFile: config.RABBITMQ_CA_FILE,
       queue: bus.names.queues.backup,
@@ -122,13 +122,13 @@ export class Drain {
       'signal' in backedUp ? backedUp.signal : null,
     );
     const of_type = signals.filter((signal) => signal?.signal_type === type).length;
-    return { of_type, waiting: await this.link.waiting().catch(() => null) };
+    return { of_type, waiting: await this.link.queuedMessages().catch(() => null) };
   }
 
   /** Called every second: with room in hand there is nothing that RabbitMQ would not have given. */
   async count(): Promise<void> {
     if (this.inHand.size < PREFETCH && this.waiting === 0) return;
-    this.waiting = await this.link.waiting().catch(() => this.waiting);
+    this.waiting = await this.link.queuedMessages().catch(() => this.waiting);
   }
 
   /** What is in hand and not moved yet stays at RabbitMQ. */

@@ -1,4 +1,4 @@
-import type { BackupLink, ConfirmChannel } from '@tps/backup';
+import type { BackupConnection, ConfirmChannel } from '@tps/backup';
 import { BACKUP_APP_ID } from '@tps/contracts';
 import type { Logger, TraceHeaders } from '@tps/service';
 import CircuitBreaker from 'opossum';
@@ -37,7 +37,7 @@ export class BackupPublisher {
   private unconfirmedBytes = 0;
 
   constructor(
-    private readonly link: BackupLink,
+    private readonly link: BackupConnection,
     private readonly queue: string,
     log: Logger,
   ) {
@@ -55,7 +55,7 @@ export class BackupPublisher {
     return this.link.connected && this.link.blocked === undefined;
   }
 
-  /** For `BackupLinkOptions.onOpen`. */
+  /** For `BackupConnectionOptions.onOpen`. */
   listen(channel: ConfirmChannel): void {
     this.returned.clear();
     channel.on('return', ({ properties }) => this.returned.add(String(properties.messageId)));

@@ -1,4 +1,4 @@
-import { BackupLink, type ConsumeMessage } from '@tps/backup';
+import { BackupConnection, type ConsumeMessage } from '@tps/backup';
 import type { Signal } from '@tps/contracts';
 import { RabbitServer, waitFor } from '@tps/testkit';
 import { type Reply, type GatewayHarness, startGateway } from '../testing/harness';
@@ -9,13 +9,13 @@ const QUEUE = 'tps.backup';
 RabbitServer.describe('while kanban or NATS is away', () => {
   let rabbit: RabbitServer;
   let gateway: GatewayHarness;
-  let link: BackupLink;
+  let link: BackupConnection;
 
   beforeAll(async () => {
     rabbit = await RabbitServer.start();
     gateway = await startGateway({ RABBITMQ_URL: rabbit.url, TPS_KANBAN_BUFFER: '40' });
     const log = { info: () => undefined, warn: () => undefined, error: () => undefined } as never;
-    link = await BackupLink.open({ url: rabbit.url, queue: QUEUE, maxLength: 40, name: 'test', log });
+    link = await BackupConnection.open({ url: rabbit.url, queue: QUEUE, maxLength: 40, name: 'test', log });
     await waitFor('the link', () => link.connected);
     await waitFor('the gateway to reach RabbitMQ', reachable);
     await rabbit.writeQueuesDown();
@@ -60,7 +60,7 @@ RabbitServer.describe('while kanban or NATS is away', () => {
     const full = { code: 'KANBAN_FULL', reason: 'full', retry_after_ms: 1_000, accepted: false } as const;
     gateway.fleet.behaviour.enqueue = () => ({ ok: false, ...full });
     expect((await post()).status).toBe(429);
-    expect(await link.waiting()).toBe(0);
+    expect(await link.queuedMessages()).toBe(0);
   });
 
   test('a signal that kanban does not take is put there, durable and on its trace, and answered as queued', async () => {

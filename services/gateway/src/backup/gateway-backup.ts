@@ -1,4 +1,4 @@
-import { BackupLink } from '@tps/backup';
+import { BackupConnection } from '@tps/backup';
 import type { Bus } from '@tps/bus';
 import type { BackupStatus, DrainVitals } from '@tps/contracts';
 import { BEAT_MS, type FleetView, type Logger } from '@tps/service';
@@ -29,7 +29,7 @@ export class GatewayBackup {
 
   private constructor(
     private readonly options: GatewayBackupDeps,
-    private readonly link: BackupLink,
+    private readonly link: BackupConnection,
     private readonly queue: BackupPublisher,
   ) {
     this.offReconnect = options.bus.onReconnect(() => this.beUnsure());
@@ -38,7 +38,7 @@ export class GatewayBackup {
   static async open(options: GatewayBackupDeps): Promise<GatewayBackup> {
     const { url, caFile, maxLength, instance, bus, log } = options;
     const name = bus.names.queues.backup;
-    const link = await BackupLink.open({
+    const link = await BackupConnection.open({
       url,
       caFile,
       queue: name,
@@ -85,7 +85,7 @@ export class GatewayBackup {
     if (Date.now() < this.unsureUntilMs) return true;
     const drainers = this.drainers().filter(({ reachable }) => reachable);
     if (drainers.some(({ on_backup }) => on_backup > 0)) return true;
-    return this.link.waiting().then(
+    return this.link.queuedMessages().then(
       (waiting) => waiting > 0,
       () => drainers.length === 0,
     );
@@ -100,7 +100,7 @@ export class GatewayBackup {
   async status(last?: BackupStatus): Promise<BackupStatus> {
     const { reachable, active } = this;
     const { reconciled = 0, duplicates_suppressed = 0 } = last ?? {};
-    const on_backup = await this.link.waiting().catch(() => last?.on_backup ?? 0);
+    const on_backup = await this.link.queuedMessages().catch(() => last?.on_backup ?? 0);
     return { configured: true, reachable, active, on_backup, reconciled, duplicates_suppressed };
   }
 

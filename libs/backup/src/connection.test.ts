@@ -2,49 +2,52 @@ import { readFileSync } from 'node:fs';
 import { type AddressInfo, connect } from 'node:net';
 import { createServer } from 'node:tls';
 import { Certificate, RabbitServer, waitFor } from '@tps/testkit';
-import { BackupLink, type BackupLinkOptions } from './link';
+import { BackupConnection, type BackupConnectionOptions } from './connection';
 
 jest.setTimeout(120_000);
 
 const log = { info: jest.fn(), warn: jest.fn(), error: jest.fn() };
 
-RabbitServer.describe('the link to RabbitMQ', () => {
+RabbitServer.describe('the connection to RabbitMQ', () => {
   let rabbit: RabbitServer;
-  const links: BackupLink[] = [];
+  const connections: BackupConnection[] = [];
   beforeAll(async () => {
     rabbit = await RabbitServer.start();
   }, 90_000);
   afterAll(async () => {
-    for (const link of links) await link.close();
+    for (const connection of connections) await connection.close();
     await rabbit?.stop();
   });
 
-  async function open(given: Partial<BackupLinkOptions> = {}): Promise<BackupLink> {
+  async function open(given: Partial<BackupConnectionOptions> = {}): Promise<BackupConnection> {
     const fixed = { url: rabbit.url, queue: 'backup', maxLength: 3, name: 'test' };
-    const link = await BackupLink.open({
+    const connection = await BackupConnection.open({
       ...fixed,
-      log: log as unknown as BackupLinkOptions['log'],
+      log: log as unknown as BackupConnectionOptions['log'],
       ...given,
     });
-    links.push(link);
-    return link;
+    connections.push(connection);
+    return connection;
   }
-  const connected = (link: BackupLink): Promise<unknown> =>
-    waitFor('the connection', () => link.connected, { limitMs: 30_000 });
-  function put(link: BackupLink, text: string): Promise<void> {
+  const connected = (connection: BackupConnection): Promise<unknown> =>
+    waitFor('the connection', () => connection.connected, { limitMs: 30_000 });
+  function put(connection: BackupConnection, text: string): Promise<void> {
     return new Promise((done, reject) => {
-      link.channel?.sendToQueue('backup', Buffer.from(text), { persistent: true }, (error: Error | null) =>
-        error ? reject(error) : done(),
+      connection.channel?.sendToQueue(
+        'backup',
+        Buffer.from(text),
+        { persistent: true },
+        (error: Error | null) => (error ? reject(error) : done()),
       );
     });
   }
 
-  test('the queue keeps messages over a kill, and refuses more than its limit', async () => {
-    const link = await open();
-    await connected(link);
-    for (const text of ['1', '2', '3']) await put(link, text);
+  test('the queue keeps messages when the broker is killed, and refuses more than its limit', async () => {
+    const connection = await open();
+    await connected(connection);
+    for (const text of ['1', '2', '3']) await put(connection, text);
     const refused = await waitFor('a refusal', () =>
-      put(link, 'more').then(
+      put(connection, 'more').then(
         () => null,
         (error: Error) => error,
       ),
@@ -52,15 +55,15 @@ RabbitServer.describe('the link to RabbitMQ', () => {
     expect(refused.message).toBe('message nacked');
     await rabbit.writeQueuesDown();
     await rabbit.kill();
-    await waitFor('the loss to be noticed', () => !link.connected);
+    await waitFor('the loss to be noticed', () => !connection.connected);
     await rabbit.restart();
-    await connected(link);
-    expect(await link.waiting()).toBeGreaterThanOrEqual(3);
+    await connected(connection);
+    expect(await connection.queuedMessages()).toBeGreaterThanOrEqual(3);
   });
 
-  test('goes over TLS to a broker that the given certificates vouch for, and to no other', async () => {
+  test('connects over TLS only to a broker whose certificate the given CA has signed', async () => {
     const certificate = await Certificate.make();
-    // RabbitMQ's own TLS listener would do the same: end TLS and speak AMQP inside.
+    // Like RabbitMQ's own TLS listener, this front ends TLS and passes AMQP on.
     const options = { cert: readFileSync(certificate.cert), key: readFileSync(certificate.key) };
     const front = createServer(options, (socket) => {
       const back = connect(rabbit.ports.amqp, '127.0.0.1');
@@ -81,20 +84,20 @@ RabbitServer.describe('the link to RabbitMQ', () => {
     await expect(open({ url, caFile: '/nowhere' })).rejects.toThrow(
       /^RABBITMQ_CA_FILE=\/nowhere is not allowed/,
     );
-    for (const link of links.splice(-2)) await link.close();
+    for (const connection of connections.splice(-2)) await connection.close();
     front.close();
     await certificate.remove();
   });
 
-  test('a queue that exists is used as it is, whatever limit is asked for', async () => {
-    const link = await open({ maxLength: 1_000 });
-    await connected(link);
-    expect(await link.waiting()).toBeGreaterThanOrEqual(3);
+  test('an existing queue is used with the limit it has', async () => {
+    const connection = await open({ maxLength: 1_000 });
+    await connected(connection);
+    expect(await connection.queuedMessages()).toBeGreaterThanOrEqual(3);
   });
 
-  test('one consumer at a time is given messages; when it goes the next one is', async () => {
+  test('one consumer at a time gets messages, and the next one takes over when it closes', async () => {
     const given: string[] = [];
-    const consumer = (name: string): Promise<BackupLink> =>
+    const consumer = (name: string): Promise<BackupConnection> =>
       open({
         onOpen: async (channel) => {
           await channel.prefetch(1);
@@ -112,15 +115,15 @@ RabbitServer.describe('the link to RabbitMQ', () => {
     await second.close();
   });
 
-  test('it can be opened while RabbitMQ is away, and whatever ends the channel is got over', async () => {
+  test('opens while RabbitMQ is away, and recovers from the end of its channel', async () => {
     await rabbit.kill('SIGTERM');
-    const link = await open();
-    expect(link.connected).toBe(false);
-    await expect(link.waiting()).rejects.toThrow('not connected');
+    const connection = await open();
+    expect(connection.connected).toBe(false);
+    await expect(connection.queuedMessages()).rejects.toThrow('not connected');
     await rabbit.restart();
-    await connected(link);
-    const before = link.channel;
-    await link.channel?.checkQueue('no such queue').catch(() => undefined);
-    await waitFor('another channel', () => link.channel && link.channel !== before);
+    await connected(connection);
+    const before = connection.channel;
+    await connection.channel?.checkQueue('no such queue').catch(() => undefined);
+    await waitFor('another channel', () => connection.channel && connection.channel !== before);
   });
 });

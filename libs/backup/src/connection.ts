@@ -8,10 +8,10 @@ import {
 } from 'amqplib';
 
 /** How to connect to RabbitMQ, and what to do when the connection comes and goes. */
-export interface BackupLinkOptions {
+export interface BackupConnectionOptions {
   /** `amqp://` or `amqps://`. A `heartbeat` parameter of the URL wins over the default of 5 s. */
   url: string;
-  /** Path of CA certificates (PEM) that verify the broker of an `amqps://` URL. Default: those of the system. */
+  /** Path of CA certificates (PEM) that verify the broker of an `amqps://` URL. Default: the certificates of the system. */
   caFile?: string;
   /** Name of the backup queue. */
   queue: string;
@@ -27,8 +27,8 @@ export interface BackupLinkOptions {
 }
 
 /** RabbitMQ is not connected, or does not answer in time. */
-class BackupAwayError extends Error {
-  override readonly name = 'BackupAwayError';
+class BackupUnavailableError extends Error {
+  override readonly name = 'BackupUnavailableError';
 }
 
 const CONNECT_LIMIT_MS = 3_000;
@@ -42,7 +42,7 @@ const NOT_FOUND = 404;
  * A connection to RabbitMQ with one confirm channel and the backup queue declared. It reconnects for ever, after 250 ms to 2 s.
  * When the channel ends it ends the connection too, so that the next connection starts from scratch.
  */
-export class BackupLink {
+export class BackupConnection {
   /** The confirm channel; undefined while there is no connection. */
   channel: ConfirmChannel | undefined;
   /** Why the broker takes no messages (low disk, low memory); undefined while it takes them. */
@@ -51,16 +51,16 @@ export class BackupLink {
   private closed = false;
   private failing = false;
 
-  private constructor(private readonly options: BackupLinkOptions) {}
+  private constructor(private readonly options: BackupConnectionOptions) {}
 
   /**
    * Starts connecting and returns at once, because the broker may be away when the service starts.
    * @throws ConfigError if the certificates cannot be read
    */
-  static async open(options: BackupLinkOptions): Promise<BackupLink> {
-    const link = new BackupLink(options);
-    await link.dial();
-    return link;
+  static async open(options: BackupConnectionOptions): Promise<BackupConnection> {
+    const connection = new BackupConnection(options);
+    await connection.connect();
+    return connection;
   }
 
   /** Whether the channel is open. */
@@ -70,10 +70,10 @@ export class BackupLink {
 
   /**
    * Counts the messages that wait in the queue, without delivered ones that are not acknowledged yet.
-   * @throws BackupAwayError if RabbitMQ is not connected or does not answer within a second
+   * @throws BackupUnavailableError if RabbitMQ is not connected or does not answer within a second
    */
-  async waiting(): Promise<number> {
-    if (!this.channel) throw new BackupAwayError('not connected to RabbitMQ');
+  async queuedMessages(): Promise<number> {
+    if (!this.channel) throw new BackupUnavailableError('not connected to RabbitMQ');
     return (await within(COUNT_LIMIT_MS, this.channel.checkQueue(this.options.queue))).messageCount;
   }
 
@@ -81,10 +81,10 @@ export class BackupLink {
   async close(): Promise<void> {
     this.closed = true;
     await this.model?.close();
-    this.lose();
+    this.onLost();
   }
 
-  private async dial(): Promise<void> {
+  private async connect(): Promise<void> {
     const { url, caFile, name, log } = this.options;
     const model = await connect(withHeartbeat(url), {
       timeout: CONNECT_LIMIT_MS,
@@ -96,7 +96,7 @@ export class BackupLink {
         maxDelay: 2_000,
         jitter: 0.5,
         waitForConnect: false,
-        setup: (opened: ChannelModel) => within(SETUP_LIMIT_MS, this.begin(opened)),
+        setup: (opened: ChannelModel) => within(SETUP_LIMIT_MS, this.setUp(opened)),
       },
     });
     this.model = model;
@@ -104,27 +104,27 @@ export class BackupLink {
       this.failing = false;
       log.info('connected to RabbitMQ');
     });
-    model.on('connect-failed', (error: Error) => this.say('no connection to RabbitMQ', error));
+    model.on('connect-failed', (error: Error) => this.logOnce('no connection to RabbitMQ', error));
     model.on('disconnect', (error: Error) => {
-      this.lose();
-      if (!this.closed) this.say('connection to RabbitMQ lost', error);
+      this.onLost();
+      if (!this.closed) this.logOnce('connection to RabbitMQ lost', error);
     });
     model.on('blocked', (reason: string) => {
       this.blocked = reason;
-      log.warn('RabbitMQ takes nothing now', { reason });
+      log.warn('RabbitMQ blocks publishers', { reason });
     });
     model.on('unblocked', () => (this.blocked = undefined));
-    model.on('error', (error: Error) => this.say('RabbitMQ', error));
+    model.on('error', (error: Error) => this.logOnce('RabbitMQ connection failed', error));
   }
 
-  private async begin(model: ChannelModel): Promise<void> {
+  private async setUp(model: ChannelModel): Promise<void> {
     // The recovering connection handles errors only once this function has returned.
-    model.on('error', (error: Error) => this.say('RabbitMQ', error));
+    model.on('error', (error: Error) => this.logOnce('RabbitMQ connection failed', error));
     await this.declare(model);
     const channel = await this.openChannel(model);
     await this.options.onOpen?.(channel);
     channel.on('close', () => {
-      this.lose();
+      this.onLost();
       void model.close().catch(() => undefined);
     });
     this.channel = channel;
@@ -133,10 +133,10 @@ export class BackupLink {
   /** Uses an existing queue as it is, because declaring it again with other limits is an error. */
   private async declare(model: ChannelModel): Promise<void> {
     const { queue, maxLength } = this.options;
-    const asking = await this.openChannel(model);
+    const checking = await this.openChannel(model);
     try {
-      await asking.checkQueue(queue);
-      return await asking.close();
+      await checking.checkQueue(queue);
+      return await checking.close();
     } catch (error) {
       if ((error as { code?: number }).code !== NOT_FOUND) throw error;
     }
@@ -147,19 +147,19 @@ export class BackupLink {
 
   private async openChannel(model: ChannelModel): Promise<ConfirmChannel> {
     const channel = await model.createConfirmChannel();
-    channel.on('error', (error: Error) => this.say('RabbitMQ channel', error));
+    channel.on('error', (error: Error) => this.logOnce('RabbitMQ channel failed', error));
     return channel;
   }
 
-  private lose(): void {
+  private onLost(): void {
     if (!this.channel) return;
     this.channel = undefined;
     this.blocked = undefined;
     this.options.onLost?.();
   }
 
-  /** Logs once per outage, since it tries to connect every two seconds. */
-  private say(message: string, error: Error): void {
+  /** Logs once per outage, because the connection is tried again every two seconds. */
+  private logOnce(message: string, error: Error): void {
     if ((error as { code?: number }).code === NOT_FOUND) return;
     if (!this.failing) this.options.log.warn(message, { error });
     this.failing = true;
@@ -197,7 +197,7 @@ async function within<T>(limitMs: number, task: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(
-      () => reject(new BackupAwayError(`the backup queue did not answer within ${limitMs} ms`)),
+      () => reject(new BackupUnavailableError(`the backup queue did not answer within ${limitMs} ms`)),
       limitMs,
     );
   });
