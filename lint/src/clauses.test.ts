@@ -1,6 +1,6 @@
 import { clausesOf } from './clauses';
 
-/** One clause a line; a template of many lines, so that the check does not take the examples for prose of ours. */
+/** Splits a template of several lines, which the check does not read, so that it skips these examples. */
 const lines = (text: string): string[] => text.trim().split('\n');
 
 const INVERTED = lines(`
@@ -42,15 +42,18 @@ test.each(PLAIN)('is plain: %s', (clause) => {
   expect(inverted(clause)).toEqual([false]);
 });
 
-test('a sentence, a colon and a semicolon part clauses, and each has its own line', () => {
-  const text =
-    'Reads the log: what was\nfinished is skipped. It waits,\ne.g. for a leader; who asks waits too';
-  expect(clausesOf({ text, line: 7 }).map(({ text, line }) => [line, text])).toEqual([
-    [7, 'Reads the log:'],
-    [7, 'what was finished is skipped.'],
-    [8, 'It waits, e.g. for a leader;'],
-    [9, 'who asks waits too'],
-  ]);
+test('clauses end at a full stop, a colon or a semicolon, and each has its own line', () => {
+  const text = `Reads the log: what was
+finished is skipped. It waits,
+e.g. for a leader; who asks waits too`;
+  expect(clausesOf({ text, line: 7 }).map(({ text, line }) => `${line} ${text}`)).toEqual(
+    lines(`
+7 Reads the log:
+7 what was finished is skipped.
+8 It waits, e.g. for a leader;
+9 who asks waits too
+`),
+  );
   expect(inverted(text)).toEqual([false, true, false, true]);
 });
 

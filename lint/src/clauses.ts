@@ -10,10 +10,10 @@ export interface Clause {
   inverted: boolean;
 }
 
-/** Shorter fragments ("default 50", "null when absent") say too little to be turned round. */
+/** Fragments with fewer words ("default 50", "null when absent") do not count. */
 const MIN_WORDS = 3;
 
-/** A sentence ends before a capital, a digit or a quotation, so that "e.g. this" stays whole; `:` and `;` always part. */
+/** A sentence ends before a capital, a digit or a quotation, so that "e.g. this" stays whole; `:` and `;` always split. */
 const CLAUSE_END = /[.!?](?=["')\]*]*\s+["'(*[]*[A-Z0-9`])|[:;](?=\s)/g;
 
 /** Openers that make a reader wait for the verb. The subject should come first, named (see the tests for examples). */
@@ -29,7 +29,7 @@ const INVERTED: readonly RegExp[] = [
   /^(for|to|from|by|with|in|on|at|behind|about|only|until|than) (who|whom|whose|whoever|what|whatever|those who)\b/,
 ];
 
-/** Parts a block into clauses. A question may open with "who" or "what". */
+/** Splits a block into clauses. A question may open with "who" or "what". */
 export function clausesOf({ text, line }: Block): Clause[] {
   const clauses: Clause[] = [];
   let from = 0;

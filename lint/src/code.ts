@@ -18,7 +18,7 @@ interface Parsed {
 /** The comments and the messages (descriptions, errors, log lines, test names) of a TypeScript file. */
 export function proseOfCode(source: string): { comments: Block[]; messages: Block[] } {
   const { ast } = parser.parseForESLint(source) as unknown as Parsed;
-  const comments = merged(ast.comments).flatMap(({ text, line }) => parts(text, line));
+  const comments = joined(ast.comments).flatMap(({ text, line }) => paragraphsOf(text, line));
   const messages = ast.tokens.flatMap(({ type, value, loc }) => {
     const text = value.slice(1, -1).replace(/\$$/, '…');
     return (type === 'String' || type === 'Template') && isSentence(text)
@@ -28,8 +28,8 @@ export function proseOfCode(source: string): { comments: Block[]; messages: Bloc
   return { comments, messages };
 }
 
-/** Line comments below one another are one text. */
-function merged(comments: readonly Comment[]): Block[] {
+/** Joins adjacent line comments into one text. */
+function joined(comments: readonly Comment[]): Block[] {
   const blocks: (Block & { endLine: number; column: number })[] = [];
   for (const { type, value, loc } of comments) {
     const last = blocks.at(-1);
@@ -45,8 +45,8 @@ function merged(comments: readonly Comment[]): Block[] {
   return blocks;
 }
 
-/** Paragraphs of a comment; each tag begins one, without the tag and the name of its parameter. */
-function parts(text: string, firstLine: number): Block[] {
+/** Splits a comment into paragraphs. A tag starts a paragraph, without its own name and that of its parameter. */
+function paragraphsOf(text: string, firstLine: number): Block[] {
   const blocks: Block[] = [];
   let open = false;
   text.split('\n').forEach((raw, i) => {
@@ -60,7 +60,7 @@ function parts(text: string, firstLine: number): Block[] {
   return blocks;
 }
 
-/** Words in a row that begin with a letter; a path, a pattern or a piece of HTML is no sentence. */
+/** Whether a string is at least three words. A path, a pattern or a piece of HTML is no sentence. */
 function isSentence(text: string): boolean {
   return /^\p{L}[\p{L}\p{N}'’-]*[,:]?( \S+){2,}/u.test(text) && !/[<>{}]{2}|\n/.test(text);
 }

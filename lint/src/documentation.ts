@@ -11,7 +11,7 @@ const LIBS = resolve(__dirname, '../../libs');
 const GOAL_PERCENT = 95;
 const LIMITS_PERCENT: Readonly<Record<string, number>> = { bus: 76, contracts: 84, service: 71, worker: 76 };
 
-/** Prints the exports without a doc comment, and says whether every package has enough of them documented. */
+/** Prints the exports without a doc comment, and returns whether every package documents enough of them. */
 function check(): boolean {
   const libs = readdirSync(LIBS);
   const found = exportsOf(libs.map((lib) => join(LIBS, lib, 'src/index.ts')));
@@ -25,10 +25,10 @@ function check(): boolean {
     const percent = (100 * count) / Math.max(1, all.length);
     const limit = LIMITS_PERCENT[lib] ?? GOAL_PERCENT;
     const text = `libs/${lib}: ${count} of ${all.length} exports, ${percent.toFixed(1)} % (at least ${limit} %)`;
-    return { fine: percent >= limit, text };
+    return { passed: percent >= limit, text };
   });
   for (const { text } of figures) console.log(text);
-  return figures.every(({ fine }) => fine);
+  return figures.every(({ passed }) => passed);
 }
 
 if (!check()) {

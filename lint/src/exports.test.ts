@@ -8,7 +8,7 @@ describe('the exports of a module', () => {
   beforeAll(() => (folder = mkdtempSync(join(tmpdir(), 'tps-exports-'))));
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  test('are documented where they are declared, under whichever name they are exported', () => {
+  test('are documented where they are declared, also when they are renamed', () => {
     const declared = `
 /** Says what it is. */
 export const described = 1;

@@ -7,7 +7,7 @@ interface Export {
   documented: boolean;
 }
 
-/** For each module, everything that it exports and that no dependency declares; in the order of the modules. */
+/** For each module, in the given order, its exports without those that a dependency declares. */
 export function exportsOf(modules: readonly string[]): Export[][] {
   const program = ts.createProgram(modules, { module: ts.ModuleKind.Node16, skipLibCheck: true, types: [] });
   const checker = program.getTypeChecker();

@@ -1,8 +1,8 @@
 import type { Block } from './clauses';
 
 /**
- * The sentences of a Markdown page: paragraphs, list items and table cells. Headings, code blocks and the head of a
- * table are left out, since "What happens while NATS is away" is a good heading.
+ * The paragraphs, list items and table cells of a Markdown page. Headings, code blocks and table heads are left out,
+ * because "What happens while NATS is away" is a good heading.
  */
 export function proseOfMarkdown(page: string): Block[] {
   const lines = page.split('\n');
@@ -30,7 +30,7 @@ export function proseOfMarkdown(page: string): Block[] {
   return blocks;
 }
 
-/** Without emphasis and link targets; inline code stays one word. */
+/** Removes emphasis and link targets, and turns inline code into one word. */
 function plain(line: string): string {
   return line
     .replace(/`[^`]*`/g, (code) => code.replace(/\s+/g, '_').replace(/[.:;|]/g, '-'))

@@ -5,7 +5,7 @@ const texts = (blocks: { text: string; line: number }[]): [number, string][] =>
   blocks.map(({ line, text }) => [line, text.trim().replace(/\s+/g, ' ')]);
 
 describe('code', () => {
-  test('comments are found by paragraph and tag, and line comments are joined', () => {
+  test('comments are split into paragraphs and tags, and adjacent line comments are joined', () => {
     const source = `
 /**
  * First paragraph,
@@ -27,7 +27,7 @@ const a = 1; // beside the code
     ]);
   });
 
-  test('sentences in strings are messages; names, paths and patterns are not', () => {
+  test('sentences in strings are messages, but names, paths and patterns are not', () => {
     const source = `log.warn('the stream does not answer');
 const path = './a/b c'; const key = 'signal_type'; const pattern = '^[a-z] x y';
 const text = \`no reply on \${subject} in time\`;`;
@@ -38,7 +38,7 @@ const text = \`no reply on \${subject} in time\`;`;
   });
 });
 
-test('of a page its paragraphs, items and cells are read; headings, code and heads of tables are not', () => {
+test('a page is read without its headings, code blocks and table heads', () => {
   const page = `# What it is
 
 A line that goes on

@@ -9,6 +9,7 @@ const PACKAGES = [
   'bench',
   'deploy/local',
   'deploy/render',
+  'lint',
   'tests',
   ...inGroup('libs'),
   ...inGroup('services'),

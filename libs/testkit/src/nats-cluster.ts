@@ -7,7 +7,7 @@ export class NatsCluster {
 
   /**
    * Starts `node-1` to `node-3`.
-   * @throws what the first failing node threw, after stopping the others
+   * @throws the error of the first node that failed, after stopping the others
    */
   static async start(): Promise<NatsCluster> {
     const ports = await freePorts(3);

@@ -4,6 +4,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
+import { endProcess, hasEnded } from './child-process';
 import { freePort } from './ports';
 import { StopWaitingError, waitFor } from './wait';
 
@@ -27,7 +28,7 @@ function findNatsServer(): string {
   return found;
 }
 
-/** What a test may add to the command line of {@link NatsServer}. */
+/** Additions to the command line of {@link NatsServer}. */
 export interface NatsServerOptions {
   /** Path of a configuration file. Address, port and store stay those of the test. Default: none. */
   config?: string;
@@ -92,8 +93,7 @@ export class NatsServer {
     this.child = child;
     child.stderr.on('data', (chunk: Buffer) => (this.log = (this.log + chunk.toString()).slice(-100_000)));
     await waitFor(`nats-server on port ${this.port}`, () => {
-      if (child.exitCode !== null || child.signalCode !== null)
-        throw new BrokerError(`nats-server ended:\n${this.log}`);
+      if (hasEnded(child)) throw new BrokerError(`nats-server ended:\n${this.log}`);
       return this.answers();
     });
   }
@@ -107,12 +107,9 @@ export class NatsServer {
 
   /** Sends a signal and waits for the end of the process. The store stays. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
-    const child = this.child;
+    const { child } = this;
     this.child = null;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = new Promise((done) => child.once('exit', done));
-    child.kill(signal);
-    await gone;
+    await endProcess(child, signal);
   }
 
   /**

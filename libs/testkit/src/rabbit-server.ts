@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
+import { endProcess, hasEnded } from './child-process';
 import { BinaryMissingError, BrokerError } from './nats-server';
 import { freePorts } from './ports';
 import { waitFor } from './wait';
@@ -113,8 +114,7 @@ export class RabbitServer {
     await waitFor(
       `RabbitMQ on port ${this.ports.amqp}`,
       () => {
-        if (child.exitCode !== null || child.signalCode !== null)
-          throw new BrokerError(`RabbitMQ ended:\n${this.log}`);
+        if (hasEnded(child)) throw new BrokerError(`RabbitMQ ended:\n${this.log}`);
         return this.answers();
       },
       { limitMs: START_LIMIT_MS, everyMs: 100 },
@@ -131,9 +131,9 @@ export class RabbitServer {
 
   /** Sends a signal and waits for the end of the process. The data stays. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
-    const child = this.child;
+    const { child } = this;
     this.child = null;
-    await end(child, signal);
+    await endProcess(child, signal);
   }
 
   /**
@@ -159,7 +159,7 @@ export class RabbitServer {
   /** Kills the broker and deletes its data. */
   async stop(): Promise<void> {
     await this.kill('SIGKILL');
-    await end(this.epmd, 'SIGKILL');
+    await endProcess(this.epmd, 'SIGKILL');
     await rm(this.home, { recursive: true, force: true, maxRetries: 5 });
   }
 
@@ -206,11 +206,4 @@ export class RabbitServer {
       socket.once('close', () => done(false));
     });
   }
-}
-
-async function end(child: ChildProcess | null, signal: NodeJS.Signals): Promise<void> {
-  if (!child || child.exitCode !== null || child.signalCode !== null) return;
-  const gone = new Promise((done) => child.once('exit', done));
-  child.kill(signal);
-  await gone;
 }

@@ -4,14 +4,14 @@ import { waitFor } from './wait';
 
 let server: Server;
 let proxy: TcpProxy;
-let heard = '';
+let received = '';
 
 beforeEach(async () => {
-  heard = '';
+  received = '';
   server = createServer((socket) => {
     socket.on('error', () => undefined);
     socket.on('data', (chunk) => {
-      heard += chunk.toString();
+      received += chunk.toString();
       socket.write(chunk);
     });
   });
@@ -28,7 +28,7 @@ interface Client {
   got: string;
   error?: string;
 }
-async function dial(): Promise<Client> {
+async function connectClient(): Promise<Client> {
   const client: Client = { socket: connect(proxy.port, '127.0.0.1'), got: '' };
   client.socket.on('data', (chunk) => (client.got += chunk.toString()));
   client.socket.on('error', (error: NodeJS.ErrnoException) => (client.error = error.code ?? error.message));
@@ -36,42 +36,42 @@ async function dial(): Promise<Client> {
   return client;
 }
 
-test('it passes both ways, and refuses when told so', async () => {
-  const client = await dial();
+test('pass forwards both ways; refuse resets old and new connections', async () => {
+  const client = await connectClient();
   client.socket.write('one');
   await waitFor('the echo', () => client.got === 'one');
   proxy.set('refuse');
   await waitFor('the reset', () => client.error === 'ECONNRESET');
-  const next = await dial();
+  const next = await connectClient();
   await waitFor('the next to be reset', () => next.socket.destroyed);
   proxy.set('pass');
-  const last = await dial();
+  const last = await connectClient();
   last.socket.write('two');
   await waitFor('the echo', () => last.got === 'two');
 });
 
-test('deaf: the server hears, the client does not; afterwards the connection is reset', async () => {
-  const client = await dial();
+test('deaf: the server receives and the client does not; leaving the mode resets the connection', async () => {
+  const client = await connectClient();
   client.socket.write('one');
   await waitFor('the echo', () => client.got === 'one');
   proxy.set('deaf');
   client.socket.write('two');
-  await waitFor('the server to hear', () => heard === 'onetwo');
+  await waitFor('the server to receive', () => received === 'onetwo');
   proxy.set('pass');
   await waitFor('the reset', () => client.socket.destroyed);
   expect(client.got).toBe('one');
 });
 
-test('hang: connections stay, also new ones, and nothing arrives', async () => {
-  const client = await dial();
-  await waitFor('the connection to be through', () => proxy.connections === 1);
+test('hang: old and new connections stay open, and nothing arrives', async () => {
+  const client = await connectClient();
+  await waitFor('the connection to the server', () => proxy.connections === 1);
   proxy.set('hang');
   client.socket.write('one');
-  const next = await dial();
+  const next = await connectClient();
   next.socket.write('two');
-  await waitFor('both to be held', () => proxy.connections === 2);
-  expect([heard, client.got, client.socket.destroyed]).toEqual(['', '', false]);
+  await waitFor('both connections', () => proxy.connections === 2);
+  expect([received, client.got, client.socket.destroyed]).toEqual(['', '', false]);
   proxy.set('pass');
   await waitFor('the reset', () => client.socket.destroyed && next.socket.destroyed);
-  expect(heard).toBe('');
+  expect(received).toBe('');
 });

@@ -1,6 +1,6 @@
 import { StopWaitingError, waitFor, WaitTimeoutError } from './wait';
 
-test('it asks again while the answer is no or an error', async () => {
+test('calls the probe until its answer is truthy, also after errors', async () => {
   let asked = 0;
   const answer = await waitFor('the third answer', () => {
     asked += 1;
@@ -10,12 +10,12 @@ test('it asks again while the answer is no or an error', async () => {
   expect({ answer, asked }).toEqual({ answer: 'here', asked: 3 });
 });
 
-test('at its limit it says what it waited for and heard last', async () => {
+test('the error at the limit names the awaited event and the last answer', async () => {
   const waited = waitFor('nothing', () => Promise.reject(new TypeError('gone')), { limitMs: 50 });
   await expect(waited).rejects.toThrow(new WaitTimeoutError('nothing', 50, 'gone'));
 });
 
-test('what is hopeless ends it at once', async () => {
+test('a StopWaitingError ends the wait at once', async () => {
   let asked = 0;
   const waited = waitFor('the dead', () => {
     asked += 1;
