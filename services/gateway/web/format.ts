@@ -16,7 +16,7 @@ export function number(value: number): string {
   return value.toLocaleString('en', { maximumFractionDigits: digits });
 }
 
-/** `station:kanban` is not for people. */
+/** A line as people read it. Browsers cannot load @tps/contracts; a test holds this against its `lineName`. */
 export function lineName(line: string): string {
   return line.startsWith('station:') ? `station ${line.slice('station:'.length)}` : line;
 }
