@@ -2,7 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { FLEET, recordOf, type ServiceName, SERVICES } from '@tps/contracts';
+import { FLEET, METRICS, recordOf, type ServiceName, SERVICES } from '@tps/contracts';
 import { freePorts, waitFor } from '@tps/testkit';
 import { parse, stringify } from 'yaml';
 import { Fleet } from './fleet';
@@ -55,6 +55,14 @@ describe('dashboards and alerts', () => {
       'Performance Metrics',
       'TPS Overview',
     ]);
+  });
+
+  test('every metric of the fleet that they name is one of those in contracts', () => {
+    const known = new Set<string>(Object.values(METRICS).map(({ name }) => name));
+    const exprs = [...panels.flatMap(({ targets }) => targets), ...rules].map(({ expr }) => expr);
+    const named = exprs.flatMap(metricNames).filter((name) => name.startsWith('tps_'));
+    const unknown = named.filter((name) => !known.has(name.replace(/_(bucket|sum|count)$/, '')));
+    expect(unknown).toEqual([]);
   });
 
   test('every panel says what it shows, in which unit, from a known source', () => {

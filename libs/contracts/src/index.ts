@@ -24,4 +24,5 @@ export * from './schedule';
 export * from './fleet';
 export * from './signal';
 export * from './signal-type';
+export * from './telemetry';
 export * from './version';

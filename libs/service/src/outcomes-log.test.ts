@@ -47,7 +47,7 @@ async function follow(
   } as unknown as Parameters<typeof OutcomesLog.open>[0];
   const log = await OutcomesLog.open(context, {
     onOutcome: (logged) => told.push(logged),
-    ...(withSpans ? { spanAttributes: ({ run }: Outcome) => ({ run }) } : {}),
+    ...(withSpans ? { spanAttributes: ({ run }: Outcome) => ({ 'tps.signal.run': run }) } : {}),
   });
   return { log, told, registry };
 }
@@ -124,7 +124,7 @@ test('one span for a live final outcome that counts, child of the worker, where 
       { key: 'tps.signal.id', value: { stringValue: 'first' } },
       { key: 'tps.signal.type', value: { stringValue: 'report' } },
       { key: 'tps.outcome.status', value: { stringValue: 'failed' } },
-      { key: 'run', value: { intValue: 3 } },
+      { key: 'tps.signal.run', value: { intValue: 3 } },
     ]),
   );
   await log.stop();

@@ -1,7 +1,7 @@
-import { type Attributes, SpanKind } from '@opentelemetry/api';
+import { SpanKind } from '@opentelemetry/api';
 import { Type } from '@sinclair/typebox';
 import { createStream, Follower, headerValues, type LogMessage, managerOf } from '@tps/bus';
-import { checkOutcome, jsonOf, type Outcome, SPANS } from '@tps/contracts';
+import { checkOutcome, jsonOf, METRICS, type Outcome, SPANS, type SpanAttributes } from '@tps/contracts';
 import { Counter, type Registry } from 'prom-client';
 import type { ConfigOf } from './config';
 import { Generations } from './generations';
@@ -36,7 +36,7 @@ export interface OutcomesLogOptions {
   /** Called for every outcome, final or not, in the order of the log. */
   onOutcome: (logged: LoggedOutcome) => void;
   /** When given, every live final outcome that counts gets the service's span, with these attributes besides its own. */
-  spanAttributes?: (outcome: Outcome) => Attributes;
+  spanAttributes?: (outcome: Outcome) => SpanAttributes;
   /** Where to begin, see `FollowOptions`; by default with everything the stream has. */
   fromSeq?: number;
   sinceMs?: number;
@@ -168,7 +168,7 @@ export class OutcomesLog {
   private addSpans(
     counted: LoggedOutcome[],
     { msg, timeMs }: LogMessage,
-    own: (outcome: Outcome) => Attributes,
+    own: (outcome: Outcome) => SpanAttributes,
   ): void {
     const parents = headerValues(msg.headers, 'traceparent');
     const states = headerValues(msg.headers, 'tracestate');
@@ -191,7 +191,7 @@ function isSampled(traceparent: string): boolean {
   return (parseInt(traceparent.slice(-2), 16) & 1) === 1;
 }
 
-function describe(outcome: Outcome): Attributes {
+function describe(outcome: Outcome): SpanAttributes {
   return {
     'messaging.system': 'nats',
     'tps.signal.id': outcome.signal_id,
@@ -200,12 +200,11 @@ function describe(outcome: Outcome): Attributes {
   };
 }
 
-const UNREADABLE = 'tps_outcomes_unreadable_total';
-
 /** A service may read the log more than once at a time, and a name can be registered only once. */
 function unreadableCounter(registry: Registry): Counter {
-  const known = registry.getSingleMetric(UNREADABLE);
-  if (known instanceof Counter) return known;
-  const help = 'Entries of the log that were skipped, counted whenever they are met';
-  return new Counter({ name: UNREADABLE, help, registers: [registry] });
+  const { name } = METRICS.outcomesUnreadable;
+  const known = registry.getSingleMetric(name);
+  return known instanceof Counter
+    ? known
+    : new Counter({ ...METRICS.outcomesUnreadable, registers: [registry] });
 }

@@ -16,6 +16,7 @@ import {
   TraceFlags,
 } from '@opentelemetry/api';
 import { parseTraceParent, TraceState } from '@opentelemetry/core';
+import type { SpanAttributes } from '@tps/contracts';
 import { encodeSpan } from './otlp-json';
 
 /** W3C trace context as it travels in message headers. */
@@ -26,7 +27,7 @@ export interface TraceHeaders {
 
 export interface SignalSpanOptions {
   kind: SpanKind;
-  attributes: Attributes;
+  attributes: SpanAttributes;
   /** Milliseconds since 1970; now, when absent. */
   startMs?: number;
   /** Record it after all when it ends as an error, although its trace is not sampled. */

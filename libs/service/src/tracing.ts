@@ -11,6 +11,7 @@ import {
 } from '@opentelemetry/sdk-trace-base';
 import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
 import { Counter, type Registry } from 'prom-client';
+import { METRICS } from '@tps/contracts';
 import type { CommonConfig } from './config';
 import { encodeAttributes } from './otlp-json';
 import { SignalTracer, type TraceHeaders } from './signal-spans';
@@ -85,8 +86,7 @@ function exportTo(url: string): SpanProcessor {
 
 export function exposeDropped(registry: Registry, tracing: Tracing): void {
   new Counter({
-    name: 'tps_spans_dropped_total',
-    help: 'Spans that the trace collector did not take',
+    ...METRICS.spansDropped,
     registers: [registry],
     collect() {
       this.reset();

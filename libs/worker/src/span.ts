@@ -1,5 +1,5 @@
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
-import { SPANS } from '@tps/contracts';
+import { type SpanAttribute, type SpanAttributes, SPANS } from '@tps/contracts';
 import type { SignalSpan, SignalTracer } from '@tps/service';
 import type { Held } from './held';
 import type { Conclusion } from './outcome';
@@ -10,7 +10,7 @@ export function startSpan(
   { signal, trace, info, lane }: Held,
   attempt: number,
 ): SignalSpan {
-  const attributes = {
+  const attributes: SpanAttributes = {
     'messaging.system': 'nats',
     'messaging.operation.name': 'process',
     'messaging.operation.type': 'process',
@@ -27,8 +27,8 @@ export function startSpan(
 }
 
 export function endSpan(span: SignalSpan, { status, success, message, errorClass }: Conclusion): void {
-  span.setAttribute('tps.outcome.status', status);
-  if (errorClass) span.setAttribute('error.type', errorClass);
+  span.setAttribute('tps.outcome.status' satisfies SpanAttribute, status);
+  if (errorClass) span.setAttribute('error.type' satisfies SpanAttribute, errorClass);
   if (!success) span.setStatus({ code: SpanStatusCode.ERROR, message });
   span.end();
 }

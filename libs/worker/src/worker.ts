@@ -11,6 +11,7 @@ import {
   type ServiceDefinition,
 } from '@tps/service';
 import { Counter, Gauge } from 'prom-client';
+import { METRICS } from '@tps/contracts';
 import { Announcements } from './announcements';
 import type { CompiledSignal } from './attempt';
 import { compile, DefinitionError } from './compile';
@@ -199,17 +200,14 @@ function serveEndpoints(context: ServiceContext, station: Station): void {
 
 function showSlots({ registry }: ServiceContext, station: Station): void {
   new Gauge({
-    name: 'tps_worker_busy_slots',
-    help: 'Slots that work on a signal now',
+    ...METRICS.busySlots,
     registers: [registry],
     collect() {
       this.set(station.busy);
     },
   });
   new Gauge({
-    name: 'tps_worker_deaf_handlers',
-    help: 'Handlers that ignore their AbortSignal: their attempts are over, their slots and cards still taken',
-    labelNames: ['signal_type'],
+    ...METRICS.deafHandlers,
     registers: [registry],
     collect() {
       this.reset();
@@ -220,9 +218,7 @@ function showSlots({ registry }: ServiceContext, station: Station): void {
 
 function countStrays({ registry }: ServiceContext): (type: string) => void {
   const counter = new Counter({
-    name: 'tps_worker_stray_errors_total',
-    help: 'Errors that handlers left behind where nothing waits for them; ? where the type is not known',
-    labelNames: ['signal_type'],
+    ...METRICS.strayErrors,
     registers: [registry],
   });
   return (signal_type) => counter.inc({ signal_type });
@@ -231,9 +227,7 @@ function countStrays({ registry }: ServiceContext): (type: string) => void {
 /** The few label sets there are, are looked up once each. */
 function countAttempts({ registry }: ServiceContext): StationOptions['onAttempt'] {
   const counter = new Counter({
-    name: 'tps_worker_attempts_total',
-    help: 'Attempts by what became of them; `returned`: its handler found no room, which is no attempt',
-    labelNames: ['signal_type', 'status'],
+    ...METRICS.attempts,
     registers: [registry],
   });
   const children = new Map<string, { inc: () => void }>();

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AckPolicy, DeliverPolicy, jetstream, type JsMsg } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
 import { isApiError, managerOf } from '@tps/bus';
-import { type AndonEvent, parseAndonEvent } from '@tps/contracts';
+import { type AndonEvent, METRICS, parseAndonEvent } from '@tps/contracts';
 import type { ServiceContext } from '@tps/service';
 import { Counter } from 'prom-client';
 
@@ -39,9 +39,7 @@ export class Webhook {
     private readonly url: string,
   ) {
     this.sent = new Counter({
-      name: 'tps_andon_webhook_posts_total',
-      help: 'Events posted to the webhook: taken, failed (tried again), given_up',
-      labelNames: ['result'],
+      ...METRICS.andonWebhookPosts,
       registers: [context.registry],
     });
   }

@@ -5,6 +5,7 @@ import {
   type HeijunkaBoard,
   type Outcome,
   parseArrivals,
+  type SpanAttributes,
   WIRE_VERSION,
 } from '@tps/contracts';
 import {
@@ -125,7 +126,7 @@ function boardOf(scheduler: Scheduler, facts: CapacityFacts, types: string[]): H
 }
 
 /** The lane, place and wait for a card that the worker noted when it took the signal. */
-export function levelAttributes({ level }: Outcome): Record<string, string | number> {
+export function levelAttributes({ level }: Outcome): SpanAttributes {
   if (!level) return {};
   return { 'tps.lane': level.lane, 'tps.level.place': level.place, 'tps.card.wait_ms': level.card_wait_ms };
 }

@@ -7,6 +7,7 @@ import {
   ALL_FINE,
   circuitState,
   type JidokaBoard,
+  type SpanAttributes,
   SPANS,
   stoppedSince,
   WIRE_VERSION,
@@ -106,7 +107,7 @@ function admitEndpoint(context: ServiceContext<JidokaConfig>, circuits: Circuits
 }
 
 function startSpan({ tracer }: ServiceContext, request: AdmitRequest, parent: TraceHeaders): SignalSpan {
-  const attributes = { 'tps.signal.id': request.id, 'tps.signal.type': request.signal_type };
+  const attributes: SpanAttributes = { 'tps.signal.id': request.id, 'tps.signal.type': request.signal_type };
   return tracer.start(SPANS.jidoka, { kind: SpanKind.SERVER, attributes }, parent);
 }
 

@@ -1,4 +1,4 @@
-import { FINAL_STATUSES } from '@tps/contracts';
+import { FINAL_STATUSES, METRICS } from '@tps/contracts';
 import type { LoggedOutcome } from '@tps/service';
 import { Counter, Histogram, type Registry } from 'prom-client';
 
@@ -16,20 +16,16 @@ export class KaizenMetrics {
   constructor(registry: Registry) {
     const registers = [registry];
     this.signals = new Counter({
-      name: 'tps_signals_total',
-      help: 'Final outcomes by type and status',
-      labelNames: ['signal_type', 'status'],
+      ...METRICS.signals,
       registers,
     });
-    const durations = { labelNames: ['signal_type'] as const, buckets: BUCKETS_S, registers };
+    const durations = { buckets: BUCKETS_S, registers };
     this.work = new Histogram({
-      name: 'tps_signal_work_seconds',
-      help: 'Time in the handler, of signals that succeeded or failed',
+      ...METRICS.signalWork,
       ...durations,
     });
     this.wait = new Histogram({
-      name: 'tps_signal_wait_seconds',
-      help: 'Time from acceptance to the start of the last attempt',
+      ...METRICS.signalWait,
       ...durations,
     });
   }

@@ -8,6 +8,7 @@ import {
   laneName,
   retirementText,
   type Signal,
+  type SpanAttributes,
   SPANS,
   SUSPECT_HEADER,
   WIRE_VERSION,
@@ -173,7 +174,7 @@ export class Enqueue {
   }
 
   private startSpan(signal: Signal, parent?: TraceHeaders): SignalSpan {
-    const attributes = {
+    const attributes: SpanAttributes = {
       'messaging.system': 'nats',
       'messaging.operation.name': 'publish',
       'messaging.operation.type': 'send',

@@ -4,6 +4,7 @@ import {
   type ArrivalsMessage,
   type CircuitState,
   type KanbanVitals,
+  METRICS,
   type ReplyOf,
   type RequestOf,
   type TypeRecord,
@@ -251,9 +252,7 @@ function everySecond(task: () => Promise<void>, onError: (error: unknown) => voi
 
 function exposeMetrics({ registry }: ServiceContext, queue: Queue): void {
   new Gauge({
-    name: 'tps_kanban_lane_signals',
-    help: 'Signals per lane, waiting or in progress',
-    labelNames: ['signal_type', 'priority', 'state'],
+    ...METRICS.laneSignals,
     registers: [registry],
     collect() {
       this.reset();
@@ -264,8 +263,7 @@ function exposeMetrics({ registry }: ServiceContext, queue: Queue): void {
     },
   });
   new Gauge({
-    name: 'tps_kanban_stranded_signals',
-    help: 'Signals in the stream that no lane counts; must be 0',
+    ...METRICS.strandedSignals,
     registers: [registry],
     collect() {
       this.set(queue.stranded);

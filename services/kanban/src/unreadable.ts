@@ -1,6 +1,6 @@
 import type { StoredMsg } from '@nats-io/jetstream';
 import { encodeHeaders, managerOf } from '@tps/bus';
-import { invalidLetter, isOfLaterVersion, parseSignal, type Signal } from '@tps/contracts';
+import { invalidLetter, isOfLaterVersion, METRICS, parseSignal, type Signal } from '@tps/contracts';
 import type { ServiceContext } from '@tps/service';
 import { Counter } from 'prom-client';
 
@@ -21,8 +21,7 @@ export class Unreadable {
 
   constructor(private readonly context: ServiceContext) {
     this.count = new Counter({
-      name: 'tps_kanban_unreadable_total',
-      help: 'Messages of the queue that were no signals and became dead letters',
+      ...METRICS.queueUnreadable,
       registers: [context.registry],
     });
   }

@@ -1,4 +1,4 @@
-import { COLOURS, lineName } from '@tps/contracts';
+import { COLOURS, lineName, METRICS } from '@tps/contracts';
 import { Gauge, type Registry } from 'prom-client';
 import type { Boards } from '../fleet/boards';
 
@@ -7,9 +7,7 @@ export function registerAndonGauges(registry: Registry, boards: Boards): void {
   const registers = [registry];
   const andon = () => boards.scraped('andon');
   new Gauge({
-    name: 'tps_andon_colour',
-    help: 'Light of a line, or of a station as station:<service>: 0 green, 1 yellow, 2 red',
-    labelNames: ['line'],
+    ...METRICS.andonColour,
     registers,
     async collect() {
       const known = await andon();
@@ -23,9 +21,7 @@ export function registerAndonGauges(registry: Registry, boards: Boards): void {
     },
   });
   new Gauge({
-    name: 'tps_andon_open_calls',
-    help: 'Calls that are not resumed, by whether somebody looks after them',
-    labelNames: ['acknowledged'],
+    ...METRICS.andonOpenCalls,
     registers,
     async collect() {
       const calls = (await andon())?.calls ?? [];
@@ -35,8 +31,7 @@ export function registerAndonGauges(registry: Registry, boards: Boards): void {
     },
   });
   new Gauge({
-    name: 'tps_andon_unacknowledged_seconds',
-    help: 'Age of the oldest call that nobody looks after; 0 without one',
+    ...METRICS.andonUnacknowledged,
     registers,
     async collect() {
       const calls = (await andon())?.calls ?? [];

@@ -1,4 +1,4 @@
-import type { CircuitState } from '@tps/contracts';
+import { type CircuitState, METRICS } from '@tps/contracts';
 import { Gauge, Histogram, type Registry } from 'prom-client';
 import type { Boards } from './boards';
 import type { Health } from './health';
@@ -10,33 +10,28 @@ export function registerFleetGauges(registry: Registry, health: Health, boards: 
   const registers = [registry];
   const kaizen = () => boards.scraped('kaizen');
   new Gauge({
-    name: 'tps_signals_processed',
-    help: 'Signals that succeeded or failed, fleet-wide',
+    ...METRICS.signalsProcessed,
     registers,
     async collect() {
       this.set((await kaizen())?.total_processed ?? 0);
     },
   });
   new Gauge({
-    name: 'tps_error_rate',
-    help: 'Failed signals in percent of processed ones, over 5 minutes, fleet-wide',
+    ...METRICS.errorRate,
     registers,
     async collect() {
       this.set((await kaizen())?.error_rate_5m ?? 0);
     },
   });
   new Gauge({
-    name: 'tps_queue_depth',
-    help: 'Signals accepted and unfinished, fleet-wide',
+    ...METRICS.queueDepth,
     registers,
     async collect() {
       this.set(await health.queueDepth());
     },
   });
   new Gauge({
-    name: 'tps_circuit_state',
-    help: 'Circuit of a signal type: 0 closed, 1 open, 2 half-open',
-    labelNames: ['signal_type'],
+    ...METRICS.circuitState,
     registers,
     collect() {
       this.reset();
@@ -54,9 +49,7 @@ export class RequestDurations {
 
   constructor(registry: Registry) {
     this.histogram = new Histogram({
-      name: 'tps_http_request_duration_seconds',
-      help: 'Time from a request to its answer',
-      labelNames: ['method', 'route', 'status'],
+      ...METRICS.httpRequestDuration,
       buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30],
       registers: [registry],
     });

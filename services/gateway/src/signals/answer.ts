@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SpanStatusCode } from '@opentelemetry/api';
 import type { Static } from '@sinclair/typebox';
-import type { Outcome } from '@tps/contracts';
+import type { Outcome, SpanAttribute } from '@tps/contracts';
 import type { Logger, SignalSpan } from '@tps/service';
 import type { SignalAnswer } from '../api/schemas';
 import { ApiError, sendJson, sendProblem } from '../problem';
@@ -24,7 +24,7 @@ export function sendAnswer(
   span: SignalSpan,
 ): void {
   const body = answer.kind === 'finished' ? finishedBody(answer.outcome) : openBody(answer, waited, paused);
-  span.setAttribute('tps.signal.status', body.status);
+  span.setAttribute('tps.signal.status' satisfies SpanAttribute, body.status);
   if (body.success === false) span.setStatus({ code: SpanStatusCode.ERROR, message: body.message });
   if (answer.kind === 'open') res.setHeader('location', `/signal/${body.signal_id}`);
   if (!waited) res.setHeader('preference-applied', 'respond-async');
@@ -40,7 +40,7 @@ export function sendError(
 ): void {
   const { traceId } = span;
   if (error instanceof ApiError) {
-    span.setAttribute('error.type', error.code);
+    span.setAttribute('error.type' satisfies SpanAttribute, error.code);
     if (error.status >= 500) span.setStatus({ code: SpanStatusCode.ERROR, message: error.message });
     return sendProblem(req, res, error, traceId);
   }

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Attributes, SpanKind } from '@opentelemetry/api';
-import { type Signal, SPANS, WIRE_VERSION } from '@tps/contracts';
+import { SpanKind } from '@opentelemetry/api';
+import { type Signal, type SpanAttribute, type SpanAttributes, SPANS, WIRE_VERSION } from '@tps/contracts';
 import { callersTrace, type LineView, type Logger, type SignalSpan, type SignalTracer } from '@tps/service';
 import { readJson } from '../api/body';
 import { refuseQuery } from '../api/query';
@@ -45,7 +45,7 @@ export class PostSignal {
     void this.serve({ req, res, client }, span)
       .catch((error: unknown) => sendError(req, res, error, { span, log: this.deps.log }))
       .finally(() => {
-        span.setAttribute('http.response.status_code', res.statusCode).end();
+        span.setAttribute('http.response.status_code' satisfies SpanAttribute, res.statusCode).end();
         this.deps.durations.observe('POST', '/signal', res.statusCode, performance.now() - began);
       });
   };
@@ -76,7 +76,7 @@ export class PostSignal {
 }
 
 /** All keys from the start: an object that keeps its shape is cheaper to fill. */
-function attributesOf(): Attributes {
+function attributesOf(): SpanAttributes {
   return {
     'http.request.method': 'POST',
     'http.route': '/signal',

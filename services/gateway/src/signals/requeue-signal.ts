@@ -1,7 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SpanKind } from '@opentelemetry/api';
 import { type Bus, encodeHeaders } from '@tps/bus';
-import { type LetterView, MAX_SYNC_TIMEOUT_MS, SPANS } from '@tps/contracts';
+import {
+  type LetterView,
+  MAX_SYNC_TIMEOUT_MS,
+  type SpanAttribute,
+  type SpanAttributes,
+  SPANS,
+} from '@tps/contracts';
 import {
   callersTrace,
   type LineView,
@@ -57,7 +63,7 @@ export class RequeueSignal {
     } catch (error) {
       sendError(req, res, error, { span, log });
     } finally {
-      span.setAttribute('http.response.status_code', res.statusCode).end();
+      span.setAttribute('http.response.status_code' satisfies SpanAttribute, res.statusCode).end();
     }
   }
 
@@ -119,7 +125,7 @@ export class RequeueSignal {
     req: IncomingMessage,
     { signal_id, signal_type, run, traceparent }: LetterView,
   ): SignalSpan {
-    const attributes = {
+    const attributes: SpanAttributes = {
       ...{ 'http.request.method': 'POST', 'http.route': '/signal/:id/retry', 'messaging.system': 'nats' },
       ...{ 'tps.signal.id': signal_id, 'tps.signal.type': signal_type, 'tps.signal.run': run + 1 },
     };

@@ -1,6 +1,7 @@
 import { TransientError } from '@tps/worker';
 import CircuitBreaker from 'opossum';
 import { Gauge, type Registry } from 'prom-client';
+import { METRICS } from '@tps/contracts';
 import type { HttpAnswer } from './http-answer';
 import { deliver, type Delivery } from './http-delivery';
 import { Places } from './places';
@@ -43,9 +44,7 @@ export class HttpHosts {
   constructor(private readonly options: HttpHostsOptions) {
     const states = (): Map<string, HostState> => this.states();
     new Gauge({
-      name: 'tps_http_host_circuit_state',
-      help: 'Circuit of a host that the task http delivers to: 0 closed, 1 open, 2 half-open',
-      labelNames: ['host'],
+      ...METRICS.httpHostCircuitState,
       registers: [options.registry],
       collect() {
         for (const [host, state] of states()) this.set({ host }, STATE_CODES[state]);

@@ -4,6 +4,7 @@ import { ROOT_CONTEXT, type Span, SpanKind, SpanStatusCode, trace } from '@opent
 import { headersOf } from '@tps/service';
 import { TransientError } from '@tps/worker';
 import CircuitBreaker from 'opossum';
+import type { SpanAttributes, SpanAttribute } from '@tps/contracts';
 import type { Task } from './execute';
 import { HttpHosts, type HttpHostsOptions, RESET_MS } from './http-hosts';
 import { allowedHosts, type HttpRequest, readRequest } from './http-request';
@@ -33,7 +34,7 @@ export class HttpTask {
     Object.assign(request.headers, headersOf(traced), { 'idempotency-key': signal.id });
     try {
       const answer = await this.hosts.deliver({ request, agent, abort, endsAtMs }, signal.trial);
-      traced.setAttribute('http.response.status_code', answer.status);
+      traced.setAttribute('http.response.status_code' satisfies SpanAttribute, answer.status);
       return answer;
     } catch (error) {
       traced.setStatus({ code: SpanStatusCode.ERROR, message: String(error) });
@@ -60,7 +61,7 @@ export class HttpTask {
 
 /** The host, if it is traced too, goes on below this span. */
 function startSpan({ method, url }: HttpRequest, parent: Span): Span {
-  const attributes = {
+  const attributes: SpanAttributes = {
     'http.request.method': method,
     'server.address': url.hostname,
     'url.scheme': url.protocol.slice(0, -1),
