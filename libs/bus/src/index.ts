@@ -16,6 +16,7 @@ export type { FollowOptions, LogMessage, LogStart } from './follow-options';
 export { Follower } from './follower';
 export { encodeHeaders, headerValues } from './headers';
 export { type KvView, openView } from './kv';
+export { type LogFacts, LogLife } from './log-life';
 export { StateLosses } from './losses';
 export { type PubAck, Publisher, PublishError } from './publisher';
 export {

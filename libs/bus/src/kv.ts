@@ -17,6 +17,8 @@ import { headerValues } from './headers';
 import { KvMemory } from './kv-memory';
 import { KvWrites, type Written } from './kv-writes';
 
+/** A reconnect takes less, and is no reason to call a process unready. */
+const LOST_LIMIT_MS = 2_000;
 const MAX_CONFLICTS = 20;
 const OPERATION_HEADER = 'KV-Operation';
 const READ_BACK_MS = 1_000;
@@ -94,9 +96,9 @@ export class KvView<V> {
     return [...this.entries.values()].map(({ value }) => value);
   }
 
-  /** For how long this process has not seen what others write, in milliseconds. */
-  lostFor(nowMs: number): number {
-    return this.follower.lostFor(nowMs);
+  /** That this process has not seen for a while what others write: it may not obey what people do. */
+  problems(nowMs = Date.now()): string[] {
+    return this.follower.lostFor(nowMs) > LOST_LIMIT_MS ? [`${this.name} is not followed now`] : [];
   }
 
   /**

@@ -22,6 +22,10 @@ export class PublishError extends Error {
     super(message);
     this.name = 'PublishError';
   }
+  /** No stream takes the subject: it has no leader now, or is gone. */
+  get isNoStream(): boolean {
+    return this.code === NO_STREAM;
+  }
   /** The stream's limit was reached: back pressure, not a fault of the broker. */
   get full(): boolean {
     return this.code === STREAM_STORE_FAILED && /maximum (messages|bytes)/.test(this.message);
@@ -29,6 +33,7 @@ export class PublishError extends Error {
 }
 
 const STREAM_STORE_FAILED = 10077;
+const NO_STREAM = 503;
 const DEFAULT_TIMEOUT_MS = 5_000;
 
 /**
@@ -81,7 +86,7 @@ export class Publisher {
 
 function readAck(msg: Msg): PubAck | PublishError {
   // No stream has the subject, or it has no leader now.
-  if (nobodyListens(msg)) return new PublishError('no stream takes this subject now', false, 503);
+  if (nobodyListens(msg)) return new PublishError('no stream takes this subject now', false, NO_STREAM);
   try {
     const ack = msg.json<PubAck & { error?: { description: string; err_code: number } }>();
     return ack.error ? new PublishError(ack.error.description, false, ack.error.err_code) : ack;

@@ -41,6 +41,9 @@ export type DrainVitals = Static<typeof DrainVitals>;
 const KanbanVitals = Type.Object({
   queue_depth: Type.Integer({ description: 'Accepted and unfinished, what waits on the backup included' }),
   buffer: Type.Integer({ description: 'TPS_KANBAN_BUFFER' }),
+  refuses: Type.Optional(
+    Type.String({ description: 'Why the queue takes no signals now; absent while it does' }),
+  ),
   backup: Type.Optional(DrainVitals),
 });
 /** How much one kanban process sees in the queue. */

@@ -50,6 +50,7 @@ export const CircuitRecord = Type.Object({
     ),
   ),
   log_seq: count('Position in OUTCOMES up to which outcomes are accounted for'),
+  log: Type.Optional(text('Creation time of the stream OUTCOMES that this position is of')),
   stops: list(Stop, 'The latest stops, oldest first; the deadline of a waiting signal stands still in them'),
 });
 export type CircuitRecord = Static<typeof CircuitRecord>;

@@ -6,7 +6,14 @@ import { signalType } from './signal';
 /** worker -> kanban, before it pulls: make the lanes of these types. Nobody answers a pull from a lane that is not there. */
 export const LanesRequest = Type.Object({ types: Type.Array(signalType()) });
 export type LanesRequest = Static<typeof LanesRequest>;
-export const LanesReply = Type.Object({ ready: Type.Boolean() });
+export const LanesReply = Type.Object({
+  ready: Type.Boolean(),
+  created: Type.Optional(
+    Type.String({
+      description: 'When the broker created the stream: what was delivered before is of an earlier one',
+    }),
+  ),
+});
 export type LanesReply = Static<typeof LanesReply>;
 
 /** gateway -> kanban: remove a signal that has not started. */

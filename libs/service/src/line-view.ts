@@ -116,6 +116,11 @@ export class LineView {
     return heldMs(this.circuits.get(type), this.stops.get(type), fromMs, nowMs);
   }
 
+  /** Why this process may not obey a circuit or a stop now. */
+  problems(): string[] {
+    return [...this.circuits.problems(), ...this.stops.problems()];
+  }
+
   close(): void {
     this.circuits.close();
     this.stops.close();

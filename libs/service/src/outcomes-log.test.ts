@@ -1,4 +1,4 @@
-import { type Bus, connectBus, encodeHeaders } from '@tps/bus';
+import { type Bus, connectBus, encodeHeaders, managerOf } from '@tps/bus';
 import type { Outcome } from '@tps/contracts';
 import { NatsServer, sampleOutcome, waitFor } from '@tps/testkit';
 import { Registry } from 'prom-client';
@@ -127,5 +127,18 @@ test('one span for a live final outcome that counts, child of the worker, where 
       { key: 'tps.signal.run', value: { intValue: 3 } },
     ]),
   );
+  await log.stop();
+});
+
+test('a log that replaced another one is told from its beginning, and knows nothing of the runs before', async () => {
+  const { log, told } = await follow();
+  await publish([sampleOutcome({ signal_id: 'again' })]);
+  expect(await log.caughtUp(5_000)).toBe(true);
+  await (await managerOf(bus)).streams.delete(bus.names.streams.outcomes);
+  const first = [sampleOutcome({ signal_id: 'again' })];
+  await waitFor('a stream that takes outcomes', () => publish(first).catch(() => null));
+  await waitFor('it to be told', async () => (await log.caughtUp(1_000)) && log.position === 1);
+  expect(places(told).at(-1)).toEqual(['again', 0, 1, 0, false]);
+  expect(log.problems()).toEqual([]);
   await log.stop();
 });

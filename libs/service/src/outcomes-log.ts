@@ -1,6 +1,6 @@
 import { SpanKind } from '@opentelemetry/api';
 import { Type } from '@sinclair/typebox';
-import { createStream, Follower, headerValues, type LogMessage, managerOf } from '@tps/bus';
+import { createStream, Follower, headerValues, type LogMessage, type LogStart, managerOf } from '@tps/bus';
 import { checkOutcome, jsonOf, METRICS, type Outcome, SPANS, type SpanAttributes } from '@tps/contracts';
 import { Counter, type Registry } from 'prom-client';
 import type { ConfigOf } from './config';
@@ -8,6 +8,8 @@ import { Generations } from './generations';
 import type { ServiceContext } from './definition';
 
 const HOUR_MS = 3_600_000;
+/** A broker that restarts, or a consumer that moves, takes less. */
+const LOST_LIMIT_MS = 3_000;
 
 /** Variables of every service that may be the first to create the stream OUTCOMES. */
 export const outcomesVariables = {
@@ -35,6 +37,8 @@ export interface LoggedOutcome {
 export interface OutcomesLogOptions {
   /** Called for every outcome, final or not, in the order of the log. */
   onOutcome: (logged: LoggedOutcome) => void;
+  /** Called before the first outcome of each consumer. In a log that was replaced, projections begin anew. */
+  onStart?: (start: LogStart) => void;
   /** When given, every live final outcome that counts gets the service's span, with these attributes besides its own. */
   spanAttributes?: (outcome: Outcome) => SpanAttributes;
   /** Where to begin, see `FollowOptions`; by default with everything the stream has. */
@@ -57,15 +61,15 @@ type LogContext = ServiceContext<ConfigOf<typeof outcomesVariables>>;
  * skipped: a bad message must not stop a projection.
  */
 export class OutcomesLog {
-  private readonly finals = new Generations<true>();
+  private finals = new Generations<true>();
   private readonly unreadable: Counter;
   private readonly follower: Follower;
 
   private constructor(
     private readonly context: LogContext,
     private readonly options: OutcomesLogOptions,
-    /** The last sequence that was there when following began. */
-    private readonly rebuiltAt: number,
+    /** The last sequence that was there when following began, or when the log was replaced. */
+    private rebuiltAt: number,
   ) {
     const { bus, log, registry } = context;
     const { fromSeq, sinceMs, gatherMs = GATHER_MS } = options;
@@ -73,6 +77,8 @@ export class OutcomesLog {
     this.follower = new Follower(bus, {
       stream: bus.names.streams.outcomes,
       gatherMs,
+      ensure: () => ensureLog(context),
+      onStart: (start) => this.begin(start),
       onMessage: (message) => this.take(message),
       onError: (error) => log.warn('following the outcomes', { error }),
       ...(fromSeq === undefined ? {} : { fromSeq }),
@@ -82,11 +88,8 @@ export class OutcomesLog {
 
   /** Creates the stream if nobody did yet, and begins to follow it; does not wait for the rebuild. */
   static async open(context: LogContext, options: OutcomesLogOptions): Promise<OutcomesLog> {
-    const { bus, config } = context;
-    await createStream(bus, 'outcomes', {
-      replicas: config.TPS_NATS_REPLICAS,
-      outcomesMaxAgeMs: config.TPS_OUTCOMES_MAX_AGE * HOUR_MS,
-    });
+    const { bus } = context;
+    await ensureLog(context);
     const { state } = await (await managerOf(bus)).streams.info(bus.names.streams.outcomes);
     return new OutcomesLog(context, options, state.last_seq);
   }
@@ -103,8 +106,11 @@ export class OutcomesLog {
 
   /** Why a service that answers from this log cannot do so now, for `RunningService.problems`. */
   problems(): string[] {
-    const problems = this.context.bus.connected ? [] : ['not connected to NATS'];
-    return this.rebuilt ? problems : [...problems, 'reading the log of outcomes'];
+    if (!this.context.bus.connected) return ['not connected to NATS'];
+    if (!this.rebuilt) return ['reading the log of outcomes'];
+    return this.follower.lostFor(Date.now()) > LOST_LIMIT_MS
+      ? ['the log of outcomes is not followed now']
+      : [];
   }
 
   /** Resolves when everything stored before the call is accounted for; false when that takes longer than `limitMs`. */
@@ -114,6 +120,14 @@ export class OutcomesLog {
 
   stop(): Promise<void> {
     return this.follower.stop();
+  }
+
+  private begin(start: LogStart): void {
+    if (start.replaced) {
+      this.finals = new Generations();
+      this.rebuiltAt = start.lastSeq;
+    }
+    this.options.onStart?.(start);
   }
 
   private take(message: LogMessage): void {
@@ -184,6 +198,13 @@ export class OutcomesLog {
       this.context.tracer.start(SPANS[this.context.service], options, parent).end();
     }
   }
+}
+
+async function ensureLog({ bus, config }: LogContext): Promise<void> {
+  await createStream(bus, 'outcomes', {
+    replicas: config.TPS_NATS_REPLICAS,
+    outcomesMaxAgeMs: config.TPS_OUTCOMES_MAX_AGE * HOUR_MS,
+  });
 }
 
 /** The last byte of a `traceparent` holds the flags, the last bit of them is "sampled". */

@@ -48,6 +48,11 @@ export class TypesView {
     this.listeners.add(listener);
   }
 
+  /** Why this process may not know the types now. */
+  problems(): string[] {
+    return this.records.problems();
+  }
+
   close(): void {
     this.records.close();
   }

@@ -5,6 +5,7 @@ import {
   ensureStream,
   Follower,
   type LogMessage,
+  type LogStart,
   managerOf,
   PublishError,
 } from '@tps/bus';
@@ -28,30 +29,42 @@ interface Entry {
 export class AndonLog {
   private readonly lastOf = new Map<string, Entry>();
   /** Acts that the stream has: one that is written again after a crash is not told twice. */
-  private readonly acts = new Generations<true>(10_000);
+  private acts = new Generations<true>(10_000);
   private readonly follower: Follower;
+  private readonly bus: Bus;
+  private readonly log: ServiceContext['log'];
 
   private constructor(
-    private readonly bus: Bus,
-    private readonly log: ServiceContext['log'],
+    context: ServiceContext,
     private readonly history: History,
-    private readonly rebuiltAt: number,
+    private rebuiltAt: number,
   ) {
+    const { bus, log } = context;
+    this.bus = bus;
+    this.log = log;
     this.follower = new Follower(bus, {
       stream: bus.names.streams.andon,
+      ensure: () => ensureLog(context),
+      onStart: (start) => start.replaced && this.restart(start),
       onMessage: (message) => this.take(message),
       onError: (error) => log.warn('following the andon log', { error }),
     });
   }
 
-  static async open({ bus, log, config }: ServiceContext, history: History): Promise<AndonLog> {
-    await ensureStream(bus, 'andon', { replicas: config.TPS_NATS_REPLICAS });
+  static async open(context: ServiceContext, history: History): Promise<AndonLog> {
+    const { bus } = context;
+    await ensureLog(context);
     const { state } = await (await managerOf(bus)).streams.info(bus.names.streams.andon);
-    return new AndonLog(bus, log, history, state.last_seq);
+    return new AndonLog(context, history, state.last_seq);
   }
 
   get rebuilt(): boolean {
     return this.follower.position >= this.rebuiltAt;
+  }
+
+  /** Creation time of the stream: another one begins empty. */
+  get created(): string | undefined {
+    return this.follower.created;
   }
 
   get position(): number {
@@ -122,6 +135,13 @@ export class AndonLog {
     return this.follower.stop();
   }
 
+  private restart({ lastSeq }: LogStart): void {
+    this.lastOf.clear();
+    this.acts = new Generations(10_000);
+    this.history.restart();
+    this.rebuiltAt = lastSeq;
+  }
+
   private async append(event: AndonEvent, headers: [string, string][]): Promise<void> {
     const subject = this.bus.names.subjects.andon(event.line);
     const options = { headers: encodeHeaders(headers) };
@@ -144,6 +164,10 @@ export class AndonLog {
     if (event !== 'changed') this.acts.set(actKey(entry.event), true);
     if ((this.lastOf.get(line)?.seq ?? 0) < entry.seq) this.lastOf.set(line, entry);
   }
+}
+
+function ensureLog({ bus, config }: ServiceContext): Promise<void> {
+  return ensureStream(bus, 'andon', { replicas: config.TPS_NATS_REPLICAS });
 }
 
 function actKey({ id, event, at }: AndonEvent): string {

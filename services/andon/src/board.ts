@@ -16,6 +16,7 @@ import type { AndonLog } from './andon-log';
 import type { Calls } from './calls';
 import type { DeadStore } from './dead-store';
 import type { History } from './history';
+import { cardsOf, queueOf } from './kanban-figures';
 import { advance, type Light } from './lights';
 import { type LineFigures, LineWindow } from './line-window';
 import {
@@ -53,6 +54,8 @@ export class Board {
   private readonly windows = new Map<string, LineWindow>();
   private readonly lights = new Map<string, Light>();
   private readonly due = new Set<string>();
+  /** Creation time of the history that has what is not due. */
+  private recordedIn: string | undefined;
   private recording = false;
 
   constructor(
@@ -76,6 +79,12 @@ export class Board {
     this.windows.delete(line);
     this.lights.delete(line);
     this.due.delete(line);
+  }
+
+  /** The log of outcomes is another one. */
+  restart(): void {
+    this.windows.clear();
+    this.sources.dead.grown();
   }
 
   /** Judges everything by the facts of this moment. */
@@ -106,6 +115,11 @@ export class Board {
 
   private async recordDue(nowMs: number): Promise<void> {
     const { changes, calls } = this.sources;
+    // A history that replaced another one begins with every light that is not GREEN.
+    if (changes.created !== this.recordedIn) {
+      for (const [line, { colour }] of this.lights) if (colour !== 'GREEN') this.due.add(line);
+      this.recordedIn = changes.created;
+    }
     for (const line of this.due) {
       // What is seen of stations before everyone was heard is not worth an entry.
       if (isStation(line) && !this.settled(nowMs)) continue;
@@ -252,9 +266,16 @@ export class Board {
       },
       settled: this.settled(nowMs),
       dead_percent: service === 'kanban' ? this.sources.dead.percent : 0,
-      ...(service === 'kanban' ? { backup: this.backup() } : {}),
+      ...(service === 'kanban' ? { ...this.refusal(), backup: this.backup() } : {}),
       ...(call ? { call } : {}),
     };
+  }
+
+  /** No kanban process accepts signals, and none of them has a backup to drain. */
+  private refusal(): { refuses?: string } {
+    const kanbans = this.sources.fleet.of('kanban').map(({ vitals }) => vitals);
+    const reasons = kanbans.flatMap(({ refuses, backup }) => (backup?.reachable ? [] : (refuses ?? [])));
+    return reasons[0] !== undefined && reasons.length === kanbans.length ? { refuses: reasons[0] } : {};
   }
 
   private backup(): { active: boolean; waiting: number } {
@@ -270,19 +291,4 @@ export class Board {
   private settled(nowMs: number): boolean {
     return nowMs - this.startedMs > SILENT_MS;
   }
-}
-
-function cardsOf({ types }: KanbanBoard, line: string): LineStatus['cards'] {
-  const type = types[line];
-  return type ? { limit: type.limit, in_use: type.in_progress } : null;
-}
-
-function queueOf({ lanes }: KanbanBoard, line: string, held: boolean): LineStatus['queue'] {
-  const queue = { waiting: 0, in_progress: 0, held: 0 };
-  for (const lane of Object.values(lanes)) {
-    if (lane.type !== line) continue;
-    queue.waiting += lane.waiting;
-    queue.in_progress += lane.in_progress;
-  }
-  return held ? { ...queue, held: queue.waiting + queue.in_progress } : queue;
 }

@@ -24,7 +24,7 @@ export class FinishedSignals {
   private readonly classes: Uint8Array;
   private readonly typeNumbers = new Map<string, number>();
   /** Of signals that were run again: an earlier outcome is no longer what became of them. */
-  private readonly latestRuns = new Generations<number>();
+  private latestRuns = new Generations<number>();
   private count = 0;
 
   constructor(
@@ -36,6 +36,12 @@ export class FinishedSignals {
     this.types = new Uint16Array(kept);
     this.statuses = new Uint8Array(kept);
     this.classes = new Uint8Array(kept);
+  }
+
+  /** The log is another one: places in the old one are of no use. */
+  restart(): void {
+    this.count = 0;
+    this.latestRuns = new Generations();
   }
 
   take({ outcome, seq, index, timeMs, superseded }: LoggedOutcome): void {

@@ -52,6 +52,14 @@ export class History {
     this.restoreMs += restore_ms ?? 0;
   }
 
+  /** The stream is another one. */
+  restart(): void {
+    this.entries = [];
+    this.resumed = 0;
+    this.acknowledgeMs = 0;
+    this.restoreMs = 0;
+  }
+
   /** How people answered, over all that the stream holds. */
   answers(): { calls: number; mean_acknowledge_ms: number | null; mean_restore_ms: number | null } {
     const mean = (sum: number): number | null => (this.resumed === 0 ? null : Math.round(sum / this.resumed));

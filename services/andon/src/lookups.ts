@@ -16,10 +16,15 @@ export class RecordsBehindError extends Error {
 
 /** Answers what the log holds of signals. */
 export class Lookups {
-  private readonly index = new RecordIndex();
+  private index = new RecordIndex();
   private readonly room = new WaitingRoom();
 
   constructor(private readonly reader: RecordReader) {}
+
+  /** The log is another one. Whoever waits for an outcome goes on waiting. */
+  restart(): void {
+    this.index = new RecordIndex();
+  }
 
   take({ outcome, seq, index }: LoggedOutcome): void {
     this.index.add(outcome.signal_id, { seq, index, final: outcome.final });

@@ -9,7 +9,7 @@ export class Rig {
   private readonly running = new Set<ServiceHandle>();
 
   private constructor(
-    private readonly nats: NatsServer,
+    readonly nats: NatsServer,
     readonly bus: Bus,
   ) {}
 

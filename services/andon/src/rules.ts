@@ -187,12 +187,23 @@ export interface StationFacts {
   lost: number;
   /** kanban: how full the stream of dead letters is, in percent. */
   dead_percent: number;
+  /** Of kanban: why the queue takes no signals, while nothing else takes them either. */
+  refuses?: string;
   /** Of kanban: signals go to the backup, or wait there although the queue could take them. */
   backup?: { active: boolean; waiting: number };
   call?: AndonCall;
 }
 
 export const STATION_RULES: readonly Rule<StationFacts>[] = [
+  {
+    rule: 'not_accepting',
+    red: 'the queue takes no signals, and there is no backup: every client is refused',
+    first:
+      'The reason says what NATS answers: no space left, no leader, no right to create the stream. Mend that; kanban ' +
+      'tries again by itself.',
+    judge: ({ refuses }) =>
+      refuses === undefined ? undefined : { colour: 'RED', reason: `no signal is accepted: ${refuses}` },
+  },
   {
     rule: 'missing',
     yellow: 'no process of jidoka is ready: the gateway goes on with the last known circuits',

@@ -3,6 +3,7 @@ import { type AndonVitals, type KanbanBoard, parseStopKey } from '@tps/contracts
 import {
   FleetView,
   LineView,
+  type LoggedOutcome,
   OutcomesLog,
   type RunningService,
   type ServiceContext,
@@ -53,20 +54,14 @@ async function start(context: ServiceContext<AndonConfig>): Promise<RunningServi
   const reader = new RecordReader(bus);
   const lookups = new Lookups(reader);
   const finished = new FinishedSignals(reader);
-  const outcomes = await OutcomesLog.open(context, {
-    gatherMs: GATHER_MS,
-    spanAttributes: () => ({}),
-    onOutcome: (logged) => {
-      lookups.take(logged);
-      finished.take(logged);
-      board.take(logged);
-    },
-  });
+  const outcomes = await followOutcomes(context, [lookups, finished, board]);
   const problems = (): string[] => [
     ...outcomes.problems(),
+    ...lines.problems(),
     ...(changes.rebuilt ? [] : ['reading the log of colours']),
   ];
-  const ready = (): boolean => problems().length === 0;
+  // What is not followed now must not keep the board from saying what is wrong elsewhere.
+  const ready = (): boolean => bus.connected && outcomes.rebuilt && changes.rebuilt;
   onLine = (line) => void (ready() && lineChanged(line, { board, calls }).catch(onError));
   const evaluator = setInterval(() => {
     if (ready()) void evaluateAll({ board, calls, dead }).catch(onError);
@@ -93,6 +88,27 @@ async function start(context: ServiceContext<AndonConfig>): Promise<RunningServi
       await Promise.all([outcomes.stop(), changes.stop()]);
     },
   };
+}
+
+interface Projection {
+  take(logged: LoggedOutcome): void;
+  restart(): void;
+}
+
+function followOutcomes(
+  context: ServiceContext<AndonConfig>,
+  projections: readonly Projection[],
+): Promise<OutcomesLog> {
+  return OutcomesLog.open(context, {
+    gatherMs: GATHER_MS,
+    spanAttributes: () => ({}),
+    onStart: ({ replaced }) => {
+      if (replaced) for (const projection of projections) projection.restart();
+    },
+    onOutcome: (logged) => {
+      for (const projection of projections) projection.take(logged);
+    },
+  });
 }
 
 interface Judges {

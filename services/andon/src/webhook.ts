@@ -1,5 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AckPolicy, DeliverPolicy, jetstream, type JsMsg } from '@nats-io/jetstream';
+import {
+  AckPolicy,
+  type ConsumerConfig,
+  DeliverPolicy,
+  jetstream,
+  type JsMsg,
+  type StreamInfo,
+} from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
 import { isApiError, managerOf } from '@tps/bus';
 import { type AndonEvent, METRICS, parseAndonEvent } from '@tps/contracts';
@@ -8,7 +15,9 @@ import { Counter } from 'prom-client';
 
 const DURABLE = 'andon_webhook';
 const CONSUMER_EXISTS = 10148;
-const POLL_MS = 20_000;
+const CONSUMER_NOT_FOUND = 10014;
+/** After each poll the consumer is looked for: nobody answers a poll of one that is gone. */
+const POLL_MS = 5_000;
 const POST_LIMIT_MS = 10_000;
 /** Longer than one delivery can take: nobody else sends what is being sent. */
 const ACK_WAIT_MS = 30_000;
@@ -30,6 +39,8 @@ class WebhookError extends Error {
  */
 export class Webhook {
   private stopped = false;
+  /** How far this process saw the events delivered, and in which stream. */
+  private seen: { created: string; seq: number } | undefined;
   /** The delivery under way. */
   private delivery: Promise<void> = Promise.resolve();
   private readonly sent: Counter<'result'>;
@@ -62,11 +73,11 @@ export class Webhook {
       try {
         await this.ensureConsumer();
         const consumer = await jetstream(bus.nc).consumers.get(bus.names.streams.andon, DURABLE);
-        for (;;) {
-          const msg = await consumer.next({ expires: POLL_MS });
+        for (let msg = await consumer.next({ expires: POLL_MS }); msg;) {
           // Kept, it would hold up the other replicas for as long as it may be out.
-          if (this.stopped) return msg?.nak();
-          if (msg) await (this.delivery = this.deliver(msg));
+          if (this.stopped) return msg.nak();
+          await (this.delivery = this.deliver(msg));
+          msg = await consumer.next({ expires: POLL_MS });
         }
       } catch (error) {
         if (!this.stopped) log.warn('webhook', { error });
@@ -77,19 +88,39 @@ export class Webhook {
 
   private async ensureConsumer(): Promise<void> {
     const { bus } = this.context;
+    const stream = bus.names.streams.andon;
+    const jsm = await managerOf(bus);
+    const start = this.startIn(await jsm.streams.info(stream));
+    const isThere = await jsm.consumers.info(stream, DURABLE).then(
+      () => true,
+      (error: unknown) => {
+        if (isApiError(error, CONSUMER_NOT_FOUND)) return false;
+        throw error;
+      },
+    );
+    if (isThere) return;
     const config = {
       durable_name: DURABLE,
       ack_policy: AckPolicy.Explicit,
-      // What happened before there was a webhook calls nobody.
-      deliver_policy: DeliverPolicy.New,
+      ...start,
       ack_wait: nanos(ACK_WAIT_MS),
       max_ack_pending: 1,
       max_deliver: -1,
     };
-    const jsm = await managerOf(bus);
-    await jsm.consumers.add(bus.names.streams.andon, config).catch((error: unknown) => {
+    await jsm.consumers.add(stream, config).catch((error: unknown) => {
       if (!isApiError(error, CONSUMER_EXISTS)) throw error;
     });
+  }
+
+  /** Where a new consumer begins. In a stream that replaced another one nothing was delivered yet. */
+  private startIn({ created, state }: StreamInfo): Partial<ConsumerConfig> {
+    const { seen } = this;
+    if (seen?.created === created) {
+      return { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: seen.seq + 1 };
+    }
+    // What happened before there was a webhook calls nobody.
+    this.seen = { created, seq: seen ? 0 : state.last_seq };
+    return { deliver_policy: seen ? DeliverPolicy.All : DeliverPolicy.New };
   }
 
   private async deliver(msg: JsMsg): Promise<void> {
@@ -98,6 +129,7 @@ export class Webhook {
     // Nor does what happened while there was no webhook, or no andon.
     if (Date.now() - msg.time.getTime() > MAX_AGE_MS) {
       msg.term();
+      this.see(seq);
       this.sent.inc({ result: 'given_up' });
       return void log.warn('webhook given up: the event is too old', { seq });
     }
@@ -106,6 +138,7 @@ export class Webhook {
     try {
       await this.post(event, seq);
       msg.ack();
+      this.see(seq);
       this.sent.inc({ result: 'taken' });
     } catch (error) {
       msg.nak(backoff(msg.info.deliveryCount));
@@ -125,13 +158,21 @@ export class Webhook {
     }
   }
 
+  private get streamId(): string {
+    return Date.parse(this.seen?.created ?? '').toString(36);
+  }
+
+  private see(seq: number): void {
+    if (this.seen) this.seen.seq = Math.max(this.seen.seq, seq);
+  }
+
   private async post({ v: _v, ...event }: AndonEvent, seq: number): Promise<void> {
     const { colour, line, reason, by } = event;
     const text = `${colour} ${line}: ${event.event} by ${by}: ${reason}`;
     const response = await fetch(this.url, {
       method: 'POST',
-      // The same event is the same key, however often it comes.
-      headers: { 'content-type': 'application/json', 'idempotency-key': `andon-${seq}` },
+      // The same event has the same key, however often it comes. Another stream counts from 1 again.
+      headers: { 'content-type': 'application/json', 'idempotency-key': `andon-${this.streamId}-${seq}` },
       body: JSON.stringify({ text, ...event }),
       redirect: 'error',
       signal: AbortSignal.timeout(POST_LIMIT_MS),

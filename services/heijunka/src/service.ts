@@ -43,10 +43,13 @@ async function start(context: ServiceContext<HeijunkaConfig>): Promise<RunningSe
   const arrivals = followArrivals(context, (message) => {
     demand = addArrivals(demand, message, Date.now());
   });
-  const work = new RecentWork();
+  let work = new RecentWork();
   const outcomes = await OutcomesLog.open(context, {
     sinceMs: RECENT_WORK_MS,
     spanAttributes: levelAttributes,
+    onStart: ({ replaced }) => {
+      if (replaced) work = new RecentWork();
+    },
     onOutcome: (logged) => work.add(logged),
   });
   const facts = (nowMs: number): CapacityFacts => ({
@@ -71,7 +74,7 @@ async function start(context: ServiceContext<HeijunkaConfig>): Promise<RunningSe
     scheduler.update(plan, Date.now()).catch(onError);
   }, UPDATE_MS);
   return {
-    problems: () => outcomes.problems(),
+    problems: () => [...outcomes.problems(), ...schedules.problems()],
     vitals: () => {
       const { utilisation, workers_needed } = capacityOf(facts(Date.now()));
       return { utilisation, workers_needed };

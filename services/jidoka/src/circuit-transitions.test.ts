@@ -5,6 +5,7 @@ import {
   afterOutcome,
   closedCircuit,
   grantTrial,
+  inLog,
   newerCircuit,
   resumedCircuit,
 } from './circuit-transitions';
@@ -148,4 +149,13 @@ test('the stops in a record are limited to the latest 50', () => {
   const reopened = after({ ...closed, stops }, bad, { ms: 60, decision: decided })!;
   expect(reopened.stops).toHaveLength(50);
   expect(reopened.stops.at(-1)).toEqual([at(60).toISOString()]);
+});
+
+test('what a circuit accounted for in another log says nothing about this one', () => {
+  const log = { created: 'tuesday', lastSeq: 4 };
+  expect(inLog({ ...open, log: 'tuesday', log_seq: 10 }, log).log_seq).toBe(10);
+  expect(inLog({ ...open, log: 'monday', log_seq: 3 }, log)).toEqual({ ...open, log: 'tuesday', log_seq: 0 });
+  // Records of the version before do not say which log they are of.
+  expect(inLog({ ...open, log_seq: 4 }, log).log_seq).toBe(4);
+  expect(inLog({ ...open, log_seq: 5 }, log).log_seq).toBe(0);
 });

@@ -33,6 +33,19 @@ export function newerCircuit(remembered: CircuitRecord, found?: CircuitRecord): 
   return found && found.epoch >= remembered.epoch ? null : remembered;
 }
 
+/** The log of outcomes that jidoka follows, and the last sequence of it that was seen. */
+export interface FollowedLog {
+  created: string;
+  lastSeq: number;
+}
+
+/** The circuit as it stands in a log: how far it accounted for another log says nothing about this one. */
+export function inLog(record: CircuitRecord, { created, lastSeq }: FollowedLog): CircuitRecord {
+  // Before circuits named their log, only a position that the log does not have told that it was another one.
+  const isOther = record.log === undefined ? record.log_seq > lastSeq : record.log !== created;
+  return isOther ? { ...record, log: created, log_seq: 0 } : record;
+}
+
 /** One outcome of the log, with everything that the transition depends on. */
 export interface OutcomeStep {
   outcome: Outcome;

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { LogStart } from '@tps/bus';
 import {
   type AdmitRequest,
   type AdmitVerdict,
@@ -16,7 +17,9 @@ import {
   afterOutcome,
   type CircuitSettings,
   closedCircuit,
+  type FollowedLog,
   grantTrial,
+  inLog,
   resumedCircuit,
 } from './circuit-transitions';
 import { LineMonitor, WINDOW_MS } from './line-monitor';
@@ -29,6 +32,7 @@ const ADMITTED: AdmitVerdict = { ok: true };
  * kept in memory. They are rebuilt from the log.
  */
 export class Circuits {
+  private readonly log: FollowedLog = { created: '', lastSeq: 0 };
   /** From this moment of the log on, every monitor has seen the whole of its window. */
   private wholeFromMs: number | undefined;
   private readonly monitors = new Map<string, { from: number; monitor: LineMonitor }>();
@@ -71,11 +75,27 @@ export class Circuits {
     return { resumed: !record || !isOpen(record) };
   }
 
+  /** A log that was replaced or set back begins with fresh monitors; no circuit has accounted for what it will hold. */
+  async onStart({ created, lastSeq, replaced }: LogStart): Promise<void> {
+    const isSetBack = replaced && created === this.log.created;
+    Object.assign(this.log, { created, lastSeq });
+    if (!replaced) return;
+    this.close();
+    this.monitors.clear();
+    this.wholeFromMs = undefined;
+    if (!isSetBack) return;
+    const back = (record: CircuitRecord): CircuitRecord | null =>
+      record.log_seq > lastSeq ? { ...record, log_seq: lastSeq } : null;
+    for (const type of this.view.circuits.keys()) await this.change(type, back);
+  }
+
   async onOutcome({ outcome, seq, timeMs, superseded }: LoggedOutcome): Promise<void> {
+    this.log.lastSeq = Math.max(this.log.lastSeq, seq);
     const type = outcome.signal_type;
     // A retired type has no circuit; reading its past again after a restart must not open one.
     if (superseded || this.types.isRetired(type)) return;
-    const from = this.view.circuit(type)?.log_seq ?? 0;
+    const circuit = this.view.circuit(type);
+    const from = circuit ? inLog(circuit, this.log).log_seq : 0;
     // A restart reads outcomes again that the circuit has accounted for.
     if (seq <= from) return;
     // A process that begins to read in the middle has seen only a part of its first window.
@@ -117,9 +137,10 @@ export class Circuits {
     type: string,
     apply: (record: CircuitRecord) => CircuitRecord | null,
   ): Promise<CircuitRecord | null> {
-    const next = await this.view.circuits.update(type, (record) =>
-      apply(record ?? closedCircuit(type, new Date())),
-    );
+    const next = await this.view.circuits.update(type, (record) => {
+      const changed = apply(inLog(record ?? closedCircuit(type, new Date()), this.log));
+      return changed && { ...changed, log: this.log.created };
+    });
     if (next) this.onChange(next);
     return next;
   }

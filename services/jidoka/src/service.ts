@@ -50,6 +50,7 @@ async function start(context: ServiceContext<JidokaConfig>): Promise<RunningServ
   const outcomes = await OutcomesLog.open(context, {
     sinceMs: REBUILD_MS,
     gatherMs: GATHER_MS,
+    onStart: (start) => void circuits.onStart(start).catch(onError),
     onOutcome: (logged) => void circuits.onOutcome(logged).catch(onError),
   });
 
@@ -65,7 +66,7 @@ async function start(context: ServiceContext<JidokaConfig>): Promise<RunningServ
     return { done: true };
   });
   return {
-    problems: () => outcomes.problems(),
+    problems: () => [...outcomes.problems(), ...view.problems()],
     board: () => board(view),
     stop: async () => {
       await outcomes.stop();

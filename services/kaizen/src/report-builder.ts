@@ -21,11 +21,11 @@ export class ReportBuilder {
 
   constructor(
     private readonly context: ServiceContext<KaizenConfig>,
-    private readonly total: OutcomeCounts,
+    private readonly total: () => OutcomeCounts,
   ) {}
 
   async build({ format, since_ms }: RequestOf<'report'>): Promise<ReplyOf<'report'>> {
-    const counts = since_ms === undefined ? this.total : await this.countSince(since_ms);
+    const counts = since_ms === undefined ? this.total() : await this.countSince(since_ms);
     const report = productionReport(counts, Date.now());
     return { format, content: render(report, format), generated_at: report.generated_at };
   }

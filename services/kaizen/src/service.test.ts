@@ -104,3 +104,10 @@ test('reports cover everything or a stretch of time, in each format', async () =
     error: 'MessageError: request report: /format is a string: expected one of json, markdown, csv',
   });
 });
+
+test('the totals of a log that the broker lost are not added to those of the next one', async () => {
+  await nats.loseStore();
+  await waitFor('a stream that takes outcomes', () => publish([{ signal_id: 'after' }]).catch(() => null));
+  await waitFor('the new log to be counted', async () => (await board()).position === 1);
+  expect(await board()).toMatchObject({ total_processed: 1, success_count: 1, superseded: 0 });
+});

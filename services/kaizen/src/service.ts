@@ -20,20 +20,25 @@ const CATCH_UP_MS = 500;
 export const kaizen: ServiceDefinition<typeof variables> = { name: 'kaizen', variables, start };
 
 async function start(context: ServiceContext<KaizenConfig>): Promise<RunningService> {
-  const counts = new OutcomeCounts();
-  const losses = new LossWindow();
+  let counts = new OutcomeCounts();
+  let losses = new LossWindow();
   const metrics = new KaizenMetrics(context.registry);
   const types = await followTypes(context);
   types.onRetired((type) => metrics.forget(type));
   const log = await OutcomesLog.open(context, {
     spanAttributes: () => ({}),
+    onStart: ({ replaced }) => {
+      if (!replaced) return;
+      counts = new OutcomeCounts();
+      losses = new LossWindow();
+    },
     onOutcome: (logged) => {
       counts.add(logged);
       losses.add(logged);
       metrics.count(logged);
     },
   });
-  const reports = new ReportBuilder(context, counts);
+  const reports = new ReportBuilder(context, () => counts);
   context.endpoint('report', async (request) => {
     await log.caughtUp(CATCH_UP_MS);
     return reports.build(request);

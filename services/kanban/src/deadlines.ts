@@ -71,6 +71,12 @@ export class Deadlines {
     return queued;
   }
 
+  /** The stream is another one: sequences of the old one mean nothing in it. */
+  forget(): void {
+    this.list = [];
+    this.complete = false;
+  }
+
   get size(): number {
     return this.list.length;
   }

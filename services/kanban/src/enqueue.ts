@@ -20,6 +20,7 @@ import {
   type TraceHeaders,
   type TypesView,
 } from '@tps/service';
+import type { Acceptance } from './acceptance';
 import { refusal } from './admission';
 import type { BackedUp } from './backup-message';
 import type { KanbanConfig } from './config';
@@ -31,9 +32,18 @@ const APPEND_LIMIT_MS = 1_500;
 const RETRY_AFTER_MS = 1_000;
 const SETTLE_LOOK_MS = 5;
 
-export interface Accepted {
+interface Accepted {
   signal: Signal;
   seq: number;
+}
+
+export interface EnqueueParts {
+  queue: Queue;
+  acceptance: Acceptance;
+  types: TypesView;
+  onAccepted: (accepted: Accepted) => void;
+  /** No stream took an append. */
+  onMissing: () => void;
 }
 
 /**
@@ -43,8 +53,6 @@ export interface Accepted {
 export class Enqueue {
   /** Signals appended since the last announcement, by lane. */
   arrivals: Record<string, number> = {};
-  /** The stream took what it was given last, or said that it is full. */
-  appends = true;
   /** An append had no answer since this was last looked at: the stream may hold what was not counted as accepted. */
   unsure = false;
   /** Appends without an answer yet, by type. */
@@ -52,10 +60,13 @@ export class Enqueue {
 
   constructor(
     private readonly context: ServiceContext<KanbanConfig>,
-    private readonly queue: Queue,
-    private readonly types: TypesView,
-    private readonly onAccepted: (accepted: Accepted) => void,
+    private readonly parts: EnqueueParts,
   ) {}
+
+  /** The queue takes signals, as far as known. */
+  get appends(): boolean {
+    return this.parts.acceptance.problem === null;
+  }
 
   async handle(signals: Signal[], msg: Msg): Promise<typeof ALL_FINE | EnqueueVerdict[]> {
     const parents = headerValues(msg.headers, 'traceparent');
@@ -113,7 +124,12 @@ export class Enqueue {
   private async enqueue(signal: Signal, span: SignalSpan): Promise<EnqueueVerdict> {
     let full = this.full(signal);
     if (full) {
-      await this.queue.refresh();
+      const isRead = await this.parts.queue.refresh().then(
+        () => true,
+        () => false,
+      );
+      // As it stood when it was last read the queue is full. What it is now, nobody can say.
+      if (!isRead) return refused('NO_BROKER', 'the queue does not answer', false);
       full = this.full(signal);
     }
     // From the last look to the counting nothing may be awaited: others would find the same place free.
@@ -123,7 +139,7 @@ export class Enqueue {
 
   private async append(signal: Signal, span: SignalSpan, suspect = false): Promise<EnqueueVerdict> {
     const { signal_type, priority, id, run } = signal;
-    const retirement = this.types.retirement(signal_type);
+    const retirement = this.parts.types.retirement(signal_type);
     if (retirement) {
       const code = retirement.phase === 'checking' ? 'LINE_STOPPED' : 'UNKNOWN_SIGNAL_TYPE';
       return refused(code, retirementText(signal_type, retirement), false);
@@ -136,7 +152,8 @@ export class Enqueue {
     ];
     if (tracestate) entries.push(['tracestate', tracestate]);
     if (suspect) entries.push([SUSPECT_HEADER, '1']);
-    this.queue.add(signal_type);
+    const { queue, acceptance } = this.parts;
+    const counted = queue.add(signal_type);
     // Between the look at the retirement and the publishing nothing may be awaited.
     this.appending.set(signal_type, (this.appending.get(signal_type) ?? 0) + 1);
     try {
@@ -144,17 +161,23 @@ export class Enqueue {
       const data = JSON.stringify(signal.v === WIRE_VERSION ? signal : { ...signal, v: WIRE_VERSION });
       const options = { headers: encodeHeaders(entries), timeoutMs: APPEND_LIMIT_MS };
       const ack = await publisher.publish(subject, data, options);
-      this.appends = true;
-      if (ack.duplicate) return { ok: true, duplicate: true };
+      acceptance.worked();
+      if (ack.duplicate) {
+        queue.withdraw(signal_type, counted);
+        return { ok: true, duplicate: true };
+      }
       const lane = laneName(signal_type, priority);
       this.arrivals[lane] = (this.arrivals[lane] ?? 0) + 1;
-      this.onAccepted({ signal, seq: ack.seq });
+      this.parts.onAccepted({ signal, seq: ack.seq });
       return { ok: true };
     } catch (error) {
       if (!(error instanceof PublishError)) throw error;
-      this.appends = error.full;
       if (error.accepted === 'unknown') this.unsure = true;
+      else queue.withdraw(signal_type, counted);
+      if (error.full) acceptance.worked();
       if (error.full) return refused('KANBAN_FULL', 'the queue is at its limit', false);
+      acceptance.refused(error.message);
+      if (error.isNoStream) this.parts.onMissing();
       this.context.log.warn('append refused', { signal_id: id, error });
       return refused('NO_BROKER', error.message, error.accepted);
     } finally {
@@ -166,9 +189,9 @@ export class Enqueue {
 
   private full({ priority, signal_type }: Signal): string | null {
     return refusal(priority, {
-      depth: this.queue.depth,
-      depthOfType: this.queue.depthOf(signal_type),
-      knownTypes: this.types.known().length,
+      depth: this.parts.queue.depth,
+      depthOfType: this.parts.queue.depthOf(signal_type),
+      knownTypes: this.parts.types.known().length,
       buffer: this.context.config.TPS_KANBAN_BUFFER,
     });
   }

@@ -52,6 +52,8 @@ const PURGE_LIMIT_MS = 8_000;
 export class Letters {
   private entries: LetterEntry[] = [];
   private readTo = 0;
+  /** Creation time of the stream that was read. */
+  private created = '';
   private reading: Promise<void> = Promise.resolve();
   private readonly stream: string;
 
@@ -129,9 +131,11 @@ export class Letters {
 
   private async readNew(): Promise<void> {
     const jsm = await managerOf(this.bus);
-    const { state } = await jsm.streams.info(this.stream);
+    const { state, created } = await jsm.streams.info(this.stream);
     this.entries = this.entries.filter(({ seq }) => seq >= state.first_seq);
-    if (state.last_seq < this.readTo) this.forget();
+    // The broker came back without the stream, or with an older copy of it.
+    if (created !== this.created || state.last_seq < this.readTo) this.forget();
+    this.created = created;
     if (state.last_seq > this.readTo) await this.readFrom(this.readTo + 1);
     // Letters that were read before have been deleted by another replica: which ones, only reading tells.
     if (this.entries.length !== state.messages && this.readTo <= state.last_seq) {

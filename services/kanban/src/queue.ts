@@ -1,5 +1,6 @@
-import { type Bus, managerOf } from '@tps/bus';
+import { type Bus, isMissingStream, LogLife, managerOf } from '@tps/bus';
 import { type Lane, laneName, parseLane } from '@tps/contracts';
+import type { Acceptance } from './acceptance';
 
 /** A lane in the stream's books. */
 export interface LaneCounts extends Lane {
@@ -7,8 +8,16 @@ export interface LaneCounts extends Lane {
   in_progress: number;
 }
 
+/** Appends of this process since a look at the stream began. */
+export interface Appends {
+  total: number;
+  readonly ofType: Map<string, number>;
+}
+
 const FRESH_MS = 20;
-const IDLE_REFRESH_MS = 5_000;
+/** So that a queue that is gone is noticed within five seconds also when nobody asks for anything. */
+const IDLE_REFRESH_MS = 2_000;
+const LOOK_LIMIT = { timeout: 1_500 };
 
 /**
  * What the queue holds. The stream's own books are read once a second while there is work, and before anything is
@@ -23,20 +32,33 @@ export class Queue {
   /** Per lane: every message up to this sequence was acknowledged. */
   ackFloors = new Map<string, number>();
   private messages = 0;
-  private added = 0;
-  private readonly addedOfType = new Map<string, number>();
+  private lastSeq = 0;
+  private readonly life = new LogLife();
+  /** What the books do not have for sure; a look begins another group, and ends those before it. */
+  private appends: Appends[] = [none()];
   private readAtMs = 0;
   private reading: Promise<void> | null = null;
 
-  constructor(private readonly bus: Bus) {}
+  /** @param onReplaced called when the stream is another one than before: sequences of the old one mean nothing in it */
+  constructor(
+    private readonly bus: Bus,
+    private readonly acceptance: Acceptance,
+    private readonly onReplaced: () => void,
+  ) {}
 
   /** Accepted and unfinished. */
   get depth(): number {
-    return this.messages + this.added;
+    return this.appends.reduce((sum, { total }) => sum + total, this.messages);
+  }
+
+  /** Creation time of the stream, as of the last look. */
+  get created(): string | undefined {
+    return this.life.created;
   }
 
   depthOf(type: string): number {
-    let depth = this.addedOfType.get(type) ?? 0;
+    let depth = 0;
+    for (const { ofType } of this.appends) depth += ofType.get(type) ?? 0;
     for (const lane of Object.values(this.lanes)) {
       if (lane.type === type) depth += lane.waiting + lane.in_progress;
     }
@@ -60,15 +82,30 @@ export class Queue {
     return waiting;
   }
 
-  add(type: string): void {
-    this.added += 1;
-    this.addedOfType.set(type, (this.addedOfType.get(type) ?? 0) + 1);
+  /** Counts an append before it is sent. @returns what `withdraw` takes should the stream refuse it */
+  add(type: string): Appends {
+    const appends = this.appends.at(-1)!;
+    appends.total += 1;
+    appends.ofType.set(type, (appends.ofType.get(type) ?? 0) + 1);
+    return appends;
+  }
+
+  /** The stream surely did not take this append. */
+  withdraw(type: string, appends: Appends): void {
+    appends.total -= 1;
+    appends.ofType.set(type, (appends.ofType.get(type) ?? 1) - 1);
   }
 
   /** Reads the stream's books, unless that was done a moment ago. */
   async refresh(): Promise<void> {
     if (Date.now() - this.readAtMs < FRESH_MS) return;
-    await (this.reading ??= this.read().finally(() => (this.reading = null)));
+    await (this.reading ??= this.read());
+  }
+
+  /** Reads the stream's books as they are now. */
+  async look(): Promise<void> {
+    await this.reading?.catch(() => undefined);
+    await (this.reading ??= this.read());
   }
 
   /** For a timer: reads when there is work, and now and then when there is none. */
@@ -77,11 +114,27 @@ export class Queue {
   }
 
   private async read(): Promise<void> {
-    // What is appended from here on may or may not be in the books that come: it is counted on top.
-    const addedBefore = this.added;
-    const ofTypeBefore = new Map(this.addedOfType);
-    const jsm = await managerOf(this.bus);
     const stream = this.bus.names.streams.kanban;
+    try {
+      await this.readBooks(stream);
+      this.acceptance.found();
+    } catch (error) {
+      // What was counted since then goes on counting; an empty group need not stay.
+      if (this.appends.length > 1 && this.appends.at(-1)?.total === 0) this.appends.pop();
+      this.acceptance.missed(
+        `the stream ${stream} ${isMissingStream(error) ? 'is missing' : 'does not answer'}`,
+      );
+      throw error;
+    } finally {
+      this.reading = null;
+    }
+  }
+
+  private async readBooks(stream: string): Promise<void> {
+    // What is appended from here on may or may not be in the books that come: it is counted on top.
+    const appends = none();
+    this.appends.push(appends);
+    const jsm = await managerOf(this.bus, LOOK_LIMIT);
     const lanes: Record<string, LaneCounts> = {};
     const ackFloors = new Map<string, number>();
     let booked = 0;
@@ -96,18 +149,29 @@ export class Queue {
       };
       booked += num_pending + num_ack_pending;
     }
-    const { state } = await jsm.streams.info(stream);
+    const { state, created } = await jsm.streams.info(stream);
+    this.notice({ created, lastSeq: state.last_seq });
     this.lanes = lanes;
     this.ackFloors = ackFloors;
     this.messages = state.messages;
     this.firstSeq = state.first_seq;
-    this.stranded = this.added === addedBefore ? Math.max(0, state.messages - booked) : this.stranded;
-    this.added -= addedBefore;
-    for (const [type, count] of ofTypeBefore) {
-      const left = (this.addedOfType.get(type) ?? 0) - count;
-      if (left > 0) this.addedOfType.set(type, left);
-      else this.addedOfType.delete(type);
-    }
+    if (appends.total === 0) this.stranded = Math.max(0, state.messages - booked);
+    this.appends = this.appends.slice(this.appends.indexOf(appends));
     this.readAtMs = Date.now();
   }
+
+  /** Notices that the broker lost the queue, and with it everything that was accepted and unfinished. */
+  private notice(log: { created: string; lastSeq: number }): void {
+    const isReplaced = this.life.isReplaced(log, this.lastSeq);
+    const life = this.life.begin(log);
+    this.lastSeq = log.lastSeq;
+    if (!isReplaced) return;
+    this.acceptance.renewed();
+    this.bus.losses.add({ name: this.bus.names.streams.kanban, life, entries: this.depth });
+    this.onReplaced();
+  }
+}
+
+function none(): Appends {
+  return { total: 0, ofType: new Map() };
 }

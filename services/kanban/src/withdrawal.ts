@@ -161,10 +161,16 @@ export class Withdrawal {
     await this.insist(signal, () =>
       bus.publisher.publish(bus.names.subjects.outcomeBatch, JSON.stringify([outcome]), { headers }),
     );
-    const deleted = await this.insist(signal, () => this.tryDelete(seq));
+    const deleted = await this.insist(signal, () => this.deleteSame(signal, seq));
     if (deleted === 'was_gone') return 'not_found';
     if (signal.reply_to) bus.nc.publish(signal.reply_to, JSON.stringify([outcome]));
     return 'removed';
+  }
+
+  /** By the time of another try the broker may have lost the queue: then the sequence is that of another signal. */
+  private async deleteSame({ id }: Signal, seq: number): Promise<'deleted' | 'was_gone'> {
+    const found = await this.messageAt(seq);
+    return found?.subject.endsWith(`.${id}`) ? this.tryDelete(seq) : 'was_gone';
   }
 
   /**

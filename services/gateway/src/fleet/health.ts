@@ -35,7 +35,7 @@ export class Health {
     const reasons = [
       ...(bus.connected ? [] : ['not connected to NATS']),
       ...(types.known().length > 0 ? [] : [NO_TYPE]),
-      ...missing(stations).map((service) => `${service} is missing`),
+      ...missing(stations).map((service) => this.absence(service)),
       ...open(circuits).map((type) => `the circuit of ${type} is open`),
       ...(error_rate > MAX_ERROR_PERCENT ? [`the error rate is above ${MAX_ERROR_PERCENT} %`] : []),
     ];
@@ -58,13 +58,19 @@ export class Health {
 
   /** Why this gateway should get no requests; empty when it should. */
   problems(): string[] {
-    const { bus, fleet } = this.deps;
-    if (!bus.connected) return this.backedUp ? [] : ['not connected to NATS'];
-    const kanban = this.backedUp || fleet.stations().kanban.up;
-    return [
-      ...(kanban ? [] : ['kanban is missing']),
-      ...(this.deps.types.known().length > 0 ? [] : [NO_TYPE]),
-    ];
+    const { bus, fleet, lines, types } = this.deps;
+    const noType = types.known().length > 0 ? [] : [NO_TYPE];
+    if (this.backedUp) return bus.connected ? noType : [];
+    if (!bus.connected) return ['not connected to NATS'];
+    const kanban = fleet.stations().kanban.up ? [] : [this.absence('kanban')];
+    return [...kanban, ...noType, ...types.problems(), ...lines.problems()];
+  }
+
+  /** Why nobody of a service is ready. */
+  private absence(service: string): string {
+    const beats = service === 'kanban' ? this.deps.fleet.of('kanban') : [];
+    const refuses = beats.flatMap(({ vitals }) => vitals.refuses ?? [])[0];
+    return refuses ? `kanban takes no signals: ${refuses}` : `${service} is missing`;
   }
 
   /** Why each line stands still, and what a person acknowledges or resumes. */

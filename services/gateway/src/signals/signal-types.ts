@@ -30,6 +30,11 @@ export class SignalTypes {
     return this.records.get(type);
   }
 
+  /** Why this gateway may not know the types now. */
+  problems(): string[] {
+    return this.records.problems();
+  }
+
   /**
    * Whether any worker could take the signal.
    * @throws ApiError
