@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { waitFor } from '@tps/testkit';
 import { Fleet } from './fleet';
+import { OwnWorkerProcess } from './own-worker-process';
 
 const PATHS = [
   process.env.CHROMIUM_PATH ?? '',
@@ -119,6 +120,21 @@ async function photograph(page: Page, folder: string): Promise<void> {
       ),
     ).toBe('pull');
   }, 30_000);
+
+  test('a line without workers is retired from the page, and leaves it', async () => {
+    const own = await OwnWorkerProcess.start(fleet, 'own-1');
+    await page.goto(`${fleet.url}/andon`);
+    await page.locator('#line-count-words[data-colour=GREEN]').waitFor();
+    const retire = page.getByRole('button', { name: 'Retire count-words' });
+    expect(await retire.isVisible()).toBe(false);
+    await own.stop();
+    await retire.click({ timeout: 20_000 });
+    await page.locator('#retire-dialog input[name=reason]').fill('nobody counts');
+    await page.locator('#retire-dialog input[name=who]').fill('bob');
+    await page.keyboard.press('Enter');
+    await line('count-words').waitFor({ state: 'detached' });
+    await page.locator('#history li', { hasText: 'retired by bob' }).first().waitFor();
+  }, 60_000);
 
   test('a refusal is said in the words of the gateway, and asks for the token that it takes', async () => {
     const message = 'Only an operator may do that.';

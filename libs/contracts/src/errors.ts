@@ -9,7 +9,7 @@ export const API_ERRORS = {
   UNKNOWN_SIGNAL_TYPE: {
     status: 400,
     retryable: false,
-    meaning: 'No worker ever registered this signal type.',
+    meaning: 'No worker ever announced this signal type, or it was retired.',
   },
   INVALID_REQUEST: {
     status: 400,

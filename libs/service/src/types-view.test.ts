@@ -22,11 +22,11 @@ test('a type is known until it is retired, while that may be undone, and again w
   const told: string[] = [];
   view.onRetired((type) => told.push(type));
   const known = (...types: string[]): Promise<unknown> =>
-    waitFor(types.join(), () => view.known().sort().join() === types.join());
+    waitFor(types.join(), () => [...view.known()].sort().join() === types.join());
 
   await put({ retired: sampleRetirement({ phase: 'checking' }) });
   await waitFor('the mark', () => view.retirement('old'));
-  expect([view.known().sort(), view.isRetired('old'), told]).toEqual([['old', 'other'], false, []]);
+  expect([[...view.known()].sort(), view.isRetired('old'), told]).toEqual([['old', 'other'], false, []]);
   for (const phase of ['removing', 'done'] as const) {
     await put({ retired: sampleRetirement({ phase }) });
     await waitFor(phase, () => view.retirement('old')?.phase === phase);

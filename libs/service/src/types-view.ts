@@ -1,30 +1,38 @@
 import { type Bus, type KvOptions, type KvView, openView } from '@tps/bus';
 import { isKnownType, type Retirement, type TypeRecord } from '@tps/contracts';
 
+/** How to follow the types, and who is told of every change of a record. */
 export type TypesViewOptions = Omit<KvOptions<TypeRecord>, 'parse'>;
+
+interface ViewState {
+  /** Asked for with every signal, so the list is made once after each change. */
+  known: readonly string[] | undefined;
+  listeners: Set<(type: string) => void>;
+}
 
 /** The signal types that workers announced, less those that people retired. Follows `tps_types`. */
 export class TypesView {
   private constructor(
     /** For those that write records; a retired type still has one. */
     readonly records: KvView<TypeRecord>,
-    private readonly listeners: Set<(type: string) => void>,
+    private readonly state: ViewState,
   ) {}
 
   static async open(bus: Bus, { onChange, ...options }: TypesViewOptions): Promise<TypesView> {
-    const listeners = new Set<(type: string) => void>();
+    const state: ViewState = { known: undefined, listeners: new Set() };
     const records = await openView(bus, 'types', {
       ...options,
       onChange: (type, record) => {
-        if (record && !isKnownType(record)) for (const listener of listeners) listener(type);
+        state.known = undefined;
+        if (record && !isKnownType(record)) for (const listener of state.listeners) listener(type);
         onChange?.(type, record);
       },
     });
-    return new TypesView(records, listeners);
+    return new TypesView(records, state);
   }
 
-  known(): string[] {
-    return this.records.keys().filter((type) => this.get(type) !== undefined);
+  known(): readonly string[] {
+    return (this.state.known ??= this.records.keys().filter((type) => this.get(type) !== undefined));
   }
 
   get(type: string): TypeRecord | undefined {
@@ -45,7 +53,7 @@ export class TypesView {
 
   /** Calls the listener whenever a type is retired; it may be told of the same retirement twice. */
   onRetired(listener: (type: string) => void): void {
-    this.listeners.add(listener);
+    this.state.listeners.add(listener);
   }
 
   /** Why this process may not know the types now. */

@@ -149,7 +149,6 @@ export function retirementEvent(
   return {
     ...{ v: WIRE_VERSION, id: call?.id ?? openId ?? id, event: 'retired', at, line, colour: 'GREEN', was },
     ...{ rule: 'retired', reason, by },
-    ...(call?.owner ? { owner: call.owner } : {}),
     ...(call?.trace_id ? { trace_id: call.trace_id } : {}),
     ...(call?.fingerprint ? { fingerprint: call.fingerprint } : {}),
   };

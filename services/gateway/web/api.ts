@@ -41,9 +41,9 @@ export async function get<T>(path: string): Promise<T> {
 }
 
 /** @throws Refusal, or an error when the gateway cannot be reached */
-export async function post(path: string, body: object): Promise<void> {
+export async function send(method: 'POST' | 'DELETE', path: string, body: object): Promise<void> {
   const answer = await fetch(path, {
-    method: 'POST',
+    method,
     headers: headers({ 'content-type': 'application/json' }),
     body: JSON.stringify(body),
     signal: AbortSignal.timeout(LIMIT_MS),

@@ -1,4 +1,4 @@
-import { get, post, Refusal, setToken } from './api.js';
+import { get, Refusal, send, setToken } from './api.js';
 import { find, make } from './elements.js';
 import { age } from './format.js';
 import { type Step, steps } from './timeline.js';
@@ -7,8 +7,8 @@ import { trace } from './trace.js';
 const WHO = 'tps-name';
 type Fields = Record<string, string>;
 
-/** Opens a dialog of the page and hands its fields to `send`; a refusal is said in it, and asks for a token if it takes one. */
-function open(id: string, values: Fields, send: (fields: Fields) => Promise<void>): void {
+/** Opens a dialog of the page and hands its fields to `submitted`; a refusal is said in it, and asks for a token if it takes one. */
+function open(id: string, values: Fields, submitted: (fields: Fields) => Promise<void>): void {
   const dialog = find<HTMLDialogElement>(`#${id}`);
   const form = find<HTMLFormElement>('form', dialog);
   const problem = find('.problem', form);
@@ -26,7 +26,7 @@ function open(id: string, values: Fields, send: (fields: Fields) => Promise<void
     const submit = find<HTMLButtonElement>('[type=submit]', form);
     submit.disabled = true;
     problem.textContent = '';
-    send(fields)
+    submitted(fields)
       .then(() => dialog.close())
       .catch((error: unknown) => {
         problem.textContent = error instanceof Error ? error.message : String(error);
@@ -53,7 +53,7 @@ export function pullCord(types: string[], type?: string): void {
   const select = find<HTMLSelectElement>('#cord-dialog select[name=type]');
   select.replaceChildren(...types.map((name) => make('option', { text: name })));
   open('cord-dialog', type ? { type } : {}, ({ type: signal_type, mode, reason, who, intake }) =>
-    post('/andon/cord', {
+    send('POST', '/andon/cord', {
       signal_type,
       mode,
       reason,
@@ -64,12 +64,20 @@ export function pullCord(types: string[], type?: string): void {
 }
 
 export function acknowledge(id: string, line: string): void {
-  open('ack-dialog', { line }, ({ who }) => post(`/andon/${encodeURIComponent(id)}/ack`, { owner: who }));
+  open('ack-dialog', { line }, ({ who }) =>
+    send('POST', `/andon/${encodeURIComponent(id)}/ack`, { owner: who }),
+  );
 }
 
 export function resume(id: string, line: string): void {
   open('resume-dialog', { line }, ({ who, countermeasure }) =>
-    post(`/andon/${encodeURIComponent(id)}/resume`, { owner: who, countermeasure }),
+    send('POST', `/andon/${encodeURIComponent(id)}/resume`, { owner: who, countermeasure }),
+  );
+}
+
+export function retire(line: string): void {
+  open('retire-dialog', { line }, ({ who, reason }) =>
+    send('DELETE', `/types/${encodeURIComponent(line)}`, { reason, ...(who ? { by: who } : {}) }),
   );
 }
 

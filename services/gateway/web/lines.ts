@@ -1,7 +1,7 @@
 import type { AndonBoard, LineStatus, OpenCall } from '@tps/contracts';
 import { ownerOf, stateOf } from './calls.js';
 import { LineChart } from './chart.js';
-import { acknowledge, pullCord, resume, signals } from './dialogs.js';
+import { acknowledge, pullCord, resume, retire, signals } from './dialogs.js';
 import { button, find, keep, light, make, say, sayShort, show } from './elements.js';
 import { number, since, words } from './format.js';
 import { trace } from './trace.js';
@@ -41,9 +41,11 @@ function card(name: string): HTMLElement {
     button('Pull the cord', () => pullCord(Object.keys(present).sort(), name), `Pull the cord of ${name}`),
     button('Acknowledge', owner(acknowledge), `Acknowledge ${name}`),
     button('Resume', owner(resume), `Resume ${name}`),
+    button('Retire', () => retire(name), `Retire ${name}`),
   );
   acts.children[2]!.classList.add('when-called', 'ack');
   acts.children[3]!.classList.add('when-called');
+  acts.children[4]!.classList.add('retire');
   const head = make('header', {}, title, light());
   const state = make(
     'div',
@@ -90,6 +92,7 @@ function update(name: string, line: LineStatus, board: AndonBoard): void {
   const called = Boolean(line.andon_id);
   for (const act of place.querySelectorAll<HTMLElement>('.when-called')) act.hidden = !called;
   find('.ack', place).hidden = !called || call?.owner !== undefined;
+  find('.retire', place).hidden = line.rule !== 'no_worker';
   if (!charts.has(name)) charts.set(name, new LineChart(find('.chart', place)));
   charts.get(name)?.add(Date.parse(board.at), line.rate_per_s, queue?.waiting ?? 0);
 }

@@ -113,7 +113,7 @@ function withoutRetired<T>(types: TypesView, figures: Readonly<Record<string, T>
   return Object.fromEntries(Object.entries(figures).filter(([type]) => !types.isRetired(type)));
 }
 
-function boardOf(scheduler: Scheduler, facts: CapacityFacts, types: string[]): HeijunkaBoard {
+function boardOf(scheduler: Scheduler, facts: CapacityFacts, types: readonly string[]): HeijunkaBoard {
   const demand = Object.entries(weightsOf(facts.demand, types)).map(([type, weight]) => {
     const { arrivals_per_s = 0, backlog = 0 } = facts.demand[type] ?? {};
     return [type, { arrivals_per_s: round(arrivals_per_s), backlog, weight }] as const;

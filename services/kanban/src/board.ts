@@ -19,7 +19,7 @@ export interface BoardParts {
   backup: BackupStatus;
   lines: LineView;
   /** Types that the fleet knows. */
-  types: string[];
+  types: readonly string[];
 }
 
 /** What is accepted and unfinished, lane by lane, and who has it. */

@@ -23,7 +23,7 @@ export class SignalTypes {
   }
 
   known(): string[] {
-    return this.records.known().sort();
+    return [...this.records.known()].sort();
   }
 
   get(type: string): TypeRecord | undefined {
