@@ -68,6 +68,11 @@ export interface SignalDefinition<I extends TSchema = TSchema, O extends TSchema
   run(input: Static<I>, context: HandlerContext): Promise<Static<O>> | Static<O>;
 }
 
+/** Thrown at the start of a worker whose definition of a signal type cannot be served; the message says why. */
+export class DefinitionError extends Error {
+  override readonly name = 'DefinitionError';
+}
+
 /** Types the handler's input and output by its schemas. */
 export function defineSignal<I extends TSchema, O extends TSchema>(
   definition: SignalDefinition<I, O>,

@@ -1,4 +1,5 @@
 export {
+  DefinitionError,
   defineSignal,
   type HandlerContext,
   type HandlerLog,
@@ -14,5 +15,5 @@ export {
   RejectedError,
   TransientError,
 } from './failure';
-export { runWorker, workerService, type WorkerSetup, workerVariables } from './worker';
-export { DefinitionError } from './compile';
+export { runWorker, workerService } from './run-worker';
+export { type WorkerSetup, workerVariables } from './worker-setup';

@@ -1,0 +1,35 @@
+import type { Msg } from '@nats-io/transport-node';
+import type { InFlightSignal } from './in-flight-signal';
+import type { Delivery } from './lane-reader';
+
+/** How long a message stays in its lane that this worker cannot take now, in milliseconds. */
+export const LATER_MS = 1_000;
+const LONGEST_MS = 32_000;
+const encoder = new TextEncoder();
+const ACK = encoder.encode('+ACK');
+const IN_PROGRESS = encoder.encode('+WPI');
+
+/** Removes the message from the stream. Lost while disconnected: then it comes again, as a suspect. */
+export function acknowledge(msg: Msg): void {
+  msg.respond(ACK);
+}
+
+/** Renews the lease. */
+export function renewLease(msg: Msg): void {
+  msg.respond(IN_PROGRESS);
+}
+
+/** Gives the message back to its lane, not before `delayMs`. */
+export function nak(msg: Msg, delayMs: number): void {
+  msg.respond(delayMs > 0 ? `-NAK {"delay":${Math.round(delayMs * 1e6)}}` : '-NAK');
+}
+
+/** When a signal that cannot run now comes back: later each time, and not all of them at once. */
+export function releaseDelayMs({ info }: InFlightSignal, firstMs = LATER_MS): number {
+  const ms = Math.min(firstMs * 2 ** (info.deliveries - 1), LONGEST_MS);
+  return ms / 2 + (Math.random() * ms) / 2;
+}
+
+export function carriesSignal({ msg }: Delivery, id: string): boolean {
+  return msg.subject.endsWith(`.${id}`);
+}

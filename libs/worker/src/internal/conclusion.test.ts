@@ -1,0 +1,225 @@
+import { Type } from '@sinclair/typebox';
+import type { Msg } from '@nats-io/transport-node';
+import { type ErrorClass, HANDED_BACK, laneName, type Outcome, type Signal } from '@tps/contracts';
+import type { AttemptResult, CompiledDefinition } from './attempt';
+import type { InFlightSignal } from './in-flight-signal';
+import { conclude, type Conclusion, type AttemptFacts, outcomeOf, releasedOutcome } from './conclusion';
+
+const NOW = Date.parse('2026-01-25T12:00:00.000Z');
+const definition: CompiledDefinition = {
+  name: 'demo',
+  output: Type.Unknown(),
+  timeoutMs: 1_000,
+  retry: { max_attempts: 3, base_ms: 200, cap_ms: 500 },
+  checkOutput: () => null,
+  run: () => undefined,
+};
+const signal: Signal = {
+  v: 1,
+  id: 'id-1',
+  run: 2,
+  signal_type: 'demo',
+  priority: 2,
+  payload: {},
+  timeout_ms: 30_000,
+  created_at: new Date(NOW).toISOString(),
+  request_hash: 'hash',
+};
+function inFlight(given: Partial<InFlightSignal> = {}): InFlightSignal {
+  return {
+    signal,
+    lane: laneName('demo', 2),
+    msg: {} as Msg,
+    info: { deliveries: 4, streamSeq: 9, consumerSeq: 9, storedAtMs: NOW, pending: 0, consumer: 'demo_2' },
+    trace: { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' },
+    suspect: false,
+    place: 17,
+    plannedMs: NOW + 40,
+    ...given,
+  };
+}
+const failure = (errorClass: ErrorClass): Extract<AttemptResult, { ok: false }> => ({
+  ok: false,
+  errorClass,
+  message: 'no luck',
+  fingerprint: 'print',
+});
+function after(result: AttemptResult | null, given: Partial<AttemptFacts> = {}): Conclusion {
+  const facts = {
+    definition,
+    inFlight: inFlight(),
+    attempt: 1,
+    deadlineMs: NOW + 30_000,
+    nowMs: NOW,
+    random: () => 1,
+  };
+  return conclude({ ...facts, result, ...given });
+}
+
+describe('conclude', () => {
+  it('succeeds with the result and the message of the type', () => {
+    expect(after({ ok: true, result: 7 })).toMatchObject({
+      status: 'succeeded',
+      final: true,
+      success: true,
+      result: 7,
+      message: 'demo done',
+    });
+    const named = { ...definition, success: 'Execution successful' };
+    expect(after({ ok: true, result: 7 }, { definition: named }).message).toBe('Execution successful');
+  });
+
+  it.each([
+    ['rejected', 1, 'rejected', true, 1],
+    ['defect', 1, 'failed', true, 1],
+    ['capacity', 1, 'failed', true, 1],
+    ['transient', 1, 'retrying', false, 1],
+    ['transient', 2, 'retrying', false, 2],
+    ['transient', 3, 'failed', true, 3],
+  ] as const)('%s on attempt %i is %s', (...row) => {
+    const [errorClass, attempt, status, final, used] = row;
+    expect(after(failure(errorClass), { attempt })).toMatchObject({
+      status,
+      final,
+      attempt: used,
+      success: false,
+      errorClass,
+      fingerprint: 'print',
+      message: 'no luck',
+    });
+  });
+
+  it('doubles the pause up to its cap, with full jitter', () => {
+    const many = { ...definition, retry: { max_attempts: 10, base_ms: 200, cap_ms: 500 } };
+    const pause = (attempt: number, chance: number): number =>
+      after(failure('transient'), { attempt, definition: many, random: () => chance }).retryMs;
+    expect([1, 2, 3, 9].map((attempt) => pause(attempt, 1))).toEqual([200, 400, 500, 500]);
+    expect(pause(2, 0.25)).toBe(100);
+    expect(pause(2, 0)).toBe(0);
+  });
+
+  it('waits at least as long as the failure says that another attempt is of no use', () => {
+    const statusesOf = { ...failure('transient'), retryAfterMs: 5_000 };
+    const pause = (chance: number): number => after(statusesOf, { random: () => chance }).retryMs;
+    expect([pause(0), pause(1)]).toEqual([5_000, 5_200]);
+    expect(after(statusesOf, { deadlineMs: NOW + 5_000 }).status).toBe('failed');
+  });
+
+  it('waits that long after a failed trial, too', () => {
+    const trial = { inFlight: inFlight({ epoch: 5 }) };
+    expect(after({ ...failure('transient'), retryAfterMs: 60_000 }, trial).retryMs).toBe(60_000);
+    expect(after(failure('transient'), trial).retryMs).toBe(3_000);
+  });
+
+  it('tells which dependency failed', () => {
+    const conclusion = after({ ...failure('transient'), dependency: 'a.test:80' });
+    const circumstances = { inFlight: inFlight(), workerId: 'w', startedMs: NOW, processMs: 1, traceId: 't' };
+    expect(outcomeOf(conclusion, circumstances)).toMatchObject({ dependency: 'a.test:80' });
+    expect(outcomeOf(after(failure('transient')), circumstances)).not.toHaveProperty('dependency');
+  });
+
+  it('fails at once when the next attempt could only come after the deadline', () => {
+    expect(after(failure('transient'), { deadlineMs: NOW + 200 }).status).toBe('failed');
+    expect(after(failure('transient'), { deadlineMs: NOW + 201 }).status).toBe('retrying');
+  });
+
+  it('charges no attempt for a failed trial, even the last one', () => {
+    expect(after(failure('transient'), { attempt: 3, inFlight: inFlight({ epoch: 5 }) })).toMatchObject({
+      status: 'retrying',
+      final: false,
+      attempt: 2,
+    });
+    expect(after(failure('defect'), { inFlight: inFlight({ epoch: 5 }) })).toMatchObject({
+      status: 'failed',
+      final: true,
+    });
+  });
+
+  it('expires what was not started in time, and counts no attempt', () => {
+    expect(after(null, { deadlineMs: NOW })).toMatchObject({
+      status: 'expired',
+      final: true,
+      attempt: 0,
+      errorClass: 'capacity',
+    });
+  });
+
+  it('says what a signal found taken each time until it expired', () => {
+    const message = (last: string): string =>
+      after(null, { deadlineMs: NOW, inFlight: inFlight({ last: { message: last } as Outcome }) }).message;
+    const statusesOf = 'not started within its timeout_ms: all threads are busy';
+    expect([message('all threads are busy'), message(statusesOf)]).toEqual([statusesOf, statusesOf]);
+    expect(message(HANDED_BACK)).toBe('not started within its timeout_ms');
+  });
+
+  it('fails what killed its worker every time, as a defect', () => {
+    expect(after(null, { attempt: 4 })).toMatchObject({
+      status: 'failed',
+      final: true,
+      attempt: 3,
+      errorClass: 'defect',
+      fingerprint: 'vanished:demo',
+    });
+  });
+});
+
+describe('outcomeOf', () => {
+  const circumstances = { workerId: 'w', startedMs: NOW + 50, processMs: 12.3456, traceId: 'trace' };
+
+  it('keeps waiting and work apart and says how the schedule came to it', () => {
+    const outcome = outcomeOf(after({ ok: true, result: { a: 1 } }), {
+      inFlight: inFlight(),
+      ...circumstances,
+    });
+    expect(outcome).toEqual({
+      v: 1,
+      signal_id: 'id-1',
+      run: 2,
+      signal_type: 'demo',
+      priority: 2,
+      status: 'succeeded',
+      final: true,
+      attempt: 1,
+      success: true,
+      message: 'demo done',
+      result: { a: 1 },
+      worker_id: 'w',
+      enqueued_at: '2026-01-25T12:00:00.000Z',
+      started_at: '2026-01-25T12:00:00.050Z',
+      finished_at: '2026-01-25T12:00:00.062Z',
+      wait_ms: 50,
+      process_ms: 12.346,
+      trace_id: 'trace',
+      delivery: 4,
+      request_hash: 'hash',
+      level: { lane: 'demo_2', place: 17, card_wait_ms: 10 },
+    });
+  });
+
+  it('never waits a negative time when the clocks disagree', () => {
+    const early = { ...circumstances, startedMs: NOW - 500 };
+    const outcome = outcomeOf(after({ ok: true, result: undefined }), { inFlight: inFlight(), ...early });
+    expect([outcome.wait_ms, outcome.level?.card_wait_ms]).toEqual([0, 0]);
+    expect(outcome).not.toHaveProperty('result');
+  });
+
+  it('carries the epoch of a trial', () => {
+    expect(
+      outcomeOf(after({ ok: true, result: 1 }), { inFlight: inFlight({ epoch: 3 }), ...circumstances }).epoch,
+    ).toBe(3);
+  });
+});
+
+test('the record of a hand-back is not final and names the delivery, so that it counts as no attempt', () => {
+  expect(releasedOutcome(inFlight(), { workerId: 'w', used: 2 })).toMatchObject({
+    status: 'returned',
+    final: false,
+    attempt: 2,
+    delivery: 4,
+    process_ms: 0,
+    trace_id: '0af7651916cd43dd8448eb211c80319c',
+  });
+  expect(releasedOutcome(inFlight({ trace: undefined }), { workerId: 'w', used: 0 }).trace_id).toBe('');
+  const full = inFlight({ noRoom: 'all threads are busy' });
+  expect(releasedOutcome(full, { workerId: 'w', used: 0 }).message).toBe('all threads are busy');
+});

@@ -1,0 +1,246 @@
+import {
+  type ErrorClass,
+  HANDED_BACK,
+  lateMessage,
+  type Outcome,
+  type OutcomeStatus,
+  WIRE_VERSION,
+} from '@tps/contracts';
+import type { AttemptResult, CompiledDefinition } from './attempt';
+import type { InFlightSignal } from './in-flight-signal';
+
+/** What follows from an attempt. */
+export interface Conclusion {
+  status: OutcomeStatus;
+  final: boolean;
+  success: boolean;
+  /** Attempts used up, this one included where it counts. */
+  attempt: number;
+  message: string;
+  /** Not final: when the signal may be tried again. */
+  retryMs: number;
+  errorClass?: ErrorClass;
+  fingerprint?: string;
+  dependency?: string;
+  result?: unknown;
+  /** The result as JSON. */
+  json?: string;
+  stack?: string;
+}
+
+export interface AttemptFacts {
+  definition: CompiledDefinition;
+  inFlight: InFlightSignal;
+  attempt: number;
+  deadlineMs: number;
+  /** Null: it did not run, because it was too late or its attempts were used up. */
+  result: AttemptResult | null;
+  nowMs: number;
+  random?: () => number;
+}
+
+const AFTER_FAILED_TRIAL_MS = 3_000;
+
+/** Decides what becomes of a signal after an attempt. Pure: clock and chance are handed in. */
+export function conclude(facts: AttemptFacts): Conclusion {
+  const { definition, inFlight, attempt, deadlineMs, result, nowMs } = facts;
+  if (!result) return notRun(facts);
+  if (result.ok) {
+    const message = definition.success ?? `${definition.name} done`;
+    const done: Conclusion = {
+      status: 'succeeded',
+      final: true,
+      success: true,
+      attempt,
+      message,
+      retryMs: 0,
+      result: result.result,
+    };
+    if (result.json) done.json = result.json;
+    return done;
+  }
+  const { errorClass, message, fingerprint, stack, dependency } = result;
+  const failure = {
+    ...{ success: false, message, errorClass, fingerprint },
+    ...(stack ? { stack } : {}),
+    ...(dependency === undefined ? {} : { dependency }),
+  };
+  if (errorClass === 'rejected') return { ...failure, status: 'rejected', final: true, attempt, retryMs: 0 };
+  if (errorClass !== 'transient') return { ...failure, status: 'failed', final: true, attempt, retryMs: 0 };
+  // A failed trial costs the signal nothing; the next trial takes another one first.
+  if (inFlight.epoch !== undefined) {
+    return {
+      ...failure,
+      status: 'retrying',
+      final: false,
+      attempt: attempt - 1,
+      retryMs: Math.max(AFTER_FAILED_TRIAL_MS, result.retryAfterMs ?? 0),
+    };
+  }
+  const backoffMs = backoff(definition, attempt, facts.random ?? Math.random);
+  const retryMs = backoffMs + (result.retryAfterMs ?? 0);
+  const left = attempt < (definition.retry?.max_attempts ?? 1);
+  if (left && nowMs + retryMs < deadlineMs) {
+    return { ...failure, status: 'retrying', final: false, attempt, retryMs };
+  }
+  const why = left && result.retryAfterMs ? `${message}; the signal's timeout_ms ends before that` : message;
+  return { ...failure, message: why, status: 'failed', final: true, attempt, retryMs: 0 };
+}
+
+/** The failure that ended this run in an earlier delivery, when its dead letter could not be kept then. */
+export function earlierFailure({ last }: InFlightSignal, { retry }: CompiledDefinition): Outcome | undefined {
+  if (!last?.error_class) return undefined;
+  const out = last.attempt >= (retry?.max_attempts ?? 1);
+  // A trial that failed is followed by another attempt whatever its number.
+  return (out && last.epoch === undefined) || last.error_class !== 'transient' ? last : undefined;
+}
+
+function notRun({ definition, inFlight, attempt, deadlineMs, nowMs }: AttemptFacts): Conclusion {
+  const none = { final: true, success: false, retryMs: 0, attempt: attempt - 1 };
+  const before = earlierFailure(inFlight, definition);
+  if (before) {
+    const { error_class: errorClass = 'transient', fingerprint = '', message } = before;
+    return { ...none, status: 'failed', attempt: before.attempt, errorClass, fingerprint, message };
+  }
+  if (nowMs >= deadlineMs) {
+    return {
+      ...none,
+      status: 'expired',
+      errorClass: 'capacity',
+      message: lateMessage(none.attempt, inFlight.last),
+    };
+  }
+  return {
+    ...none,
+    status: 'failed',
+    errorClass: 'defect',
+    message: vanishedMessage(none.attempt, inFlight.last),
+    fingerprint: `vanished:${definition.name}`,
+  };
+}
+
+function vanishedMessage(attempts: number, last?: Outcome): string {
+  if (!last?.error_class) return `${attempts} attempts left no record: the worker died each time`;
+  const vanished = attempts - last.attempt;
+  return `the last ${vanished} of ${attempts} attempts left no record: the worker died; before: ${last.message}`;
+}
+
+/** Concludes an attempt that the worker itself failed to account for, and a run that its faults keep from starting. */
+export function faulty(type: string, attempt: number, message: string): Conclusion {
+  return {
+    ...{ status: 'failed', final: true, success: false, errorClass: 'defect', retryMs: 0 },
+    ...{ attempt, message, fingerprint: `fault:${type}` },
+  };
+}
+
+/** Doubling from the policy's base, full jitter, capped. */
+function backoff({ retry }: CompiledDefinition, attempt: number, random: () => number): number {
+  const { base_ms = 200, cap_ms = 30_000 } = retry ?? {};
+  return random() * Math.min(cap_ms, base_ms * 2 ** (attempt - 1));
+}
+
+export interface OutcomeFacts {
+  inFlight: InFlightSignal;
+  workerId: string;
+  startedMs: number;
+  processMs: number;
+  traceId: string;
+}
+
+export function outcomeOf(conclusion: Conclusion, circumstances: OutcomeFacts): Outcome {
+  const { inFlight, workerId, startedMs, processMs, traceId } = circumstances;
+  const { status, final, success, attempt, message, errorClass, fingerprint, dependency, result } =
+    conclusion;
+  const outcome = base(inFlight, workerId) as Outcome;
+  outcome.status = status;
+  outcome.final = final;
+  outcome.attempt = attempt;
+  outcome.success = success;
+  outcome.message = message;
+  if (errorClass) outcome.error_class = errorClass;
+  if (fingerprint) outcome.fingerprint = fingerprint;
+  if (dependency !== undefined) outcome.dependency = dependency;
+  outcome.started_at = isoTime(startedMs);
+  outcome.finished_at = isoTime(Math.round(startedMs + processMs));
+  // The broker's clock may be ahead of this one.
+  outcome.wait_ms = Math.max(0, startedMs - inFlight.info.storedAtMs);
+  outcome.process_ms = Math.round(processMs * 1000) / 1000;
+  outcome.trace_id = traceId;
+  outcome.level = {
+    lane: inFlight.lane,
+    place: inFlight.place,
+    card_wait_ms: Math.max(0, startedMs - inFlight.plannedMs),
+  };
+  // Where its JSON is known it is put in when the outcome is encoded.
+  if (result !== undefined && conclusion.json === undefined) outcome.result = result;
+  return outcome;
+}
+
+export interface Return {
+  workerId: string;
+  /** Attempts used up before this delivery. */
+  used: number;
+  /** The record before, whose failure this one must not hide. */
+  last?: Outcome | undefined;
+  /** The fault in the worker that kept the signal from starting. */
+  fault?: string;
+}
+
+/** The record of a hand-back: this delivery was no attempt. */
+export function releasedOutcome(inFlight: InFlightSignal, { workerId, used, last, fault }: Return): Outcome {
+  const { error_class, fingerprint, message, faults = 0 } = last ?? {};
+  const now = new Date().toISOString();
+  const count = faults + (fault === undefined ? 0 : 1);
+  return {
+    ...base(inFlight, workerId),
+    status: 'returned',
+    final: false,
+    attempt: used,
+    success: false,
+    message: (error_class && message) ?? fault ?? inFlight.noRoom ?? HANDED_BACK,
+    ...(error_class ? { error_class } : {}),
+    ...(error_class && fingerprint ? { fingerprint } : {}),
+    ...(count > 0 ? { faults: count } : {}),
+    started_at: now,
+    finished_at: now,
+    wait_ms: Math.max(0, Date.now() - inFlight.info.storedAtMs),
+    process_ms: 0,
+    trace_id: inFlight.trace?.traceparent.split('-')[1] ?? '',
+  };
+}
+
+/** What an outcome has whatever came of the attempt. Assigned and not spread: it is made for every signal. */
+function base({ signal, info, epoch }: InFlightSignal, workerId: string): Base {
+  const base: Base = {
+    v: WIRE_VERSION,
+    signal_id: signal.id,
+    run: signal.run,
+    signal_type: signal.signal_type,
+    priority: signal.priority,
+    worker_id: workerId,
+    enqueued_at: isoTime(info.storedAtMs),
+    delivery: info.deliveries,
+  };
+  if (epoch !== undefined) base.epoch = epoch;
+  if (signal.request_hash) base.request_hash = signal.request_hash;
+  return base;
+}
+
+type Base = Pick<
+  Outcome,
+  'v' | 'signal_id' | 'run' | 'signal_type' | 'priority' | 'worker_id' | 'enqueued_at'
+> &
+  Partial<Outcome>;
+
+const TIMES = new Map<number, string>();
+const MAX_TIMES = 256;
+
+/** Milliseconds since 1970 as ISO 8601 UTC. Under load many outcomes share a millisecond. */
+function isoTime(ms: number): string {
+  const known = TIMES.get(ms);
+  if (known !== undefined) return known;
+  if (TIMES.size >= MAX_TIMES) TIMES.clear();
+  const text = new Date(ms).toISOString();
+  TIMES.set(ms, text);
+  return text;
+}

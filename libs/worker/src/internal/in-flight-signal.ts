@@ -1,0 +1,80 @@
+import type { Msg } from '@nats-io/transport-node';
+import { type DeliveryInfo, headerValues } from '@tps/bus';
+import { type Outcome, parseLane, parseSignal, type Signal, SUSPECT_HEADER } from '@tps/contracts';
+import type { LineView, TraceHeaders } from '@tps/service';
+import type { LazyAbort } from './lazy-abort';
+import type { Delivery } from './lane-reader';
+
+/**
+ * A signal in this worker's hands, from delivery to acknowledgement.
+ *
+ * While it is inFlight its lease is renewed; when this process dies the broker hands it to another worker.
+ */
+export interface InFlightSignal {
+  readonly signal: Signal;
+  readonly lane: string;
+  readonly msg: Msg;
+  readonly info: DeliveryInfo;
+  readonly trace: TraceHeaders | undefined;
+  /** It may have run before: looked up in the records before it runs. */
+  readonly suspect: boolean;
+  /** The latest record of this run, where an earlier delivery left one. */
+  last?: Outcome | undefined;
+  /** Place in the level sequence. */
+  place: number;
+  /** When the sequence chose its lane. */
+  plannedMs: number;
+  /** Aborts the attempt under way. */
+  abort?: LazyAbort;
+  /** Set when this is the trial of a stopped circuit. */
+  epoch?: number;
+  /** The message of the CapacityError with which its handler gave it back. */
+  noRoom?: string;
+  /** The number of the attempt, once its handler was started. */
+  attempt?: number;
+  /** The handler, while it still runs after its attempt was ended from outside. */
+  overrun?: Promise<unknown> | undefined;
+}
+
+export function toInFlight(
+  { msg, info, lane }: Delivery,
+  signal: Signal,
+  given: Pick<InFlightSignal, 'suspect' | 'place' | 'plannedMs'>,
+): InFlightSignal {
+  const suspect = given.suspect || (msg.headers?.has(SUSPECT_HEADER) ?? false);
+  return {
+    signal,
+    lane,
+    msg,
+    info,
+    trace: traceOf(msg),
+    suspect,
+    place: given.place,
+    plannedMs: given.plannedMs,
+  };
+}
+
+function traceOf(msg: Msg): TraceHeaders | undefined {
+  const traceparent = headerValues(msg.headers, 'traceparent')[0];
+  if (!traceparent) return undefined;
+  const tracestate = headerValues(msg.headers, 'tracestate')[0];
+  return tracestate ? { traceparent, tracestate } : { traceparent };
+}
+
+/** When the signal's own time is up; it stands still while its line is stopped. */
+export function deadlineOf({ signal, info }: InFlightSignal, lines: LineView): number {
+  const pausedMs = lines.heldMs(signal.signal_type, info.storedAtMs, Date.now());
+  return Date.parse(signal.created_at) + signal.timeout_ms + pausedMs;
+}
+
+/** The signal in a message, or null when no worker could make sense of it. */
+export function decodeSignal({ msg, lane }: Delivery): Signal | null {
+  try {
+    const signal = parseSignal(msg);
+    const { type, priority } = parseLane(lane);
+    const fits = signal.signal_type === type && signal.priority === priority;
+    return fits && msg.subject.endsWith(`.${signal.id}`) ? signal : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,102 @@
+import { type Bus, connectBus, ensureLanes, ensureStream } from '@tps/bus';
+import { laneName } from '@tps/contracts';
+import { NatsServer, waitFor } from '@tps/testkit';
+import { type Delivery, LaneReader } from './lane-reader';
+
+const TYPE = 'demo';
+const LANE = laneName(TYPE, 3);
+let nats: NatsServer;
+let bus: Bus;
+let reader: LaneReader;
+let came: Delivery[];
+let missing: number;
+
+beforeAll(async () => {
+  nats = await NatsServer.start();
+  bus = await connectBus({ url: nats.url, name: 'test' });
+  await ensureStream(bus, 'kanban', { replicas: 1 });
+  await ensureLanes(bus, TYPE);
+});
+afterAll(async () => {
+  await bus.close();
+  await nats.stop();
+});
+beforeEach(() => {
+  came = [];
+  missing = 0;
+  reader = new LaneReader(bus, {
+    onMessage: (delivered) => {
+      came.push(delivered);
+      delivered.msg.respond('+ACK');
+    },
+    onMissing: (_, count) => (missing += count),
+  });
+  reader.add(LANE);
+});
+afterEach(() => reader.close());
+
+let next = 0;
+const publish = (count: number): Promise<unknown> =>
+  Promise.all(
+    Array.from({ length: count }, () =>
+      bus.publisher.publish(bus.names.subjects.work(TYPE, 3, `id-${(next += 1)}`), '{}'),
+    ),
+  );
+const until = (count: number): Promise<unknown> => waitFor(`${count} messages`, () => came.length === count);
+
+/** A burst of ten: the first by the poll, which says how many more there are. */
+async function burst(): Promise<number> {
+  await publish(10);
+  reader.poll(LANE, Date.now());
+  await until(1);
+  expect(reader.waiting(LANE)).toBe(9);
+  reader.pull(LANE, 9);
+  await until(10);
+  return Date.now();
+}
+
+test('one message by a poll says what a pull may ask for', async () => {
+  await burst();
+  expect(came.map(({ planned }) => planned)).toEqual([false, ...Array<boolean>(9).fill(true)]);
+  expect(reader.waiting(LANE)).toBe(0);
+  expect(reader.quiet).toBe(true);
+});
+
+test('a poll on a busy lane stands for its next burst, within what it may', async () => {
+  const now = await burst();
+  reader.poll(LANE, now, { atMost: 4 });
+  expect(reader.polled).toBe(4);
+  await publish(4);
+  await until(14);
+  expect(reader.polled).toBe(0);
+  expect(came.slice(10).every(({ planned }) => !planned)).toBe(true);
+});
+
+test('a poll is for one when nothing came lately', async () => {
+  const now = await burst();
+  reader.poll(LANE, now + 1_000, { atMost: 4 });
+  expect(reader.polled).toBe(1);
+  await publish(1);
+  await until(11);
+});
+
+test('what a poll brings is not taken for the answer to a pull, whichever ends first', async () => {
+  const now = await burst();
+  reader.poll(LANE, now, { atMost: 4 });
+  // Nothing is there for the pull: it ends without its messages, and the poll stands as it did.
+  reader.pull(LANE, 5);
+  await waitFor('the end of the pull', () => missing === 5);
+  expect(reader.polled).toBe(4);
+  await publish(2);
+  await until(12);
+  expect(came.slice(10).map(({ planned }) => planned)).toEqual([false, false]);
+  expect(reader.polled).toBe(2);
+  // A pull that others emptied while the poll is served: both books are right afterwards.
+  reader.pull(LANE, 3);
+  await Promise.all([publish(2), waitFor('the end of the pull', () => missing >= 5)]);
+  await until(14);
+  await waitFor('the books to be right', () => {
+    const byPoll = came.slice(12).filter(({ planned }) => !planned).length;
+    return reader.polled === 2 - byPoll && missing === 5 + 3 - (2 - byPoll);
+  });
+});

@@ -1,0 +1,241 @@
+import { type Msg, nanos, type Subscription } from '@nats-io/transport-node';
+import { type Bus, parseDelivery, type DeliveryInfo } from '@tps/bus';
+
+/** A message from a lane, with what the broker says of it. */
+export interface Delivery {
+  lane: string;
+  msg: Msg;
+  info: DeliveryInfo;
+  /** It answers a planned pull; else it came by the long poll of an idle lane. */
+  planned: boolean;
+}
+
+interface Lane {
+  readonly name: string;
+  readonly index: number;
+  /** What the broker said still waits there, less what was asked for since. */
+  known: number;
+  /** Messages asked for by planned pulls and not answered yet. */
+  asked: number;
+  pulls: Map<string, { left: number; sentMs: number }>;
+  /** The open long poll, by its inbox suffix, and for how many more it stands. */
+  poll: { suffix: string; left: number; sentMs: number } | null;
+  /** Messages that came in the present stretch of `BURST_MS`, and in the one before. */
+  came: { sinceMs: number; count: number; before: number };
+  retryAtMs: number;
+  /** When the broker last said what it holds. */
+  heardMs: number;
+}
+
+/** How long a poll on an idle lane stays open; also how long a stop may have to wait for it. */
+export const POLL_MS = 4_000;
+/** A poll stands for as many as came in such a stretch of time. */
+const BURST_MS = 20;
+/** A pull that is not answered by then was lost with the connection or with the lane. */
+const ANSWER_LIMIT_MS = 1_500;
+const RETRY_MS = 250;
+/** What a lane holds is not known any more when nothing was heard of it for so long; more where there are many. */
+const STALE_MS = 1_000;
+const STALE_MS_PER_LANE = 25;
+
+export interface LaneEvents {
+  onMessage: (delivered: Delivery) => void;
+  /** `count` signals that were asked for will not come. */
+  onMissing: (lane: string, count: number) => void;
+}
+
+/**
+ * Reads lanes by pulls of its own making. Two kinds: planned pulls ask for exactly what the level sequence chose
+ * (`no_wait`, so that nothing is outstanding when a lane must stop), and a long poll stands on each idle lane, for a
+ * single message or for the next burst of a busy one: what comes then need not be asked for.
+ *
+ * A message carries its own subject and not the inbox, so each kind has an inbox of its own: which of them a message
+ * came by says what it answers. The subscriptions live as long as the reader: taking interest away while a message is
+ * on its way would cost that message a lease.
+ */
+export class LaneReader {
+  private readonly pullInbox: string;
+  private readonly pollInbox: string;
+  private readonly subscriptions: Subscription[];
+  private readonly lanes = new Map<string, Lane>();
+  private readonly byIndex: Lane[] = [];
+  private pullNo = 0;
+
+  constructor(
+    private readonly bus: Bus,
+    private readonly events: LaneEvents,
+  ) {
+    const inbox = bus.createInbox();
+    this.pullInbox = `${inbox}.pull`;
+    this.pollInbox = `${inbox}.poll`;
+    this.subscriptions = [this.pullInbox, this.pollInbox].map((own) => {
+      const planned = own === this.pullInbox;
+      return bus.nc.subscribe(`${own}.*.*`, { callback: (_, msg) => this.receive(msg, planned) });
+    });
+  }
+
+  add(name: string): void {
+    if (this.lanes.has(name)) return;
+    const lane: Lane = {
+      name,
+      index: this.byIndex.length,
+      known: 0,
+      asked: 0,
+      pulls: new Map(),
+      poll: null,
+      came: { sinceMs: 0, count: 0, before: 0 },
+      retryAtMs: 0,
+      heardMs: Date.now(),
+    };
+    this.lanes.set(name, lane);
+    this.byIndex.push(lane);
+  }
+
+  /** How many signals are believed to wait on a lane beyond those asked for. */
+  waiting(name: string): number {
+    return this.lanes.get(name)?.known ?? 0;
+  }
+
+  /** No poll stands on it, so work may have come that nobody statusesOf of: it is worth a question. */
+  isStale(name: string, nowMs: number): boolean {
+    const lane = this.lanes.get(name);
+    if (!lane || lane.poll !== null || lane.asked > 0 || nowMs < lane.retryAtMs) return false;
+    return nowMs - lane.heardMs > Math.max(STALE_MS, STALE_MS_PER_LANE * this.byIndex.length);
+  }
+
+  /** One that came from there goes back. */
+  countReleased(name: string): void {
+    const lane = this.lanes.get(name);
+    if (lane) lane.known += 1;
+  }
+
+  /** Nothing is asked for and no poll is open. */
+  get quiet(): boolean {
+    return this.byIndex.every((lane) => lane.poll === null && lane.asked === 0);
+  }
+
+  /** Asks a lane for `batch` signals that are believed to be there. */
+  pull(name: string, batch: number): void {
+    const lane = this.lanes.get(name);
+    if (!lane) return;
+    const suffix = this.suffix(lane);
+    lane.known = Math.max(0, lane.known - batch);
+    lane.asked += batch;
+    lane.pulls.set(suffix, { left: batch, sentMs: Date.now() });
+    this.request(lane, `${this.pullInbox}.${suffix}`, { batch, no_wait: true });
+  }
+
+  /**
+   * Keeps one long poll open on an idle lane.
+   * @param options.atMost messages it may stand for
+   * @param options.known also where work is known to wait
+   */
+  poll(name: string, nowMs: number, { atMost = 1, known = false } = {}): void {
+    const lane = this.lanes.get(name);
+    if (!lane || lane.poll !== null || lane.asked > 0 || nowMs < lane.retryAtMs) return;
+    if (lane.known > 0 && !known) return;
+    const batch = Math.max(1, Math.min(burstOf(lane, nowMs), atMost));
+    lane.poll = { suffix: this.suffix(lane), left: batch, sentMs: nowMs };
+    this.request(lane, `${this.pollInbox}.${lane.poll.suffix}`, { batch, expires: nanos(POLL_MS) });
+  }
+
+  /** Messages that open polls stand for. */
+  get polled(): number {
+    let polled = 0;
+    for (const { poll } of this.byIndex) if (poll) polled += poll.left;
+    return polled;
+  }
+
+  /** Gives up what was not answered: asked of a connection or a lane that is gone. */
+  sweep(nowMs: number): void {
+    for (const lane of this.byIndex) {
+      if (lane.poll !== null && nowMs - lane.poll.sentMs > POLL_MS + ANSWER_LIMIT_MS) lane.poll = null;
+      for (const [suffix, { sentMs }] of lane.pulls) {
+        if (nowMs - sentMs > ANSWER_LIMIT_MS) this.end(lane, suffix);
+      }
+    }
+  }
+
+  /** After a reconnect nothing that was asked for will come. */
+  reset(): void {
+    for (const lane of this.byIndex) {
+      lane.poll = null;
+      for (const suffix of [...lane.pulls.keys()]) this.end(lane, suffix);
+    }
+  }
+
+  close(): void {
+    for (const subscription of this.subscriptions) subscription.unsubscribe();
+  }
+
+  private suffix(lane: Lane): string {
+    this.pullNo += 1;
+    return `${lane.index}.${this.pullNo.toString(36)}`;
+  }
+
+  private request(lane: Lane, reply: string, body: object): void {
+    const subject = `$JS.API.CONSUMER.MSG.NEXT.${this.bus.names.streams.kanban}.${lane.name}`;
+    this.bus.nc.publish(subject, JSON.stringify(body), { reply });
+  }
+
+  private receive(msg: Msg, planned: boolean): void {
+    const info = parseDelivery(msg.reply ?? '');
+    if (!info) return this.receiveStatus(msg, planned);
+    const lane = this.lanes.get(info.consumer);
+    if (!lane) return;
+    if (planned) settlePull(lane);
+    else if (lane.poll && (lane.poll.left -= 1) === 0) lane.poll = null;
+    // A lane that others drain too may hold less by now; asking for what is gone is answered at once.
+    lane.known = Math.max(0, info.pending - lane.asked - (lane.poll?.left ?? 0));
+    lane.heardMs = Date.now();
+    countIn(lane);
+    this.events.onMessage({ lane: lane.name, msg, info, planned });
+  }
+
+  /** A pull or poll ended without (all of) its messages: 404 nothing there, 408 time is over, 409/503 no such lane. */
+  private receiveStatus(msg: Msg, planned: boolean): void {
+    const inbox = planned ? this.pullInbox : this.pollInbox;
+    const suffix = msg.subject.slice(inbox.length + 1);
+    const lane = this.byIndex[Number(suffix.split('.')[0])];
+    if (!lane) return;
+    const code = msg.headers?.code ?? 0;
+    lane.heardMs = Date.now();
+    if (code === 503 || code === 409) lane.retryAtMs = lane.heardMs + RETRY_MS;
+    if (planned) this.end(lane, suffix);
+    else if (lane.poll?.suffix === suffix) lane.poll = null;
+  }
+
+  private end(lane: Lane, suffix: string): void {
+    const pull = lane.pulls.get(suffix);
+    if (!pull) return;
+    lane.pulls.delete(suffix);
+    lane.asked -= pull.left;
+    lane.known = 0;
+    this.events.onMissing(lane.name, pull.left);
+  }
+}
+
+/** The pulls of a lane are answered one after the other. */
+function settlePull(lane: Lane): void {
+  for (const [suffix, pull] of lane.pulls) {
+    lane.asked -= 1;
+    pull.left -= 1;
+    if (pull.left === 0) lane.pulls.delete(suffix);
+    return;
+  }
+}
+
+function countIn({ came, heardMs }: Lane): void {
+  const age = heardMs - came.sinceMs;
+  if (age >= BURST_MS) {
+    came.before = age < 2 * BURST_MS ? came.count : 0;
+    came.count = 0;
+    came.sinceMs = heardMs;
+  }
+  came.count += 1;
+}
+
+/** How many are likely to come in the next moments: as many as in the last. */
+function burstOf({ came }: Lane, nowMs: number): number {
+  return nowMs - came.sinceMs < 2 * BURST_MS ? Math.max(came.before, came.count) : 1;
+}

@@ -1,0 +1,200 @@
+import { nuid, RequestError, type Subscription } from '@nats-io/transport-node';
+import { type Bus, type KvView, LEASE_MS, openView, restoreMissing } from '@tps/bus';
+import { type LeasesRecord, WIRE_VERSION } from '@tps/contracts';
+import { FleetView, SILENT_MS } from '@tps/service';
+
+/** What the record says when it is to be decided how much to hold. */
+export interface LeaseCounts {
+  mine: number;
+  /** Of these, what is not being given up just now. */
+  kept: number;
+  leased: number;
+  /** A holder was lost since the last writing: of what it did last nothing is known. */
+  lost: boolean;
+  nextMs: number;
+}
+export interface LeaseDecision {
+  held: number;
+  nextMs?: number;
+}
+
+export interface LeasesOptions {
+  instance: string;
+  replicas: number;
+  onChange: (key: string) => void;
+  onError: (error: unknown) => void;
+}
+
+interface SilentHolder {
+  sinceMs: number;
+  probing: boolean;
+}
+
+const PROBE_MS = 500;
+const MAX_TRIES = 16;
+
+/**
+ * What this worker and the others hold of what there are only so many of. All write by compare-and-set, so together
+ * they never hold more than each of them checked. A holder that falls silent loses its lease when the broker knows no
+ * connection of it any more, or with its leases on signals at the latest.
+ */
+export class Leases {
+  private readonly address: string;
+  private readonly subscription: Subscription;
+  private readonly fleet: FleetView;
+  private readonly offReconnect: () => void;
+  private readonly writing = new Map<string, Promise<void>>();
+  /** What is being written: it may hold already, though the view does not say so yet. */
+  private readonly decided = new Map<string, number>();
+  /** By key and address: holders whose beats are missed, and those that are gone and still in the record. */
+  private readonly silent = new Map<string, SilentHolder>();
+  private readonly gone = new Set<string>();
+  private heardFromMs = Date.now();
+  private view!: KvView<LeasesRecord>;
+
+  private constructor(
+    private readonly bus: Bus,
+    private readonly options: LeasesOptions,
+  ) {
+    this.address = bus.names.subjects.workerAlive(nuid.next());
+    this.subscription = bus.nc.subscribe(this.address, { callback: (_, msg) => void msg.respond() });
+    this.fleet = new FleetView(bus, { only: 'worker', onError: options.onError });
+    // While all were cut off nobody heard anybody.
+    this.offReconnect = bus.onReconnect(() => {
+      this.heardFromMs = Date.now();
+      this.silent.clear();
+    });
+  }
+
+  static async open(bus: Bus, options: LeasesOptions): Promise<Leases> {
+    const leases = new Leases(bus, options);
+    leases.view = await openView(bus, 'leases', {
+      replicas: options.replicas,
+      onError: options.onError,
+      onChange: (key) => leases.changed(key),
+      restore: restoreMissing,
+    });
+    return leases;
+  }
+
+  countsOf(key: string): LeaseCounts {
+    const record = this.view?.get(key);
+    const { instance } = this.options;
+    let mine = 0;
+    let leased = 0;
+    let lost = false;
+    for (const [worker, { held, address }] of Object.entries(record?.holders ?? {})) {
+      // A namesake with another address was this worker's life before.
+      if (this.gone.has(place(key, address)) || (worker === instance && address !== this.address))
+        lost = true;
+      else leased += held;
+      if (address === this.address) mine = held;
+    }
+    const kept = Math.min(mine, this.decided.get(key) ?? mine);
+    return { mine, kept, leased, lost, nextMs: record?.next_ms ?? 0 };
+  }
+
+  /** Other workers that serve the type and have a free slot, as of their last beat. */
+  readyOthers(type: string): number {
+    const ready = this.fleet.of('worker').filter(({ instance, vitals }) => {
+      return instance !== this.options.instance && vitals.busy < vitals.slots && vitals.types.includes(type);
+    });
+    return ready.length;
+  }
+
+  /**
+   * Writes what `decide` says until it says what is written. It is asked again whenever another was faster.
+   * One that is called meanwhile waits for the one under way, which sees what has changed.
+   */
+  settle(key: string, decide: (counts: LeaseCounts) => LeaseDecision): Promise<void> {
+    const under = this.writing.get(key);
+    if (under) return under;
+    const writing = this.write(key, decide)
+      .catch(this.options.onError)
+      .finally(() => this.writing.delete(key));
+    this.writing.set(key, writing);
+    return writing;
+  }
+
+  /** Looks for holders that are gone; called now and then. */
+  watch(key: string, nowMs: number): void {
+    if (nowMs - this.heardFromMs < SILENT_MS) return;
+    const alive = new Set(this.fleet.of('worker').map(({ instance }) => instance));
+    for (const [worker, { address }] of Object.entries(this.view.get(key)?.holders ?? {})) {
+      if (alive.has(worker)) this.silent.delete(place(key, address));
+      else if (address !== this.address) void this.probe(key, address, nowMs);
+    }
+  }
+
+  close(): void {
+    this.view.close();
+    this.fleet.close();
+    this.offReconnect();
+    this.subscription.unsubscribe();
+  }
+
+  private async write(key: string, decide: (counts: LeaseCounts) => LeaseDecision): Promise<void> {
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+      const counts = this.countsOf(key);
+      const decision = decide(counts);
+      this.decided.delete(key);
+      if (decision.held === counts.mine && !counts.lost) return;
+      // Stays when the write ends without an answer: until the next decision nobody knows whether it holds.
+      this.decided.set(key, decision.held);
+      const entry = this.view.entry(key);
+      const next = this.after(key, entry?.value, decision);
+      if ((await this.view.swap(key, next, entry?.revision ?? 0)) === null) await this.view.read(key);
+      this.decided.delete(key);
+    }
+  }
+
+  private changed(key: string): void {
+    const here = Object.values(this.view?.get(key)?.holders ?? {}).map(({ address }) => place(key, address));
+    for (const kept of [this.gone, this.silent]) {
+      for (const old of kept.keys()) if (old.startsWith(`${key} `) && !here.includes(old)) kept.delete(old);
+    }
+    this.options.onChange(key);
+  }
+
+  private after(
+    key: string,
+    record: LeasesRecord | undefined,
+    { held, nextMs }: LeaseDecision,
+  ): LeasesRecord {
+    const { instance } = this.options;
+    const others = Object.entries(record?.holders ?? {}).filter(
+      ([worker, { address }]) => worker !== instance && !this.gone.has(place(key, address)),
+    );
+    const holders = Object.fromEntries(others);
+    if (held > 0) holders[instance] = { held, address: this.address };
+    const next_ms = nextMs ?? record?.next_ms;
+    return { v: WIRE_VERSION, holders, ...(next_ms === undefined ? {} : { next_ms }) };
+  }
+
+  private async probe(key: string, address: string, nowMs: number): Promise<void> {
+    const at = place(key, address);
+    const silence = this.silent.get(at) ?? { sinceMs: nowMs, probing: false };
+    this.silent.set(at, silence);
+    if (silence.probing || this.gone.has(at)) return;
+    silence.probing = true;
+    const connected = await this.isConnected(address);
+    silence.probing = false;
+    // One that is connected and says nothing may only be busy; by then its signals go to others, too.
+    const waits = connected && nowMs - silence.sinceMs < LEASE_MS - SILENT_MS;
+    if (waits || this.silent.get(at) !== silence) return;
+    this.gone.add(at);
+    this.options.onChange(key);
+  }
+
+  private isConnected(address: string): Promise<boolean> {
+    const request = this.bus.nc.request(address, '', { timeout: PROBE_MS });
+    return request.then(
+      Boolean,
+      (error: unknown) => !(error instanceof RequestError && error.isNoResponders()),
+    );
+  }
+}
+
+function place(key: string, address: string): string {
+  return `${key} ${address}`;
+}

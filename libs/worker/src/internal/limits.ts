@@ -1,0 +1,225 @@
+import {
+  type Cards,
+  cardsLease,
+  type CardsRecord,
+  rateLease,
+  type RateRecord,
+  type ScheduleRecord,
+} from '@tps/contracts';
+import type { ServiceContext } from '@tps/service';
+import { cardShare, type CardPosition, usableCards } from './card-share';
+import { type LeaseCounts, Leases } from './leases';
+import { RateLimiter } from './rate-limiter';
+
+/** The worker's load, as far as limits go. */
+export interface WorkerLoad {
+  /** Signals of a type that it asked for or holds, until they are recorded. */
+  claimed(type: string): number;
+  readonly freeSlots: number;
+  /** More of something may be taken than before. */
+  onRoom(): void;
+}
+
+export interface LimitsOptions {
+  context: ServiceContext;
+  types: ReadonlySet<string>;
+  slots: number;
+}
+
+/**
+ * How much may be taken of the types that people have limited, so that the limit holds over all lanes and workers.
+ * Cards are leased by the workers from one record per type. A rate is led by one worker at a time, the one that
+ * holds the type's rate lease: it alone starts signals of the type, evenly spaced, and passes the lease on when it has
+ * no slot or card for the next. What nobody has limited costs one look at a number.
+ */
+export class Limits {
+  private readonly set = new Map<string, Cards>();
+  private readonly limiters = new Map<string, RateLimiter>();
+  private readonly timers = new Map<string, NodeJS.Timeout>();
+  private advice: Readonly<Record<string, number>> = {};
+  private leases: Leases | undefined;
+  private opening: Promise<void> | undefined;
+  private load: WorkerLoad = { claimed: () => 0, freeSlots: 0, onRoom: () => undefined };
+  private slots: number;
+
+  constructor(private readonly options: LimitsOptions) {
+    this.slots = options.slots;
+  }
+
+  attach(load: WorkerLoad): void {
+    this.load = load;
+  }
+
+  setCards(type: string, record: CardsRecord | undefined): void {
+    if (!this.options.types.has(type)) return;
+    if (record) this.set.set(type, record.cards);
+    else this.set.delete(type);
+    this.changed(type);
+  }
+
+  /** The figures that `auto` follows. */
+  setAdvice(schedule: ScheduleRecord | undefined): void {
+    this.advice = schedule?.cards ?? {};
+    for (const [type, cards] of this.set) if (cards === 'auto') this.changed(type);
+  }
+
+  setRate(type: string, record: RateRecord | undefined): void {
+    if (!this.options.types.has(type)) return;
+    const before = this.limiters.get(type);
+    const now = Date.now();
+    if (record)
+      this.limiters.set(type, new RateLimiter(record.max_per_s, Math.min(before?.nextMs ?? now, now)));
+    else this.limiters.delete(type);
+    this.changed(type);
+  }
+
+  /** How many more signals of the type may be taken now. */
+  free(type: string, nowMs: number): number {
+    if (this.set.size === 0 && this.limiters.size === 0) return Infinity;
+    return Math.min(this.freeCards(type), this.freeStarts(type, nowMs));
+  }
+
+  /** One is asked for. */
+  take(type: string, nowMs: number): void {
+    const limiter = this.limiters.get(type);
+    if (!limiter) return;
+    limiter.take(nowMs);
+    this.wakeAt(type, limiter.nextMs);
+  }
+
+  /** It did not come. */
+  refund(type: string): void {
+    this.limiters.get(type)?.refund();
+  }
+
+  /** A signal of the type has left this worker's load. */
+  onFinished(type: string): void {
+    if (!this.set.has(type)) return;
+    void this.settle(type);
+    this.load.onRoom();
+  }
+
+  tick(nowMs: number): void {
+    for (const type of this.limited()) {
+      for (const key of [cardsLease(type), rateLease(type)]) this.leases?.watch(key, nowMs);
+      void this.settle(type);
+    }
+  }
+
+  /** From here on nothing is taken: what is not in use is left to the others. */
+  async release(): Promise<void> {
+    this.slots = 0;
+    await Promise.all([...this.limited()].map((type) => this.settle(type)));
+  }
+
+  close(): void {
+    for (const timer of this.timers.values()) clearTimeout(timer);
+    this.leases?.close();
+  }
+
+  private limited(): Set<string> {
+    return new Set([...this.set.keys(), ...this.limiters.keys()]);
+  }
+
+  private limitOf(type: string): number | undefined {
+    const cards = this.set.get(type);
+    return cards === 'auto' ? this.advice[type] : cards;
+  }
+
+  private freeCards(type: string): number {
+    const limit = this.limitOf(type);
+    if (limit === undefined) return Infinity;
+    const counts = this.leases?.countsOf(cardsLease(type));
+    if (!counts) return 0;
+    const position = this.position(type, limit, counts);
+    // What is being given up must not be used again.
+    return Math.max(0, Math.min(counts.kept, usableCards(position)) - position.claimed);
+  }
+
+  private freeStarts(type: string, nowMs: number): number {
+    const limiter = this.limiters.get(type);
+    if (!limiter) return Infinity;
+    return this.leases?.countsOf(rateLease(type)).kept ? limiter.ready(nowMs) : 0;
+  }
+
+  private cardsToHold(type: string, counts: LeaseCounts): number {
+    const limit = this.limitOf(type);
+    return limit === undefined ? 0 : cardShare(this.position(type, limit, counts));
+  }
+
+  private position(type: string, limit: number, { mine, leased }: LeaseCounts): CardPosition {
+    const claimed = this.load.claimed(type);
+    const ready = this.load.freeSlots > 0;
+    return { limit, mine, leased, claimed, slots: this.slots, ready, ...this.others(type) };
+  }
+
+  private leadsToHold(type: string, { mine, leased }: LeaseCounts): number {
+    if (!this.limiters.has(type)) return 0;
+    const ready = this.load.freeSlots > 0 && this.freeCards(type) > 0;
+    const slots = Math.min(1, this.slots);
+    return cardShare({ limit: 1, mine, leased, claimed: 0, slots, ready, ...this.others(type) });
+  }
+
+  private others(type: string): { readyOthers: number } {
+    return { readyOthers: this.leases?.readyOthers(type) ?? 0 };
+  }
+
+  private changed(type: string): void {
+    void this.open().then(
+      () => this.settle(type),
+      (error: unknown) => this.options.context.log.error('limits cannot be followed', { error }),
+    );
+    this.load.onRoom();
+  }
+
+  /** Nothing is followed before there is a limit. */
+  private open(): Promise<void> {
+    if (this.limited().size === 0 && !this.opening) return Promise.resolve();
+    const { bus, config, instance, log } = this.options.context;
+    this.opening ??= Leases.open(bus, {
+      instance,
+      replicas: config.TPS_NATS_REPLICAS,
+      onError: (error) => void log.warn('leases', { error }),
+      onChange: (key) => this.leaseChanged(key),
+    }).then((leases) => void (this.leases = leases));
+    this.opening.catch(() => (this.opening = undefined));
+    return this.opening;
+  }
+
+  private leaseChanged(key: string): void {
+    const type = key.slice(key.indexOf('.') + 1);
+    if (!this.options.types.has(type)) return;
+    void this.settle(type);
+    this.load.onRoom();
+  }
+
+  private async settle(type: string): Promise<void> {
+    await Promise.all([
+      this.leases?.settle(cardsLease(type), (counts) => ({ held: this.cardsToHold(type, counts) })),
+      this.leases?.settle(rateLease(type), (counts) => this.leadRate(type, counts)),
+    ]);
+  }
+
+  private leadRate(type: string, counts: LeaseCounts): { held: number; nextMs?: number } {
+    const held = this.leadsToHold(type, counts);
+    const limiter = this.limiters.get(type);
+    if (!limiter || held === counts.mine) return { held };
+    const now = Date.now();
+    if (held === 0) return { held, nextMs: limiter.nextMs };
+    // When the one before was lost, its last start may have been a moment ago.
+    limiter.resume(counts.lost ? Infinity : counts.nextMs, now);
+    this.wakeAt(type, limiter.nextMs);
+    return { held, nextMs: limiter.nextMs };
+  }
+
+  private wakeAt(type: string, atMs: number): void {
+    clearTimeout(this.timers.get(type));
+    const wake = (): void => {
+      // Timers are up to a millisecond early: then there would be no room yet, and nobody to look again.
+      if (Date.now() < atMs) this.wakeAt(type, atMs);
+      else this.load.onRoom();
+    };
+    const timer = setTimeout(wake, Math.max(0, atMs - Date.now()));
+    this.timers.set(type, timer);
+  }
+}

@@ -1,0 +1,167 @@
+import type { Outcome } from '@tps/contracts';
+import { describeThrown, type LineView, type ServiceContext, type SignalSpan } from '@tps/service';
+import { LazyAbort } from './lazy-abort';
+import { type AttemptResult, type CompiledDefinition, ReleasedError, runAttempt } from './attempt';
+import { handlerContext } from './context';
+import { CapacityError } from '../failure';
+import { releaseSignal, releaseFaulty, NO_TRACE, settleFault } from './release';
+import { acknowledge, releaseDelayMs } from './acknowledgement';
+import { deadlineOf, type InFlightSignal } from './in-flight-signal';
+import { type Records, RecordsUnavailableError } from './prior-attempts';
+import { conclude, earlierFailure, outcomeOf } from './conclusion';
+import type { Prefetch } from './prefetch';
+import type { PendingOutcome, Recorder } from './recorder';
+import { endSpan, startSpan } from './span';
+import type { Strays } from './strays';
+import { claimTrial, yieldsTrial } from './trial';
+
+export interface ProcessorDeps {
+  context: ServiceContext;
+  definitions: ReadonlyMap<string, CompiledDefinition>;
+  lines: LineView;
+  recorder: Recorder;
+  records: Records;
+  strays: Strays;
+  onAttempt: (type: string, status: string) => void;
+}
+
+/** Finishes a signal, once its slot is free again. */
+export type Afterwards = () => Promise<void>;
+
+/** Delay after a refused trial. It lets signals that never failed be tried first. */
+const AFTER_TRIAL_MS = 3_000;
+/** Threads and connections are taken for moments, mostly. */
+const ROOM_MS = 250;
+/** A signal without room waits for at most one eighth of its remaining time, so that its last chance comes late. */
+const PARTS = 8;
+
+/**
+ * Runs one signal and concludes what follows.
+ *
+ * Every start of a handler leads to exactly one record. attempt.ts turns everything that a handler throws, returns or
+ * does to its context into the result of the attempt. A failure of the worker itself is recorded as a defect if the
+ * handler had started; before the start, it releases the signal a bounded number of times.
+ */
+export class Processor {
+  started = 0;
+
+  constructor(
+    private readonly options: ProcessorDeps,
+    private readonly prefetch: Prefetch,
+  ) {}
+
+  /** Rejects with an error for `afterError`. */
+  async process(inFlight: InFlightSignal): Promise<Afterwards> {
+    const { context, definitions, lines, records, recorder } = this.options;
+    const { signal, info } = inFlight;
+    const state = lines.state(signal.signal_type);
+    if (state !== 'Closed' && !(state === 'HalfOpen' && (await this.isTrial(inFlight)))) {
+      return () => releaseSignal(this.options, inFlight, AFTER_TRIAL_MS);
+    }
+    let attempt = 1;
+    if (info.deliveries > 1 || inFlight.suspect) {
+      const prior = await records.priorAttemptsOf(inFlight);
+      if (prior.kind === 'finished') return async () => this.dropFinished(inFlight, prior.outcome);
+      attempt = prior.attempt;
+      inFlight.last = prior.last;
+    }
+    const definition = definitions.get(signal.signal_type) as CompiledDefinition;
+    const deadlineMs = deadlineOf(inFlight, lines);
+    const startedMs = Date.now();
+    const clock = performance.now();
+    this.started += 1;
+    const span = startSpan(context.tracer, inFlight, attempt);
+    let result: AttemptResult | null;
+    try {
+      const ended = this.attempt(inFlight, definition, { attempt, deadlineMs, span });
+      result = ended instanceof Promise ? await ended : ended;
+    } catch (error) {
+      span.end();
+      throw error;
+    }
+    const processMs = performance.now() - clock;
+    if (result) this.prefetch.observe(signal.signal_type, processMs);
+    if (result && !result.ok) inFlight.overrun = result.overrun;
+    const conclusion = conclude({ definition, inFlight, attempt, deadlineMs, result, nowMs: Date.now() });
+    const { instance: workerId } = context;
+    const { traceId } = span;
+    const outcome = outcomeOf(conclusion, { inFlight, workerId, startedMs, processMs, traceId });
+    endSpan(span, conclusion);
+    // Read after the end of the span: a failure is traced from here on, even in a trace that was not sampled.
+    const trace = span.headers;
+    this.tell(outcome, conclusion.stack);
+    const { json: resultJson } = conclusion;
+    const recorded: PendingOutcome =
+      resultJson === undefined ? { outcome, trace } : { outcome, trace, resultJson };
+    if (signal.reply_to) recorded.reply_to = signal.reply_to;
+    return () => recorder.settle(inFlight, conclusion, recorded);
+  }
+
+  /** Decides how a signal goes on when `process` has rejected. Never throws. */
+  afterError(inFlight: InFlightSignal, error: unknown): Afterwards {
+    const { log } = this.options.context;
+    const { id: signal_id, signal_type } = inFlight.signal;
+    if (error instanceof ReleasedError) return () => releaseSignal(this.options, inFlight, 0);
+    if (error instanceof CapacityError) return this.noRoom(inFlight, error);
+    if (error instanceof RecordsUnavailableError) {
+      log.warn('handed back', { signal_id, error });
+      return () => releaseSignal(this.options, inFlight, releaseDelayMs(inFlight));
+    }
+    log.error('fault in the worker', { signal_id, signal_type, error });
+    const { attempt } = inFlight;
+    if (attempt === undefined) return () => releaseFaulty(this.options, inFlight, error);
+    const message = `the worker failed to account for this attempt: ${describeThrown(error).message}`;
+    return () => settleFault(this.options, inFlight, attempt, message);
+  }
+  /** The signal comes back no later than its deadline, so that it expires in time. */
+  private noRoom(inFlight: InFlightSignal, { message }: CapacityError): Afterwards {
+    const { lines, onAttempt } = this.options;
+    inFlight.noRoom = message;
+    onAttempt(inFlight.signal.signal_type, 'returned');
+    const leftMs = Math.max(1, deadlineOf(inFlight, lines) - Date.now());
+    const delayMs = Math.min(releaseDelayMs(inFlight, ROOM_MS), Math.max(ROOM_MS, leftMs / PARTS), leftMs);
+    return () => releaseSignal(this.options, inFlight, delayMs);
+  }
+
+  /** Claims the trial of a stopped line for this signal. */
+  private async isTrial(inFlight: InFlightSignal): Promise<boolean> {
+    const { context, lines, records } = this.options;
+    if (await yieldsTrial(records, lines, inFlight)) return false;
+    const epoch = await claimTrial(context, inFlight.signal.signal_type);
+    if (epoch !== null) inFlight.epoch = epoch;
+    return epoch !== null;
+  }
+
+  /** @returns null when the signal was too late to start, or out of attempts before this one */
+  private attempt(
+    inFlight: InFlightSignal,
+    definition: CompiledDefinition,
+    { attempt, deadlineMs, span }: { attempt: number; deadlineMs: number; span: SignalSpan },
+  ): AttemptResult | null | Promise<AttemptResult> {
+    const { payload } = inFlight.signal;
+    if (earlierFailure(inFlight, definition)) return null;
+    if (Date.now() >= deadlineMs || attempt > (definition.retry?.max_attempts ?? 1)) return null;
+    const abort = new LazyAbort();
+    inFlight.abort = abort;
+    const endsAtMs = Math.min(deadlineMs, Date.now() + definition.timeoutMs);
+    const context = handlerContext(this.options.context, inFlight, { attempt, span, abort, endsAtMs });
+    inFlight.attempt = attempt;
+    return this.options.strays.isTracking
+      ? this.options.strays.track(definition.name, () =>
+          runAttempt(definition, payload, context, { abort, deadlineMs }),
+        )
+      : runAttempt(definition, payload, context, { abort, deadlineMs });
+  }
+
+  /** The work was done in an earlier delivery whose acknowledgement was lost. */
+  private dropFinished(inFlight: InFlightSignal, outcome: Outcome): void {
+    acknowledge(inFlight.msg);
+    const { reply_to } = inFlight.signal;
+    if (reply_to) this.options.recorder.reply({ outcome, trace: inFlight.trace ?? NO_TRACE, reply_to });
+  }
+
+  private tell({ signal_id, signal_type, trace_id, status, message: error }: Outcome, stack?: string): void {
+    this.options.onAttempt(signal_type, status);
+    if (stack) this.options.context.log.warn('attempt failed', { signal_id, trace_id, error, stack });
+  }
+}

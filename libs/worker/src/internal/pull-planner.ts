@@ -1,0 +1,273 @@
+import type { Bus } from '@tps/bus';
+import { type CircuitState, type Lane, laneName, parseLane, PRIORITIES, type Priority } from '@tps/contracts';
+import type { LineView } from '@tps/service';
+import { type Delivery, LaneReader, POLL_MS } from './lane-reader';
+import type { Limits } from './limits';
+import type { Prefetch } from './prefetch';
+import type { LevelSequence } from './sequence';
+
+/** One decision of the level sequence: a signal of this lane comes next. */
+export interface PlannedPull {
+  readonly lane: string;
+  readonly type: string;
+  readonly place: number;
+  readonly plannedMs: number;
+  readonly expectedMs: number;
+  /** Filled when the signal arrives. */
+  delivered: Delivery | null;
+}
+
+export interface PullPlannerDeps {
+  bus: Bus;
+  types: readonly string[];
+  sequence: LevelSequence;
+  prefetch: Prefetch;
+  limits: Limits;
+  lines: LineView;
+  /** Signals of a type that were asked for or are held. */
+  claimed: (type: string) => number;
+  /** False while outcomes cannot be written: then nothing more may be taken. */
+  canRecord: () => boolean;
+  onReady: () => void;
+  /** A signal arrived that this worker cannot take now. */
+  onSurplus: (delivered: Delivery) => void;
+}
+
+/** Resolves when the probe says so, or when the limit is over. */
+export type Wait = (probe: () => boolean, limitMs: number) => Promise<void>;
+
+const TICK_MS = 250;
+
+/**
+ * Decides what to take and takes it. Planned pulls follow the level sequence over the lanes known to hold work, as
+ * many as there is room for; pulls are handed out strictly in the order of the sequence, whatever order the broker
+ * answers in. Lanes believed empty get a long poll each while a slot is free. A stopped type gets neither; a
+ * half-open one gets only the poll, for the signal that may be its trial.
+ */
+export class PullPlanner {
+  private readonly lanes: readonly (Lane & { name: string })[];
+  private readonly reader: LaneReader;
+  private readonly timer: NodeJS.Timeout;
+  private readonly offReconnect: () => void;
+  private pulls: PlannedPull[] = [];
+  private begun = false;
+  private stopped = false;
+  private planned = false;
+
+  constructor(private readonly options: PullPlannerDeps) {
+    this.lanes = options.types.flatMap((type) =>
+      PRIORITIES.map((priority) => ({ type, priority, name: laneName(type, priority) })),
+    );
+    this.reader = new LaneReader(options.bus, {
+      onMessage: (delivered) => this.receive(delivered),
+      onMissing: (lane, count) => this.forget(lane, count),
+    });
+    for (const { name } of this.lanes) this.reader.add(name);
+    this.offReconnect = options.bus.onReconnect(() => this.reader.reset());
+    this.timer = setInterval(() => this.tick(), TICK_MS);
+  }
+
+  begin(): void {
+    this.begun = true;
+    this.plan();
+  }
+
+  /** The next signal in the order of the sequence, if it has arrived. */
+  take(): (PlannedPull & { delivered: Delivery }) | null {
+    const first = this.pulls[0];
+    if (!first?.delivered) return null;
+    this.pulls.shift();
+    this.options.prefetch.dequeue(first.expectedMs);
+    return first as PlannedPull & { delivered: Delivery };
+  }
+
+  /** Takes out what has arrived and not started: of a type that stopped, or everything. */
+  takeBack(unwanted: (type: string) => boolean): Delivery[] {
+    const out = this.pulls.filter((pull) => pull.delivered && unwanted(pull.type));
+    this.drop(out);
+    return out.map(({ delivered }) => delivered as Delivery);
+  }
+
+  /** Takes out one signal that has not started. */
+  takeBackSignal(match: (delivered: Delivery) => boolean): Delivery | null {
+    const pull = this.pulls.find(({ delivered }) => delivered && match(delivered));
+    if (!pull) return null;
+    this.drop([pull]);
+    return pull.delivered;
+  }
+
+  has(match: (delivered: Delivery) => boolean): boolean {
+    return this.pulls.some(({ delivered }) => delivered !== null && match(delivered));
+  }
+
+  /** Signals of a type that were asked for or came, and have not started. */
+  count(type: string): number {
+    let count = 0;
+    for (const pull of this.pulls) if (pull.type === type) count += 1;
+    return count;
+  }
+
+  /** Signals in hand that have not started. */
+  arrived(): Delivery[] {
+    return this.pulls.flatMap(({ delivered }) => delivered ?? []);
+  }
+
+  state(type: string): CircuitState {
+    return this.options.lines.state(type);
+  }
+
+  /** Plans at the end of this turn of the event loop, once for all that happens in it. */
+  plan(): void {
+    if (this.planned || this.stopped || !this.begun) return;
+    this.planned = true;
+    setImmediate(() => {
+      this.planned = false;
+      this.planNow();
+    });
+  }
+
+  /** Asks for nothing more; resolves when nothing that was asked for can still come. */
+  async stop(waitFor: Wait): Promise<void> {
+    this.stopped = true;
+    clearInterval(this.timer);
+    this.offReconnect();
+    await waitFor(() => this.reader.quiet, POLL_MS + 500);
+  }
+
+  close(): void {
+    this.reader.close();
+  }
+
+  private tick(): void {
+    const now = Date.now();
+    this.reader.sweep(now);
+    this.options.limits.tick(now);
+    this.plan();
+  }
+
+  private planNow(): void {
+    const { bus, canRecord } = this.options;
+    if (this.stopped || !bus.connected || !canRecord()) return;
+    this.pullPlanned();
+    const { prefetch } = this.options;
+    const { freeSlots } = prefetch;
+    if (freeSlots === 0) return;
+    const now = Date.now();
+    for (const lane of this.lanes) {
+      const state = this.state(lane.type);
+      // Nothing is planned for a half-open type, so its backlog is reached by the poll alone; while a trial runs,
+      // whatever else came would only go back.
+      if (state === 'HalfOpen' && this.trialRuns(lane.type, now)) continue;
+      const free = this.freeFor(lane.type, now);
+      if (free <= 0 || state === 'Open') continue;
+      // What polls stand for must find a slot when it comes, of slow work one at a time; and of a limited type nobody
+      // takes more than needed.
+      const unlimited = free === Infinity && state === 'Closed';
+      const atMost = unlimited ? Math.min(freeSlots - this.reader.polled, prefetch.batchLimit(lane.type)) : 1;
+      this.reader.poll(lane.name, now, { atMost, known: state === 'HalfOpen' });
+    }
+  }
+
+  /** How many more of a type may be taken: by its cards and rate, and by the ramp of a line that runs again. */
+  private freeFor(type: string, nowMs: number): number {
+    const { limits, lines, claimed } = this.options;
+    const ramp = lines.rampLimit(type, nowMs);
+    const free = limits.free(type, nowMs);
+    return ramp === Infinity ? free : Math.min(free, ramp - claimed(type));
+  }
+
+  private trialRuns(type: string, nowMs: number): boolean {
+    const trial = this.options.lines.circuit(type)?.trial;
+    return trial?.worker_id !== undefined && Date.parse(trial.deadline) > nowMs;
+  }
+
+  private pullPlanned(): void {
+    const { sequence, prefetch, limits } = this.options;
+    const now = Date.now();
+    const left = new Map<string, number>();
+    const available = this.available(left, now);
+    const batches = new Map<string, number>();
+    while (available.size > 0) {
+      if (!prefetch.hasRoom()) break;
+      const next = sequence.next(available);
+      if (!next) break;
+      const lane = parseLane(next.lane);
+      const expectedMs = prefetch.enqueue(lane.type);
+      this.pulls.push({ ...next, type: lane.type, plannedMs: now, expectedMs, delivered: null });
+      limits.take(lane.type, now);
+      batches.set(next.lane, (batches.get(next.lane) ?? 0) + 1);
+      const rest = (left.get(next.lane) ?? 0) - 1;
+      left.set(next.lane, rest);
+      if (rest <= 0) exhaust(available, lane);
+      if (this.freeFor(lane.type, now) <= 0) {
+        for (const priority of PRIORITIES) exhaust(available, { type: lane.type, priority });
+      }
+    }
+    for (const [lane, batch] of batches) this.reader.pull(lane, batch);
+  }
+
+  /**
+   * Types with work to take, by priority; fills `left` with how much each lane holds. A worker that always has work
+   * has no polls open: a lane that it has not heard of for a while is asked when its turn comes.
+   */
+  private available(left: Map<string, number>, nowMs: number): Map<Priority, string[]> {
+    const available = new Map<Priority, string[]>();
+    if (!this.options.prefetch.hasRoom()) return available;
+    for (const { name, type, priority } of this.lanes) {
+      const waiting = this.reader.waiting(name) || Number(this.reader.isStale(name, nowMs));
+      if (waiting === 0 || this.state(type) !== 'Closed' || this.freeFor(type, nowMs) <= 0) continue;
+      left.set(name, waiting);
+      const types = available.get(priority);
+      if (types) types.push(type);
+      else available.set(priority, [type]);
+    }
+    return available;
+  }
+
+  private receive(delivered: Delivery): void {
+    const { lane } = delivered;
+    const pull = delivered.planned && this.pulls.find((open) => open.lane === lane && !open.delivered);
+    if (pull) pull.delivered = delivered;
+    else if (!this.accept(delivered)) {
+      this.reader.countReleased(lane);
+      return this.options.onSurplus(delivered);
+    }
+    this.options.onReady();
+  }
+
+  /** Takes what came by a poll, if there is room: it may have been sent to several idle lanes at once. */
+  private accept(delivered: Delivery): boolean {
+    const { sequence, prefetch, limits } = this.options;
+    const { type } = parseLane(delivered.lane);
+    const now = Date.now();
+    if (this.stopped || this.state(type) === 'Open' || !prefetch.hasRoom()) return false;
+    if (this.freeFor(type, now) <= 0) return false;
+    const place = (sequence.place += 1);
+    const expectedMs = prefetch.enqueue(type);
+    this.pulls.push({ lane: delivered.lane, type, place, plannedMs: now, expectedMs, delivered });
+    limits.take(type, now);
+    return true;
+  }
+
+  private forget(lane: string, count: number): void {
+    const unfilled = this.pulls.filter((pull) => pull.lane === lane && !pull.delivered);
+    this.drop(unfilled.slice(-count));
+    this.options.onReady();
+  }
+
+  private drop(pulls: readonly PlannedPull[]): void {
+    if (pulls.length === 0) return;
+    const gone = new Set(pulls);
+    this.pulls = this.pulls.filter((pull) => !gone.has(pull));
+    for (const { expectedMs, type } of pulls) {
+      this.options.prefetch.dequeue(expectedMs);
+      this.options.limits.refund(type);
+    }
+  }
+}
+
+function exhaust(available: Map<Priority, string[]>, { type, priority }: Lane): void {
+  const rest = (available.get(priority) ?? []).filter((name) => name !== type);
+  if (rest.length > 0) available.set(priority, rest);
+  else available.delete(priority);
+}

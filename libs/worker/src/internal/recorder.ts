@@ -1,0 +1,260 @@
+import { randomInt } from 'node:crypto';
+import { type MsgHdrs, nuid } from '@nats-io/transport-node';
+import { Batcher, type Bus, encodeHeaders, PublishError } from '@tps/bus';
+import { invalidLetter, letterHeaders, type Outcome, parseLane } from '@tps/contracts';
+import type { Logger, TraceHeaders } from '@tps/service';
+import { exceedsBytes, maxBytesOf } from './bytes';
+import { acknowledge, nak, releaseDelayMs } from './acknowledgement';
+import type { InFlightSignal } from './in-flight-signal';
+import type { Delivery } from './lane-reader';
+import type { Conclusion } from './conclusion';
+
+/** An outcome on its way into the log, with the context of its span. */
+export interface PendingOutcome {
+  outcome: Outcome;
+  /** The outcome's result as JSON, where it is known already; then the outcome itself has none. */
+  resultJson?: string;
+  /** The outcome as JSON, made once for the log and for the reply. */
+  json?: string;
+  trace: TraceHeaders;
+  reply_to?: string;
+}
+
+const RETRY_FIRST_MS = 100;
+const RETRY_CAP_MS = 5_000;
+/** A stream takes 64 KiB of headers: callers' long tracestates must not keep a whole batch out of it. */
+const MAX_STATES_LENGTH = 32 * 1024;
+const DEFAULT_MAX_PAYLOAD = 1024 * 1024;
+const HEADER_BYTES = 4 * 1024;
+const BATCH_BYTES = 512 * 1024;
+
+/**
+ * Writes outcomes into the stream OUTCOMES and tells waiting callers. What cannot be appended is kept and tried again
+ * for as long as the process lives: the work itself is never run again for that. An append whose acknowledgement was
+ * lost is sent again under the same message id.
+ */
+export class Recorder {
+  private readonly finals: Batcher<PendingOutcome, void>;
+  private readonly replies = new Map<string, PendingOutcome[]>();
+  private pending = 0;
+  /** Never the same in two lives of a process: the stream would take new outcomes for repeats of old ones. */
+  private readonly life = nuid.next();
+  private batchNo = 0;
+  private closed = false;
+  /** What the broker takes in one message, and what is gathered into one. */
+  private readonly maxBytes: number;
+  private readonly batchBytes: number;
+
+  constructor(
+    private readonly bus: Bus,
+    private readonly log: Logger,
+  ) {
+    this.maxBytes = (bus.nc.info?.max_payload ?? DEFAULT_MAX_PAYLOAD) - HEADER_BYTES;
+    this.batchBytes = Math.min(BATCH_BYTES, this.maxBytes / 2);
+    this.finals = new Batcher({
+      send: (batch) => this.appendBatch(batch),
+      weigh,
+      maxBytes: this.batchBytes,
+    });
+  }
+
+  /** Outcomes that the log does not have yet. */
+  get backlog(): number {
+    return this.pending;
+  }
+
+  /** A failed attempt or a hand-back: one message each, found by the signal's id. */
+  async recordAttempt({ outcome, trace }: PendingOutcome): Promise<void> {
+    this.pending += 1;
+    const id = `${outcome.signal_id}:${outcome.run}:${outcome.delivery}:${outcome.attempt}:${outcome.status}`;
+    try {
+      await this.append(
+        this.bus.names.subjects.outcomeAttempt(outcome.signal_id),
+        `[${JSON.stringify(outcome)}]`,
+        headers(id, [trace]),
+      );
+    } finally {
+      this.pending -= 1;
+    }
+  }
+
+  /**
+   * Keeps a `DeadLetter`, payload and all. Must be in the stream before the work message is removed.
+   * @returns false when the stream is full
+   */
+  private async keepDeadLetter(
+    { signal, msg }: InFlightSignal,
+    { outcome, trace }: PendingOutcome,
+  ): Promise<boolean> {
+    this.pending += 1;
+    try {
+      // The signal as it came: the handler may have changed the payload it was given, even to what is no JSON.
+      const letter = `{"v":${outcome.v},"signal":${msg.string()},"outcome":${JSON.stringify(outcome)}}`;
+      await this.append(
+        this.bus.names.subjects.dead(signal.signal_type),
+        letter,
+        encodeHeaders([...letterHeaders(outcome), ...Object.entries(trace)]),
+      );
+      return true;
+    } catch (error) {
+      if (error instanceof PublishError && error.full) return false;
+      throw error;
+    } finally {
+      this.pending -= 1;
+    }
+  }
+
+  /**
+   * Makes an attempt's conclusion durable, and only then lets go of the message: dead letter, outcome,
+   * acknowledgement, reply, in this order.
+   */
+  async settle(
+    inFlight: InFlightSignal,
+    { final, retryMs }: Conclusion,
+    concluded: PendingOutcome,
+  ): Promise<void> {
+    const { msg } = inFlight;
+    if (!final) {
+      await this.recordAttempt(concluded);
+      return nak(msg, retryMs);
+    }
+    const recorded = exceedsBytes(jsonOf(concluded), this.maxBytes) ? this.tooLarge(concluded) : concluded;
+    const { status } = recorded.outcome;
+    if ((status === 'failed' || status === 'expired') && !(await this.keepDeadLetter(inFlight, recorded))) {
+      return this.postpone(inFlight, recorded);
+    }
+    this.pending += 1;
+    try {
+      await this.finals.push(recorded);
+    } finally {
+      this.pending -= 1;
+    }
+    // Replies leave at the end of this turn, behind all of its acknowledgements; said first, they leave in one write.
+    this.reply(recorded);
+    acknowledge(msg);
+  }
+
+  /** Tried again it would not become smaller: it fails here, and holds up nobody else's. */
+  private tooLarge({ outcome: { result: _, ...outcome }, ...rest }: PendingOutcome): PendingOutcome {
+    const message = `its outcome is larger than the ${this.maxBytes} bytes that the broker takes`;
+    const failure = { status: 'failed', success: false, error_class: 'defect', message } as const;
+    const fingerprint = `too-large:${outcome.signal_type}`;
+    const { json: _json, resultJson: _result, ...kept } = rest;
+    return { ...kept, outcome: { ...outcome, ...failure, fingerprint } };
+  }
+
+  /** DEAD is full: the signal stays in the queue, and what ended it in a record, until there is room. */
+  private async postpone(inFlight: InFlightSignal, { outcome, trace }: PendingOutcome): Promise<void> {
+    this.log.error('no room for dead letters: the signal stays in the queue', {
+      signal_id: outcome.signal_id,
+    });
+    const { error_class: _class, fingerprint: _print, ...expired } = outcome;
+    const kept: Outcome =
+      outcome.status === 'expired'
+        ? { ...expired, status: 'returned', final: false }
+        : { ...outcome, status: 'retrying', final: false };
+    await this.recordAttempt({ outcome: kept, trace });
+    nak(inFlight.msg, releaseDelayMs(inFlight));
+  }
+
+  /** Keeps a message that is no signal, as it came. */
+  async keepUnreadable({ msg, lane, info }: Delivery): Promise<void> {
+    const { letter, headers } = invalidLetter(msg.subject, info.streamSeq, msg.data);
+    const subject = this.bus.names.subjects.dead(parseLane(lane).type);
+    await this.append(subject, JSON.stringify(letter), encodeHeaders(headers));
+  }
+
+  /** Answers the caller who waits, together with others of this turn that wait at the same gateway. */
+  reply(recorded: PendingOutcome): void {
+    if (!recorded.reply_to) return;
+    const gathered = this.replies.get(recorded.reply_to);
+    if (gathered) return void gathered.push(recorded);
+    this.replies.set(recorded.reply_to, [recorded]);
+    if (this.replies.size === 1) queueMicrotask(() => this.sendReplies());
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+
+  private sendReplies(): void {
+    const replies = [...this.replies];
+    this.replies.clear();
+    for (const [subject, gathered] of replies) {
+      let batch: PendingOutcome[] = [];
+      let bytes = 0;
+      for (const recorded of gathered) {
+        bytes += weigh(recorded);
+        if (batch.length > 0 && bytes > this.batchBytes) {
+          this.sendReply(subject, batch);
+          batch = [];
+          bytes = weigh(recorded);
+        }
+        batch.push(recorded);
+      }
+      this.sendReply(subject, batch);
+    }
+  }
+
+  /** A reply is sent at most once: who misses it asks the records. */
+  private sendReply(subject: string, batch: readonly PendingOutcome[]): void {
+    const traces = batch.map(({ trace }) => trace);
+    try {
+      this.bus.nc.publish(subject, `[${batch.map(jsonOf).join()}]`, { headers: headers(undefined, traces) });
+    } catch (error) {
+      // Thrown in a microtask it would end the process.
+      this.log.warn('reply not sent', { subject, error });
+    }
+  }
+
+  private async appendBatch(batch: PendingOutcome[]): Promise<void[]> {
+    const id = `${this.life}:${(this.batchNo += 1)}`;
+    const traces = batch.map(({ trace }) => trace);
+    const body = `[${batch.map(jsonOf).join()}]`;
+    await this.append(this.bus.names.subjects.outcomeBatch, body, headers(id, traces));
+    return [];
+  }
+
+  private async append(subject: string, data: string, head: MsgHdrs): Promise<void> {
+    for (let wait = RETRY_FIRST_MS; !this.closed; wait = Math.min(wait * 2, RETRY_CAP_MS)) {
+      try {
+        await this.bus.publisher.publish(subject, data, { headers: head });
+        return;
+      } catch (error) {
+        // Waiting for room is for the queue: what is kept here would end with the process.
+        if (error instanceof PublishError && error.full) throw error;
+        this.log.warn('outcome not recorded yet', { subject, error });
+        await this.bus.backoff(wait / 2 + randomInt(wait / 2));
+      }
+    }
+    throw new RecorderClosedError(subject);
+  }
+}
+
+function jsonOf(recorded: PendingOutcome): string {
+  return (recorded.json ??= encode(recorded));
+}
+
+function weigh(recorded: PendingOutcome): number {
+  return maxBytesOf(jsonOf(recorded));
+}
+
+function encode({ outcome, resultJson }: PendingOutcome): string {
+  if (resultJson === undefined) return JSON.stringify(outcome);
+  return `${JSON.stringify(outcome).slice(0, -1)},"result":${resultJson}}`;
+}
+
+/** The process ended before the log had it; the broker will deliver the signal again. */
+export class RecorderClosedError extends Error {
+  override readonly name = 'RecorderClosedError';
+}
+
+function headers(messageId: string | undefined, traces: readonly TraceHeaders[]): MsgHdrs {
+  const entries: [string, string][] = messageId ? [['Nats-Msg-Id', messageId]] : [];
+  for (const { traceparent } of traces) entries.push(['traceparent', traceparent]);
+  const states = traces.reduce((bytes, { tracestate = '' }) => bytes + tracestate.length, 0);
+  if (states > 0 && states <= MAX_STATES_LENGTH) {
+    for (const { tracestate } of traces) entries.push(['tracestate', tracestate ?? '']);
+  }
+  return encodeHeaders(entries);
+}

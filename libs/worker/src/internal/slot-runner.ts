@@ -1,0 +1,273 @@
+import { LEASE_MS } from '@tps/bus';
+import type { HoldsReply, HoldsRequest } from '@tps/contracts';
+import { ReleasedError } from './attempt';
+import { deadLetterUnreadable, releaseSignal } from './release';
+import { carriesSignal, renewLease } from './acknowledgement';
+import { type InFlightSignal, decodeSignal, toInFlight } from './in-flight-signal';
+import { PullPlanner, type Wait } from './pull-planner';
+import type { Delivery } from './lane-reader';
+import type { Limits } from './limits';
+import { type Overrun, Overruns } from './overruns';
+import { Prefetch } from './prefetch';
+import { type Afterwards, Processor, type ProcessorDeps } from './processor';
+import { RemovalGuard } from './removal-guard';
+import type { LevelSequence } from './sequence';
+import { RedeliveryGuard } from './redelivery-guard';
+
+export interface SlotRunnerDeps extends ProcessorDeps {
+  slots: number;
+  sequence: LevelSequence;
+  limits: Limits;
+  /** A handler does not end; said once. */
+  onEndless: (overrun: Overrun) => void;
+}
+
+const RENEW_MS = LEASE_MS / 3;
+const MAX_BACKLOG = 512;
+
+/**
+ * The station: takes signals from the planner into its slots, runs their handlers, records what came of it, and only then
+ * removes them from the queue. A slot is free again when the handler has ended, also when its attempt was ended before
+ * that; the recording goes on behind it.
+ */
+export class SlotRunner {
+  private readonly planner: PullPlanner;
+  private readonly processor: Processor;
+  private readonly overruns = new Overruns();
+  /** By sequence in the stream: a broker that forgot that it delivery one delivers it again. */
+  private readonly inFlight = new Map<number, InFlightSignal>();
+  private readonly running = new Set<InFlightSignal>();
+  private readonly removals = new RemovalGuard();
+  private readonly prefetch: Prefetch;
+  private readonly renewal: NodeJS.Timeout;
+  private readonly offReconnect: () => void;
+  private readonly redeliveries = new RedeliveryGuard();
+  private stopping = false;
+
+  constructor(private readonly options: SlotRunnerDeps) {
+    const { context, recorder, lines, sequence, limits, slots } = options;
+    this.prefetch = new Prefetch(slots);
+    this.processor = new Processor(options, this.prefetch);
+    this.planner = new PullPlanner({
+      bus: context.bus,
+      types: [...options.definitions.keys()],
+      sequence,
+      prefetch: this.prefetch,
+      limits,
+      lines,
+      claimed: (type) => this.claimed(type),
+      canRecord: () => recorder.backlog < MAX_BACKLOG,
+      onReady: () => this.fill(),
+      onSurplus: (delivery) => this.refuse(delivery, 0),
+    });
+    this.renewal = setInterval(() => this.renewAll(), RENEW_MS);
+    this.offReconnect = context.bus.onReconnect(() => this.redeliveries.suspectAllStored());
+  }
+
+  get busy(): number {
+    return this.running.size + this.overruns.size;
+  }
+
+  get started(): number {
+    return this.processor.started;
+  }
+
+  /** Handlers that ignore their AbortSignal, by type. */
+  deaf(): Record<string, number> {
+    return this.overruns.deaf();
+  }
+
+  /** A handler that outlived its attempt by more than it may. */
+  get endless(): Overrun | undefined {
+    return this.overruns.endless;
+  }
+
+  /** Types whose handlers have run here. */
+  ran(): string[] {
+    const running = [...this.running].map(({ signal }) => signal.signal_type);
+    return [...new Set([...this.prefetch.known(), ...running])];
+  }
+
+  /** Signals of a type that it asked for or holds, until they are recorded. */
+  claimed(type: string): number {
+    let count = this.planner.count(type) + this.overruns.count(type);
+    for (const { signal, overrun } of this.inFlight.values()) {
+      if (signal.signal_type === type && !overrun) count += 1;
+    }
+    return count;
+  }
+
+  get freeSlots(): number {
+    return this.prefetch.freeSlots;
+  }
+
+  /** Takes the first signal from here on: whoever takes one back knows of this worker by now. */
+  begin(): void {
+    this.planner.begin();
+  }
+
+  /** More may be taken than before. */
+  onRoom(): void {
+    this.planner.plan();
+  }
+
+  /** A line stopped or runs again: what waits here of a stopped type goes back. */
+  onLine(type: string): void {
+    if (this.planner.state(type) === 'Open') {
+      for (const delivery of this.planner.takeBack((name) => name === type)) this.refuse(delivery, 0);
+    }
+    this.planner.plan();
+  }
+
+  holds(id?: string): HoldsReply {
+    const worker_id = this.options.context.instance;
+    if (id === undefined) {
+      return {
+        worker_id,
+        state: 'none',
+        started: [...this.inFlight.values()].map(({ signal }) => signal.id),
+      };
+    }
+    for (const inFlight of this.inFlight.values())
+      if (inFlight.signal.id === id) return { worker_id, state: 'started' };
+    return {
+      worker_id,
+      state: this.planner.has((delivery) => carriesSignal(delivery, id)) ? 'waiting' : 'none',
+    };
+  }
+
+  /** Takes nothing of this run from now on; says whether it was too late. */
+  refuseSignal({ id, run = Infinity, undo }: HoldsRequest): HoldsReply {
+    const answer = this.holds(id);
+    if (id === undefined) return answer;
+    if (undo) for (const delivery of this.removals.delete(id)) this.refuse(delivery, 0);
+    if (undo || answer.state === 'started') return answer;
+    this.removals.add(id, run);
+    const waiting = this.planner.takeBackSignal((delivery) => carriesSignal(delivery, id));
+    if (waiting) this.removals.blocks({ id, run }, waiting);
+    return answer;
+  }
+
+  /** Takes no more, hands back what has not started, and waits for what has. */
+  async drain(waitFor: Wait, limitMs: number): Promise<void> {
+    this.stopping = true;
+    const quiet = this.planner.stop(waitFor);
+    const handBackWaiting = (): void => {
+      for (const delivery of this.planner.takeBack(() => true)) this.refuse(delivery, 0);
+    };
+    handBackWaiting();
+    await quiet;
+    handBackWaiting();
+    await waitFor(() => this.running.size === 0, limitMs);
+  }
+
+  /** Drains, and hands back what has not ended by then. A handler that ignores its AbortSignal is not waited for. */
+  async stop(waitFor: Wait, graceMs: number): Promise<void> {
+    await this.drain(waitFor, graceMs);
+    for (const inFlight of this.running) inFlight.abort?.abort(new ReleasedError('the worker stops'));
+    await waitFor(() => this.inFlight.size === 0 && this.options.recorder.backlog === 0, RENEW_MS);
+    clearInterval(this.renewal);
+    this.offReconnect();
+    this.planner.close();
+  }
+
+  private fill(): void {
+    while (!this.stopping && this.busy < this.options.slots) {
+      const pull = this.planner.take();
+      if (!pull) break;
+      const inFlight = this.open(pull.delivered, pull.place, pull.plannedMs);
+      if (inFlight) void this.work(inFlight);
+    }
+    this.planner.plan();
+  }
+
+  /** Reads a delivery message; null when it is none of ours or must not run. */
+  private open(delivery: Delivery, place: number, plannedMs: number): InFlightSignal | null {
+    const { info } = delivery;
+    const signal = decodeSignal(delivery);
+    if (!signal) {
+      deadLetterUnreadable(this.options, delivery);
+      return null;
+    }
+    if (this.removals.blocks(signal, delivery)) return null;
+    // The acknowledgement of the first delivery is for both.
+    if (this.inFlight.has(info.streamSeq)) return null;
+    const suspect = this.redeliveries.isSuspect(info);
+    const inFlight = toInFlight(delivery, signal, { suspect, place, plannedMs });
+    this.inFlight.set(info.streamSeq, inFlight);
+    return inFlight;
+  }
+
+  private async work(inFlight: InFlightSignal): Promise<void> {
+    const expected = this.prefetch.start(inFlight.signal.signal_type);
+    this.running.add(inFlight);
+    let after: Afterwards;
+    try {
+      after = await this.processor.process(inFlight);
+    } catch (error) {
+      after = this.processor.afterError(inFlight, error);
+    }
+    this.running.delete(inFlight);
+    if (inFlight.overrun) this.outlive(inFlight, inFlight.overrun, expected);
+    else this.freeSlot(expected);
+    await after().catch((error: unknown) => {
+      // The lease ends and another worker looks it up in the records.
+      this.options.context.log.error('outcome not recorded', { signal_id: inFlight.signal.id, error });
+    });
+    this.letGo(inFlight);
+  }
+
+  private freeSlot(expected: number): void {
+    this.prefetch.finish(expected);
+    this.fill();
+  }
+
+  /** The attempt has ended, its handler has not: slot and card stay taken. */
+  private outlive(inFlight: InFlightSignal, handler: Promise<unknown>, expected: number): void {
+    const { id: signalId, signal_type: type } = inFlight.signal;
+    const timeoutMs = this.options.definitions.get(type)?.timeoutMs ?? 0;
+    const overrun: Overrun = { type, signalId, timeoutMs, sinceMs: performance.now() };
+    this.overruns.add(overrun, handler, (wasDeaf) => {
+      inFlight.overrun = undefined;
+      if (wasDeaf) this.tell('info', 'a handler that ignored its AbortSignal has ended', overrun);
+      this.freeSlot(expected);
+      this.options.limits.onFinished(type);
+    });
+  }
+
+  private watchOverruns(): void {
+    const known = this.overruns.endless;
+    for (const overrun of this.overruns.sweep(performance.now())) {
+      const message = 'a handler ignores its AbortSignal: it keeps its slot and its card until it ends';
+      this.tell('warn', message, overrun);
+    }
+    const { endless } = this.overruns;
+    if (endless && !known) this.options.onEndless(endless);
+  }
+
+  private tell(level: 'info' | 'warn', message: string, { type, signalId, sinceMs }: Overrun): void {
+    const late_ms = Math.round(performance.now() - sinceMs);
+    this.options.context.log[level](message, { signal_type: type, signal_id: signalId, late_ms });
+  }
+
+  private letGo(inFlight: InFlightSignal): void {
+    this.inFlight.delete(inFlight.info.streamSeq);
+    this.options.limits.onFinished(inFlight.signal.signal_type);
+  }
+
+  private refuse(delivery: Delivery, delayMs: number): void {
+    const inFlight = this.open(delivery, 0, Date.now());
+    if (!inFlight) return;
+    void releaseSignal(this.options, inFlight, delayMs)
+      .catch((error: unknown) => this.options.context.log.warn('not handed back', { error }))
+      .finally(() => this.letGo(inFlight));
+  }
+
+  private renewAll(): void {
+    this.redeliveries.renewed();
+    this.watchOverruns();
+    for (const { msg } of this.inFlight.values()) renewLease(msg);
+    for (const { msg } of [...this.planner.arrived(), ...this.removals.blocked()]) renewLease(msg);
+    this.removals.sweep();
+  }
+}

@@ -1,0 +1,99 @@
+import { sampleCall, waitFor } from '@tps/testkit';
+import { WorkerHarness, signal } from './worker-harness.fixture';
+
+jest.setTimeout(30_000);
+
+let harness: WorkerHarness;
+beforeAll(async () => {
+  harness = await WorkerHarness.start();
+  harness.serveRecords();
+});
+afterAll(() => harness.close());
+
+test('nothing is taken of a stopped type; half-open, one goes as the trial and carries its epoch', async () => {
+  const ran: string[] = [];
+  const tried: string[] = [];
+  const type = signal('held', (_, { signal: { id, trial } }) => {
+    if (trial) tried.push(id);
+    return ran.push(id);
+  });
+  await harness.worker('circuit', [type, signal('other', () => 1)]);
+  for (const id of await Promise.all([harness.enqueue('held'), harness.enqueue('held')]))
+    await harness.finished(id);
+  const until = (ms: number): string => new Date(Date.now() + ms).toISOString();
+  await harness.circuit('held', { state: 'open', until: until(600_000) });
+  // By the time another type's signal has gone round, the worker has heard of the stop.
+  await harness.finished(await harness.enqueue('other'));
+  await Promise.all(Array.from({ length: 5 }, () => harness.enqueue('held')));
+  await harness.finished(await harness.enqueue('other'));
+  expect(ran).toHaveLength(2);
+
+  let granted = 0;
+  const trials = harness.bus.nc.subscribe(harness.bus.names.subjects.trial, {
+    callback: (_, msg) => {
+      granted += 1;
+      msg.respond(
+        JSON.stringify(
+          granted === 1
+            ? { granted: true, epoch: 7, deadline: new Date().toISOString() }
+            : { granted: false },
+        ),
+      );
+    },
+  });
+  await harness.circuit('held', { state: 'open', until: until(0) });
+  await waitFor('the trial', () => ran.length === 3);
+  expect(
+    await waitFor('its outcome', () => harness.of('held').find(({ epoch }) => epoch === 7)),
+  ).toMatchObject({
+    final: true,
+    signal_id: ran.at(-1),
+  });
+  expect(tried).toEqual(ran.slice(-1));
+  trials.unsubscribe();
+  await harness.circuit('held', { state: 'closed' });
+  await harness.drained('held');
+  expect(ran).toHaveLength(7);
+});
+
+test('a line that runs again after a trial gets its queue step by step', async () => {
+  let running = 0;
+  let open = (): void => undefined;
+  const gate = new Promise<void>((resolve) => (open = resolve));
+  const type = signal('ramp', () => {
+    running += 1;
+    return gate;
+  });
+  const at = (ms: number): string => new Date(Date.now() + ms).toISOString();
+  await harness.circuit('ramp', { state: 'open', until: at(600_000) });
+  await harness.worker('ramp', [type, signal('meanwhile', () => 1)], { TPS_NUM_WORKERS: '4' });
+  await Promise.all(Array.from({ length: 6 }, () => harness.enqueue('ramp')));
+  // As in the first half second, however long the test takes.
+  await harness.circuit('ramp', { state: 'closed', since: at(60_000) });
+  await waitFor('the first', () => running === 1);
+  await harness.finished(await harness.enqueue('meanwhile'));
+  expect(running).toBe(1);
+  await harness.circuit('ramp', { state: 'closed', since: at(-3_000) });
+  await waitFor('every slot', () => running === 4);
+  open();
+  await harness.drained('ramp');
+});
+
+test('nothing is taken of a line that a person stopped, and the time does not count', async () => {
+  const ran: string[] = [];
+  const type = signal('corded', (_, { signal: { id } }) => ran.push(id));
+  await harness.worker('cord', [type, signal('beside', () => 1)]);
+  const since = new Date().toISOString();
+  await harness.stopLine('corded', { call: sampleCall({ line: 'corded', mode: 'stop' }), stops: [[since]] });
+  await harness.finished(await harness.enqueue('beside'));
+  const waiting = await Promise.all(
+    Array.from({ length: 5 }, () => harness.enqueue('corded', { timeout_ms: 400 })),
+  );
+  await waitFor('their time to be over', () => Date.now() - Date.parse(since) > 600);
+  await harness.finished(await harness.enqueue('beside'));
+  expect(ran).toEqual([]);
+  await harness.stopLine('corded', { stops: [[since, new Date().toISOString()]] });
+  await Promise.all(waiting.map((id) => harness.finished(id)));
+  // A poll that stood open may have brought one that went back.
+  for (const id of waiting) expect(harness.statusesOf(id).at(-1)).toEqual(['succeeded', 1]);
+});

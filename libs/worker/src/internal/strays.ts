@@ -1,0 +1,90 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { dirname, sep } from 'node:path';
+import { describeThrown, lineage, type Logger } from '@tps/service';
+import { DeadlineError, ReleasedError } from './attempt';
+import { AttemptTimeoutError } from '../failure';
+
+export interface StraysOptions {
+  log: Logger;
+  /** Types whose handlers have run in this process. */
+  ran: () => readonly string[];
+  onStray: (type: string) => void;
+}
+
+/** Stands for the type where it is not known. */
+export const SOME_TYPE = '?';
+/** At most one line per type in this time: a handler may leave thousands of errors a second behind. */
+const QUIET_MS = 10_000;
+/** The folder of all packages of the fleet: `libs`, or `node_modules/@tps` where they are installed. */
+const HOME = dirname(dirname(dirname(__dirname))) + sep;
+/** Made here and given to handlers, whose left-behind promises reject with them. */
+const ABORT_REASONS = [AttemptTimeoutError, DeadlineError, ReleasedError];
+
+/**
+ * Deals with the errors that handlers leave behind: a rejection that nobody awaits, or an exception thrown by a timer
+ * or an event. The signals in this process go on, because none of them has failed by it; the type is named in the log
+ * and counted.
+ *
+ * AsyncLocalStorage tells which handler an error comes from. It costs CPU for every promise on Node 20 and 22, so it is
+ * turned on by the first stray of a process.
+ */
+export class Strays {
+  private storage: AsyncLocalStorage<string> | undefined;
+  private readonly logged = new Map<string, { atMs: number; since: number }>();
+
+  constructor(private readonly options: StraysOptions) {}
+
+  get isTracking(): boolean {
+    return this.storage !== undefined;
+  }
+
+  /** Runs a handler so that what it leaves behind is known as its own. */
+  track<T>(type: string, run: () => T): T {
+    return this.storage ? this.storage.run(type, run) : run();
+  }
+
+  /** @returns false when the error is the fleet's own */
+  absorb(error: unknown, nowMs = performance.now()): boolean {
+    if (originOf(error) === 'fleet') return false;
+    const ran = this.options.ran();
+    const type = this.storage?.getStore() ?? (ran.length === 1 ? ran[0] : undefined) ?? SOME_TYPE;
+    this.storage ??= new AsyncLocalStorage();
+    this.options.onStray(type);
+    this.log(type, error, nowMs);
+    return true;
+  }
+
+  private log(type: string, error: unknown, nowMs: number): void {
+    const last = this.logged.get(type);
+    if (last && nowMs - last.atMs < QUIET_MS) return void (last.since += 1);
+    this.logged.set(type, { atMs: nowMs, since: 0 });
+    const types = type === SOME_TYPE ? { one_of: this.options.ran() } : { signal_type: type };
+    const unsaid = last?.since ? { unsaid: last.since } : {};
+    this.options.log.error('a handler left an error behind, where nothing waits for it', {
+      ...types,
+      ...unsaid,
+      error,
+    });
+  }
+}
+
+/**
+ * Tells whose code an error comes from by its stack: a handler's when any frame is neither the fleet's, a dependency's
+ * nor Node's own. Only the fleet's frames make it the fleet's. Without frames it is a handler's, because the fleet's
+ * own code awaits every promise and throws only Errors.
+ */
+function originOf(error: unknown): 'fleet' | 'handler' {
+  const ancestors = lineage(error);
+  if (ABORT_REASONS.some(({ prototype }) => ancestors.includes(prototype))) return 'handler';
+  const frames = (describeThrown(error).stack ?? '')
+    .split('\n')
+    .filter((line) => /^\s+at .*:\d+:\d+\)?$/.test(line));
+  const owners = new Set(frames.map(ownerOf));
+  return owners.has('fleet') && !owners.has('handler') ? 'fleet' : 'handler';
+}
+
+function ownerOf(frame: string): 'fleet' | 'handler' | undefined {
+  const dependency = /.*[\\/]node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+)/.exec(frame)?.[1];
+  if (frame.includes(HOME) || dependency?.startsWith('@nats-io')) return 'fleet';
+  return dependency !== undefined || /\bnode:/.test(frame) ? undefined : 'handler';
+}
