@@ -90,13 +90,13 @@ bench: ## the fleet beside the barest pipeline of its kind, under 4 minutes (QUI
 bench-stop: ## what a type that always fails costs the others, and how soon it is refused
 	@$(RUN) bench stop
 
-load: ## 100 signals/s for 60 s to the running fleet, and a verdict
+load: ## 100 signals/s for 60 s to the running fleet; the result is green, yellow or red
 	@$(RUN) bench load load
 
-spike: ## 1000 signals/s for 10 s, and a verdict
+spike: ## 1000 signals/s for 10 s, with such a result
 	@$(RUN) bench load spike
 
-stress: ## 500 signals/s for 30 s, and a verdict
+stress: ## 500 signals/s for 30 s, with such a result
 	@$(RUN) bench load stress
 
 chaos: ## kill each part of the running fleet in turn, under load, and see what held (SECONDS=60: so long each)

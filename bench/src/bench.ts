@@ -2,11 +2,10 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { BenchError } from './errors';
 import { type Fleet, SLOTS, startFleet } from './fleet/start';
 import { startFloor } from './floor/start';
 import { measure, measureIdle, type Sample, warmUp } from './measure';
-import { runProgram, withTeardown } from './program';
+import { print, runProgram, say, wholeNumber, withTeardown } from './program';
 import { figure, report } from './report';
 import { postRequest } from './request';
 import { type BenchPlan, CONNECTIONS, FULL, QUICK } from './scenarios';
@@ -17,11 +16,11 @@ import type { Teardown } from './teardown';
 
 const USAGE = `Usage: node bench/dist/bench.js [--rounds n] [--quick] [--json file]
 
-Measures the fleet, all signals traced, beside the barest durable pipeline of the same kind ("the floor"), in turn
-on this machine. Trust the ratios: absolute figures are the machine's, and it drifts.
+Measures the fleet, all signals traced, beside the barest durable pipeline of the same kind ("the floor"), in turn on
+this machine. Trust the ratios: absolute figures depend on the machine and drift with it.
 `;
 
-/** The processor scheduler and the kernel have quietened down after the last load. */
+/** Time for processes and kernel to finish the work of the last load. */
 const QUIET_MS = 2_000;
 const REQUEST = postRequest('/signal', { signal_type: 'noop', payload: { data: 1 } });
 
@@ -41,22 +40,19 @@ function readArguments(): Arguments | null {
   });
   if (values.help) return null;
   const base = values.quick ? QUICK : FULL;
-  const rounds = Number(values.rounds ?? base.rounds);
-  if (!Number.isInteger(rounds) || rounds < 1 || rounds > 20) {
-    throw new BenchError(`--rounds ${values.rounds} is not allowed: must be a whole number from 1 to 20`);
-  }
-  // More rounds than the plan's were asked for: they may take their time.
+  const rounds = values.rounds === undefined ? base.rounds : wholeNumber('--rounds', values.rounds, [1, 20]);
+  // More rounds than planned get more time.
   const limitMs = base.limitMs * Math.max(1, rounds / base.rounds);
   return { plan: { ...base, rounds, limitMs }, json: values.json };
 }
 
 interface Rounds {
   samples: Sample[];
-  /** Signals that were only to warm up, by system. */
+  /** Number of signals that only warmed the system up, by system. */
   warmUps: Record<string, number>;
 }
 
-/** Round by round, and within a round scenario by scenario: first the one, then the other. */
+/** Runs each scenario of a round on one system, then at once on the other, so that both meet the same machine. */
 async function runRounds(systems: readonly System[], plan: BenchPlan, startedMs: number): Promise<Rounds> {
   const samples: Sample[] = [];
   const warmUps: Record<string, number> = {};
@@ -75,7 +71,7 @@ async function runRounds(systems: readonly System[], plan: BenchPlan, startedMs:
     }
     const tookMs = performance.now() - roundMs;
     if (round < plan.rounds && performance.now() - startedMs + tookMs > plan.limitMs) {
-      say(`Stopped after round ${round}: another would pass the limit of ${plan.limitMs / 1_000} s.`);
+      say(`Stopped after round ${round}: another round would exceed the limit of ${plan.limitMs / 1_000} s.`);
       break;
     }
   }
@@ -99,11 +95,11 @@ async function run({ plan, json }: Arguments, teardown: Teardown): Promise<void>
   const idle = await measureIdle(fleet, plan.idleMs);
   const summary = summarise(samples);
   const rounds = Math.max(...samples.map(({ round }) => round));
-  process.stdout.write(
+  print(
     `\n${machine}\nno-op handler, ${SLOTS} slots, median [min-max] of ${rounds} rounds\n\n` +
       `${report(summary)}\n\n` +
       `Idle, fleet: ${figure(idle.total)} % of one core (${splitText(idle.split)})\n` +
-      `Traces, fleet: ${traced}\n`,
+      `Traces, fleet: ${traced}`,
   );
   if (json) {
     const all = { at: new Date(), machine, plan, summary, idle, samples };
@@ -111,11 +107,11 @@ async function run({ plan, json }: Arguments, teardown: Teardown): Promise<void>
   }
 }
 
-/** Shows that there were traces at all. */
+/** Shows that the fleet did export traces. */
 async function bytesPerSignal(fleet: Fleet, signals: number): Promise<string> {
   const bytes = await fleet.tracedBytes();
   return bytes === 0
-    ? 'NONE: these figures are without tracing'
+    ? 'NONE: these figures do not include tracing'
     : `about ${figure(bytes / signals / 1_000)} kB per signal`;
 }
 
@@ -123,10 +119,8 @@ function describeMachine({ broker = '' }: System, busy: number): string {
   const cores = cpus();
   return [
     `${cores.length} x ${cores[0]?.model}, Node ${process.versions.node}, ${broker}, load ${figure(busy)} before`,
-    ...(busy > cores.length / 2 ? ['! The machine was busy before: trust nothing but the ratios.'] : []),
-    ...(existsSync(ENV_FILE)
-      ? [`! There is a .env: what it sets beside ports, brokers and limits applies.`]
-      : []),
+    ...(busy > cores.length / 2 ? ['! The machine was busy before: trust only the ratios.'] : []),
+    ...(existsSync(ENV_FILE) ? ['! .env applies, except for ports, brokers and limits.'] : []),
   ].join('\n');
 }
 
@@ -137,14 +131,10 @@ function splitText(split: Record<string, number>): string {
     .join(', ');
 }
 
-function say(line: string): void {
-  process.stderr.write(`${line}\n`);
-}
-
 async function main(): Promise<number> {
   const given = readArguments();
   if (!given) {
-    process.stdout.write(USAGE);
+    print(USAGE);
     return 0;
   }
   return withTeardown((teardown) => run(given, teardown));

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork, type ForkOptions } from 'node:child_process';
 import { BenchError } from './errors';
 
-/** A process of the bench's own. It ends when the bench does, by the channel between them. */
+/** A process of the bench. It ends with the bench, because the channel between them closes. */
 export class Child {
   readonly pid: number;
   private readonly process: ChildProcess;
@@ -17,11 +17,7 @@ export class Child {
     } = {},
   ) {
     const { args = [], env = {}, stdio = 'inherit', execArgv = [] } = options;
-    this.process = fork(file, args, {
-      env: { NODE_ENV: 'production', ...env },
-      stdio,
-      execArgv,
-    });
+    this.process = fork(file, args, { env: { NODE_ENV: 'production', ...env }, stdio, execArgv });
     if (this.process.pid === undefined) throw new BenchError(`${name} did not start.`);
     this.pid = this.process.pid;
   }
@@ -30,7 +26,7 @@ export class Child {
     return this.process.exitCode !== null || this.process.signalCode !== null;
   }
 
-  /** The first thing it says. */
+  /** @throws BenchError if the process ends without a message */
   firstMessage(): Promise<unknown> {
     return new Promise((resolve, reject) => {
       this.process.once('message', resolve);
@@ -38,13 +34,13 @@ export class Child {
     });
   }
 
-  /** Asks it to end, and makes it end after `limitMs`. */
+  /** Terminates the process, and kills it after `limitMs`. */
   async stop(limitMs = 5_000): Promise<void> {
     if (this.ended) return;
-    const gone = new Promise((resolve) => this.process.once('exit', resolve));
+    const ended = new Promise((resolve) => this.process.once('exit', resolve));
     this.process.kill('SIGTERM');
     const force = setTimeout(() => this.process.kill('SIGKILL'), limitMs);
-    await gone;
+    await ended;
     clearTimeout(force);
   }
 }

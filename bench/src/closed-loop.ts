@@ -1,7 +1,7 @@
+import { AnswerCounts } from './answer-counts';
 import { Connection } from './connection';
-import { Tally } from './tally';
 
-/** The server under load, on this machine, and what it is sent. */
+/** The server under load, on this machine, and its requests. */
 export interface Target {
   port: number;
   /** The whole request, head and body, of the signal with this number. */
@@ -9,20 +9,20 @@ export interface Target {
 }
 
 export interface DriveResult {
-  tally: Tally;
+  counts: AnswerCounts;
   sent: number;
   elapsedMs: number;
 }
 
 /**
- * As much as the server takes: each of the connections sends its next request when it has its answer. Shows what a
- * server can do at most. Says nothing about how long callers wait: whoever waits sends less.
+ * Sends as much as the server takes: each connection sends its next request when it has an answer. Measures the maximum
+ * throughput, but not how long callers wait, because a slow server is sent less.
  */
 export async function closedLoop(
   target: Target,
   { connections, durationMs }: { connections: number; durationMs: number },
 ): Promise<DriveResult> {
-  const tally = new Tally();
+  const counts = new AnswerCounts();
   const startMs = performance.now();
   const endMs = startMs + durationMs;
   let sent = 0;
@@ -33,8 +33,8 @@ export async function closedLoop(
         const sentMs = performance.now();
         if (sentMs >= endMs) return done();
         connection.send(target.request(sent++), (answer) => {
-          tally.add(performance.now() - sentMs, answer);
-          // A server that does not answer would be asked again without a pause: this connection has seen enough.
+          counts.add(performance.now() - sentMs, answer);
+          // A connection without an answer stops, or it would send to a dead server without a pause.
           if (answer) next();
           else done();
         });
@@ -43,21 +43,21 @@ export async function closedLoop(
     });
 
   const all = Array.from({ length: connections }, () => new Connection(target.port));
-  const stopWatching = expireLateAnswers(() => all);
+  const stopExpiry = expireLateAnswers(() => all);
   await Promise.all(all.map(drive));
-  stopWatching();
+  stopExpiry();
   for (const connection of all) connection.close();
-  return { tally, sent, elapsedMs: performance.now() - startMs };
+  return { counts, sent, elapsedMs: performance.now() - startMs };
 }
 
 /** Longer than a signal's default time-out, after which the fleet answers by itself. */
 const ANSWER_LIMIT_MS = 35_000;
-const LOOK_EVERY_MS = 1_000;
+const CHECK_EVERY_MS = 1_000;
 
-/** One look over all connections a second: a timer per request would be the driver's largest cost. */
+/** Checks all connections once a second: a timer per request would be the driver's largest cost. */
 export function expireLateAnswers(connections: () => readonly Connection[]): () => void {
   const timer = setInterval(() => {
     for (const connection of connections()) connection.expire(ANSWER_LIMIT_MS);
-  }, LOOK_EVERY_MS);
+  }, CHECK_EVERY_MS);
   return () => clearInterval(timer);
 }

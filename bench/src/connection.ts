@@ -1,14 +1,14 @@
 import { connect, type Socket } from 'node:net';
 import { type Answer, readAnswer } from './http-answer';
 
-/** Called once per request; null: the connection failed, or the answer was given up. */
+/** Called once per request, with null when the connection failed or the answer came too late. */
 export type OnAnswer = (answer: Answer | null) => void;
 
-/** Servers close a connection that was idle for long (Node: 5 s); a request sent at that moment would be lost. */
+/** Servers close idle connections (Node after 5 s); a request sent at that moment would be lost. */
 const STALE_MS = 3_000;
 
 /**
- * One keep-alive connection to a server on this machine, one request at a time. Opens itself when it is needed, and
+ * A keep-alive connection to a server on this machine, with one request at a time. It opens with the first request, and
  * again after the server has closed it.
  */
 export class Connection {
@@ -28,7 +28,7 @@ export class Connection {
     this.socket.write(request);
   }
 
-  /** Gives up an answer that is outstanding for longer than this. */
+  /** Gives up an answer that is outstanding for longer than `limitMs`. */
   expire(limitMs: number): void {
     if (this.onAnswer && performance.now() - this.usedAt > limitMs) this.end();
   }

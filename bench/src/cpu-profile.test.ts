@@ -6,7 +6,7 @@ const frame = (functionName: string, url = '', lineNumber = 0): CpuProfile['node
   lineNumber,
 });
 
-test('counts time of its own, leaves idle time out and names places shortly', () => {
+test('sums up self time without idle time, under short names of modules', () => {
   const profile: CpuProfile = {
     nodes: [
       { id: 1, callFrame: frame('(idle)') },

@@ -1,4 +1,4 @@
-/** A CPU profile as V8 writes it: a tree of calls, and which of its nodes was on top at each sample. */
+/** A CPU profile as V8 writes it: a tree of calls, and the node on top of the stack at each sample. */
 export interface CpuProfile {
   nodes: { id: number; callFrame: { functionName: string; url: string; lineNumber: number } }[];
   samples: number[];
@@ -7,18 +7,18 @@ export interface CpuProfile {
 
 export interface Share {
   name: string;
-  /** Of the time in which the thread did not idle. */
+  /** Percentage of the time in which the thread was busy. */
   percent: number;
 }
 
 export interface ProfileSummary {
-  /** Of all time. */
+  /** Percentage of all time. */
   busyPercent: number;
   functions: Share[];
   modules: Share[];
 }
 
-/** Time of its own by function and by module, largest first. */
+/** Self time by function and by module, largest first. */
 export function summariseProfile({ nodes, samples, timeDeltas }: CpuProfile): ProfileSummary {
   const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]));
   const functions = new Map<string, number>();
@@ -43,7 +43,7 @@ export function summariseProfile({ nodes, samples, timeDeltas }: CpuProfile): Pr
   return { busyPercent: (100 * busy) / all, functions: shares(functions), modules: shares(modules) };
 }
 
-/** `nats-core/lib/protocol.js`, `services/gateway/dist/app.js`, `node:net`; native code by its kind. */
+/** A short name: `nats-core/lib/protocol.js`, `services/gateway/dist/app.js`, `node:net`, or the kind of native code. */
 function moduleOf(url: string, functionName: string): string {
   if (!url) return functionName.startsWith('(') ? functionName : '(native)';
   const path = url.replace(/^file:\/\//, '');

@@ -6,16 +6,16 @@ export interface ServerProcess {
   pid: number;
 }
 
-/** What a process has used since it began. */
+/** The CPU time that a process has used since it began, and its memory now. */
 export interface Usage {
-  /** User and system time of all its threads, those that have ended included. */
+  /** User and system time of all its threads, including ended ones. */
   cpuMs: number;
   rssMiB: number;
-  /** When it began, in the kernel's ticks: the same pid with another start is another process. */
+  /** Its start in ticks of the kernel: the same pid with another start is another process. */
   started: number;
 }
 
-/** The unit of times in /proc: 100 a second on every Linux that Node runs on. So a figure is exact to 10 ms. */
+/** The unit of times in /proc, 100 per second on every Linux that Node runs on. Figures are exact to 10 ms. */
 const TICK_MS = 10;
 
 /** Reads /proc/<pid>/stat. The second field is the program's name in brackets and may hold blanks and brackets. */
@@ -32,8 +32,8 @@ export function usageOf({ name, pid }: ServerProcess): Usage {
   } catch {
     throw new BenchError(
       process.platform === 'linux'
-        ? `${name} (process ${pid}) is gone.`
-        : 'CPU is read from /proc, which only Linux has.',
+        ? `${name} (process ${pid}) has ended.`
+        : 'CPU time is read from /proc, which only Linux has.',
     );
   }
 }
@@ -42,11 +42,11 @@ export interface Cost {
   /** Milliseconds of CPU by process, in the order given. */
   cpuMs: Record<string, number>;
   totalCpuMs: number;
-  /** Memory of all together, at the end. */
+  /** Memory of all processes, at the end. */
   rssMiB: number;
 }
 
-/** Starts to measure; the returned function says what was used since. */
+/** Starts to measure. The returned function stops and returns the cost since. */
 export function measureCost(processes: readonly ServerProcess[]): () => Cost {
   const before = processes.map(usageOf);
   return () => {

@@ -1,13 +1,13 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { closedLoop } from './closed-loop';
-import type { Pulse } from './metronome';
+import type { StartInterval } from './interval-timer';
 import { OpenLoop } from './open-loop';
 import { postRequest } from './request';
 
-/** Coarser than the real one, which is a thread that jest cannot start from TypeScript. */
-const everyFewMs: Pulse = (_, periodMs, onBeat) => {
-  const timer = setInterval(onBeat, periodMs);
+/** Replaces the exact interval, whose thread jest cannot start from TypeScript. */
+const startInterval: StartInterval = (_, periodMs, onTick) => {
+  const timer = setInterval(onTick, periodMs);
   return () => clearInterval(timer);
 };
 
@@ -34,33 +34,33 @@ const accept: RequestListener = (_, response) => {
 };
 
 describe('closedLoop', () => {
-  test('keeps every connection busy until the time is over', async () => {
+  test('keeps every connection busy until the end', async () => {
     const target = await serve(accept);
-    const { tally, sent } = await closedLoop(target, { connections: 4, durationMs: 200 });
+    const { counts, sent } = await closedLoop(target, { connections: 4, durationMs: 200 });
     expect(sent).toBeGreaterThan(20);
-    expect(tally.kinds.ok).toBe(sent);
-    expect(tally.latencies).toHaveLength(sent);
+    expect(counts.kinds.ok).toBe(sent);
+    expect(counts.latencies).toHaveLength(sent);
   });
 
-  test('stops asking a server that hangs up', async () => {
+  test('stops sending to a server that closes the connection', async () => {
     const target = await serve((request) => void request.socket.destroy());
-    const { tally, sent } = await closedLoop(target, { connections: 3, durationMs: 5_000 });
+    const { counts, sent } = await closedLoop(target, { connections: 3, durationMs: 5_000 });
     expect(sent).toBe(3);
-    expect(tally.kinds.failed).toBe(3);
+    expect(counts.kinds.failed).toBe(3);
   });
 });
 
 describe('OpenLoop', () => {
-  test('sends the whole number at its rate, each signal once', async () => {
+  test('sends all signals at the given rate, each once', async () => {
     const seen = new Set<string>();
     const target = await serve((request, response) => {
       request
         .on('data', (body: Buffer) => seen.add(body.toString()))
         .on('end', () => accept(request, response));
     });
-    const loop = new OpenLoop(target, { rate: 200, durationMs: 300, pulse: everyFewMs });
-    const { sent, unsent, elapsedMs, tally } = await loop.run();
-    expect({ sent, unsent, ok: tally.kinds.ok, seen: seen.size }).toEqual({
+    const loop = new OpenLoop(target, { rate: 200, durationMs: 300, startInterval });
+    const { sent, unsent, elapsedMs, counts } = await loop.run();
+    expect({ sent, unsent, ok: counts.kinds.ok, seen: seen.size }).toEqual({
       sent: 60,
       unsent: 0,
       ok: 60,
@@ -69,13 +69,13 @@ describe('OpenLoop', () => {
     expect(elapsedMs).toBeGreaterThan(290);
   });
 
-  test('counts latency from when a signal was due, not from when a connection was free', async () => {
+  test('counts latency from the time a signal was due, not from when a connection was free', async () => {
     const target = await serve((request, response) => void setTimeout(() => accept(request, response), 50));
-    const loop = new OpenLoop(target, { rate: 100, durationMs: 100, maxOutstanding: 1, pulse: everyFewMs });
-    const { tally, late } = await loop.run();
-    expect(tally.kinds.ok).toBe(10);
-    // Ten one after the other, 50 ms each, due 10 ms apart: the last waited for nine others.
-    expect(Math.max(...tally.latencies)).toBeGreaterThan(350);
+    const loop = new OpenLoop(target, { rate: 100, durationMs: 100, maxOutstanding: 1, startInterval });
+    const { counts, late } = await loop.run();
+    expect(counts.kinds.ok).toBe(10);
+    // Ten signals are due 10 ms apart and take 50 ms each, so the last one waits for nine others.
+    expect(Math.max(...counts.latencies)).toBeGreaterThan(350);
     expect(late).toBeGreaterThanOrEqual(8);
   });
 
@@ -83,7 +83,7 @@ describe('OpenLoop', () => {
     const target = await serve((_, response) => {
       response.writeHead(202, { connection: 'close' }).end('{"success":true}');
     });
-    const loop = new OpenLoop(target, { rate: 100, durationMs: 100, pulse: everyFewMs });
-    expect((await loop.run()).tally.kinds.ok).toBe(10);
+    const loop = new OpenLoop(target, { rate: 100, durationMs: 100, startInterval });
+    expect((await loop.run()).counts.kinds.ok).toBe(10);
   });
 });

@@ -1,4 +1,4 @@
-/** The bench cannot go on. The message is for the person who ran it, and is printed without a stack. */
+/** Ends the bench. Its message is for the user and is printed without a stack. */
 export class BenchError extends Error {
   override readonly name = 'BenchError';
 }

@@ -1,12 +1,13 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { closedLoop } from './closed-loop';
 import { type CpuProfile, type Share, summariseProfile } from './cpu-profile';
 import { BenchError } from './errors';
+import { readParts } from './fleet/local-runtime';
 import { Inspector } from './inspector';
-import { runProgram } from './program';
+import { print, runProgram, wholeNumber } from './program';
 import { postRequest } from './request';
 import { CONNECTIONS } from './scenarios';
 import { loadSettings, runtimeHome } from './settings';
@@ -14,8 +15,8 @@ import { loadSettings, runtimeHome } from './settings';
 const USAGE = `Usage: node --experimental-websocket bench/dist/flame.js <service> [--seconds 10] [--load] [--pid n]
 
 Takes a CPU profile of a running service of the local runtime: gateway, worker, kanban-1, ...
-  --load  sends as many signals as the fleet takes, meanwhile
-  --pid   of that process, whatever it is; <service> is only the profile's name
+  --load  sends as many signals as the fleet can take meanwhile
+  --pid   profiles this process; <service> is then only the name of the profile
 `;
 const WARM_UP_MS = 3_000;
 const SHOWN = { functions: 20, modules: 8 };
@@ -39,22 +40,16 @@ function readArguments(): Arguments | null {
   });
   const [name] = positionals;
   if (values.help || name === undefined) return null;
-  const seconds = Number(values.seconds);
-  if (!Number.isInteger(seconds) || seconds < 1 || seconds > 60) {
-    throw new BenchError(`--seconds ${values.seconds} is not allowed: must be a whole number from 1 to 60`);
-  }
+  const seconds = wholeNumber('--seconds', values.seconds, [1, 60]);
   return { name, seconds, load: values.load, pid: values.pid === undefined ? undefined : Number(values.pid) };
 }
 
-/** The first replica of a service, or the one that is named. */
+/** Finds a process by its name, or the first replica of a service. */
 function findProcess(wanted: string): { name: string; pid: number } {
-  const file = join(runtimeHome(), 'run', 'state.json');
-  if (!existsSync(file)) throw new BenchError('No fleet of the local runtime runs: start it with `make up`.');
-  const { parts } = JSON.parse(readFileSync(file, 'utf8')) as {
-    parts: { name: string; service: string; pid?: number }[];
-  };
   const service = wanted === 'system' || wanted === 'tps-system' ? 'gateway' : wanted;
-  const nodes = parts.filter((part) => part.service !== 'nats' && part.service !== 'rabbitmq');
+  const nodes = readParts(runtimeHome()).filter(
+    ({ service }) => service !== 'nats' && service !== 'rabbitmq',
+  );
   const found = nodes.find((part) => part.name === service || part.service === service);
   if (found?.pid === undefined) {
     throw new BenchError(`"${wanted}" does not run; these do: ${nodes.map(({ name }) => name).join(', ')}.`);
@@ -72,7 +67,7 @@ async function record({ name, pid, seconds, load }: Arguments & { pid: number })
   if (load) await drive(WARM_UP_MS);
   const inspector = await Inspector.open(pid);
   try {
-    say(`${name} (process ${pid}): ${seconds} s`);
+    print(`${name} (process ${pid}): ${seconds} s`);
     return await inspector.cpuProfile(async () => {
       if (load) await drive(seconds * 1_000);
       else await sleep(seconds * 1_000);
@@ -91,19 +86,15 @@ async function run(given: Arguments): Promise<void> {
   const file = join(folder, `${name}.cpuprofile`);
   writeFileSync(file, JSON.stringify(profile));
   const { busyPercent, functions, modules } = summariseProfile(profile);
-  say(`\nbusy ${busyPercent.toFixed(1)} % of the time; of that, by module (own time):`);
+  print(`\nbusy ${busyPercent.toFixed(1)} % of the time; of that, by module (own time):`);
   list(modules.slice(0, SHOWN.modules));
-  say('\nby function (own time):');
+  print('\nby function (own time):');
   list(functions.slice(0, SHOWN.functions));
-  say(`\n${file} (opens in Chrome's DevTools, Performance, and in speedscope.app)`);
+  print(`\n${file} (opens in Chrome's DevTools, Performance, and in speedscope.app)`);
 }
 
 function list(shares: readonly Share[]): void {
-  for (const { name, percent } of shares) say(`${percent.toFixed(1).padStart(6)} %  ${name}`);
-}
-
-function say(line: string): void {
-  process.stdout.write(`${line}\n`);
+  for (const { name, percent } of shares) print(`${percent.toFixed(1).padStart(6)} %  ${name}`);
 }
 
 async function main(): Promise<number> {

@@ -2,15 +2,15 @@ import type { CircuitState } from '@tps/contracts';
 import type { LoadSettings } from './settings';
 
 export interface FleetHealth {
-  /** Accepted and unfinished. */
+  /** Signals that are accepted and unfinished. */
   queueDepth: number;
-  /** Of the type that is sent: another's may be open for reasons of its own. */
+  /** The circuit of the type under load, since that of another type may be open for other reasons. */
   circuit: CircuitState;
 }
 
 const LIMIT_MS = 2_000;
 
-/** What the fleet says of itself. Null when it says nothing in time, which under load is a finding, not a fault. */
+/** Reads health and figures of the fleet. Null when it does not answer in time, which is a result of a load test. */
 export class HealthReader {
   constructor(
     private readonly settings: LoadSettings,
@@ -28,7 +28,7 @@ export class HealthReader {
     return { queueDepth: health.queue_depth, circuit };
   }
 
-  /** The fleet's own figure: the work alone, over its own window. */
+  /** The fleet's own p99, which covers the work alone. */
   async p99(): Promise<number | null> {
     return (await this.get<{ p99_duration_ms?: number }>('/metrics'))?.p99_duration_ms ?? null;
   }

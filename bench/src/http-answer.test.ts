@@ -9,13 +9,13 @@ describe('readAnswer', () => {
     expect(readAnswer(withLength)).toEqual({ status: 202, body: 'h\u00e9ll', keepAlive: true });
   });
 
-  test('is null at every length but the whole', () => {
+  test('is null until the whole answer has arrived', () => {
     for (let length = 0; length < withLength.length; length += 1) {
       expect(readAnswer(withLength.subarray(0, length))).toBeNull();
     }
   });
 
-  test('reads chunks, and is null until the last one is there', () => {
+  test('reads chunks, and is null until the last one has arrived', () => {
     const chunked = answer(
       'HTTP/1.1 503 X',
       'transfer-encoding: chunked',
@@ -34,7 +34,7 @@ describe('readAnswer', () => {
     }
   });
 
-  test('sees that the server will close', () => {
+  test('recognises that the server closes the connection', () => {
     const closing = answer(
       'HTTP/1.1 429 Too Many Requests',
       'Connection: close',

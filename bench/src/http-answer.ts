@@ -1,15 +1,15 @@
-/** What a server said to one request. */
+/** The answer of a server to one request. */
 export interface Answer {
   status: number;
   body: string;
-  /** The server will take another request on this connection. */
+  /** Whether the server takes another request on this connection. */
   keepAlive: boolean;
 }
 
 /**
- * Reads one HTTP/1.1 answer from what has arrived so far, null while it is not whole. Only what a server may send to
- * a POST without `Expect` and `HEAD`: a length or chunks, no trailers, no interim answers. Node's own client costs
- * more than the server that is measured with it.
+ * Reads one HTTP/1.1 answer from the bytes that have arrived; null while they are incomplete. It understands only the
+ * answers to a POST without `Expect`: a length or chunks, no trailers, no interim answers. Node's own client would cost
+ * more than the measured server.
  */
 export function readAnswer(bytes: Buffer): Answer | null {
   const headEnd = bytes.indexOf('\r\n\r\n');

@@ -2,15 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BenchError } from './errors';
 import type { CpuProfile } from './cpu-profile';
 
-/** Where Node's inspector listens once a process has got SIGUSR1. There is no way to choose another port by then. */
+/** The address of Node's inspector after SIGUSR1. A running process cannot be told another port. */
 const LIST_URL = 'http://127.0.0.1:9229/json/list';
 const OPEN_LIMIT_MS = 3_000;
-const LOOK_EVERY_MS = 50;
-/** After our connection has ended: closing waits for all of them. */
+const PROBE_EVERY_MS = 50;
+/** Delay until our own connection has ended, because closing the inspector waits for all connections. */
 const CLOSE_AFTER_MS = 300;
 const ANSWER_LIMIT_MS = 30_000;
 
-/** What is used of the standard WebSocket, which Node 20 has only behind a flag and its types not at all. */
+/** The used part of the standard WebSocket. Node 20 has it behind a flag, and its types lack it. */
 interface Socket {
   onopen: (() => void) | null;
   onerror: (() => void) | null;
@@ -25,7 +25,7 @@ interface Reply {
   result?: unknown;
 }
 
-/** The inspector of another Node process that runs already. */
+/** The inspector of another running Node process. */
 export class Inspector {
   private readonly waiting = new Map<number, (reply: Reply) => void>();
   private next = 1;
@@ -42,7 +42,7 @@ export class Inspector {
   /** Opens the process's inspector and connects to it. */
   static async open(pid: number): Promise<Inspector> {
     if (await webSocketUrl()) {
-      throw new BenchError('Port 9229 is taken: another inspector is open, and a second one cannot be.');
+      throw new BenchError('Port 9229 is taken by another inspector, and a second one cannot be opened.');
     }
     process.kill(pid, 'SIGUSR1');
     const url = await openedUrl(pid);
@@ -61,7 +61,7 @@ export class Inspector {
     return ((await this.command('Profiler.stop')) as { profile: CpuProfile }).profile;
   }
 
-  /** Leaves the process as it was found. */
+  /** Closes the inspector of the process and the connection to it. */
   async close(): Promise<void> {
     const close = `process.getBuiltinModule?.('inspector') ?? process.mainModule.require('inspector')`;
     await this.evaluate(`void setTimeout(() => (${close}).close(), ${CLOSE_AFTER_MS})`);
@@ -78,7 +78,10 @@ export class Inspector {
   private command(method: string, params: object = {}): Promise<unknown> {
     const id = this.next++;
     return new Promise((resolve, reject) => {
-      const limit = setTimeout(() => reject(new BenchError(`${method}: no answer.`)), ANSWER_LIMIT_MS);
+      const limit = setTimeout(
+        () => reject(new BenchError(`The inspector did not answer ${method}.`)),
+        ANSWER_LIMIT_MS,
+      );
       this.waiting.set(id, ({ error, result }) => {
         clearTimeout(limit);
         if (error) reject(new BenchError(`${method}: ${error.message}`));
@@ -95,7 +98,7 @@ async function openedUrl(pid: number): Promise<string> {
     const url = await webSocketUrl();
     if (url) return url;
     if (performance.now() > endMs) throw new BenchError(`The inspector of process ${pid} did not open.`);
-    await sleep(LOOK_EVERY_MS);
+    await sleep(PROBE_EVERY_MS);
   }
 }
 
@@ -111,10 +114,10 @@ async function webSocketUrl(): Promise<string | null> {
 
 function connectTo(url: string): Promise<Socket> {
   const { WebSocket } = globalThis as unknown as { WebSocket?: new (url: string) => Socket };
-  if (!WebSocket) throw new BenchError('Node 20 needs the option --experimental-websocket for this.');
+  if (!WebSocket) throw new BenchError('Node 20 needs the option --experimental-websocket for a profile.');
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(url);
     socket.onopen = () => resolve(socket);
-    socket.onerror = () => reject(new BenchError(`The inspector at ${url} took no connection.`));
+    socket.onerror = () => reject(new BenchError(`The inspector at ${url} refused the connection.`));
   });
 }

@@ -6,7 +6,7 @@ import { percentiles } from './percentiles';
 import type { Scenario } from './scenarios';
 import type { System } from './system';
 
-/** What one system did in one scenario of one round. */
+/** The figures of one system in one scenario of one round. */
 export interface Sample {
   system: string;
   scenario: string;
@@ -17,20 +17,20 @@ export interface Sample {
   p99: number;
   /** CPU of all server processes, in milliseconds per signal. */
   cpuMs: number;
-  /** The same by process. */
+  /** CPU by process, in milliseconds per signal. */
   split: Record<string, number>;
   rssMiB: number;
   ok: number;
-  /** By status and code; empty when all went well. */
+  /** Signals that did not succeed, by status and code. */
   notOk: Record<string, number>;
   late: number;
   unsent: number;
-  /** What the driver itself took of the machine, in milliseconds per signal. */
+  /** CPU of the driver itself, in milliseconds per signal. */
   driverCpuMs: number;
 }
 
-/** Projections and the export of spans follow an answer; they are part of what it costs. */
-const AFTERMATH_MS = 400;
+/** Projections and the export of spans follow an answer, and are part of its cost. */
+const SETTLE_MS = 400;
 const DRIVER = { name: 'driver', pid: process.pid };
 
 export async function measure(
@@ -43,11 +43,11 @@ export async function measure(
   const stopDriver = measureCost([DRIVER]);
   const result = await drive(system, scenario, request);
   const driver = stopDriver();
-  await sleep(AFTERMATH_MS);
+  await sleep(SETTLE_MS);
   const cost = stopCost();
-  const { tally, elapsedMs, late, unsent } = result;
-  const { ok } = tally.kinds;
-  const { p50, p95, p99 } = percentiles(tally.latencies);
+  const { counts, elapsedMs, late, unsent } = result;
+  const { ok } = counts.kinds;
+  const { p50, p95, p99 } = percentiles(counts.latencies);
   return {
     system: system.name,
     scenario: scenario.name,
@@ -60,14 +60,14 @@ export async function measure(
     split: Object.fromEntries(Object.entries(cost.cpuMs).map(([name, ms]) => [name, ms / ok])),
     rssMiB: cost.rssMiB,
     ok,
-    notOk: Object.fromEntries(tally.refusals),
+    notOk: Object.fromEntries(counts.refusals),
     late,
     unsent,
     driverCpuMs: driver.totalCpuMs / ok,
   };
 }
 
-/** @returns how many signals it took */
+/** @returns the number of signals sent */
 export async function warmUp(
   { port }: System,
   durationMs: number,
@@ -78,7 +78,7 @@ export async function warmUp(
   return sent;
 }
 
-/** CPU of a system that has nothing to do, in percent of one core. */
+/** The CPU that a system needs without load, in percent of one core. */
 export async function measureIdle(
   system: System,
   durationMs: number,

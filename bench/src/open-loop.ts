@@ -1,38 +1,39 @@
+import { AnswerCounts } from './answer-counts';
 import { type DriveResult, expireLateAnswers, type Target } from './closed-loop';
 import { Connection } from './connection';
-import { metronome, type Pulse } from './metronome';
-import { Tally } from './tally';
+import { startExactInterval, type StartInterval } from './interval-timer';
 
 export interface OpenLoopOptions {
   /** Signals per second. */
   rate: number;
   durationMs: number;
-  /** Requests under way at once, each on a connection of its own. */
+  /** The most requests at once, each on a connection of its own. Default: 1,000. */
   maxOutstanding?: number;
-  pulse?: Pulse;
+  /** Replaces the exact interval in tests. */
+  startInterval?: StartInterval;
 }
 
 export interface OpenLoopResult extends DriveResult {
-  /** Left more than 5 ms after their time: the driver or the machine was too slow. */
+  /** Signals sent more than 5 ms after their time, because the driver or the machine was too slow. */
   late: number;
-  /** Never left: as many as are allowed were outstanding, until the end. */
+  /** Signals that were never sent, because too many were outstanding until the end. */
   unsent: number;
 }
 
 const LATE_MS = 5;
-/** Time to start the metronome's thread in, before the first send. */
+/** Time in which the thread of the interval starts, before the first send. */
 const LEAD_MS = 100;
-/** What could not leave in its time still may, so long after the end. */
+/** Time after the end in which delayed signals may still be sent. */
 const BACKLOG_LIMIT_MS = 5_000;
-/** The pulse may wake us this much early. */
+/** The interval may tick this much early. */
 const EARLY_MS = 0.05;
 
 /**
- * A fixed rate, as independent callers send it: nobody waits for anybody else's answer. Latency counts from the
- * moment a signal was due, so what a stalled server keeps from being sent counts against it too.
+ * Sends at a fixed rate, like independent callers who do not wait for each other's answers. Latency counts from the
+ * moment a signal was due, so a stalled server is charged for the signals that it kept from being sent.
  */
 export class OpenLoop {
-  readonly tally = new Tally();
+  readonly counts = new AnswerCounts();
   sent = 0;
   late = 0;
   /** When the first signal is due; set by `run`. */
@@ -40,7 +41,7 @@ export class OpenLoop {
   private readonly total: number;
   private readonly maxOutstanding: number;
   private readonly connections: Connection[] = [];
-  /** The one used last is used next: it is warm, and the others may grow old. */
+  /** A stack: the connection used last is warm, and the others may become stale. */
   private readonly idle: Connection[] = [];
   private gaveUp = false;
   private finish: () => void = () => undefined;
@@ -58,21 +59,21 @@ export class OpenLoop {
   }
 
   async run(): Promise<OpenLoopResult> {
-    const { pulse = metronome, rate, durationMs } = this.options;
+    const { startInterval = startExactInterval, rate, durationMs } = this.options;
     this.startMs = performance.now() + LEAD_MS;
     const finished = new Promise<void>((resolve) => (this.finish = resolve));
-    // Above 1000/s several leave at one beat: more beats would cost more than they tell.
-    const stopPulse = pulse(this.startMs, Math.max(1, 1_000 / rate), () => this.sendDue());
-    const stopWatching = expireLateAnswers(() => this.connections);
+    // Above 1000/s each tick sends several signals: more ticks would cost more than they gain.
+    const stopInterval = startInterval(this.startMs, Math.max(1, 1_000 / rate), () => this.sendDue());
+    const stopExpiry = expireLateAnswers(() => this.connections);
     const overdue = setTimeout(() => this.giveUpUnsent(), LEAD_MS + durationMs + BACKLOG_LIMIT_MS);
     await finished;
     clearTimeout(overdue);
-    stopPulse();
-    stopWatching();
+    stopInterval();
+    stopExpiry();
     for (const connection of this.connections) connection.close();
     const unsent = this.total - this.sent;
     return {
-      tally: this.tally,
+      counts: this.counts,
       sent: this.sent,
       late: this.late,
       unsent,
@@ -95,9 +96,9 @@ export class OpenLoop {
     const request = this.target.request(this.sent);
     this.sent += 1;
     connection.send(request, (answer) => {
-      this.tally.add(performance.now() - dueMs, answer);
+      this.counts.add(performance.now() - dueMs, answer);
       this.idle.push(connection);
-      this.sendDue(); // what had to wait for a connection goes at once
+      this.sendDue(); // signals that waited for a connection
       this.finishIfDone();
     });
   }

@@ -11,7 +11,7 @@ export interface Spread {
   max: number;
 }
 
-/** Exact, by nearest rank: each is a value that occurred. NaN when there are no values. */
+/** Exact percentiles by nearest rank, so each is one of the values. NaN without values. */
 export function percentiles(values: readonly number[]): Percentiles {
   const sorted = Float64Array.from(values).sort();
   return {
@@ -22,7 +22,7 @@ export function percentiles(values: readonly number[]): Percentiles {
   };
 }
 
-/** What a few rounds say of one figure. With an even number of rounds the median is the mean of the middle two. */
+/** Median and range of a figure over a few rounds. The median of an even number of rounds is the mean of the middle two. */
 export function spread(values: readonly number[]): Spread {
   const sorted = Float64Array.from(values).sort();
   const middle = sorted.length / 2;

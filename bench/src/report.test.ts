@@ -12,7 +12,7 @@ describe('figure', () => {
   });
 });
 
-test('report shows figures side by side, the ratio, and where the CPU went, most first', () => {
+test('a report shows both figures, their ratio, and the CPU by process, largest first', () => {
   const scenario = 'open loop, 200/s';
   const text = report({
     rows: [
@@ -25,13 +25,13 @@ test('report shows figures side by side, the ratio, and where the CPU went, most
       },
     ],
     splits: [{ scenario, system: 'floor', cpuMs: { worker: 0.25, nats: 0.65 } }],
-    warnings: ['something is doubtful'],
+    warnings: ['the machine was busy'],
   });
   expect(text.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
     ['open loop, 200/s', 'floor', 'fleet', 'fleet / floor'],
     ['CPU ms per signal', '1.50 [1.40-1.60]', '3.00', '2.00 [1.90-2.10]'],
     ['', 'CPU ms, floor: nats 0.650, worker 0.250'],
     [''],
-    ['! something is doubtful'],
+    ['! the machine was busy'],
   ]);
 });

@@ -11,7 +11,7 @@ const LABELS: Record<Figure, string> = {
   driverCpuMs: '(driver CPU ms)',
 };
 
-/** The result for a person: one block a scenario, then where the CPU went. */
+/** Renders the result: one block per scenario, with the figures and the CPU of each process. */
 export function report({ rows, splits, warnings }: Summary): string {
   const scenarios = [...new Set(rows.map(({ scenario }) => scenario))];
   const blocks = scenarios.map((scenario) => {
@@ -42,14 +42,14 @@ function withRange({ median, min, max }: Spread): string {
   return min === max ? figure(median) : `${figure(median)} [${figure(min)}-${figure(max)}]`;
 }
 
-/** About three digits: there is no more in it. */
+/** Rounds to about three digits: the measurement is no more exact. */
 export function figure(value: number): string {
   if (Number.isNaN(value)) return '-';
   const size = Math.abs(value);
   return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2);
 }
 
-/** The first column to the left, figures to the right. */
+/** Aligns the first column to the left, and figures to the right. */
 function table(rows: string[][]): string[] {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((cells) => cells[column]!.length)));
   return rows.map((cells) =>

@@ -1,4 +1,4 @@
-/** A POST with a JSON body as bytes, ready to be written: heads are the same every time, so they are made once. */
+/** Builds the bytes of a POST with a JSON body. */
 export function postRequest(path: string, body: object, token = ''): Buffer {
   const text = JSON.stringify(body);
   const authorization = token ? `authorization: Bearer ${token}\r\n` : '';

@@ -2,16 +2,16 @@ export type Scenario = { name: string; durationMs: number } & (
   { loop: 'closed'; connections: number } | { loop: 'open'; rate: number }
 );
 
-/** How long everything takes: bounded, so that the bench is something one runs. */
+/** The length of each part of a bench. */
 export interface BenchPlan {
   rounds: number;
-  /** A young process is charged for compiling itself: four seconds are too few. */
+  /** Warm-up in the first round, in which processes still compile their code: four seconds were too few. */
   firstWarmUpMs: number;
-  /** Before the closed loop of later rounds. */
+  /** Warm-up before the closed loop of later rounds. */
   warmUpMs: number;
   idleMs: number;
   scenarios: readonly Scenario[];
-  /** No round begins that could not be over by then. */
+  /** A round that would end later than this is not started. */
   limitMs: number;
 }
 
@@ -26,7 +26,7 @@ export const FULL: BenchPlan = {
   limitMs: 225_000,
 };
 
-/** Shows that everything works; its figures are rough. */
+/** A quick bench shows that everything works; its figures are rough. */
 export const QUICK: BenchPlan = {
   rounds: 1,
   firstWarmUpMs: 3_000,

@@ -8,11 +8,11 @@ export const ENV_FILE = join(ROOT, '.env');
 
 export interface LoadSettings {
   httpPort: number;
-  /** The first of `[client:]token,...`; empty: the fleet asks for none. */
+  /** The first token of `[client:]token,...`; empty when the fleet requires none. */
   token: string;
 }
 
-/** Where the running fleet is: by the environment, and `.env` as the local runtime reads it. */
+/** Reads the address and token of the running fleet from the environment and from `.env`, like the local runtime. */
 export function loadSettings(): LoadSettings {
   const env: NodeJS.ProcessEnv = { ...fromFile(), ...process.env };
   const httpPort = Number(env.HTTP_PORT || 8080);
@@ -20,7 +20,7 @@ export function loadSettings(): LoadSettings {
     throw new BenchError(`HTTP_PORT=${env.HTTP_PORT} is not allowed: must be a whole number from 1 to 65535`);
   }
   if (env.SSL_ENABLED === 'true')
-    throw new BenchError('SSL_ENABLED=true: the load is sent by plain HTTP only');
+    throw new BenchError('SSL_ENABLED=true is not supported: the load is sent over plain HTTP');
   return { httpPort, token: env.AUTH_TOKEN?.split(',')[0]?.split(':').at(-1)?.trim() ?? '' };
 }
 
@@ -32,12 +32,12 @@ function fromFile(): Record<string, string> {
   }
 }
 
-/** Where the local runtime keeps what it writes. */
+/** The folder of the local runtime, for data, logs and state. */
 export function runtimeHome(): string {
   return process.env.TPS_HOME || join(ROOT, '.tps');
 }
 
-/** What programs need to start at all; nothing of the shell's that would configure a measured fleet. */
+/** The variables that programs need to start, without any that would configure a measured fleet. */
 export function bareEnvironment(): Record<string, string> {
   const wanted = ['PATH', 'HOME', 'TMPDIR', 'LANG'];
   return Object.fromEntries(wanted.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));

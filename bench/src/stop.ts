@@ -1,40 +1,39 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { waitFor } from '@tps/testkit';
-import { BenchError } from './errors';
 import { type Fleet, startFleet } from './fleet/start';
 import { OpenLoop, type OpenLoopResult } from './open-loop';
 import { percentiles, spread } from './percentiles';
-import { runProgram, withTeardown } from './program';
+import { print, runProgram, say, wholeNumber, withTeardown } from './program';
 import { postRequest } from './request';
 import type { Teardown } from './teardown';
 
 const USAGE = `Usage: node bench/dist/stop.js [--rounds n]
 
-Starts a fleet of its own with two gateways and measures what a line that stops means for the others:
-  from the failure that stops a type to its refusal at both gateways, idle and under load;
-  throughput and p99 of two types while the third always fails, beside the same load with nothing failing.
+Starts a fleet of its own with two gateways and measures how a stopped line affects the others:
+  the time from the failure that stops a type until both gateways refuse it, idle and under load;
+  throughput and p99 of two types while a third always fails, beside the same load without failures.
 `;
 
 /** The type that fails. */
 const FAILING = 'validate';
-/** `noop` has a worker of its own; `execute` shares its worker, and so its slots, with the type that fails. */
+/** `noop` has a worker of its own; `execute` shares its worker, and so its slots, with the failing type. */
 const OTHERS: Record<string, object> = { noop: { data: 1 }, execute: { task: 'demo' } };
 const PER_SECOND = 100;
 const PHASE_MS = 15_000;
 const WARM_UP_MS = 8_000;
 const THRESHOLD = 5;
-/** Trials come often: what they cost the others is measured, too. */
+/** Short, so that the cost of trials for the other types is measured, too. */
 const FIRST_PAUSE_S = '2';
 const STOPS = 15;
 const BESIDE_PER_S = 200;
 const CALM_LIMIT_MS = 60_000;
-/** Not at once: three signals at the same moment would wait for each other. */
+/** Delay between the loads of two types, because signals sent at the same moment would wait for each other. */
 const APART_MS = 10;
 
 const good = (type: string): Buffer =>
   postRequest('/signal', { signal_type: type, payload: OTHERS[type] ?? { data: 1 } });
-/** Its callers do not wait for a line that stands still. */
+/** A short time-out, so that callers do not wait for the stopped line. */
 const bad = postRequest('/signal', {
   signal_type: FAILING,
   payload: { data: 1, chaos: { fail: 'transient' } },
@@ -45,7 +44,7 @@ interface Health {
   circuits: Record<string, { state: string; andon_id?: string }>;
 }
 
-/** Asks one of the gateways. */
+/** A client of one gateway. */
 class Client {
   constructor(private readonly port: number) {}
 
@@ -66,8 +65,8 @@ class Client {
     return (await fetch(`http://127.0.0.1:${this.port}${path}`)).json() as Promise<T>;
   }
 
-  /** Milliseconds from now until it refuses the type. */
-  async refusal(): Promise<number> {
+  /** Milliseconds from now until the gateway refuses the failing type. */
+  async untilRefused(): Promise<number> {
     const startMs = performance.now();
     const signal = { signal_type: FAILING, payload: { data: 1 } };
     return waitFor(
@@ -80,16 +79,16 @@ class Client {
     );
   }
 
-  /** Resumes the line until nothing of it is left that fails. */
-  async calm(): Promise<void> {
+  /** Resumes the line until no failing signal is left in the queue. */
+  async settle(): Promise<void> {
     await waitFor(
       'the line to run and the queue to be empty',
       async () => {
         const { circuits } = await this.get<Health>('/health');
         const { state, andon_id } = circuits[FAILING] ?? { state: 'Closed' };
-        // Not the depth of /health, which is as old as kanban's last beat.
+        // The depth in /health is as old as the last heartbeat of kanban.
         if (state === 'Closed') return (await this.get<{ queue_depth: number }>('/kanban')).queue_depth === 0;
-        const act = { owner: 'bench', countermeasure: 'the round is over' };
+        const act = { owner: 'bench', countermeasure: 'the round has ended' };
         if (andon_id) await this.post(`/andon/${andon_id}/resume`, act);
         return false;
       },
@@ -98,41 +97,44 @@ class Client {
   }
 }
 
-/** From sending the failure that is one too many until both gateways refuse: its own way is in it. */
-async function refusals(clients: readonly [Client, ...Client[]]): Promise<number[]> {
+/** Measures from sending the failure that stops the line until both gateways refuse the type. */
+async function timeRefusals(clients: readonly [Client, ...Client[]]): Promise<number[]> {
   const took: number[] = [];
   const defect = { signal_type: FAILING, payload: { data: 1, chaos: { fail: 'defect' } } };
   for (let stop = 0; stop < STOPS; stop += 1) {
-    await clients[0].calm();
-    // What failed just before would count: five in a row open the circuit for a while, and nothing is latched.
+    await clients[0].settle();
+    // A success resets the count of consecutive failures, which would open the circuit for a while before it is latched.
     await clients[0].post('/signal', { signal_type: FAILING, payload: { data: 1 } });
     for (let n = 1; n < THRESHOLD; n += 1) await clients[0].post('/signal', defect);
     const last = clients[0].post('/signal', defect);
-    took.push(Math.max(...(await Promise.all(clients.map((client) => client.refusal())))));
+    took.push(Math.max(...(await Promise.all(clients.map((client) => client.untilRefused())))));
     await last;
   }
-  await clients[0].calm();
+  await clients[0].settle();
   return took;
 }
 
-async function refusalsUnderLoad(port: number, clients: readonly [Client, ...Client[]]): Promise<number[]> {
+async function timeRefusalsUnderLoad(
+  port: number,
+  clients: readonly [Client, ...Client[]],
+): Promise<number[]> {
   const target = { port, request: () => good('noop') };
-  let over = false;
+  let done = false;
   const load = (async () => {
-    while (!over) await new OpenLoop(target, { rate: BESIDE_PER_S, durationMs: 2_000 }).run();
+    while (!done) await new OpenLoop(target, { rate: BESIDE_PER_S, durationMs: 2_000 }).run();
   })();
   try {
-    return await refusals(clients);
+    return await timeRefusals(clients);
   } finally {
-    over = true;
+    done = true;
     await load;
   }
 }
 
 type Phase = Record<string, OpenLoopResult>;
 
-/** All three types at the same rate, each signal at its time. */
-async function phase(port: number, fails: boolean, durationMs = PHASE_MS): Promise<Phase> {
+/** Sends all three types at the same rate. */
+async function runPhase(port: number, fails: boolean, durationMs = PHASE_MS): Promise<Phase> {
   const types = [...Object.keys(OTHERS), FAILING];
   const results = await Promise.all(
     types.map(async (type, i) => {
@@ -148,9 +150,9 @@ async function phase(port: number, fails: boolean, durationMs = PHASE_MS): Promi
 function compare(calm: readonly Phase[], failing: readonly Phase[]): string[] {
   return Object.keys(OTHERS).map((type) => {
     const ok = (phases: readonly Phase[]): number =>
-      phases.reduce((sum, each) => sum + each[type]!.tally.kinds.ok, 0);
+      phases.reduce((sum, each) => sum + each[type]!.counts.kinds.ok, 0);
     const p99 = (phases: readonly Phase[]): number =>
-      percentiles(phases.flatMap((each) => each[type]!.tally.latencies)).p99;
+      percentiles(phases.flatMap((each) => each[type]!.counts.latencies)).p99;
     const byRound = spread(calm.map((each, i) => p99([failing[i]!]) / p99([each])));
     return (
       `${type}: throughput ${((100 * ok(failing)) / ok(calm)).toFixed(1)} % (${ok(failing)} of ${ok(calm)}), ` +
@@ -160,11 +162,10 @@ function compare(calm: readonly Phase[], failing: readonly Phase[]): string[] {
   });
 }
 
-function described(failing: readonly Phase[]): string {
-  const kinds = failing.map((each) => each[FAILING]!.tally);
+function describeFailing(failing: readonly Phase[]): string {
   const sum = (kind: 'ok' | 'open' | 'stopped' | 'failed'): number =>
-    kinds.reduce((all, tally) => all + tally.kinds[kind], 0);
-  return `${FAILING}: ${sum('stopped')} refused, ${sum('failed')} failed, ${sum('open')} held, ${sum('ok')} succeeded`;
+    failing.reduce((all, each) => all + each[FAILING]!.counts.kinds[kind], 0);
+  return `${FAILING}: ${sum('stopped')} refused, ${sum('failed')} failed, ${sum('open')} still open, ${sum('ok')} succeeded`;
 }
 
 async function run(rounds: number, teardown: Teardown): Promise<void> {
@@ -178,33 +179,29 @@ async function run(rounds: number, teardown: Teardown): Promise<void> {
   const { port } = fleet;
   const clients = [new Client(port), new Client(port + 1)] as const;
   say('warming up');
-  await phase(port, false, WARM_UP_MS);
+  await runPhase(port, false, WARM_UP_MS);
   const calm: Phase[] = [];
   const failing: Phase[] = [];
   for (let round = 1; round <= rounds; round += 1) {
-    say(`round ${round}/${rounds}: nothing fails, then ${FAILING} always does`);
-    calm.push(await phase(port, false));
-    failing.push(await phase(port, true));
-    await clients[0].calm();
+    say(`round ${round}/${rounds}: first nothing fails, then ${FAILING} always fails`);
+    calm.push(await runPhase(port, false));
+    failing.push(await runPhase(port, true));
+    await clients[0].settle();
   }
-  say(`${STOPS} stops, idle, then beside ${BESIDE_PER_S}/s`);
-  const idle = await refusals(clients);
-  const loaded = await refusalsUnderLoad(port, clients);
+  say(`${STOPS} stops of an idle fleet, then ${STOPS} beside ${BESIDE_PER_S}/s`);
+  const idle = await timeRefusals(clients);
+  const loaded = await timeRefusalsUnderLoad(port, clients);
   const line = (name: string, values: readonly number[]): string => {
     const { p50, max } = percentiles(values);
-    return `from the failure to refusal at both gateways, ${name}: median ${p50.toFixed(0)} ms, max ${max.toFixed(0)} ms`;
+    return `from the failure to the refusal at both gateways, ${name}: median ${p50.toFixed(0)} ms, max ${max.toFixed(0)} ms`;
   };
   const text = [
     ...compare(calm, failing),
-    described(failing),
+    describeFailing(failing),
     line('idle', idle),
     line(`beside ${BESIDE_PER_S}/s`, loaded),
   ];
-  process.stdout.write(`\n${text.join('\n')}\n`);
-}
-
-function say(line: string): void {
-  process.stderr.write(`${line}\n`);
+  print(`\n${text.join('\n')}`);
 }
 
 async function main(): Promise<number> {
@@ -215,13 +212,10 @@ async function main(): Promise<number> {
     },
   });
   if (values.help) {
-    process.stdout.write(USAGE);
+    print(USAGE);
     return 0;
   }
-  const rounds = Number(values.rounds);
-  if (!Number.isInteger(rounds) || rounds < 1 || rounds > 10) {
-    throw new BenchError(`--rounds ${values.rounds} is not allowed: must be a whole number from 1 to 10`);
-  }
+  const rounds = wholeNumber('--rounds', values.rounds, [1, 10]);
   return withTeardown((teardown) => run(rounds, teardown));
 }
 

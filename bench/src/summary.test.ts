@@ -21,7 +21,7 @@ const sample = (system: string, round: number, change: Partial<Sample> = {}): Sa
 });
 
 describe('summarise', () => {
-  test('compares within a round: a machine at half speed changes both alike', () => {
+  test('ratios are computed within a round, so a machine at half speed does not change them', () => {
     const { rows } = summarise([
       sample('floor', 1, { cpuMs: 1 }),
       sample('fleet', 1, { cpuMs: 2 }),
@@ -36,16 +36,16 @@ describe('summarise', () => {
     expect(cpu?.ratio).toEqual({ median: 2, min: 2, max: 3 });
   });
 
-  test('has the median of each process', () => {
+  test('the CPU split has the median of each process', () => {
     const { splits } = summarise([1, 5, 3].map((nats, i) => sample('floor', i + 1, { split: { nats } })));
     expect(splits).toContainEqual({ scenario: 'open loop, 200/s', system: 'floor', cpuMs: { nats: 3 } });
   });
 
-  test('warns of what makes figures doubtful', () => {
+  test('warns of failures, late signals and unsent signals', () => {
     const doubtful = { notOk: { '503 CIRCUIT_OPEN': 4 }, late: 21, unsent: 1 };
     expect(summarise([sample('floor', 1, { late: 20 }), sample('fleet', 1, doubtful)]).warnings).toEqual([
       'fleet, open loop, 200/s, round 1: not all succeeded: 4 x 503 CIRCUIT_OPEN',
-      'fleet, open loop, 200/s, round 1: 21 left late: the machine was too busy for this rate',
+      'fleet, open loop, 200/s, round 1: 21 were sent late: the machine was too busy for this rate',
       'fleet, open loop, 200/s, round 1: 1 were never sent',
     ]);
   });

@@ -10,7 +10,7 @@ export interface Row {
   figure: Figure;
   floor: Spread;
   fleet: Spread;
-  /** Fleet to floor, each round by itself: the machine drifts more between rounds than within one. */
+  /** Fleet to floor, by round, because the machine drifts more between rounds than within one. */
   ratio: Spread;
 }
 
@@ -24,7 +24,7 @@ export interface Split {
 export interface Summary {
   rows: Row[];
   splits: Split[];
-  /** Anything that makes a figure doubtful. */
+  /** Reasons to doubt a figure. */
   warnings: string[];
 }
 
@@ -68,8 +68,8 @@ function warningsOf({ system, scenario, round, ok, notOk, late, unsent }: Sample
   const refusals = Object.entries(notOk).map(([why, count]) => `${count} x ${why}`);
   return [
     ...(refusals.length > 0 ? [`${where}: not all succeeded: ${refusals.join(', ')}`] : []),
-    // One in a hundred: below that no percentile that is shown could have moved.
-    ...(late > ok / 100 ? [`${where}: ${late} left late: the machine was too busy for this rate`] : []),
+    // Below one in a hundred, no shown percentile can be affected.
+    ...(late > ok / 100 ? [`${where}: ${late} were sent late: the machine was too busy for this rate`] : []),
     ...(unsent > 0 ? [`${where}: ${unsent} were never sent`] : []),
   ];
 }

@@ -1,23 +1,23 @@
 import { waitFor } from '@tps/testkit';
+import { kindOf } from './answer-counts';
 import { Connection } from './connection';
 import type { ServerProcess } from './cpu';
 import { BenchError } from './errors';
 import type { Answer } from './http-answer';
-import { kindOf } from './tally';
 
-/** One of the systems that are compared: a running one, alone on its ports. */
+/** A running system under comparison. */
 export interface System {
   name: string;
   port: number;
-  /** Name and version. */
+  /** Name and version of the broker. */
   broker?: string;
-  /** Every process that serves, the broker included. */
+  /** All serving processes, including the broker. */
   processes: readonly ServerProcess[];
 }
 
 const SERVING_LIMIT_MS = 20_000;
 
-/** Waits until a request comes back with its work done. */
+/** Waits until a request succeeds. */
 export async function untilServing(name: string, port: number, request: Buffer): Promise<void> {
   const connection = new Connection(port);
   const probe = async (): Promise<true> => {

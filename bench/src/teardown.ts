@@ -1,8 +1,8 @@
 type Step = () => Promise<void>;
 
 /**
- * What was started and must be ended, last first. Every step runs even when another fails, and only once: an
- * interrupt may come while the ordinary end is under way.
+ * Ends everything that was started, last first. Every step runs once, also when another fails or an interrupt arrives
+ * during the ordinary end.
  */
 export class Teardown {
   private readonly steps: Step[] = [];
@@ -16,7 +16,7 @@ export class Teardown {
     return (this.running ??= this.runAll());
   }
 
-  /** Ctrl-C must not leave a fleet behind. */
+  /** Runs the steps on ctrl-C, so that no fleet is left behind. */
   onInterrupt(): void {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       process.once(signal, () => void this.run().finally(() => process.exit(130)));
@@ -25,7 +25,7 @@ export class Teardown {
 
   private async runAll(): Promise<void> {
     for (const step of this.steps.reverse()) {
-      await step().catch((error: unknown) => process.stderr.write(`while ending: ${String(error)}\n`));
+      await step().catch((error: unknown) => process.stderr.write(`could not clean up: ${String(error)}\n`));
     }
   }
 }

@@ -8,18 +8,18 @@ import { BenchError } from '../errors';
 import { ROOT } from '../settings';
 
 const CLI = join(ROOT, 'deploy/local/dist/cli.js');
-/** Above the runtime's own limits, so that it is the one to say what is wrong. */
+/** Above the limits of the runtime, so that its own message says what is wrong. */
 const LIMIT_MS = 120_000;
 
 const run = promisify(execFile);
 
-/** A fleet of one's own, by the same commands that `make up` and `make down` are. */
+/** Runs a fleet of the bench with the commands behind `make up` and `make down`. */
 export class LocalRuntime {
-  /** @param env with TPS_HOME, and every port */
+  /** @param env has TPS_HOME and every port */
   constructor(private readonly env: Record<string, string> & { TPS_HOME: string }) {}
 
   async command(name: 'up' | 'down'): Promise<void> {
-    if (!existsSync(CLI)) throw new BenchError(`${CLI} is not there: \`pnpm build\` makes it.`);
+    if (!existsSync(CLI)) throw new BenchError(`${CLI} does not exist: run \`pnpm build\`.`);
     try {
       await run(process.execPath, [CLI, name], { env: this.env, timeout: LIMIT_MS });
     } catch (error) {
@@ -28,19 +28,28 @@ export class LocalRuntime {
     }
   }
 
-  /** Who serves, by the file in which the runtime keeps that. Its supervisor is no part of the work. */
+  /** All processes that serve. The supervisor of the runtime is left out, because it does none of the work. */
   processes(): ServerProcess[] {
-    const file = readFileSync(join(this.env.TPS_HOME, 'run', 'state.json'), 'utf8');
-    const { parts } = JSON.parse(file) as { parts: { name: string; service: string; pid?: number }[] };
-    return parts.map(({ name, pid }) => {
+    return readParts(this.env.TPS_HOME).map(({ name, pid }) => {
       if (pid === undefined) throw new BenchError(`${name} does not run.`);
       return { name, pid };
     });
   }
 }
 
-/** @throws BenchError when a service is not among the processes: its cost would be missing from the sum */
-export function assertWhole(processes: readonly ServerProcess[]): void {
+/**
+ * Reads the file in which the runtime keeps the parts of its fleet.
+ * @throws BenchError when there is none
+ */
+export function readParts(home: string): { name: string; service: string; pid?: number }[] {
+  const file = join(home, 'run', 'state.json');
+  if (!existsSync(file)) throw new BenchError('No fleet of the local runtime runs: start it with `make up`.');
+  const { parts } = JSON.parse(readFileSync(file, 'utf8')) as { parts: ReturnType<typeof readParts> };
+  return parts;
+}
+
+/** @throws BenchError when a service is missing, because the sum would not include its cost */
+export function assertComplete(processes: readonly ServerProcess[]): void {
   const missing = ['nats', ...SERVICES].filter(
     (name) => !processes.some((each) => each.name.startsWith(`${name}-`)),
   );

@@ -1,6 +1,6 @@
 import { defineSignal, runWorker } from '@tps/worker';
 
-/** The bench's own signal type, registered as any user's: it does nothing, so what is measured is the way to it. */
+/** A signal type that does nothing, registered like any user's, so that only the way to the handler is measured. */
 const noop = defineSignal({ name: 'noop', run: () => ({}) });
 
 process.on('disconnect', () => process.kill(process.pid, 'SIGTERM'));

@@ -6,28 +6,28 @@ import { Child } from '../child';
 import { bareEnvironment } from '../settings';
 import { type System, untilServing } from '../system';
 import type { Teardown } from '../teardown';
-import { assertWhole, LocalRuntime } from './local-runtime';
+import { assertComplete, LocalRuntime } from './local-runtime';
 
-/** Signals the fleet's worker works on at once: not to be what limits 64 callers. */
+/** Slots of the bench's worker: enough not to limit 64 callers. */
 export const SLOTS = 64;
 
-/** Gateways that may be asked for; each has the next port. */
+/** The most gateways a fleet may have, on consecutive ports. */
 const GATEWAYS = 2;
-/** Before it: the gateway's metrics, the broker's two and the worker's. Behind it: one for each other process. */
+/** The ports before the gateway's: its metrics, the broker's two and the bench worker's. One per other process follows. */
 const HTTP = 4;
 const PORTS = HTTP + GATEWAYS + 14;
 
 export interface Fleet extends System {
-  /** Bytes of traces that were exported so far. */
+  /** Bytes of traces exported so far. */
   tracedBytes: () => Promise<number>;
 }
 
 /**
- * Starts a fleet of its own, every signal traced, and beside it the bench's worker, with a handler that does nothing:
- * one process more than the fleet needs, as every user with handlers of their own has it. Without RabbitMQ, as the
- * floor has no second broker either.
- * @param request what it must be able to serve
- * @param variables that differ from those of the comparison
+ * Starts a fleet that traces every signal, and the bench's worker with a no-op handler. The worker is one process more
+ * than the fleet needs, like that of a user with own handlers. The fleet has no RabbitMQ, because the floor has no second
+ * broker either.
+ * @param request a request that must succeed before the fleet counts as started
+ * @param variables replace those of the comparison
  */
 export async function startFleet(
   request: Buffer,
@@ -45,17 +45,17 @@ export async function startFleet(
   const port = firstPort + HTTP;
   const runtime = new LocalRuntime(env);
   teardown.add(() => runtime.command('down'));
-  // It waits for the broker by itself.
+  // The worker waits for the broker.
   const worker = startWorker(env, firstPort);
   teardown.add(() => worker.stop());
   await runtime.command('up');
   await untilServing('fleet', port, request);
   const processes = [...runtime.processes(), worker];
-  assertWhole(processes);
+  assertComplete(processes);
   return { name: 'fleet', port, processes, tracedBytes: () => tracedBytes(sinkUrl) };
 }
 
-/** Whatever a shell or `.env` would configure otherwise is set here, if only to nothing. */
+/** Sets every variable that a shell or `.env` could set otherwise, some to nothing. */
 function environment(firstPort: number, sinkUrl: string): Record<string, string> {
   return {
     ...bareEnvironment(),
@@ -88,7 +88,7 @@ function startWorker(env: Record<string, string>, firstPort: number): Child {
       TPS_NUM_WORKERS: String(SLOTS),
     },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    // As the local runtime starts the fleet's own.
+    // The local runtime starts the fleet's own processes with the same option.
     execArgv: ['--min-semi-space-size=8'],
   });
 }

@@ -2,8 +2,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /**
- * Stands in for Jaeger: takes what the fleet exports and forgets it. A process of its own, so that the cost of
- * receiving is nobody's. `GET` says how much has come; the port goes to the parent.
+ * Receives traces in place of Jaeger and drops them. It is a process of its own, so that the cost of receiving is not
+ * measured. `GET` returns the number of bytes so far; the parent gets the port.
  */
 let bytes = 0;
 

@@ -3,7 +3,7 @@ import express from 'express';
 import { Line } from './line';
 import { endWithParent, floorArguments } from './wire';
 
-/** The floor's first process: `POST /signal` -> stream -> worker -> 202 with the result. Checks nothing. */
+/** The gateway of the floor: `POST /signal` -> stream -> worker -> 202 with the result. It checks nothing. */
 async function main(): Promise<void> {
   endWithParent();
   const { url, httpPort } = floorArguments();

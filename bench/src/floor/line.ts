@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createInbox, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import { type Result, SUBJECT, type Work } from './wire';
 
-/** Called once; null when the stream did not take the work or nobody did it in time. */
+/** Called once, with null when the stream did not store the work or no result came in time. */
 export type OnDone = (id: string, result: Result | null) => void;
 
 interface Waiting {
@@ -17,9 +17,9 @@ const TIMEOUT_MS = 30_000;
 const SWEEP_MS = 250;
 
 /**
- * Publishes work to the stream and waits for both: the stream's acknowledgement and the worker's result. Everything
- * comes back on one inbox; what is published within a turn of the event loop leaves in one write; one sweep replaces
- * a timer per request. Together these halve what the client's own `publish` and `request` cost.
+ * Publishes work to the stream and waits for the stream's acknowledgement and the worker's result. All replies come to
+ * one inbox, the messages of one turn of the event loop leave in one write, and one sweep replaces a timer per request.
+ * Together these halve the cost of the client's own `publish` and `request`.
  */
 export class Line {
   private readonly inbox = createInbox();
@@ -65,7 +65,7 @@ export class Line {
     onDone(id, stored ? result : null);
   }
 
-  /** All time-outs are equal and a Map keeps the order, so the first that is not due ends the sweep. */
+  /** All time-outs are equal and a Map keeps their order, so the sweep ends at the first one that is not due. */
   private sweep(): void {
     const nowMs = Date.now();
     for (const [token, waiting] of this.waiting) {
@@ -75,7 +75,7 @@ export class Line {
   }
 }
 
-/** No data: nobody listens on the subject. */
+/** A reply without data means that nothing listens on the subject. */
 function isStored(msg: Msg): boolean {
   return msg.data.length > 0 && !('error' in msg.json<object>());
 }

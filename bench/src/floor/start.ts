@@ -9,9 +9,9 @@ import type { Teardown } from '../teardown';
 import { CONSUMER, STREAM, SUBJECT } from './wire';
 
 /**
- * Starts the floor: the barest durable pipeline there can be, as three processes. It is what the fleet is held
- * against on the same machine in the same minutes, since figures of another hour or machine say little.
- * @param request what it must be able to serve
+ * Starts the floor, the barest durable pipeline possible, as three processes. The fleet is compared with it on the same
+ * machine in the same minutes, since figures of another hour or machine say little.
+ * @param request a request that must succeed before the floor counts as started
  */
 export async function startFloor(request: Buffer, teardown: Teardown): Promise<System> {
   const nats = await NatsServer.start();
@@ -43,7 +43,7 @@ async function createStream(url: string): Promise<string> {
     ack_policy: AckPolicy.Explicit,
     max_ack_pending: -1,
   });
-  const version = nc.info?.version ?? 'of an unknown version';
+  const version = nc.info?.version ?? '(unknown version)';
   await nc.close();
   return `nats-server ${version}`;
 }

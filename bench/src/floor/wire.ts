@@ -1,5 +1,3 @@
-/** What the floor's two processes say to each other. */
-
 export const STREAM = 'FLOOR';
 export const SUBJECT = 'floor.work';
 export const CONSUMER = 'worker';
@@ -8,7 +6,7 @@ export interface Work {
   id: string;
   signal_type: string;
   payload: unknown;
-  /** Where the gateway waits for the result. */
+  /** The subject on which the gateway waits for the result. */
   reply_to: string;
 }
 
@@ -17,13 +15,13 @@ export interface Result {
   result: unknown;
 }
 
-/** gateway: `<NATS URL> <HTTP port>`; worker: `<NATS URL>`. */
+/** The arguments of a process: `<NATS URL> <HTTP port>` of the gateway, `<NATS URL>` of the worker. */
 export function floorArguments(): { url: string; httpPort: number } {
   const [url = '', httpPort] = process.argv.slice(2);
   return { url, httpPort: Number(httpPort) };
 }
 
-/** A floor process does not outlive the bench that started it, however that ended. */
+/** Ends this process with the bench that started it, however the bench ends. */
 export function endWithParent(): void {
   process.on('disconnect', () => process.exit(0));
 }

@@ -1,11 +1,11 @@
 import { connect, createInbox, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import { CONSUMER, endWithParent, floorArguments, type Result, STREAM, type Work } from './wire';
 
-/** As many as may be on their way here; asked for anew when half of them have come. */
+/** The most requested messages. The worker requests more when half of them have arrived. */
 const BATCH = 256;
 const EXPIRES_MS = 30_000;
 
-/** Pulls work in batches and hands every message on; a pull that ended is replaced. */
+/** Pulls work in batches and passes every message on. A pull that ended is replaced. */
 function pull(nc: NatsConnection, onWork: (msg: Msg) => void): void {
   const inbox = createInbox();
   let expected = 0;
@@ -18,7 +18,7 @@ function pull(nc: NatsConnection, onWork: (msg: Msg) => void): void {
   };
   nc.subscribe(inbox, {
     callback: (_, msg) => {
-      // An empty message with a status ends a pull early and says how much of it is left.
+      // An empty message with a status ends a pull early and has the number of messages that will not come.
       const isEnd = msg.data.length === 0 && msg.headers !== undefined;
       expected -= isEnd ? Number(msg.headers?.get('Nats-Pending-Messages') || BATCH) : 1;
       expected = Math.max(0, expected);
@@ -29,7 +29,7 @@ function pull(nc: NatsConnection, onWork: (msg: Msg) => void): void {
   ask();
 }
 
-/** The no-op that both sides of the comparison run. */
+/** The no-op handler, as in the fleet. */
 function handle(): unknown {
   return {};
 }
@@ -37,7 +37,7 @@ function handle(): unknown {
 async function main(): Promise<void> {
   endWithParent();
   const nc = await connect({ servers: floorArguments().url, name: 'floor worker', noAsyncTraces: true });
-  // What is published in here leaves in one write: the client flushes when it has read all that came at once.
+  // The client flushes after it has read everything that arrived at once, so these publishes leave in one write.
   pull(nc, (msg) => {
     const work = msg.json<Work>();
     const result: Result = { success: true, result: handle() };

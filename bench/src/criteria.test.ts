@@ -1,4 +1,4 @@
-import { type Colour, judge, type LoadFacts, worst } from './verdict';
+import { checkCriteria, type Colour, type LoadFacts, worst } from './criteria';
 
 const good: LoadFacts = {
   sent: 1_000,
@@ -11,17 +11,17 @@ const good: LoadFacts = {
 };
 
 function colourOf(name: string, change: Partial<LoadFacts>): Colour | undefined {
-  return judge({ ...good, ...change }).find((criterion) => criterion.name === name)?.colour;
+  return checkCriteria({ ...good, ...change }).find((criterion) => criterion.name === name)?.colour;
 }
 
-test('a run without fault is green throughout', () => {
-  expect(judge(good).map(({ colour }) => colour)).toEqual(['green', 'green', 'green', 'green']);
-  expect(worst(judge(good))).toBe('green');
+test('a run without errors is green in all criteria', () => {
+  expect(checkCriteria(good).map(({ colour }) => colour)).toEqual(['green', 'green', 'green', 'green']);
+  expect(worst(checkCriteria(good))).toBe('green');
 });
 
-test('one bad criterion decides', () => {
-  expect(worst(judge({ ...good, p99Ms: 300 }))).toBe('yellow');
-  expect(worst(judge({ ...good, p99Ms: 300, drainMs: null }))).toBe('red');
+test('the worst criterion decides', () => {
+  expect(worst(checkCriteria({ ...good, p99Ms: 300 }))).toBe('yellow');
+  expect(worst(checkCriteria({ ...good, p99Ms: 300, drainMs: null }))).toBe('red');
 });
 
 describe('error rate', () => {
@@ -36,17 +36,17 @@ describe('error rate', () => {
     expect(colourOf('error rate', kinds({ ok: 1_000 - failed, failed }))).toBe(colour);
   });
 
-  test('counts 503 and what could not be sent as errors', () => {
+  test('counts 503 and unsent signals as errors', () => {
     expect(colourOf('error rate', kinds({ ok: 980, stopped: 20 }))).toBe('yellow');
     expect(colourOf('error rate', { unsent: 100 })).toBe('red');
   });
 
-  test('leaves back pressure out, of errors and of the whole', () => {
+  test('leaves back pressure out of the errors and of the total', () => {
     expect(colourOf('error rate', kinds({ ok: 500, refused: 500 }))).toBe('green');
     expect(colourOf('error rate', kinds({ ok: 490, refused: 500, failed: 10 }))).toBe('yellow');
   });
 
-  test('is red when nothing was let in', () => {
+  test('is red when nothing was accepted', () => {
     expect(colourOf('error rate', kinds({ ok: 0, refused: 1_000 }))).toBe('red');
   });
 });
@@ -64,16 +64,16 @@ describe('p99_duration_ms', () => {
 });
 
 describe('circuit opened', () => {
-  test('for a while is yellow, most of the time red', () => {
+  test('is yellow when open for a while, and red when open most of the time', () => {
     expect(colourOf('circuit opened', { circuit: ['Closed', 'Open', 'HalfOpen', 'Closed'] })).toBe('yellow');
     expect(colourOf('circuit opened', { circuit: ['Closed', 'Open', 'HalfOpen', 'Open'] })).toBe('red');
   });
 
-  test('between two looks shows in what was refused', () => {
+  test('is yellow when refusals reveal a short opening', () => {
     expect(colourOf('circuit opened', { circuitRefusals: 3 })).toBe('yellow');
   });
 
-  test('is not green when nobody could tell', () => {
+  test('is not green when the state is unknown', () => {
     expect(colourOf('circuit opened', { circuit: [null, null] })).toBe('yellow');
   });
 });

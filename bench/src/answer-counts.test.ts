@@ -1,5 +1,5 @@
 import type { Answer } from './http-answer';
-import { kindOf, Tally } from './tally';
+import { AnswerCounts, kindOf } from './answer-counts';
 
 const answer = (status: number, body: unknown): Answer => ({
   status,
@@ -22,19 +22,18 @@ describe('kindOf', () => {
   });
 });
 
-describe('Tally', () => {
-  test('takes latencies of accepted signals only, and says why others were not', () => {
-    const tally = new Tally();
-    tally.add(5, answer(202, { success: true }));
-    tally.add(6, answer(202, { success: null }));
-    tally.add(1, answer(429, { code: 'KANBAN_FULL' }));
-    tally.add(1, answer(429, { code: 'KANBAN_FULL' }));
-    tally.add(9, null);
-    expect(tally.latencies).toEqual([5, 6]);
-    expect([...tally.refusals]).toEqual([
+describe('AnswerCounts', () => {
+  test('keeps latencies of accepted signals only, and counts the reasons of the others', () => {
+    const counts = new AnswerCounts();
+    counts.add(5, answer(202, { success: true }));
+    counts.add(6, answer(202, { success: null }));
+    counts.add(1, answer(429, { code: 'KANBAN_FULL' }));
+    counts.add(1, answer(429, { code: 'KANBAN_FULL' }));
+    counts.add(9, null);
+    expect(counts.latencies).toEqual([5, 6]);
+    expect([...counts.refusals]).toEqual([
       ['429 KANBAN_FULL', 2],
       ['no answer', 1],
     ]);
-    expect(tally.answered).toBe(5);
   });
 });

@@ -1,21 +1,21 @@
 import type { CircuitState } from '@tps/contracts';
-import type { Kind } from './tally';
+import type { Kind } from './answer-counts';
 
 export type Colour = 'green' | 'yellow' | 'red';
 
-/** What a load test found out. */
+/** The figures of a load test. */
 export interface LoadFacts {
   sent: number;
-  /** Could not even be sent: too many were outstanding. */
+  /** Signals that were never sent, because too many were outstanding. */
   unsent: number;
   kinds: Record<Kind, number>;
   /** As the callers saw it, waiting included; NaN when nothing was accepted. */
   p99Ms: number;
-  /** The type's circuit, once a second; null where the fleet did not say. */
+  /** The circuit of the type, once a second; null where the fleet did not answer. */
   circuit: readonly (CircuitState | null)[];
-  /** Signals refused with CIRCUIT_OPEN: an opening between two looks shows here. */
+  /** Signals refused with CIRCUIT_OPEN. They reveal a circuit that was open for less than a second. */
   circuitRefusals: number;
-  /** From the last send until nothing waited any more; null: not within the limit. */
+  /** Time from the last send until nothing was waiting; null when that took too long. */
   drainMs: number | null;
 }
 
@@ -29,9 +29,9 @@ export interface Criterion {
 
 const RANK: Record<Colour, number> = { green: 0, yellow: 1, red: 2 };
 
-/** The seed's four criteria ("Load Test Interpretation"). */
-export function judge(facts: LoadFacts): Criterion[] {
-  return [judgeErrors(facts), judgeP99(facts), judgeCircuit(facts), judgeDrain(facts)];
+/** Applies the four criteria of the guide ("Load Test Interpretation"). */
+export function checkCriteria(facts: LoadFacts): Criterion[] {
+  return [checkErrors(facts), checkP99(facts), checkCircuit(facts), checkDrain(facts)];
 }
 
 export function worst(criteria: readonly Criterion[]): Colour {
@@ -41,8 +41,8 @@ export function worst(criteria: readonly Criterion[]): Colour {
   );
 }
 
-/** Back pressure (429) is what a full line should answer, so it is neither success nor error. */
-function judgeErrors({ sent, unsent, kinds }: LoadFacts): Criterion {
+/** A 429 counts as neither success nor error: back pressure is the right answer of a full line. */
+function checkErrors({ sent, unsent, kinds }: LoadFacts): Criterion {
   const counted = sent + unsent - kinds.refused;
   const errors = kinds.stopped + kinds.failed + unsent;
   const percent = counted > 0 ? (100 * errors) / counted : NaN;
@@ -51,34 +51,28 @@ function judgeErrors({ sent, unsent, kinds }: LoadFacts): Criterion {
   return { name: 'error rate', value, colour, limits: '< 1 %, 1-5 %, > 5 %' };
 }
 
-function judgeP99({ p99Ms }: LoadFacts): Criterion {
+function checkP99({ p99Ms }: LoadFacts): Criterion {
   const colour = p99Ms < 200 ? 'green' : p99Ms <= 500 ? 'yellow' : 'red';
   const value = Number.isNaN(p99Ms) ? 'nothing was accepted' : `${p99Ms.toFixed(0)} ms`;
   return { name: 'p99_duration_ms', value, colour, limits: '< 200, 200-500, > 500' };
 }
 
-function judgeCircuit({ circuit, circuitRefusals }: LoadFacts): Criterion {
+function checkCircuit({ circuit, circuitRefusals }: LoadFacts): Criterion {
   const known = circuit.filter((state) => state !== null);
   const stopped = known.filter((state) => state !== 'Closed').length;
   const criterion = { name: 'circuit opened', limits: 'never, for a while, most of the time' };
-  if (known.length === 0)
-    return { ...criterion, value: 'not known: /health did not answer', colour: 'yellow' };
-  if (stopped > known.length / 2)
-    return { ...criterion, value: `${stopped} of ${known.length} s`, colour: 'red' };
+  if (known.length === 0) {
+    return { ...criterion, value: 'unknown: /health did not answer', colour: 'yellow' };
+  }
+  const value = `${stopped} of ${known.length} s`;
+  if (stopped > known.length / 2) return { ...criterion, value, colour: 'red' };
   if (stopped === 0 && circuitRefusals === 0) return { ...criterion, value: 'never', colour: 'green' };
-  return {
-    ...criterion,
-    value: `${stopped} of ${known.length} s, ${circuitRefusals} refused`,
-    colour: 'yellow',
-  };
+  return { ...criterion, value: `${value}, ${circuitRefusals} refused`, colour: 'yellow' };
 }
 
-function judgeDrain({ drainMs }: LoadFacts): Criterion {
+function checkDrain({ drainMs }: LoadFacts): Criterion {
   const criterion = { name: 'queue drained', limits: '< 10 s, 10-60 s, never' };
   if (drainMs === null) return { ...criterion, value: 'not within the limit', colour: 'red' };
-  return {
-    ...criterion,
-    value: `in ${(drainMs / 1_000).toFixed(1)} s`,
-    colour: drainMs < 10_000 ? 'green' : 'yellow',
-  };
+  const colour = drainMs < 10_000 ? 'green' : 'yellow';
+  return { ...criterion, value: `in ${(drainMs / 1_000).toFixed(1)} s`, colour };
 }
