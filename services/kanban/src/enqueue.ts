@@ -56,7 +56,7 @@ export class Enqueue {
   /** An append had no answer since this was last looked at: the stream may hold what was not counted as accepted. */
   unsure = false;
   /** Appends without an answer yet, by type. */
-  private readonly appending = new Map<string, number>();
+  private readonly appending = new Map<string, { count: number }>();
 
   constructor(
     private readonly context: ServiceContext<KanbanConfig>,
@@ -110,8 +110,9 @@ export class Enqueue {
   /** Waits until every append of the type has an answer. @returns false when that took longer than the limit */
   async settled(type: string, limitMs: number): Promise<boolean> {
     const endMs = Date.now() + limitMs;
-    while (this.appending.has(type) && Date.now() < endMs) await sleep(SETTLE_LOOK_MS);
-    return !this.appending.has(type);
+    const isSettled = (): boolean => !this.appending.get(type)?.count;
+    while (!isSettled() && Date.now() < endMs) await sleep(SETTLE_LOOK_MS);
+    return isSettled();
   }
 
   private async within(span: SignalSpan, appended: Promise<EnqueueVerdict>): Promise<EnqueueVerdict> {
@@ -155,7 +156,8 @@ export class Enqueue {
     const { queue, acceptance } = this.parts;
     const counted = queue.add(signal_type);
     // Between the look at the retirement and the publishing nothing may be awaited.
-    this.appending.set(signal_type, (this.appending.get(signal_type) ?? 0) + 1);
+    const appending = this.appendsOf(signal_type);
+    appending.count += 1;
     try {
       const subject = names.subjects.work(signal_type, priority, id);
       const data = JSON.stringify(signal.v === WIRE_VERSION ? signal : { ...signal, v: WIRE_VERSION });
@@ -181,10 +183,15 @@ export class Enqueue {
       this.context.log.warn('append refused', { signal_id: id, error });
       return refused('NO_BROKER', error.message, error.accepted);
     } finally {
-      const others = (this.appending.get(signal_type) ?? 1) - 1;
-      if (others > 0) this.appending.set(signal_type, others);
-      else this.appending.delete(signal_type);
+      appending.count -= 1;
     }
+  }
+
+  /** Kept for each type: adding and deleting an entry per signal would cost more than all else here. */
+  private appendsOf(type: string): { count: number } {
+    let appends = this.appending.get(type);
+    if (!appends) this.appending.set(type, (appends = { count: 0 }));
+    return appends;
   }
 
   private full({ priority, signal_type }: Signal): string | null {
