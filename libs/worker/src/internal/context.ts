@@ -1,37 +1,56 @@
+import type { Registry } from 'prom-client';
 import type { Logger, ServiceContext, SignalSpan } from '@tps/service';
 import type { LazyAbort } from './lazy-abort';
-import type { HandlerContext, HandlerLog } from '../definition';
+import type { HandlerContext, HandlerLog, SignalInfo } from '../definition';
 import { HandlerSpan } from './handler-span';
 import type { InFlightSignal } from './in-flight-signal';
 
-export function handlerContext(
-  { log, registry }: ServiceContext,
-  { signal, epoch }: InFlightSignal,
-  {
-    attempt,
-    span,
-    abort,
-    endsAtMs,
-  }: { attempt: number; span: SignalSpan; abort: LazyAbort; endsAtMs: number },
-): HandlerContext {
-  const trace_id = span.traceId;
-  const { id, run, signal_type, priority, created_at } = signal;
-  const trial = epoch !== undefined;
-  return {
-    signal: { id, run, attempt, trial, signal_type, priority, created_at, trace_id },
-    endsAtMs,
-    get abort() {
-      return abort.signal;
-    },
-    // Few handlers log, and a child costs as much as a small handler's whole work.
-    get log() {
-      return handlerLog(log.child({ signal_id: id, trace_id }));
-    },
-    get span() {
-      return new HandlerSpan(span);
-    },
-    metrics: registry,
-  };
+/** One attempt, as far as its handler may know of it. */
+export interface Attempt {
+  attempt: number;
+  span: SignalSpan;
+  abort: LazyAbort;
+  endsAtMs: number;
+}
+
+/**
+ * The context of one attempt. Makes log, span and AbortSignal when the handler asks for them: few handlers do, and a
+ * child of the logger costs as much as all the rest of a small attempt.
+ */
+export class AttemptContext implements HandlerContext {
+  readonly signal: SignalInfo;
+  readonly endsAtMs: number;
+  readonly metrics: Registry;
+  readonly #log: Logger;
+  readonly #id: string;
+  readonly #span: SignalSpan;
+  readonly #abort: LazyAbort;
+
+  constructor({ log, registry }: ServiceContext, { signal, epoch }: InFlightSignal, given: Attempt) {
+    const { attempt, span, abort, endsAtMs } = given;
+    const { id, run, signal_type, priority, created_at } = signal;
+    const { traceId: trace_id } = span;
+    const trial = epoch !== undefined;
+    this.signal = { id, run, attempt, trial, signal_type, priority, created_at, trace_id };
+    this.endsAtMs = endsAtMs;
+    this.metrics = registry;
+    this.#log = log;
+    this.#id = id;
+    this.#span = span;
+    this.#abort = abort;
+  }
+
+  get abort(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  get log(): HandlerLog {
+    return handlerLog(this.#log.child({ signal_id: this.#id, trace_id: this.#span.traceId }));
+  }
+
+  get span(): HandlerSpan {
+    return new HandlerSpan(this.#span);
+  }
 }
 
 /** Writes lines and nothing else: the logger itself can be closed, and belongs to the whole process. */

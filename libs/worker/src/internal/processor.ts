@@ -2,7 +2,7 @@ import type { Outcome } from '@tps/contracts';
 import { describeThrown, type LineView, type ServiceContext, type SignalSpan } from '@tps/service';
 import { LazyAbort } from './lazy-abort';
 import { type AttemptResult, type CompiledDefinition, ReleasedError, runAttempt } from './attempt';
-import { handlerContext } from './context';
+import { AttemptContext } from './context';
 import { CapacityError } from '../failure';
 import { releaseSignal, releaseFaulty, NO_TRACE, settleFault } from './release';
 import { acknowledge, releaseDelayMs } from './acknowledgement';
@@ -144,7 +144,7 @@ export class Processor {
     const abort = new LazyAbort();
     inFlight.abort = abort;
     const endsAtMs = Math.min(deadlineMs, Date.now() + definition.timeoutMs);
-    const context = handlerContext(this.options.context, inFlight, { attempt, span, abort, endsAtMs });
+    const context = new AttemptContext(this.options.context, inFlight, { attempt, span, abort, endsAtMs });
     inFlight.attempt = attempt;
     return this.options.strays.isTracking
       ? this.options.strays.track(definition.name, () =>
