@@ -20,6 +20,7 @@ export * from './redrives';
 export * from './report';
 export * from './requests';
 export * from './retirement';
+export * from './retry-policy';
 export * from './schedule';
 export * from './fleet';
 export * from './signal';

@@ -1,6 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { mapOf, text } from './fields';
 import { type Message, parse } from './parse';
+import type { Priority } from './signal';
 import { version } from './version';
 
 /** kanban publishes it every second while there is work: what arrived since the last one, and what waits, per lane. */
@@ -30,6 +31,12 @@ export function parseArrivals(message: Message): ArrivalsMessage {
 
 /** The key of the level schedule in `tps_schedule`; the bucket's other keys are those of `rateKey`. */
 export const SCHEDULE_KEY = 'schedule';
+
+/**
+ * Share of each priority class while it has work. None is zero, so none starves. heijunka writes it into the schedule, and
+ * workers use it until they have one.
+ */
+export const CLASS_WEIGHTS: Readonly<Record<Priority, number>> = { 1: 8, 2: 4, 3: 2, 4: 1 };
 
 /** The level schedule, which heijunka writes and every worker follows. */
 export const ScheduleRecord = Type.Object({

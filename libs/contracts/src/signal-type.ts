@@ -1,21 +1,8 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { anyObject, oneOf, text, time } from './fields';
+import { RetryPolicy } from './retry-policy';
 import { signalType } from './signal';
 import { version } from './version';
-
-/** A timer that is set for longer than 2^31 - 1 milliseconds fires at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
-/**
- * How a failed attempt is tried again: the backoff doubles from `base_ms` up to `cap_ms`, with full jitter.
- * Defaults: TPS_MAX_ATTEMPTS attempts (3), 200 ms, 30,000 ms.
- */
-export const RetryPolicy = Type.Object({
-  max_attempts: Type.Integer({ minimum: 1, maximum: 1_000, description: 'Attempts of one run' }),
-  base_ms: Type.Number({ minimum: 0, maximum: MAX_TIMER_MS, description: 'Backoff after the first attempt' }),
-  cap_ms: Type.Number({ minimum: 0, maximum: MAX_TIMER_MS, description: 'The longest backoff' }),
-});
-export type RetryPolicy = Static<typeof RetryPolicy>;
 
 /**
  * A person retires a signal type. kanban keeps this in the type's record, so that any of its processes can finish or undo

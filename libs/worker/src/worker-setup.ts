@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox';
+import { RETRY_DEFAULTS, RETRY_LIMITS } from '@tps/contracts';
 import { type ConfigOf, fleetVariables } from '@tps/service';
 import type { SignalDefinition } from './definition';
 
@@ -6,9 +7,9 @@ import type { SignalDefinition } from './definition';
 export const workerVariables = {
   TPS_NUM_WORKERS: fleetVariables.TPS_NUM_WORKERS,
   TPS_MAX_ATTEMPTS: Type.Integer({
-    default: 3,
-    minimum: 1,
-    maximum: 100,
+    default: RETRY_DEFAULTS.max_attempts,
+    minimum: RETRY_LIMITS.max_attempts.min,
+    maximum: RETRY_LIMITS.max_attempts.max,
     description: 'number of attempts for signal types without a retry policy of their own',
   }),
   TPS_CHAOS: Type.Union([Type.Literal('0'), Type.Literal('1')], {

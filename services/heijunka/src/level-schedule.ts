@@ -1,8 +1,6 @@
-import { type ScheduleRecord, WIRE_VERSION } from '@tps/contracts';
+import { CLASS_WEIGHTS, type ScheduleRecord, WIRE_VERSION } from '@tps/contracts';
 import type { TypeDemand } from './demand';
 
-/** Share of each priority class while it has work. None is zero, so none starves. */
-const CLASSES: Readonly<Record<string, number>> = { 1: 8, 2: 4, 3: 2, 4: 1 };
 /** The least weight of a type with hardly any demand: a twentieth of the average type. */
 const MIN_WEIGHT = 0.05;
 /** Below this total there is no demand to level. */
@@ -19,7 +17,7 @@ export interface SchedulePlan {
 export function scheduleOf({ weights, cards }: SchedulePlan, nowMs: number): ScheduleRecord {
   return {
     v: WIRE_VERSION,
-    classes: { ...CLASSES },
+    classes: { ...CLASS_WEIGHTS },
     demand: { ...weights },
     cards: { ...cards },
     updated_at: new Date(nowMs).toISOString(),

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { restoreMissing } from '@tps/bus';
-import { type RetryPolicy, type TypeRecord, WIRE_VERSION } from '@tps/contracts';
+import { type TypeRecord, WIRE_VERSION } from '@tps/contracts';
 import { type ServiceContext, TypesView } from '@tps/service';
 import type { CompiledDefinition } from './attempt';
 
@@ -72,7 +72,7 @@ function recordOf(definition: CompiledDefinition, known: TypeRecord | undefined)
     ...(output ? { output_schema: output } : {}),
     timeout_ms: timeoutMs,
     ...(standardMs === undefined ? {} : { standard_ms: standardMs }),
-    retry: retry as RetryPolicy,
+    retry,
     registered_at: (known?.retired ? undefined : known?.registered_at) ?? new Date().toISOString(),
   };
 }

@@ -1,4 +1,5 @@
 import { type TSchema, Type } from '@sinclair/typebox';
+import { RETRY_DEFAULTS } from '@tps/contracts';
 import { LazyAbort } from './lazy-abort';
 import { type CompiledDefinition, ReleasedError, runAttempt, type AttemptResult } from './attempt';
 import type { HandlerContext } from '../definition';
@@ -11,7 +12,8 @@ function compiled(
   given: Partial<CompiledDefinition> = {},
 ): CompiledDefinition {
   const output: TSchema = Type.Unknown();
-  return { name: 'demo', output, timeoutMs: 1_000, checkOutput: () => null, run, ...given };
+  const retry = RETRY_DEFAULTS;
+  return { name: 'demo', output, timeoutMs: 1_000, retry, checkOutput: () => null, run, ...given };
 }
 const forever = (): Promise<never> => new Promise(() => undefined);
 

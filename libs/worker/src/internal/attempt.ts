@@ -1,4 +1,4 @@
-import { type ErrorClass, MAX_BODY_BYTES } from '@tps/contracts';
+import { type ErrorClass, MAX_BODY_BYTES, type RetryPolicy } from '@tps/contracts';
 import { describeThrown } from '@tps/service';
 import type { LazyAbort } from './lazy-abort';
 import { exceedsBytes } from './bytes';
@@ -23,8 +23,10 @@ export class ReleasedError extends Error {
   override readonly name = 'ReleasedError';
 }
 
+/** A definition whose values are checked, with its defaults filled in. */
 export interface CompiledDefinition extends SignalDefinition {
   timeoutMs: number;
+  retry: Readonly<RetryPolicy>;
   /** Faults of a result by the output schema, or null. */
   checkOutput: (result: unknown) => string | null;
 }

@@ -12,6 +12,8 @@ it.each([
   [{ timeoutMs: 1.5 }, 'timeoutMs of demo is 1.5'],
   [{ standardMs: NaN }, 'standardMs of demo is NaN: must be a number'],
   [{ retry: { max_attempts: 0 } }, 'retry.max_attempts of demo is 0'],
+  [{ retry: { max_attempts: 101 } }, 'retry.max_attempts of demo is 101: must be an integer from 1 to 100'],
+  [{ retry: { cap_ms: 2 ** 31 } }, 'retry.cap_ms of demo is 2147483648'],
   [{ retry: { base_ms: -1 } }, 'retry.base_ms of demo is -1'],
   [{ name: 'No' }, 'signal type "No"'],
 ])('%j is refused', (given, message) => {
@@ -20,6 +22,10 @@ it.each([
 });
 
 it('takes the limits themselves', () => {
-  expect(compiled({ timeoutMs: 1 })).toMatchObject({ timeoutMs: 1, retry: { max_attempts: 3 } });
+  expect(compiled({ timeoutMs: 1 })).toMatchObject({
+    timeoutMs: 1,
+    retry: { max_attempts: 3, base_ms: 200, cap_ms: 30_000 },
+  });
+  expect(compiled({ retry: { max_attempts: 100 } })).toMatchObject({ retry: { max_attempts: 100 } });
   expect(compiled({ timeoutMs: 2 ** 31 - 1 })).toMatchObject({ timeoutMs: 2 ** 31 - 1 });
 });

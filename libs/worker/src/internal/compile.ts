@@ -1,16 +1,16 @@
 import type { TSchema } from '@sinclair/typebox';
-import { SIGNAL_TYPE_PATTERN } from '@tps/contracts';
+import {
+  DEFAULT_TIMEOUT_MS,
+  MAX_TIMER_MS,
+  RETRY_DEFAULTS,
+  RETRY_LIMITS,
+  SIGNAL_TYPE_PATTERN,
+} from '@tps/contracts';
 import { describeThrown } from '@tps/service';
 import Ajv, { type ValidateFunction } from 'ajv';
 import type { CompiledDefinition } from './attempt';
 import { withChaos } from './chaos';
 import { DefinitionError, type HandlerContext, type SignalDefinition } from '../definition';
-
-const DEFAULT_TIMEOUT_MS = 30_000;
-const DEFAULT_RETRY = { base_ms: 200, cap_ms: 30_000 };
-/** A timer that is set for longer fires at once. */
-const MAX_MS = 2 ** 31 - 1;
-const MAX_ATTEMPTS = 1_000;
 
 /**
  * @param maxAttempts of a type that does not say
@@ -23,16 +23,14 @@ export function compile(
 ): CompiledDefinition {
   const { name, output, standardMs, timeoutMs = DEFAULT_TIMEOUT_MS } = definition;
   checkWords(definition);
-  const retry = { max_attempts: maxAttempts, ...DEFAULT_RETRY, ...definition.retry };
-  checkNumber(`timeoutMs of ${name}`, timeoutMs, { min: 1, max: MAX_MS, whole: true });
-  checkNumber(`retry.max_attempts of ${name}`, retry.max_attempts, {
-    min: 1,
-    max: MAX_ATTEMPTS,
-    whole: true,
-  });
-  checkNumber(`retry.base_ms of ${name}`, retry.base_ms, { min: 0, max: MAX_MS });
-  checkNumber(`retry.cap_ms of ${name}`, retry.cap_ms, { min: 0, max: MAX_MS });
-  if (standardMs !== undefined) checkNumber(`standardMs of ${name}`, standardMs, { min: 0, max: MAX_MS });
+  const retry = { ...RETRY_DEFAULTS, max_attempts: maxAttempts, ...definition.retry };
+  checkNumber(`timeoutMs of ${name}`, timeoutMs, { min: 1, max: MAX_TIMER_MS, whole: true });
+  const { max_attempts, base_ms, cap_ms } = RETRY_LIMITS;
+  checkNumber(`retry.max_attempts of ${name}`, retry.max_attempts, { ...max_attempts, whole: true });
+  checkNumber(`retry.base_ms of ${name}`, retry.base_ms, base_ms);
+  checkNumber(`retry.cap_ms of ${name}`, retry.cap_ms, cap_ms);
+  if (standardMs !== undefined)
+    checkNumber(`standardMs of ${name}`, standardMs, { min: 0, max: MAX_TIMER_MS });
   const served = withChaos(definition, chaos);
   return Object.freeze({
     ...served,

@@ -1,4 +1,5 @@
 import {
+  backoffMs,
   type ErrorClass,
   HANDED_BACK,
   lateMessage,
@@ -77,9 +78,9 @@ export function conclude(facts: AttemptFacts): Conclusion {
       retryMs: Math.max(AFTER_FAILED_TRIAL_MS, result.retryAfterMs ?? 0),
     };
   }
-  const backoffMs = backoff(definition, attempt, facts.random ?? Math.random);
-  const retryMs = backoffMs + (result.retryAfterMs ?? 0);
-  const left = attempt < (definition.retry?.max_attempts ?? 1);
+  const random = (facts.random ?? Math.random)();
+  const retryMs = backoffMs(definition.retry, attempt, random) + (result.retryAfterMs ?? 0);
+  const left = attempt < definition.retry.max_attempts;
   if (left && nowMs + retryMs < deadlineMs) {
     return { ...failure, status: 'retrying', final: false, attempt, retryMs };
   }
@@ -90,7 +91,7 @@ export function conclude(facts: AttemptFacts): Conclusion {
 /** The failure that ended this run in an earlier delivery, when its dead letter could not be kept then. */
 export function earlierFailure({ last }: InFlightSignal, { retry }: CompiledDefinition): Outcome | undefined {
   if (!last?.error_class) return undefined;
-  const out = last.attempt >= (retry?.max_attempts ?? 1);
+  const out = last.attempt >= retry.max_attempts;
   // A trial that failed is followed by another attempt whatever its number.
   return (out && last.epoch === undefined) || last.error_class !== 'transient' ? last : undefined;
 }
@@ -131,12 +132,6 @@ export function faulty(type: string, attempt: number, message: string): Conclusi
     ...{ status: 'failed', final: true, success: false, errorClass: 'defect', retryMs: 0 },
     ...{ attempt, message, fingerprint: `fault:${type}` },
   };
-}
-
-/** Doubling from the policy's base, full jitter, capped. */
-function backoff({ retry }: CompiledDefinition, attempt: number, random: () => number): number {
-  const { base_ms = 200, cap_ms = 30_000 } = retry ?? {};
-  return random() * Math.min(cap_ms, base_ms * 2 ** (attempt - 1));
 }
 
 export interface OutcomeFacts {

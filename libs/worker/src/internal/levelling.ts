@@ -27,7 +27,7 @@ export async function followLevelling(
       }
       if (key !== SCHEDULE_KEY) return;
       const schedule = record && 'demand' in record ? record : undefined;
-      sequence.setDemand(schedule?.demand ?? {});
+      sequence.setSchedule(schedule);
       limits.setAdvice(schedule);
     },
   });

@@ -140,7 +140,7 @@ export class Processor {
   ): AttemptResult | null | Promise<AttemptResult> {
     const { payload } = inFlight.signal;
     if (earlierFailure(inFlight, definition)) return null;
-    if (Date.now() >= deadlineMs || attempt > (definition.retry?.max_attempts ?? 1)) return null;
+    if (Date.now() >= deadlineMs || attempt > definition.retry.max_attempts) return null;
     const abort = new LazyAbort();
     inFlight.abort = abort;
     const endsAtMs = Math.min(deadlineMs, Date.now() + definition.timeoutMs);

@@ -1,5 +1,5 @@
-import { type Priority } from '@tps/contracts';
-import { CLASS_WEIGHTS, LevelSequence, SmoothRoundRobin } from './sequence';
+import { CLASS_WEIGHTS, type Priority } from '@tps/contracts';
+import { LevelSequence, SmoothRoundRobin } from './sequence';
 
 /** The largest deviation of any key's count from its share, over all prefixes. */
 function worstPrefix(picks: readonly string[], shares: Readonly<Record<string, number>>): number {
@@ -53,11 +53,20 @@ describe('LevelSequence', () => {
     expect([1, 2, 3, 4].map((p) => first.filter((lane) => lane === `x_${p}`).length)).toEqual([8, 4, 2, 1]);
   });
 
+  it('follows the class weights of the schedule; a class without a positive one keeps its default', () => {
+    const sequence = new LevelSequence();
+    const types = { 1: ['x'], 2: ['x'], 3: ['x'], 4: ['x'] };
+    sequence.setSchedule({ classes: { 1: 1, 2: 0, 3: -1 }, demand: {} });
+    expect(worstPrefix(take(sequence, 160, types), { x_1: 1, x_2: 4, x_3: 2, x_4: 1 })).toBeLessThan(1.5);
+    sequence.setSchedule(undefined);
+    expect(worstPrefix(take(sequence, 150, types), { x_1: 8, x_2: 4, x_3: 2, x_4: 1 })).toBeLessThan(1.5);
+  });
+
   it('shares a class by demand, and equally while no demand is known', () => {
     const sequence = new LevelSequence();
     const even = take(sequence, 9, { 3: ['a', 'b', 'c'] });
     expect(worstPrefix(even, { a_3: 1, b_3: 1, c_3: 1 })).toBeLessThan(1);
-    sequence.setDemand({ a: 3, b: 1, c: 1 });
+    sequence.setSchedule({ classes: {}, demand: { a: 3, b: 1, c: 1 } });
     expect(worstPrefix(take(sequence, 100, { 3: ['a', 'b', 'c'] }), { a_3: 3, b_3: 1, c_3: 1 })).toBeLessThan(
       1.5,
     );

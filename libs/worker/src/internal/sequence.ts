@@ -1,7 +1,4 @@
-import { laneName, type Priority } from '@tps/contracts';
-
-/** Weight of each priority class while it has work: none starves. */
-export const CLASS_WEIGHTS: Readonly<Record<Priority, number>> = { 1: 8, 2: 4, 3: 2, 4: 1 };
+import { CLASS_WEIGHTS, laneName, PRIORITIES, type Priority, type ScheduleRecord } from '@tps/contracts';
 
 /**
  * Smooth weighted round robin: over any stretch every key gets its share, spread evenly and not in blocks. Each pick
@@ -31,17 +28,26 @@ export class SmoothRoundRobin<K> {
 }
 
 /**
- * The order in which a worker takes signals: the priority class first, by 8:4:2:1 over the classes that have work,
- * inside it the types by demand. Pure bookkeeping; what has work is statusesOf by the caller.
+ * The order in which a worker takes signals. The priority class comes first, by the schedule's weights (8:4:2:1) over the
+ * classes that have work; inside it come the types, by demand. Pure bookkeeping: the caller says what has work.
  */
 export class LevelSequence {
   private readonly classes = new SmoothRoundRobin<Priority>();
   private readonly types = new Map<Priority, SmoothRoundRobin<string>>();
+  private classWeights = CLASS_WEIGHTS;
   private demand: Readonly<Record<string, number>> = {};
   /** Picks made so far. */
   place = 0;
 
-  setDemand(demand: Readonly<Record<string, number>>): void {
+  /** @param schedule undefined while heijunka has written none; a class without a positive weight keeps its default */
+  setSchedule(schedule: Pick<ScheduleRecord, 'classes' | 'demand'> | undefined): void {
+    const { classes = {}, demand = {} } = schedule ?? {};
+    const weights = { ...CLASS_WEIGHTS };
+    for (const priority of PRIORITIES) {
+      const weight = classes[priority] ?? 0;
+      if (weight > 0) weights[priority] = weight;
+    }
+    this.classWeights = weights;
     this.demand = demand;
   }
 
@@ -50,7 +56,7 @@ export class LevelSequence {
    * @returns the lane to take from next, or null when there is no work
    */
   next(available: ReadonlyMap<Priority, readonly string[]>): { lane: string; place: number } | null {
-    const priority = this.classes.pick([...available.keys()], (p) => CLASS_WEIGHTS[p]);
+    const priority = this.classes.pick([...available.keys()], (p) => this.classWeights[p]);
     if (priority === undefined) return null;
     let types = this.types.get(priority);
     if (!types) this.types.set(priority, (types = new SmoothRoundRobin()));
