@@ -19,6 +19,7 @@ export { type KvView, openView } from './kv';
 export { type LogFacts, LogLife } from './log-life';
 export { StateLosses } from './losses';
 export { type PubAck, Publisher, PublishError } from './publisher';
+export { lookUpAll, RecordsClient, RecordsUnavailableError } from './records-client';
 export {
   createStream,
   deleteLanes,

@@ -1,7 +1,5 @@
-import { ask, type Bus, managerOf } from '@tps/bus';
+import { type Bus, managerOf, RecordsClient } from '@tps/bus';
 import { attemptIn, type Outcome, type Signal } from '@tps/contracts';
-
-const LOOKUP_LIMIT_MS = 2_000;
 
 export type RunKey = `${string}:${number}`;
 
@@ -10,24 +8,17 @@ export function runKey({ id, run }: Pick<Signal, 'id' | 'run'>): RunKey {
 }
 
 /**
- * Which of these runs have a final outcome. At most `LOOKUP_MAX_IDS` at once.
- * @throws when the records do not answer
+ * Which of these runs have a final outcome.
+ * @throws RecordsUnavailableError
  */
 export async function finishedRuns(
   bus: Bus,
   signals: readonly Pick<Signal, 'id' | 'run'>[],
 ): Promise<Set<RunKey>> {
-  const finished = new Set<RunKey>();
-  let ids = [...new Set(signals.map(({ id }) => id))];
-  while (ids.length > 0) {
-    const { records, left_out } = await ask(bus, 'lookup', { ids }, { timeoutMs: LOOKUP_LIMIT_MS });
-    for (const { outcomes } of records) {
-      for (const { final, signal_id: id, run } of outcomes) if (final) finished.add(runKey({ id, run }));
-    }
-    // An answer that brings nothing would leave the same out again.
-    ids = records.length > 0 ? (left_out ?? []) : [];
-  }
-  return finished;
+  const records = new RecordsClient(bus);
+  const outcomes = await Promise.all(signals.map(({ id }) => records.outcomesOf(id)));
+  const finals = outcomes.flat().filter(({ final }) => final);
+  return new Set(finals.map(({ signal_id: id, run }) => runKey({ id, run })));
 }
 
 /** The latest record of a failed attempt or hand-back in this run, if there is one and the stream says so. */

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Msg } from '@nats-io/transport-node';
-import type { Bus } from '@tps/bus';
+import { type Bus, RecordsUnavailableError } from '@tps/bus';
 import { type CircuitState, type Outcome, readReplies, type Redrive, type RedriveStop } from '@tps/contracts';
 import type { LetterEntry, Letters } from './letters';
-import { RecordsAwayError, type Rerun, type Reruns } from './rerun';
+import type { Rerun, Reruns } from './rerun';
 
 export interface RedriveParts {
   bus: Bus;
@@ -163,7 +163,7 @@ export class RedriveRun {
       if (result.kind === 'unfinished') this.passed.add(entry.seq);
       return result;
     } catch (error) {
-      if (error instanceof RecordsAwayError) return error.message;
+      if (error instanceof RecordsUnavailableError) return error.message;
       throw error;
     }
   }
@@ -182,7 +182,9 @@ export class RedriveRun {
       await Promise.race([this.pause(LOOK_EVERY_MS), new Promise<void>((done) => (this.heard = done))]);
       const open = missing().map((probe) => probe.id);
       if (open.length === 0) break;
-      for (const outcome of await this.parts.reruns.outcomesOf(...open).catch(() => [])) this.hear(outcome);
+      const { records } = this.parts.reruns;
+      const outcomes = await Promise.all(open.map((id) => records.outcomesOf(id))).catch(() => []);
+      for (const outcome of outcomes.flat()) this.hear(outcome);
     }
     return probes.map(({ id, run }) => this.outcomes.get(keyOf(id, run)) as Outcome);
   }

@@ -1,5 +1,5 @@
-import { ask, managerOf } from '@tps/bus';
-import type { EnqueueVerdict, Outcome, Signal } from '@tps/contracts';
+import { managerOf, RecordsClient } from '@tps/bus';
+import type { EnqueueVerdict, Signal } from '@tps/contracts';
 import type { ServiceContext, TraceHeaders } from '@tps/service';
 import type { Enqueue } from './enqueue';
 import type { LetterEntry, Letters } from './letters';
@@ -19,29 +19,26 @@ export type Rerun =
   /** It was no signal. */
   | { kind: 'invalid' };
 
-/** Nobody can say whether the signal ran again already: it must not be queued blindly. */
-export class RecordsAwayError extends Error {
-  override readonly name = 'RecordsAwayError';
-}
-
-const LOOKUP_LIMIT_MS = 2_000;
-
 /**
  * Queues the next run of a dead letter's signal, and only then removes the letter. Who does so twice queues once: the
  * run has one message id, and what the stream no longer remembers is in the records. A crash in between leaves a letter
  * that is found to be overtaken the next time.
  */
 export class Reruns {
+  readonly records: RecordsClient;
+
   constructor(
     private readonly context: ServiceContext,
     private readonly letters: Letters,
     private readonly enqueue: Enqueue,
-  ) {}
+  ) {
+    this.records = new RecordsClient(context.bus);
+  }
 
   /**
    * @param replyTo where the outcome of the new run is sent
    * @param parent trace that the run continues; by default it has one of its own
-   * @throws RecordsAwayError
+   * @throws RecordsUnavailableError
    */
   async run({ seq }: LetterEntry, replyTo?: string, parent?: TraceHeaders): Promise<Rerun> {
     const letter = await this.letters.read(seq);
@@ -74,19 +71,9 @@ export class Reruns {
     const waiting = await jsm.streams.getMessage(streams.kanban, { last_by_subj });
     // What is no signal is on its way to the dead letters.
     if (waiting) return (signalIn(waiting)?.run ?? 0) > run ? 'overtaken' : 'unfinished';
-    const outcomes = await this.outcomesOf(id);
+    const outcomes = await this.records.outcomesOf(id);
     if (outcomes.some((outcome) => outcome.run > run)) return 'overtaken';
     const final = outcomes.find((outcome) => outcome.final && outcome.run === run);
     return !final || final.status === 'failed' || final.status === 'expired' ? 'dead' : 'overtaken';
-  }
-
-  /** Oldest first. */
-  async outcomesOf(...ids: string[]): Promise<Outcome[]> {
-    try {
-      const { records } = await ask(this.context.bus, 'lookup', { ids }, { timeoutMs: LOOKUP_LIMIT_MS });
-      return records.flatMap(({ outcomes }) => outcomes);
-    } catch (error) {
-      throw new RecordsAwayError('the records do not answer', { cause: error });
-    }
   }
 }

@@ -1,5 +1,5 @@
-import { ask, Batcher, type Bus, managerOf } from '@tps/bus';
-import { attemptIn, LOOKUP_MAX_IDS, type Outcome } from '@tps/contracts';
+import { type Bus, managerOf, RecordsClient, RecordsUnavailableError } from '@tps/bus';
+import { attemptIn, type Outcome } from '@tps/contracts';
 import type { InFlightSignal } from './in-flight-signal';
 
 /** What the records say of a signal that was delivered before. */
@@ -9,22 +9,13 @@ export type PriorAttempts =
   /** It has a final outcome: only its message was left over. */
   | { kind: 'finished'; outcome: Outcome };
 
-/** The records could not be asked: the signal must not run blind. */
-export class RecordsUnavailableError extends Error {
-  override readonly name = 'RecordsUnavailableError';
-}
-
-const LOOKUP_LIMIT_MS = 2_000;
-
 /** Asks for what is recorded of signals that may have run before. */
 export class Records {
-  /** After an outage every signal is asked for: while one question is under way the next gather, as on the way in. */
-  private readonly outcomes = new Batcher<string, Outcome[]>({
-    send: (ids) => outcomesOf(this.bus, ids),
-    maxItems: LOOKUP_MAX_IDS,
-  });
+  private readonly client: RecordsClient;
 
-  constructor(private readonly bus: Bus) {}
+  constructor(private readonly bus: Bus) {
+    this.client = new RecordsClient(bus);
+  }
 
   /**
    * Counts the attempts of a signal from records, because the broker's delivery count also grows by hand-backs. Every
@@ -37,7 +28,7 @@ export class Records {
     const { id, run } = inFlight.signal;
     const { last, vanished, used } = await attemptsUsed(this.bus, inFlight);
     if (vanished > 0 || inFlight.suspect) {
-      const outcomes = await this.outcomes.push(id);
+      const outcomes = await this.client.outcomesOf(id);
       const outcome = outcomes.find((one) => one.final && one.run === run);
       if (outcome) return { kind: 'finished', outcome };
     }
@@ -68,22 +59,4 @@ async function latestAttempt(bus: Bus, id: string, run: number): Promise<Outcome
   } catch (error) {
     throw new RecordsUnavailableError('the stream of outcomes does not answer', { cause: error });
   }
-}
-
-/** @returns the outcomes of each id, in the order asked */
-async function outcomesOf(bus: Bus, ids: string[]): Promise<Outcome[][]> {
-  const known = new Map<string, Outcome[]>();
-  try {
-    for (let open = ids; open.length > 0;) {
-      const options = { timeoutMs: LOOKUP_LIMIT_MS };
-      const { records, left_out = [] } = await ask(bus, 'lookup', { ids: open }, options);
-      // It would leave out the same for ever.
-      if (left_out.length >= open.length) throw new RecordsUnavailableError('the records do not fit');
-      for (const { id, outcomes } of records) known.set(id, outcomes);
-      open = left_out;
-    }
-  } catch (error) {
-    throw new RecordsUnavailableError('the records do not answer', { cause: error });
-  }
-  return ids.map((id) => known.get(id) ?? []);
 }

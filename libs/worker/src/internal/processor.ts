@@ -1,3 +1,4 @@
+import { RecordsUnavailableError } from '@tps/bus';
 import type { Outcome } from '@tps/contracts';
 import { describeThrown, type LineView, type ServiceContext, type SignalSpan } from '@tps/service';
 import { LazyAbort } from './lazy-abort';
@@ -7,7 +8,7 @@ import { CapacityError } from '../failure';
 import { releaseSignal, releaseFaulty, NO_TRACE, settleFault } from './release';
 import { acknowledge, releaseDelayMs } from './acknowledgement';
 import { deadlineOf, type InFlightSignal } from './in-flight-signal';
-import { type Records, RecordsUnavailableError } from './prior-attempts';
+import type { Records } from './prior-attempts';
 import { conclude, earlierFailure, outcomeOf } from './conclusion';
 import type { Prefetch } from './prefetch';
 import type { PendingOutcome, Recorder } from './recorder';

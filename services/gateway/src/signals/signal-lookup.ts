@@ -1,8 +1,6 @@
-import type { Bus } from '@tps/bus';
+import { type Bus, lookUpAll, RecordsUnavailableError } from '@tps/bus';
 import {
   type FoundSignal,
-  LOOKUP_MAX_IDS,
-  type LookupRequest,
   type Outcome,
   type ReplyOf,
   type RequestName,
@@ -10,6 +8,7 @@ import {
   REQUESTS,
 } from '@tps/contracts';
 import type { FleetView } from '@tps/service';
+import { ApiError } from '../problem';
 import { requestService } from '../request-service';
 
 interface LookupOptions {
@@ -41,17 +40,15 @@ export class SignalLookup {
 
   /** @param waitMs hold the answer until every id has a final outcome, at most this long */
   async lookup(ids: string[], waitMs = 0, asking = USUAL_LOOKUP): Promise<Map<string, Outcome[]>> {
-    const byId = new Map<string, Outcome[]>();
-    let open = ids;
-    while (open.length > 0) {
-      const request: LookupRequest = { ids: open.slice(0, LOOKUP_MAX_IDS) };
-      if (waitMs > 0) request.wait_ms = waitMs;
-      const reply = await this.ask('lookup', request, { ...asking, limitMs: asking.limitMs + waitMs });
-      for (const { id, outcomes } of reply.records) byId.set(id, outcomes);
-      const again = reply.records.length > 0 ? (reply.left_out ?? []) : [];
-      open = [...open.slice(LOOKUP_MAX_IDS), ...again];
+    const options = { ...asking, limitMs: asking.limitMs + waitMs };
+    try {
+      return await lookUpAll(ids, (request) =>
+        this.ask('lookup', waitMs > 0 ? { ...request, wait_ms: waitMs } : request, options),
+      );
+    } catch (error) {
+      if (!(error instanceof RecordsUnavailableError)) throw error;
+      throw new ApiError('UNAVAILABLE', 'andon could not answer.', { cause: error });
     }
-    return byId;
   }
 
   async of(id: string, asking = USUAL_LOOKUP): Promise<KnownSignal> {

@@ -1,0 +1,71 @@
+import { LOOKUP_MAX_IDS, type LookupReply, type LookupRequest } from '@tps/contracts';
+import { NatsServer, sampleOutcome } from '@tps/testkit';
+import { type Bus, connectBus } from './connect';
+import { lookUpAll, RecordsClient, RecordsUnavailableError } from './records-client';
+
+const recordOf = (id: string): LookupReply['records'][number] => ({
+  id,
+  outcomes: [sampleOutcome({ signal_id: id })],
+});
+
+describe('looking up signals', () => {
+  test('asks again for the ids whose records did not fit into the reply', async () => {
+    const asked: string[][] = [];
+    const known = await lookUpAll(['a', 'b', 'c', 'b'], ({ ids: [first, ...left_out] }) => {
+      asked.push([first!, ...left_out]);
+      return Promise.resolve({ records: [recordOf(first!)], left_out });
+    });
+    expect(asked).toEqual([['a', 'b', 'c'], ['b', 'c'], ['c']]);
+    expect([...known.keys()]).toEqual(['a', 'b', 'c']);
+  });
+
+  test('sends no more ids at once than a request may carry', async () => {
+    const sizes: number[] = [];
+    const ids = Array.from({ length: 2 * LOOKUP_MAX_IDS + 1 }, (_, i) => `id-${i}`);
+    await lookUpAll(ids, (request) => {
+      sizes.push(request.ids.length);
+      return Promise.resolve({ records: [] });
+    });
+    expect(sizes).toEqual([LOOKUP_MAX_IDS, LOOKUP_MAX_IDS, 1]);
+  });
+
+  test('fails when a reply leaves out every id', async () => {
+    const lookup = lookUpAll(['a'], ({ ids }) => Promise.resolve({ records: [], left_out: ids }));
+    await expect(lookup).rejects.toThrow(
+      new RecordsUnavailableError('the records of a do not fit into a reply'),
+    );
+  });
+});
+
+describe('RecordsClient', () => {
+  let server: NatsServer;
+  let bus: Bus;
+  beforeAll(async () => {
+    server = await NatsServer.start();
+    bus = await connectBus({ url: server.url, name: 'test' });
+  });
+  afterAll(async () => {
+    await bus.close();
+    await server.stop();
+  });
+
+  test('fails with a typed error while nobody answers', async () => {
+    await expect(new RecordsClient(bus).outcomesOf('a')).rejects.toBeInstanceOf(RecordsUnavailableError);
+  });
+
+  test('shares one request between concurrent calls, and knows nothing of an unknown id', async () => {
+    const asked: string[][] = [];
+    const subscription = bus.nc.subscribe(bus.names.subjects.lookup, {
+      callback: (_, msg) => {
+        const { ids } = msg.json<LookupRequest>();
+        asked.push(ids);
+        msg.respond(JSON.stringify({ records: [recordOf('a')] }));
+      },
+    });
+    const records = new RecordsClient(bus);
+    const found = await Promise.all(['a', 'unknown'].map((id) => records.outcomesOf(id)));
+    expect(asked).toEqual([['a', 'unknown']]);
+    expect(found).toEqual([recordOf('a').outcomes, []]);
+    subscription.unsubscribe();
+  });
+});
