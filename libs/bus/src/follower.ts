@@ -5,7 +5,7 @@ import type { Bus } from './connect';
 import type { DeliveryInfo } from './delivery';
 import { consumerFor, type FollowOptions } from './follow-options';
 import { type LogFacts, LogLife, LogUnsureError } from './log-life';
-import { OneAtATime } from './one-at-a-time';
+import { SingleFlight } from './single-flight';
 import { PullInbox, type Receipt } from './pull-inbox';
 import { isMissingStream, managerOf } from './streams';
 
@@ -165,8 +165,8 @@ export class Follower {
     }
   }
 
-  private endOfLog(): OneAtATime<LogFacts> {
-    return new OneAtATime(async () => this.look(await managerOf(this.bus, MANAGER)));
+  private endOfLog(): SingleFlight<LogFacts> {
+    return new SingleFlight(async () => this.look(await managerOf(this.bus, MANAGER)));
   }
 
   private async look(jsm: JetStreamManager): Promise<LogFacts> {

@@ -1,13 +1,13 @@
-import { OneAtATime } from './one-at-a-time';
+import { SingleFlight } from './single-flight';
 
 /** A question that is answered when the test says so. */
 function asked(): {
   questions: { resolve: (n: number) => void; reject: (e: Error) => void }[];
-  one: OneAtATime<number>;
+  one: SingleFlight<number>;
 } {
   const questions: { resolve: (n: number) => void; reject: (e: Error) => void }[] = [];
   const ask = (): Promise<number> => new Promise((resolve, reject) => questions.push({ resolve, reject }));
-  return { questions, one: new OneAtATime(ask) };
+  return { questions, one: new SingleFlight(ask) };
 }
 
 test('who comes while a question is under way shares the next one', async () => {

@@ -1,8 +1,8 @@
 /**
- * Asks the same question for many, never twice at once. Who comes while one is under way shares the next one: an answer
- * is never to a question that was asked before one wanted to know.
+ * Coalesces concurrent calls. A caller that arrives during a request shares the *next* one, so no result is older than
+ * the call.
  */
-export class OneAtATime<T> {
+export class SingleFlight<T> {
   private current: Promise<T> | null = null;
   private next: Promise<T> | null = null;
 
