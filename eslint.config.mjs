@@ -27,4 +27,12 @@ export default tseslint.config(
     files: ['**/*.test.ts', 'tests/**', 'libs/testkit/**', 'deploy/local/**', 'libs/service/src/process.ts'],
     rules: { 'no-restricted-properties': 'off', 'max-lines-per-function': 'off' },
   },
+  {
+    // app.ts puts the routes together from everything below it. service.ts alone is above it.
+    files: ['services/gateway/src/**/*.ts'],
+    ignores: ['services/gateway/src/service.ts', '**/*.test.ts'],
+    rules: {
+      'no-restricted-imports': ['error', { patterns: [{ group: ['./app', '../app', '../../app'] }] }],
+    },
+  },
 );

@@ -4,29 +4,32 @@ import helmet from 'helmet';
 import type { Registry } from 'prom-client';
 import type { Bus } from '@tps/bus';
 import { BOARD_SERVICES, type BoardService, recordOf } from '@tps/contracts';
-import { type Logger, readinessAnswer } from '@tps/service';
+import { type FleetView, type Logger, readinessAnswer } from '@tps/service';
 import type { Access } from './access';
-import type { AndonCalls } from './andon/calls';
+import { callHandlers } from './andon/calls';
 import type { AndonEvents } from './andon/events';
+import { type Handler, type Handlers, idOf } from './api/handlers';
+import { inputReader } from './api/input';
 import type { OpenApiDocument } from './api/openapi';
-import { type Input, inputReader } from './api/input';
 import { type OperationId, operations } from './api/operations';
 import { apiPage } from './api/page';
 import type { InfoReport } from './api/schemas';
+import type { GatewayBackup } from './backup/gateway-backup';
 import type { Boards } from './fleet/boards';
 import type { RequestDurations } from './fleet/gauges';
 import type { Health } from './fleet/health';
-import type { TypeLimits } from './fleet/limits';
-import type { TypeDesk } from './fleet/type-desk';
+import { limitHandlers } from './fleet/limits';
+import { typeHandlers } from './fleet/types';
 import { checkAccept, prefersJson, wanted } from './pages/accept';
 import { Assets } from './pages/assets';
 import { preferences } from './prefer';
 import { ApiError, sendJson, sendProblem, traceIdOf } from './problem';
+import { requestService } from './request-service';
 import { deadLetterHandlers } from './signals/dead-letters';
 import type { RequeueSignal } from './signals/requeue-signal';
 import { listSignals } from './signals/signal-list';
+import type { SignalTypes } from './signals/signal-types';
 import type { SignalViews } from './signals/signal-view';
-import type { GatewayBackup } from './backup/gateway-backup';
 
 export interface AppDeps {
   access: Access;
@@ -38,9 +41,8 @@ export interface AppDeps {
   bus: Bus;
   health: Health;
   boards: Boards;
-  limits: TypeLimits;
-  types: TypeDesk;
-  andon: AndonCalls;
+  fleet: FleetView;
+  types: SignalTypes;
   backup: GatewayBackup | undefined;
   andonEvents: AndonEvents;
   document: OpenApiDocument;
@@ -50,10 +52,6 @@ export interface AppDeps {
   /** Why this gateway should get no requests. */
   problems: () => string[];
 }
-
-type Handler<I = { query: unknown; body: unknown }> = (req: Request, res: Response, input: I) => unknown;
-/** One for each operation; it gets what came in, checked by the operation's schemas. */
-export type Handlers = { [Id in Exclude<OperationId, 'postSignal'>]: Handler<Input<Id>> };
 
 const BOARD_LIMIT_MS = 1_000;
 
@@ -84,7 +82,7 @@ export function createApp(deps: AppDeps): Express {
 }
 
 function handlersOf(deps: AppDeps, page: string, assets: Assets): Handlers {
-  const { signals, health, boards, limits, andon } = deps;
+  const { access, boards, bus, health, signals, types } = deps;
   const board = (service: BoardService) => async (_req: Request, res: Response) =>
     sendJson(res, 200, await boards.ask(service, BOARD_LIMIT_MS));
   return {
@@ -95,12 +93,12 @@ function handlersOf(deps: AppDeps, page: string, assets: Assets): Handlers {
       if (waitMs > 0) res.setHeader('preference-applied', `wait=${waitMs / 1000}`);
       sendJson(res, 200, view);
     },
-    signals: async (_req, res, { query }) => sendJson(res, 200, await listSignals(deps.bus, query)),
+    signals: async (_req, res, { query }) => sendJson(res, 200, await listSignals(bus, query)),
     retrySignal: (req, res) => deps.requeue.handle(idOf(req), req, res),
-    ...deadLetterHandlers(deps.bus),
-    types: async (_req, res) => sendJson(res, 200, await deps.types.list()),
-    retireType: async (req, res, { body }) =>
-      sendJson(res, 200, await deps.types.retire(typeOf(req), body, deps.access.nameOf(req))),
+    ...deadLetterHandlers(bus),
+    ...callHandlers(bus, types, access),
+    ...limitHandlers(bus, types),
+    ...typeHandlers(deps),
     cancelSignal: async (req, res) => sendJson(res, 200, await signals.cancel(idOf(req))),
     health: async (_req, res) => {
       const { status, body } = await health.report();
@@ -124,19 +122,9 @@ function handlersOf(deps: AppDeps, page: string, assets: Assets): Handlers {
       res.vary('accept');
       return prefersJson(req) ? board('andon')(req, res) : res.type('html').send(assets.board);
     },
-    pullCord: async (req, res, { body }) =>
-      sendJson(res, 201, await andon.pull(body, deps.access.nameOf(req))),
-    acknowledgeCall: async (req, res, { body }) =>
-      sendJson(res, 200, await andon.acknowledge({ id: idOf(req), ...body })),
-    resumeLine: async (req, res, { body }) =>
-      sendJson(res, 200, await andon.resume({ id: idOf(req), ...body })),
     andonEvents: (req, res, { query }) => deps.andonEvents.serve(req, res, query.after),
-    andonHistory: async (_req, res, { query }) => sendJson(res, 200, await andon.history(query)),
-    suggestions: async (_req, res) => sendJson(res, 200, await boards.suggestions(BOARD_LIMIT_MS)),
-    setCards: async (req, res, { body }) =>
-      sendJson(res, 200, await limits.cards({ signal_type: typeOf(req), ...body })),
-    setRate: async (req, res, { body }) =>
-      sendJson(res, 200, await limits.rate({ signal_type: typeOf(req), ...body })),
+    suggestions: async (_req, res) =>
+      sendJson(res, 200, await requestService(bus, 'suggestions', {}, { limitMs: BOARD_LIMIT_MS })),
     openapi: (_req, res) => sendJson(res, 200, deps.document),
     page: (_req, res) => res.type('html').send(page),
   };
@@ -164,15 +152,6 @@ async function metricsOf(boards: Boards): Promise<object> {
 function prefersText(req: IncomingMessage): boolean {
   const json = wanted(req, /^(application\/json|application\/\*|\*\/\*)$/);
   return wanted(req, /^(text\/plain|text\/\*|application\/openmetrics-text)$/) > json;
-}
-
-/** Ids are written in lower case here; UUIDs mean the same in capitals. */
-function idOf(req: Request): string {
-  return String(req.params.id).toLowerCase();
-}
-
-function typeOf(req: Request): string {
-  return String(req.params.type);
 }
 
 function routeOf(path: string): string {

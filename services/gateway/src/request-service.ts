@@ -1,52 +1,55 @@
 import type { MsgHdrs } from '@nats-io/transport-node';
 import { ask, type Bus, UnansweredError } from '@tps/bus';
 import { type ReplyOf, type RequestName, type RequestOf, REQUESTS, type ServiceName } from '@tps/contracts';
-import { retryWhileRestarting } from './retry-while-restarting';
+import type { FleetView } from '@tps/service';
 import { ApiError } from './problem';
+import { retryWhileRestarting } from './retry-while-restarting';
 
-export interface Patience {
+export interface ServiceRequest {
   limitMs: number;
-  headers?: MsgHdrs;
-  /** Whether the service was heard lately: then it is asked again when nobody listens. */
-  lives?: () => boolean;
+  headers?: MsgHdrs | undefined;
+  /** With it, a service whose heartbeat was seen lately is asked again: it is probably restarting. */
+  fleet?: FleetView | undefined;
 }
 
 /**
- * Asks the service that answers this request.
+ * Sends a request to the service that answers it.
  *
- * @throws ApiError UNAVAILABLE when it is away, too slow or failed
+ * @throws ApiError UNAVAILABLE when the service does not answer in time, or answers that it failed
  */
 export function requestService<N extends RequestName>(
   bus: Bus,
   name: N,
   request: RequestOf<N>,
-  { limitMs, headers, lives }: Patience,
+  { limitMs, headers, fleet }: ServiceRequest,
 ): Promise<ReplyOf<N>> {
+  const { service } = REQUESTS[name];
   const options = { timeoutMs: limitMs, ...(headers ? { headers } : {}) };
-  return answered(bus, REQUESTS[name].service, () => ask(bus, name, request, options), lives);
+  const isAlive = (): boolean => fleet !== undefined && fleet.of(service).length > 0;
+  return replyOf(bus, service, () => ask(bus, name, request, options), isAlive);
 }
 
-/** Waits for the answer of a service. Throws as `requestService` does. */
-export async function answered<A>(
+/** Awaits the reply of a service. Throws as `requestService` does. */
+export async function replyOf<A>(
   bus: Bus,
-  who: ServiceName,
-  question: () => Promise<A>,
-  lives: () => boolean = () => false,
+  service: ServiceName,
+  send: () => Promise<A>,
+  isAlive: () => boolean = () => false,
 ): Promise<A> {
   if (!bus.connected) throw new ApiError('UNAVAILABLE', 'Not connected to NATS.');
   const result = await retryWhileRestarting(
-    () => settled(question()),
+    () => settled(send()),
     ({ error }) => error instanceof UnansweredError && error.nobody,
-    () => bus.connected && lives(),
+    () => bus.connected && isAlive(),
   );
-  if (!result.error) return result.answer;
+  if (!result.error) return result.reply;
   const how = result.error instanceof UnansweredError ? 'does not answer' : 'could not answer';
-  throw new ApiError('UNAVAILABLE', `${who} ${how}.`, { cause: result.error });
+  throw new ApiError('UNAVAILABLE', `${service} ${how}.`, { cause: result.error });
 }
 
-function settled<A>(asked: Promise<A>): Promise<{ answer: A; error?: undefined } | { error: Error }> {
-  return asked.then(
-    (answer) => ({ answer }),
+function settled<A>(sent: Promise<A>): Promise<{ reply: A; error?: undefined } | { error: Error }> {
+  return sent.then(
+    (reply) => ({ reply }),
     (error: Error) => ({ error }),
   );
 }

@@ -2,26 +2,26 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const FIRST_WAIT_MS = 50;
 const WAIT_CAP_MS = 400;
-/** A service is back from a restart in about a second; longer than this nobody should wait for an answer that may be no. */
-const PATIENCE_MS = 3_000;
+/** A service needs about a second to restart. Waiting much longer for what may be a refusal helps no caller. */
+const LIMIT_MS = 3_000;
 
 /**
- * Asks again while the one who would answer is only being restarted: nobody listens, and yet it was heard a moment ago.
+ * Repeats a request while its service restarts: nothing listens for it, and yet its heartbeat was seen a moment ago.
  *
- * @param isAway whether this answer means that the question surely did not arrive
- * @param lives whether the service was heard lately
+ * @param neverArrived tells from the answer that the request certainly did not arrive
+ * @param isAlive whether the service's heartbeat was seen lately
  */
 export async function retryWhileRestarting<A>(
-  ask: () => Promise<A>,
-  isAway: (answer: A) => boolean,
-  lives: () => boolean,
+  send: () => Promise<A>,
+  neverArrived: (answer: A) => boolean,
+  isAlive: () => boolean,
 ): Promise<A> {
-  const until = Date.now() + PATIENCE_MS;
-  let answer = await ask();
-  for (let waitMs = FIRST_WAIT_MS; isAway(answer) && lives() && Date.now() < until;) {
+  const until = Date.now() + LIMIT_MS;
+  let answer = await send();
+  for (let waitMs = FIRST_WAIT_MS; neverArrived(answer) && isAlive() && Date.now() < until;) {
     await sleep(waitMs * (0.5 + Math.random() / 2));
     waitMs = Math.min(waitMs * 2, WAIT_CAP_MS);
-    answer = await ask();
+    answer = await send();
   }
   return answer;
 }

@@ -8,7 +8,6 @@ import {
   type ServiceDefinition,
 } from '@tps/service';
 import { Access } from './access';
-import { AndonCalls } from './andon/calls';
 import { AndonEvents } from './andon/events';
 import { registerAndonGauges } from './andon/gauges';
 import { openApiDocument } from './api/openapi';
@@ -18,8 +17,6 @@ import { checkConfig, gatewayVariables, tracesUrl } from './config';
 import { Boards } from './fleet/boards';
 import { registerFleetGauges, RequestDurations } from './fleet/gauges';
 import { Health } from './fleet/health';
-import { TypeLimits } from './fleet/limits';
-import { TypeDesk } from './fleet/type-desk';
 import { createRequestListener, HttpServer, shut } from './http-server';
 import { SignalSubmitter } from './signals/signal-submitter';
 import { PostSignal } from './signals/post-signal';
@@ -54,8 +51,8 @@ async function start(context: Context, httpServer: HttpServer): Promise<RunningS
   const lines = await followLines(context);
   const types = await SignalTypes.open(bus, config.TPS_NATS_REPLICAS, log);
   const fleet = new FleetView(bus, { onError: (error) => log.warn('fleet', { error }) });
-  const records = new SignalLookup(bus, fleet);
-  const waiters = new OutcomeWaiters(bus, records, log);
+  const lookup = new SignalLookup(bus, fleet);
+  const waiters = new OutcomeWaiters(bus, lookup, log);
   const backup = await openBackup(context, fleet);
   const submitter = new SignalSubmitter({ bus, lines, fleet, log, backup });
   const boards = new Boards(bus);
@@ -68,7 +65,7 @@ async function start(context: Context, httpServer: HttpServer): Promise<RunningS
   let stopping = false;
   const problems = (): string[] => (stopping ? ['stopping'] : health.problems());
   const access = new Access(config);
-  const views = new SignalViews(records, waiters, lines, backup);
+  const views = new SignalViews({ bus, fleet, lookup, waiters, lines, backup });
   const app = createApp({
     access,
     log,
@@ -76,9 +73,8 @@ async function start(context: Context, httpServer: HttpServer): Promise<RunningS
     durations,
     health,
     boards,
-    limits: new TypeLimits(bus, types),
-    types: new TypeDesk({ bus, types, fleet, boards, health }),
-    andon: new AndonCalls(bus, types),
+    fleet,
+    types,
     andonEvents,
     problems,
     signals: views,
@@ -89,7 +85,7 @@ async function start(context: Context, httpServer: HttpServer): Promise<RunningS
     document: openApiDocument(context.version, config.AUTH_ENABLED),
     info: () => infoOf(context, types),
   });
-  const submissions = new IdempotentSubmissions(submitter, records, waiters);
+  const submissions = new IdempotentSubmissions(submitter, lookup, waiters);
   const { replyTo } = waiters;
   const postSignal = new PostSignal({ tracer, log, types, lines, submissions, durations, replyTo });
   httpServer.serve(createRequestListener(access, postSignal.handle, app));

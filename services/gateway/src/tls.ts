@@ -2,9 +2,12 @@ import { unwatchFile, watchFile } from 'node:fs';
 import type { Server } from 'node:https';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { ConfigError, type Logger, readConfigFile } from '@tps/service';
-import type { GatewayConfig } from './config';
 
-export type TlsConfig = Pick<GatewayConfig, 'SSL_ENABLED' | 'SSL_CERT_PATH' | 'SSL_KEY_PATH'>;
+export interface TlsConfig {
+  SSL_ENABLED: boolean;
+  SSL_CERT_PATH: string;
+  SSL_KEY_PATH: string;
+}
 
 /** Certificates live for weeks and are renewed days before their end. */
 const CHECK_MS = 10_000;

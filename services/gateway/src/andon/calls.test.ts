@@ -81,7 +81,12 @@ describe('the andon over HTTP', () => {
     const { status, body } = await gateway.http.get(path);
     expect({ status, body }).toMatchObject({ status: 200, body: { items: [], next: '7' } });
     expect(asked[0]?.[1]).toEqual({
-      ...{ v: 1, line: 'execute', colour: 'RED', limit: 5, cursor: '12', since: '2026-01-25T12:00:00Z' },
+      v: 1,
+      line: 'execute',
+      colour: 'RED',
+      limit: 5,
+      cursor: '12',
+      since: '2026-01-25T12:00:00Z',
     });
     await gateway.http.get('/andon/history?station=kanban');
     expect(asked[1]?.[1]).toEqual({ v: 1, line: 'station:kanban' });
@@ -107,7 +112,8 @@ describe('the andon over HTTP', () => {
       (await gateway.http.get('/health')).body as { circuits: Record<string, object> } & object;
     await waitFor('the stop', async () => 'andon_id' in ((await health()).circuits.execute ?? {}));
     expect(await health()).toMatchObject({
-      ...{ healthy: false, circuit_state: 'Open' },
+      healthy: false,
+      circuit_state: 'Open',
       circuits: { execute: { state: 'Open', reason: 'smells burnt', since, andon_id: 'call-1' } },
     });
     gateway.fleet.leave('jidoka');

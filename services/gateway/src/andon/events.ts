@@ -4,7 +4,7 @@ import { parseAndonEvent } from '@tps/contracts';
 import type { Logger } from '@tps/service';
 import type { Boards } from '../fleet/boards';
 import { ApiError, header } from '../problem';
-import { plain } from './calls';
+import { publicEvent } from './calls';
 
 /** Each follows the stream with a consumer of its own. */
 const MAX_CLIENTS = 100;
@@ -97,7 +97,7 @@ export class AndonEvents {
   }
 
   private pass(client: Client, { seq, msg }: LogMessage): void {
-    const event = JSON.stringify(plain(parseAndonEvent(msg, `event ${seq}`)));
+    const event = JSON.stringify(publicEvent(parseAndonEvent(msg, `event ${seq}`)));
     this.send(client, `id: ${seq}\nevent: andon\ndata: ${event}\n\n`);
     this.sendBoardBy(Math.max(Date.now() + BOARD_SOON_MS, this.sentMs + BOARD_GAP_MS));
   }

@@ -7,8 +7,8 @@ function run(seconds: number, up: (second: number) => boolean): { changes: numbe
   for (let second = 0; second < seconds; second += 1) {
     const was = mode.active;
     for (let signal = 0; signal < 10; signal += 1) {
-      if (up(second)) mode.taken();
-      else mode.saved(second * 1_000);
+      if (up(second)) mode.onKanbanTook();
+      else mode.onBackupTook(second * 1_000);
     }
     if (mode.active) mode.observe(up(second), second * 1_000);
     if (mode.active !== was) changes.push(second);
@@ -23,9 +23,9 @@ test('signals that kanban takes change nothing', () => {
 test('one that it does not take, now and then, is no reason', () => {
   const mode = new BackupMode();
   for (let n = 0; n < 100; n += 1) {
-    expect(mode.saved(n * 100)).toBe(false);
-    expect(mode.saved(n * 100)).toBe(false);
-    mode.taken();
+    expect(mode.onBackupTook(n * 100)).toBe(false);
+    expect(mode.onBackupTook(n * 100)).toBe(false);
+    mode.onKanbanTook();
   }
 });
 

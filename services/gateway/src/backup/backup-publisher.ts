@@ -4,14 +4,14 @@ import type { Logger, TraceHeaders } from '@tps/service';
 import CircuitBreaker from 'opossum';
 import { BREAKER_OPTIONS } from '../breaker-options';
 
-/** A signal on its way to the backup, as the JSON that kanban would have got. */
+/** A signal for the backup, with the same JSON that kanban would get. */
 export interface BackupSignal {
   id: string;
   json: string;
   trace: TraceHeaders;
 }
 
-/** RabbitMQ did not confirm that it has the signal. `arrived` is `false` when it surely has not. */
+/** RabbitMQ did not confirm a signal. `arrived` is `false` when RabbitMQ certainly does not have it. */
 export class BackupPublishError extends Error {
   override readonly name = 'BackupPublishError';
   constructor(
@@ -24,38 +24,38 @@ export class BackupPublishError extends Error {
   }
 }
 
-/** A confirm usually takes milliseconds. With none, the caller is to have an honest answer within a second. */
+/** RabbitMQ usually confirms within milliseconds. Without a confirmation, the caller is told so within a second. */
 const CONFIRM_LIMIT_MS = 600;
-/** Of messages not confirmed yet: a broker that hangs must not fill this process. */
+/** Bounds what waits for confirmation, so that a broker that hangs does not fill this process. */
 const MAX_UNCONFIRMED_BYTES = 32 * 1024 * 1024;
 
-/** Puts signals into RabbitMQ and waits for its confirmation that they are on disk, behind a circuit breaker. */
+/** Publishes signals to RabbitMQ, behind a circuit breaker, and waits until RabbitMQ confirms that they are on disk. */
 export class BackupPublisher {
   private readonly breaker: CircuitBreaker<[BackupSignal], void>;
-  /** Confirmed, but in no queue: RabbitMQ returns those first. */
+  /** Signals that no queue took: RabbitMQ returns them, and confirms them all the same right after that. */
   private readonly returned = new Set<string>();
   private unconfirmedBytes = 0;
 
   constructor(
-    private readonly link: BackupConnection,
+    private readonly connection: BackupConnection,
     private readonly queue: string,
     log: Logger,
   ) {
-    this.breaker = new CircuitBreaker((backupSignal: BackupSignal) => this.send(backupSignal), {
+    this.breaker = new CircuitBreaker((signal: BackupSignal) => this.send(signal), {
       name: 'RabbitMQ',
       timeout: CONFIRM_LIMIT_MS,
       ...BREAKER_OPTIONS,
       errorFilter: (error: unknown) => error instanceof BackupPublishError && error.full,
     });
-    this.breaker.on('open', () => log.warn('RabbitMQ does not confirm: asking it only now and then'));
+    this.breaker.on('open', () => log.warn('RabbitMQ does not confirm: trying it once a second'));
     this.breaker.on('close', () => log.info('RabbitMQ confirms again'));
   }
 
   get reachable(): boolean {
-    return this.link.connected && this.link.blocked === undefined;
+    return this.connection.connected && this.connection.blocked === undefined;
   }
 
-  /** For `BackupConnectionOptions.onOpen`. */
+  /** Goes into `BackupConnectionOptions.onOpen`. */
   listen(channel: ConfirmChannel): void {
     this.returned.clear();
     channel.on('return', ({ properties }) => this.returned.add(String(properties.messageId)));
@@ -65,15 +65,15 @@ export class BackupPublisher {
    * Resolves when the signal is on disk at RabbitMQ.
    * @throws BackupPublishError
    */
-  async put(backupSignal: BackupSignal): Promise<void> {
-    // Not for the breaker to count: it would stay open for a while after the connection is back.
-    if (!this.link.connected) throw new BackupPublishError('RabbitMQ is away', false);
-    if (this.link.blocked)
-      throw new BackupPublishError(`RabbitMQ takes nothing (${this.link.blocked})`, false);
+  async publish(signal: BackupSignal): Promise<void> {
+    // The breaker does not count these: it would stay open for a while after the connection is back.
+    if (!this.connection.connected) throw new BackupPublishError('RabbitMQ is not connected', false);
+    if (this.connection.blocked)
+      throw new BackupPublishError(`RabbitMQ blocks publishers (${this.connection.blocked})`, false);
     if (this.unconfirmedBytes > MAX_UNCONFIRMED_BYTES)
       throw new BackupPublishError('RabbitMQ is too slow', false);
     try {
-      await this.breaker.fire(backupSignal);
+      await this.breaker.fire(signal);
     } catch (error) {
       if (error instanceof BackupPublishError) throw error;
       const open = (error as { code?: string }).code === 'EOPENBREAKER';
@@ -95,8 +95,7 @@ export class BackupPublisher {
         const lost = this.returned.delete(id);
         if (lost) reject(new BackupPublishError('RabbitMQ has no backup queue', false));
         else if (!error) resolve();
-        else if (error.message === NACKED)
-          reject(new BackupPublishError('the backup is at its limit', false, true));
+        else if (error.message === NACKED) reject(new BackupPublishError('the backup is full', false, true));
         else reject(new BackupPublishError(`RabbitMQ did not confirm: ${error.message}`, 'unknown'));
       };
       const options = {
@@ -109,10 +108,10 @@ export class BackupPublisher {
         headers: { ...trace },
       };
       this.unconfirmedBytes += body.length;
-      this.link.channel?.publish('', this.queue, body, options, settle);
+      this.connection.channel?.publish('', this.queue, body, options, settle);
     });
   }
 }
 
-/** amqplib says it so; the queue refuses at its limit (`x-overflow: reject-publish`). */
+/** How amqplib words the refusal by a queue at its limit (`x-overflow: reject-publish`). */
 const NACKED = 'message nacked';

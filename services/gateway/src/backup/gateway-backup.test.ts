@@ -145,7 +145,7 @@ RabbitServer.describe('while kanban or NATS is away', () => {
       return answer.body.accepted === false ? ([answer, took] as const) : null;
     });
     expect(refused).toMatchObject({ status: 503, body: { code: 'NO_BROKER' } });
-    expect(refused.body.message).toContain('RabbitMQ takes nothing');
+    expect(refused.body.message).toContain('RabbitMQ blocks publishers');
     expect(ms).toBeLessThan(1_000);
     expect(await reachable()).toBe(false);
     await rabbit.control('set_vm_memory_high_watermark', '0.4');

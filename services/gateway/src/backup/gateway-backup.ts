@@ -2,8 +2,8 @@ import { BackupConnection } from '@tps/backup';
 import type { Bus } from '@tps/bus';
 import type { BackupStatus, DrainVitals } from '@tps/contracts';
 import { BEAT_MS, type FleetView, type Logger } from '@tps/service';
-import { type BackupSignal, BackupPublisher } from './backup-publisher';
 import { BackupMode } from './backup-mode';
+import { BackupPublisher, type BackupSignal } from './backup-publisher';
 
 export interface GatewayBackupDeps {
   url: string;
@@ -16,117 +16,116 @@ export interface GatewayBackupDeps {
 }
 
 const OBSERVE_MS = 1_000;
-/** What kanban has in hand RabbitMQ does not count: it is known by kanban's beats, and those are behind. */
-const BEHIND_MS = 2 * BEAT_MS;
+/** RabbitMQ does not count what kanban has taken and not moved yet. Heartbeats report it, up to this late. */
+const REPORT_DELAY_MS = 2 * BEAT_MS;
 
-/** RabbitMQ, as this gateway uses it: takes signals when kanban does not, and knows when that is over. */
+/** RabbitMQ as this gateway uses it: takes signals while kanban does not, and knows when that is over. */
 export class GatewayBackup {
   private readonly mode = new BackupMode();
   private observer: NodeJS.Timeout | undefined;
   private readonly offReconnect: () => void;
-  /** Until then kanban's beats may not tell of what it was given just now. */
-  private unsureUntilMs = 0;
+  /** Until then, kanban's heartbeats may not report what was put into the backup just now. */
+  private unreportedUntilMs = 0;
 
   private constructor(
-    private readonly options: GatewayBackupDeps,
-    private readonly link: BackupConnection,
-    private readonly queue: BackupPublisher,
+    private readonly deps: GatewayBackupDeps,
+    private readonly connection: BackupConnection,
+    private readonly publisher: BackupPublisher,
   ) {
-    this.offReconnect = options.bus.onReconnect(() => this.beUnsure());
+    this.offReconnect = deps.bus.onReconnect(() => this.awaitReport());
   }
 
-  static async open(options: GatewayBackupDeps): Promise<GatewayBackup> {
-    const { url, caFile, maxLength, instance, bus, log } = options;
-    const name = bus.names.queues.backup;
-    const link = await BackupConnection.open({
+  static async open(deps: GatewayBackupDeps): Promise<GatewayBackup> {
+    const { url, caFile, maxLength, instance, bus, log } = deps;
+    const queue = bus.names.queues.backup;
+    const connection = await BackupConnection.open({
       url,
       caFile,
-      queue: name,
+      queue,
       maxLength,
       name: `tps-system ${instance}`,
       log,
-      onOpen: async (channel) => queue.listen(channel),
+      onOpen: async (channel) => publisher.listen(channel),
     });
-    const queue = new BackupPublisher(link, name, log);
-    return new GatewayBackup(options, link, queue);
+    const publisher = new BackupPublisher(connection, queue, log);
+    return new GatewayBackup(deps, connection, publisher);
   }
 
-  /** NATS fails, or did until lately: until it drains the backup, new signals go there without asking kanban. */
+  /** Backup mode is on. */
   get active(): boolean {
     return this.mode.active;
   }
 
   get reachable(): boolean {
-    return this.queue.reachable;
+    return this.publisher.reachable;
   }
 
-  /** What is put there now reaches its worker within moments. */
+  /** kanban moves signals out of the backup, so what is put there now reaches a worker within moments. */
   get drains(): boolean {
-    return this.options.bus.connected && this.drainers().some((drain) => drain.reachable && drain.appends);
+    return this.deps.bus.connected && this.drainers().some((drainer) => drainer.reachable && drainer.appends);
   }
 
-  /** kanban took a signal. */
-  taken(): void {
-    this.mode.taken();
+  onKanbanTook(): void {
+    this.mode.onKanbanTook();
   }
 
   /**
-   * @param instead kanban did not take the signal; otherwise it was not asked, which says nothing of it
+   * Resolves when the signal is on disk at RabbitMQ.
+   * @param countsAsOutage counts towards backup mode: kanban did not take the signal, or could not be asked
    * @throws BackupPublishError
    */
-  async put(backupSignal: BackupSignal, instead: boolean): Promise<void> {
-    await this.queue.put(backupSignal);
-    this.beUnsure();
-    if (instead && this.mode.saved(Date.now())) this.begin();
+  async publish(signal: BackupSignal, countsAsOutage: boolean): Promise<void> {
+    await this.publisher.publish(signal);
+    this.awaitReport();
+    if (countsAsOutage && this.mode.onBackupTook(Date.now())) this.begin();
   }
 
-  /** Whether the backup may hold signals of which nobody else knows. */
+  /** Tells whether the backup may hold signals that no other part of the fleet knows. */
   async mayHold(): Promise<boolean> {
-    if (Date.now() < this.unsureUntilMs) return true;
+    if (Date.now() < this.unreportedUntilMs) return true;
     const drainers = this.drainers().filter(({ reachable }) => reachable);
     if (drainers.some(({ on_backup }) => on_backup > 0)) return true;
-    return this.link.queuedMessages().then(
+    return this.connection.queuedMessages().then(
       (waiting) => waiting > 0,
       () => drainers.length === 0,
     );
   }
 
-  /** kanban knows of gateways by their beats, and after an outage it has not heard them yet: each speaks for itself. */
-  amend(said: BackupStatus): BackupStatus {
-    return { ...said, active: said.active || this.active };
+  /** Adds this gateway's mode to kanban's report: after an outage kanban has not heard the gateways' heartbeats yet. */
+  amend(reported: BackupStatus): BackupStatus {
+    return { ...reported, active: reported.active || this.active };
   }
 
-  /** What this gateway knows while kanban does not answer, on top of what kanban said last. */
+  /** Reports what this gateway knows while kanban does not answer; the counts are kanban's last ones. */
   async status(last?: BackupStatus): Promise<BackupStatus> {
     const { reachable, active } = this;
     const { reconciled = 0, duplicates_suppressed = 0 } = last ?? {};
-    const on_backup = await this.link.queuedMessages().catch(() => last?.on_backup ?? 0);
+    const on_backup = await this.connection.queuedMessages().catch(() => last?.on_backup ?? 0);
     return { configured: true, reachable, active, on_backup, reconciled, duplicates_suppressed };
   }
 
   async close(): Promise<void> {
     clearInterval(this.observer);
     this.offReconnect();
-    this.queue.close();
-    await this.link.close();
+    this.publisher.close();
+    await this.connection.close();
   }
 
-  private beUnsure(): void {
-    this.unsureUntilMs = Date.now() + BEHIND_MS;
+  private awaitReport(): void {
+    this.unreportedUntilMs = Date.now() + REPORT_DELAY_MS;
   }
 
   private drainers(): DrainVitals[] {
-    const beats = this.options.fleet.of('kanban');
-    return beats.flatMap(({ vitals }) => vitals.backup ?? []);
+    return this.deps.fleet.of('kanban').flatMap(({ vitals }) => vitals.backup ?? []);
   }
 
   private begin(): void {
-    const { log } = this.options;
-    log.warn('kanban takes no signals: they go to the backup');
+    const { log } = this.deps;
+    log.warn('backup mode is on: kanban takes no signals, so they go to the backup first');
     this.observer = setInterval(() => {
       if (!this.mode.observe(this.drains, Date.now())) return;
       clearInterval(this.observer);
-      log.info('kanban is asked again before the backup');
+      log.info('backup mode is off: signals go to kanban first again');
     }, OBSERVE_MS);
   }
 }

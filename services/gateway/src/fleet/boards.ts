@@ -1,6 +1,6 @@
 import { askBoard, type Bus } from '@tps/bus';
-import type { BoardOf, BoardService, ReplyOf } from '@tps/contracts';
-import { answered, requestService } from '../request-service';
+import type { BoardOf, BoardService } from '@tps/contracts';
+import { replyOf } from '../request-service';
 
 /** A scrape asks once, however many metrics want the answer. */
 const SCRAPE_AGE_MS = 500;
@@ -15,15 +15,9 @@ export class Boards {
 
   /** @throws ApiError UNAVAILABLE */
   async ask<S extends BoardService>(service: S, limitMs: number): Promise<BoardOf<S>> {
-    const question = (): Promise<BoardOf<S>> => askBoard(this.bus, service, { timeoutMs: limitMs });
-    const board = await answered(this.bus, service, question);
+    const board = await replyOf(this.bus, service, () => askBoard(this.bus, service, { timeoutMs: limitMs }));
     this.last.set(service, { board, at: Date.now() });
     return board;
-  }
-
-  /** @throws ApiError UNAVAILABLE */
-  suggestions(limitMs: number): Promise<ReplyOf<'suggestions'>> {
-    return requestService(this.bus, 'suggestions', {}, { limitMs });
   }
 
   /** Live if it answers in time, otherwise what it said last, if anything. */

@@ -1,27 +1,24 @@
 import type { Bus } from '@tps/bus';
-import type { ReplyOf, RequestOf } from '@tps/contracts';
+import { type Handlers, typeOf } from '../api/handlers';
+import { sendJson } from '../problem';
 import { requestService } from '../request-service';
 import type { SignalTypes } from '../signals/signal-types';
 
-/** They write before they answer. */
+/** kanban and heijunka store a limit before they answer. */
 const LIMIT_MS = 5_000;
 
-/** Limits that people set on a type, handed on to the service that keeps them. */
-export class TypeLimits {
-  constructor(
-    private readonly bus: Bus,
-    private readonly types: SignalTypes,
-  ) {}
-
-  /** @throws ApiError */
-  cards(request: RequestOf<'cards'>): Promise<ReplyOf<'cards'>> {
-    this.types.assertKnown(request.signal_type);
-    return requestService(this.bus, 'cards', request, { limitMs: LIMIT_MS });
-  }
-
-  /** @throws ApiError */
-  rate(request: RequestOf<'rate'>): Promise<ReplyOf<'rate'>> {
-    this.types.assertKnown(request.signal_type);
-    return requestService(this.bus, 'rate', request, { limitMs: LIMIT_MS });
-  }
+/** Sets the limits of a type at the service that keeps them. */
+export function limitHandlers(bus: Bus, types: SignalTypes): Pick<Handlers, 'setCards' | 'setRate'> {
+  return {
+    setCards: async (req, res, { body }) => {
+      const request = { signal_type: typeOf(req), ...body };
+      types.assertKnown(request.signal_type);
+      sendJson(res, 200, await requestService(bus, 'cards', request, { limitMs: LIMIT_MS }));
+    },
+    setRate: async (req, res, { body }) => {
+      const request = { signal_type: typeOf(req), ...body };
+      types.assertKnown(request.signal_type);
+      sendJson(res, 200, await requestService(bus, 'rate', request, { limitMs: LIMIT_MS }));
+    },
+  };
 }

@@ -2,85 +2,54 @@ import type { ServerResponse } from 'node:http';
 import type { Static } from '@sinclair/typebox';
 import type { Bus } from '@tps/bus';
 import type { LetterFilter, Redrive, ReplyOf, RequestName, RequestOf } from '@tps/contracts';
+import type { Request } from 'express';
 import { v7 as uuidv7 } from 'uuid';
+import { type Handlers, idOf } from '../api/handlers';
 import type * as schemas from '../api/schemas';
-import type { Handlers } from '../app';
-import { requestService } from '../request-service';
 import { preferences } from '../prefer';
 import { ApiError, sendJson } from '../problem';
+import { requestService } from '../request-service';
 import { checkId } from './signal-view';
 
 type Names =
   'deadLetters' | 'deadLetter' | 'redriveDead' | 'purgeDead' | 'redrives' | 'redrive' | 'cancelRedrive';
 
-/** The names by which clients may give the same part of a filter. */
+/** The names by which a client may give the same part of a filter. */
 const NAMES: Record<string, string> = {
   type: '/type or /signal_type',
   class: '/class or /error_class',
   ids: '/id or /ids',
 };
-const ASK_LIMIT_MS = 10_000;
+const REQUEST_LIMIT_MS = 10_000;
 const DEFAULT_WAIT_MS = 10_000;
-/** kanban holds an answer no longer than this. */
+/** kanban holds a reply no longer than this. */
 const WAIT_SLICE_MS = 20_000;
 
-/** Asks kanban. */
-class KanbanDesk {
-  constructor(private readonly bus: Bus) {}
-
-  /** @throws ApiError UNAVAILABLE */
-  ask<N extends RequestName>(name: N, request: RequestOf<N>, limitMs = ASK_LIMIT_MS): Promise<ReplyOf<N>> {
-    return requestService(this.bus, name, request, { limitMs });
-  }
-
-  /** @throws ApiError NOT_FOUND */
-  async redrive(request: RequestOf<'redrive'>): Promise<Redrive> {
-    const limitMs = ASK_LIMIT_MS + (request.wait_ms ?? 0);
-    const { redrive } = await this.ask('redrive', request, limitMs);
-    if (!redrive) throw new ApiError('NOT_FOUND', `There is no redrive ${request.id}.`);
-    return redrive;
-  }
-
-  /** How it is at its end, or after the wait; when kanban is away meanwhile, what was known last. */
-  async ended(first: Redrive, waitMs: number, res: ServerResponse): Promise<Redrive> {
-    const until = Date.now() + waitMs;
-    let redrive = first;
-    while (redrive.state === 'running' && Date.now() < until && !res.destroyed) {
-      const wait_ms = Math.min(until - Date.now(), WAIT_SLICE_MS);
-      const next = await this.redrive({ id: redrive.id, wait_ms }).catch(() => null);
-      if (!next) break;
-      redrive = next;
-    }
-    return redrive;
-  }
-}
-
-/** What is asked about dead letters and redrives. */
+/** Handles the operations on dead letters and redrive jobs. */
 export function deadLetterHandlers(bus: Bus): Pick<Handlers, Names> {
-  const desk = new KanbanDesk(bus);
   return {
     deadLetters: async (_req, res, { query: { limit, cursor, ...given } }) => {
       const request = { filter: filterOf(given), limit, ...(cursor ? { cursor } : {}) };
-      sendJson(res, 200, await desk.ask('letters', request));
+      sendJson(res, 200, await askKanban(bus, 'letters', request));
     },
     deadLetter: async (req, res) => {
-      const id = idOf(req.params.id);
-      const { letter } = await desk.ask('letter', { id });
+      const id = uuidOf(req);
+      const { letter } = await askKanban(bus, 'letter', { id });
       if (!letter) throw new ApiError('NOT_FOUND', `There is no dead letter of the signal ${id}.`);
       sendJson(res, 200, letter);
     },
     redriveDead: async (req, res, { body: { filter, ids, ...order } }) => {
       const { respondAsync, waitMs } = preferences(req);
       const request = { ...order, id: uuidv7(), filter: filterOf(filter, ids && { ids }) };
-      const started = await desk.ask('redriveStart', request);
+      const started = await askKanban(bus, 'redriveStart', request);
       if ('retired' in started) {
         throw new ApiError('UNKNOWN_SIGNAL_TYPE', `Not redriven: ${started.retired}.`);
       }
       if ('refused' in started) throw new ApiError('REDRIVES_BUSY', `${started.refused}: try again later.`);
       if ('dry_run' in started) return sendJson(res, 200, started);
-      const redrive = await desk.ended(started.redrive, respondAsync ? 0 : waitMs || DEFAULT_WAIT_MS, res);
-      if (!res.destroyed) res.setHeader('location', `/kanban/redrives/${redrive.id}`);
-      sendJson(res, 202, publicView(redrive));
+      const job = await awaitEnd(bus, started.redrive, respondAsync ? 0 : waitMs || DEFAULT_WAIT_MS, res);
+      if (!res.destroyed) res.setHeader('location', `/kanban/redrives/${job.id}`);
+      sendJson(res, 202, publicJob(job));
     },
     purgeDead: async (_req, res, { query, body }) => {
       const filter = filterOf(query, body?.filter, body?.ids && { ids: body.ids });
@@ -88,21 +57,51 @@ export function deadLetterHandlers(bus: Bus): Pick<Handlers, Names> {
         const allowed = 'type, status, class, fingerprint, since, until, id';
         throw new ApiError('INVALID_REQUEST', `Deleting dead letters needs a filter: one of ${allowed}.`);
       }
-      sendJson(res, 200, await desk.ask('purge', { filter }));
+      sendJson(res, 200, await askKanban(bus, 'purge', { filter }));
     },
     redrives: async (_req, res) => {
-      const { redrives } = await desk.ask('redrives', {});
-      sendJson(res, 200, { items: redrives.map(publicView) });
+      const { redrives } = await askKanban(bus, 'redrives', {});
+      sendJson(res, 200, { items: redrives.map(publicJob) });
     },
     redrive: async (req, res) => {
       const { waitMs } = preferences(req);
-      const first = await desk.redrive({ id: idOf(req.params.id) });
-      sendJson(res, 200, publicView(await desk.ended(first, waitMs, res)));
+      const first = await redriveJob(bus, { id: uuidOf(req) });
+      sendJson(res, 200, publicJob(await awaitEnd(bus, first, waitMs, res)));
     },
     cancelRedrive: async (req, res) => {
-      sendJson(res, 200, publicView(await desk.redrive({ id: idOf(req.params.id), cancel: true })));
+      sendJson(res, 200, publicJob(await redriveJob(bus, { id: uuidOf(req), cancel: true })));
     },
   };
+}
+
+/** @throws ApiError UNAVAILABLE */
+function askKanban<N extends RequestName>(
+  bus: Bus,
+  name: N,
+  request: RequestOf<N>,
+  waitMs = 0,
+): Promise<ReplyOf<N>> {
+  return requestService(bus, name, request, { limitMs: REQUEST_LIMIT_MS + waitMs });
+}
+
+/** @throws ApiError NOT_FOUND */
+async function redriveJob(bus: Bus, request: RequestOf<'redrive'>): Promise<Redrive> {
+  const { redrive } = await askKanban(bus, 'redrive', request, request.wait_ms);
+  if (!redrive) throw new ApiError('NOT_FOUND', `There is no redrive ${request.id}.`);
+  return redrive;
+}
+
+/** Waits for the end of a job. Returns its latest known state when the time is up or kanban does not answer. */
+async function awaitEnd(bus: Bus, first: Redrive, waitMs: number, res: ServerResponse): Promise<Redrive> {
+  const until = Date.now() + waitMs;
+  let job = first;
+  while (job.state === 'running' && Date.now() < until && !res.destroyed) {
+    const wait_ms = Math.min(until - Date.now(), WAIT_SLICE_MS);
+    const next = await redriveJob(bus, { id: job.id, wait_ms }).catch(() => null);
+    if (!next) break;
+    job = next;
+  }
+  return job;
 }
 
 type Given = Static<typeof schemas.LetterFilter> & { id?: string };
@@ -133,14 +132,14 @@ function add(filter: LetterFilter, part: LetterFilter): void {
   Object.assign(filter, part);
 }
 
-function idOf(given: unknown): string {
-  const id = String(given).toLowerCase();
+function uuidOf(req: Request): string {
+  const id = idOf(req);
   checkId(id);
   return id;
 }
 
-/** A redrive without what only kanban needs. */
-function publicView(redrive: Redrive): object {
-  const { v: _v, up_to_seq: _s, phase: _p, probing: _g, owner: _o, lease_until: _l, ...rest } = redrive;
+/** Leaves out the fields of a redrive job that only kanban needs. */
+function publicJob(job: Redrive): object {
+  const { v: _v, up_to_seq: _s, phase: _p, probing: _g, owner: _o, lease_until: _l, ...rest } = job;
   return { ...rest, remaining: Math.max(0, rest.matched - rest.redriven - rest.skipped) };
 }

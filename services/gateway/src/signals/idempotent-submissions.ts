@@ -3,7 +3,7 @@ import type { Outcome, Signal } from '@tps/contracts';
 import type { TraceHeaders } from '@tps/service';
 import { ApiError } from '../problem';
 import { EARLIER_UNKNOWN, type SignalSubmitter } from './signal-submitter';
-import { finalOutcome, BRIEF_LOOKUP, type KnownSignal, type SignalLookup } from './signal-lookup';
+import { BRIEF_LOOKUP, finalOutcome, type KnownSignal, latestRun, type SignalLookup } from './signal-lookup';
 import type { OutcomeWaiter, OutcomeWaiters } from './outcome-waiters';
 
 /** One request to have a signal done. */
@@ -44,7 +44,7 @@ export class IdempotentSubmissions {
 
   constructor(
     private readonly submitter: SignalSubmitter,
-    private readonly records: SignalLookup,
+    private readonly lookup: SignalLookup,
     private readonly waiters: OutcomeWaiters,
   ) {}
 
@@ -106,7 +106,7 @@ export class IdempotentSubmissions {
     let unchecked = false;
     if (signal.request_hash !== undefined) {
       const known = await this.recall(signal).catch((error: unknown) => {
-        if (!isUnavailable(error) || !(this.submitter.backed || this.submitter.offline)) throw error;
+        if (!isUnavailable(error) || !this.submitter.takesUnchecked) throw error;
         unchecked = true;
         return null;
       });
@@ -124,8 +124,8 @@ export class IdempotentSubmissions {
   }
 
   private async recall(signal: Signal): Promise<Accepted | null> {
-    const asking = this.submitter.backed ? BRIEF_LOOKUP : undefined;
-    const known = await this.records.of(signal.id, asking).catch((error: unknown) => {
+    const asking = this.submitter.backupReachable ? BRIEF_LOOKUP : undefined;
+    const known = await this.lookup.signal(signal.id, asking).catch((error: unknown) => {
       throw unasked(error, signal.id);
     });
     assertSame(signal.request_hash, known.found?.signal.request_hash);
@@ -134,8 +134,9 @@ export class IdempotentSubmissions {
   }
 }
 
-function acceptedAs({ outcomes, found }: KnownSignal): Accepted | null {
-  const run = Math.max(found?.signal.run ?? 0, ...outcomes.map((outcome) => outcome.run));
+function acceptedAs(known: KnownSignal): Accepted | null {
+  const { outcomes, found } = known;
+  const run = latestRun(known);
   const finished = finalOutcome(outcomes, run);
   if (finished) return { finished };
   return found || outcomes.length > 0 ? { replies: false, run } : null;

@@ -51,12 +51,12 @@ export class OutcomeWaiters {
 
   constructor(
     bus: Bus,
-    private readonly records: SignalLookup,
+    private readonly lookup: SignalLookup,
     private readonly log: Logger,
   ) {
     this.replyTo = bus.createInbox();
     this.subscription = bus.nc.subscribe(this.replyTo, { callback: (_, msg) => this.hear(msg) });
-    this.offReconnect = bus.onReconnect(() => void this.lookup([...this.byId.keys()]));
+    this.offReconnect = bus.onReconnect(() => void this.lookUp([...this.byId.keys()]));
   }
 
   /** Callers that wait now. */
@@ -123,14 +123,14 @@ export class OutcomeWaiters {
         }
       }
     }
-    if (old.length > 0) void this.lookup([...new Set(old)]);
+    if (old.length > 0) void this.lookUp([...new Set(old)]);
     this.sweeper = this.byId.size > 0 ? setTimeout(() => this.sweep(), SWEEP_MS) : undefined;
   }
 
-  private async lookup(ids: string[], waitMs = 0): Promise<void> {
+  private async lookUp(ids: string[], waitMs = 0): Promise<void> {
     if (ids.length === 0) return;
     try {
-      for (const outcomes of (await this.records.lookup(ids, waitMs)).values()) {
+      for (const outcomes of (await this.lookup.outcomes(ids, waitMs)).values()) {
         const outcome = finalOutcome(outcomes);
         if (outcome) this.settle(outcome);
       }
@@ -143,7 +143,7 @@ export class OutcomeWaiters {
     for (let waiters = this.byId.get(id); waiters; waiters = this.byId.get(id)) {
       const longest = Math.max(...waiters.map(({ deadlineMs }) => deadlineMs));
       const waitMs = Math.min(LONG_POLL_MS, longest - Date.now());
-      await this.lookup([id], Math.max(waitMs, 1));
+      await this.lookUp([id], Math.max(waitMs, 1));
       if (this.byId.has(id)) await new Promise((resolve) => setTimeout(resolve, POLL_PAUSE_MS));
     }
   }

@@ -20,7 +20,7 @@ import { requestService } from '../request-service';
 import { preferences } from '../prefer';
 import { ApiError, header } from '../problem';
 import { sendAnswer, sendError } from './answer';
-import { type SignalSubmitter, refusal } from './signal-submitter';
+import { refusalError, type SignalSubmitter } from './signal-submitter';
 import { checkId, type SignalViews } from './signal-view';
 import type { Answer } from './idempotent-submissions';
 import type { OutcomeWaiter, OutcomeWaiters } from './outcome-waiters';
@@ -35,31 +35,31 @@ export interface RequeueSignalDeps {
   lines: LineView;
 }
 
-const ASK_LIMIT_MS = 3_000;
-/** kanban asks the records and the queue before it appends. */
-const RETRY_LIMIT_MS = 6_000;
-/** The deadline itself brings about an outcome, which should still reach the caller. */
+const DEAD_LETTER_LIMIT_MS = 3_000;
+/** kanban checks the records and its queue before it appends the next run. */
+const REQUEUE_LIMIT_MS = 6_000;
+/** A deadline itself brings about an outcome (expired, timed out), which should still reach the caller. */
 const GRACE_MS = 100;
 const NOT_QUEUED = {
-  no_letter: 'another request has just run it again',
+  no_letter: 'another request has just requeued it',
   unfinished: 'its last run is not over yet',
   overtaken: 'another run of it was started before',
   invalid: 'no worker could read it',
 };
 
-/** `POST /signal/:id/retry`: runs a signal again that did not succeed, from its dead letter. */
+/** Handles `POST /signal/:id/retry`: requeues a signal that failed or expired, from its dead letter. */
 export class RequeueSignal {
   constructor(private readonly deps: RequeueSignalDeps) {}
 
-  /** @throws ApiError when there is nothing to run again */
+  /** @throws ApiError when there is nothing to requeue */
   async handle(id: string, req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const letter = await this.letterOf(id);
-    const span = this.startSpan(req, letter);
+    const deadLetter = await this.deadLetterOf(id);
+    const span = this.startSpan(req, deadLetter);
     const { lines, log } = this.deps;
     try {
       const waited = !preferences(req).respondAsync;
-      const answer = await this.run(letter, waited ? res : null, span);
-      sendAnswer(res, answer, { waited, paused: lines.state(letter.signal_type) !== 'Closed' }, span);
+      const answer = await this.run(deadLetter, waited ? res : null, span);
+      sendAnswer(res, answer, { waited, paused: lines.state(deadLetter.signal_type) !== 'Closed' }, span);
     } catch (error) {
       sendError(req, res, error, { span, log });
     } finally {
@@ -67,18 +67,21 @@ export class RequeueSignal {
     }
   }
 
-  private async run(letter: LetterView, caller: ServerResponse | null, span: SignalSpan): Promise<Answer> {
-    const { waiters } = this.deps;
-    const { signal_id: id, signal_type, run, timeout_ms = 0 } = letter;
-    // Before anything is sent: the outcome may be faster than the answer that it is queued.
+  private async run(
+    deadLetter: LetterView,
+    caller: ServerResponse | null,
+    span: SignalSpan,
+  ): Promise<Answer> {
+    const { signal_id: id, signal_type, run, timeout_ms = 0 } = deadLetter;
+    // The waiter is there before anything is sent: the outcome may arrive before kanban's reply.
     const limitMs = Math.min(timeout_ms, MAX_SYNC_TIMEOUT_MS) + GRACE_MS;
-    const waiter = caller && waiters.open(id, Date.now() + limitMs);
+    const waiter = caller && this.deps.waiters.open(id, Date.now() + limitMs);
     try {
       if (waiter) {
         waiter.fromRun = run + 1;
         caller.once('close', () => waiter.end(null));
       }
-      await this.queue(letter, waiter, span);
+      await this.requeue(deadLetter, waiter, span);
       const outcome = await waiter?.outcome;
       if (outcome) return { kind: 'finished', outcome };
       return { kind: 'open', signal: { id, signal_type }, traceId: span.traceId, later: false };
@@ -87,47 +90,50 @@ export class RequeueSignal {
     }
   }
 
-  private async queue(letter: LetterView, waiter: OutcomeWaiter | null, span: SignalSpan): Promise<void> {
+  private async requeue(
+    { signal_id: id, signal_type }: LetterView,
+    waiter: OutcomeWaiter | null,
+    { headers }: SignalSpan,
+  ): Promise<void> {
     const { bus, submitter, waiters } = this.deps;
-    const { signal_id: id, signal_type } = letter;
-    const { headers } = span;
     const request = waiter ? { id, reply_to: waiters.replyTo } : { id };
     await submitter.admit({ ...request, signal_type }, headers);
     const reply = await requestService(bus, 'retry', request, {
       headers: encodeHeaders(Object.entries(headers)),
-      limitMs: RETRY_LIMIT_MS,
+      limitMs: REQUEUE_LIMIT_MS,
     });
     if (!reply.queued) {
-      if (reply.reason === 'refused') throw refusal(reply.verdict, id);
-      throw new ApiError('NOT_RETRYABLE', `This signal is not run again: ${NOT_QUEUED[reply.reason]}.`);
+      if (reply.reason === 'refused') throw refusalError(reply.verdict, id);
+      throw new ApiError('NOT_RETRYABLE', `This signal is not requeued: ${NOT_QUEUED[reply.reason]}.`);
     }
-    // Somebody else asked for the same run at the same time, and hears of it first.
+    // Another caller requested the same run at the same time, and workers reply to that one.
     if (reply.duplicate && waiter) waiters.follow(waiter);
   }
 
-  private async letterOf(id: string): Promise<LetterView> {
+  private async deadLetterOf(id: string): Promise<LetterView> {
     checkId(id);
     const { bus, views } = this.deps;
-    const { letter } = await requestService(bus, 'letter', { id }, { limitMs: ASK_LIMIT_MS });
+    const { letter } = await requestService(bus, 'letter', { id }, { limitMs: DEAD_LETTER_LIMIT_MS });
     if (letter) return letter;
-    const { status, final } = (await views.show(id, 0, () => undefined)) as {
-      status: string;
-      final: boolean;
-    };
+    const { status, final } = await views.show(id);
     if (!final) throw new ApiError('NOT_RETRYABLE', `This signal is not finished: it is ${status}.`);
     const lost = status === 'failed' || status === 'expired';
-    const reason = lost ? 'its dead letter is gone' : 'only what failed or expired is run again';
+    const reason = lost ? 'its dead letter is gone' : 'only what failed or expired is requeued';
     throw new ApiError('NOT_RETRYABLE', `This signal is over: ${status}; ${reason}.`);
   }
 
-  /** A trace of its own, or the caller's, linked to the one of the run that failed. */
+  /** Starts a trace, or continues the caller's, with a link to the trace of the run that failed. */
   private startSpan(
     req: IncomingMessage,
     { signal_id, signal_type, run, traceparent }: LetterView,
   ): SignalSpan {
     const attributes: SpanAttributes = {
-      ...{ 'http.request.method': 'POST', 'http.route': '/signal/:id/retry', 'messaging.system': 'nats' },
-      ...{ 'tps.signal.id': signal_id, 'tps.signal.type': signal_type, 'tps.signal.run': run + 1 },
+      'http.request.method': 'POST',
+      'http.route': '/signal/:id/retry',
+      'messaging.system': 'nats',
+      'tps.signal.id': signal_id,
+      'tps.signal.type': signal_type,
+      'tps.signal.run': run + 1,
     };
     const options = { kind: SpanKind.SERVER, attributes, links: linksTo(traceparent) };
     const parent = callersTrace(header(req, 'traceparent'), header(req, 'tracestate'));

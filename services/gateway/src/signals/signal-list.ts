@@ -11,7 +11,7 @@ import {
 import type { SignalsQuery } from '../api/schemas';
 import { requestService } from '../request-service';
 import { ApiError } from '../problem';
-import { plain } from './signal-view';
+import { publicOutcome } from './signal-body';
 
 const ASK_LIMIT_MS = 5_000;
 const RUNS_LIMIT_MS = 1_000;
@@ -40,7 +40,7 @@ async function listFinished(
   const request = { ...page, ...(wanted.length > 0 ? { status: wanted } : {}) };
   const { items, next } = await requestService(bus, 'finishedSignals', request, { limitMs: ASK_LIMIT_MS });
   const current = await withoutRerun(bus, items);
-  return { items: current.map(plain), next };
+  return { items: current.map(publicOutcome), next };
 }
 
 /** Of what failed or expired, that which waits or works again is not finished. */

@@ -8,29 +8,37 @@ import {
   type Signal,
 } from '@tps/contracts';
 import type { FleetView, LineView, Logger, TraceHeaders } from '@tps/service';
-import { retryWhileRestarting } from '../retry-while-restarting';
-import { ApiError } from '../problem';
-import { type BackupSignal, BackupPublishError } from '../backup/backup-publisher';
+import { BackupPublishError, type BackupSignal } from '../backup/backup-publisher';
 import type { GatewayBackup } from '../backup/gateway-backup';
-import { BatchedClient, BatchedRequestError } from './batched-client';
+import { ApiError } from '../problem';
+import { retryWhileRestarting } from '../retry-while-restarting';
+import { BatchedClient, BatchedRequestError, type BatchItem } from './batched-client';
+import {
+  afterBackup,
+  backupRefusal,
+  type EnqueueRefusal,
+  isCertainOutage,
+  submitRoute,
+  triesNext,
+} from './submit-route';
 
-/** A batch with one signal of this size is still below the broker's message limit. */
+/** A batch with one signal of this size still fits into one message of the broker. */
 const MAX_SIGNAL_BYTES = 2 * MAX_BODY_BYTES;
 const BROKER_RETRY_MS = 2_000;
-/** Not long: without an answer the last known circuits decide, and nothing is lost. */
+/** Short: without an answer the last known circuits decide, and nothing is lost. */
 const ADMIT_LIMIT_MS = 500;
-/** Longer: giving up leaves unknown whether the signal was accepted. */
+/** Longer: giving up leaves unknown whether kanban accepted the signal. */
 const ENQUEUE_LIMIT_MS = 2_000;
-/** With a backup a second copy is put there instead of giving up, and the caller is to hear that soon. */
+/** With a backup the gateway puts a second copy there instead of giving up, and the caller should hear that soon. */
 const BACKED_ENQUEUE_LIMIT_MS = 700;
 
-/** Of a request with a key that was sent to nobody. */
+/** Ends the reason of a refusal with an idempotency key, when nobody could say whether an earlier request was accepted. */
 export const EARLIER_UNKNOWN = 'what became of an earlier request with this key cannot be told';
 
 export interface Submitted {
-  /** It had been accepted before. */
+  /** The signal was accepted before. */
   duplicate: boolean;
-  /** It waits on the backup until NATS or kanban is back: no outcome can be expected soon. */
+  /** The signal waits in the backup until NATS and kanban are back: no outcome is to be expected soon. */
   later: boolean;
 }
 
@@ -39,13 +47,11 @@ export interface SignalSubmitterDeps {
   lines: LineView;
   fleet: FleetView;
   log: Logger;
-  /** Absent without a RabbitMQ. */
+  /** Undefined without RabbitMQ. */
   backup: GatewayBackup | undefined;
 }
 
-type Refusal = EnqueueVerdict & { ok: false };
-
-/** The two questions a signal passes before it is accepted: does its line run, and is there room? */
+/** Asks the two questions that decide whether a signal is accepted: does its line run, and is there room? */
 export class SignalSubmitter {
   private readonly jidoka: BatchedClient<'admit'>;
   private readonly kanban: BatchedClient<'enqueue'>;
@@ -73,46 +79,46 @@ export class SignalSubmitter {
     throw new ApiError(code, reason, { retryAfterMs, ...(andon_id ? { members: { andon_id } } : {}) });
   }
 
-  /** A signal that cannot be checked against the records may still be accepted: the backup's are looked up first. */
-  get backed(): boolean {
+  /** RabbitMQ takes signals now. */
+  get backupReachable(): boolean {
     return this.deps.backup?.reachable ?? false;
   }
 
-  /** Nobody can be asked, and nothing but the backup can take a signal: what it does not take was surely not sent. */
-  get offline(): boolean {
-    return !this.deps.bus.connected;
+  /**
+   * A signal that cannot be checked against the records may still be submitted: the backup's signals are looked up before
+   * they run, and without NATS a signal that the backup does not take was certainly not sent.
+   */
+  get takesUnchecked(): boolean {
+    return this.backupReachable || !this.deps.bus.connected;
   }
 
   /**
-   * Resolves when the signal is accepted: it is on disk at a broker.
-   * @param unchecked it may have been accepted before, and the records could not be asked
+   * Resolves when the signal is accepted, which means that it is on disk at a broker.
+   * @param unchecked an earlier request may have been accepted, and the records did not answer
    * @throws ApiError
    */
   async enqueue(signal: Signal, trace: TraceHeaders, unchecked = false): Promise<Submitted> {
-    const { backup } = this.deps;
-    const json = JSON.stringify(signal);
-    // Numbers can grow when they are written out again: 1e20 has 21 digits.
-    if (Buffer.byteLength(json) > MAX_SIGNAL_BYTES) {
-      throw new ApiError(
-        'PAYLOAD_TOO_LARGE',
-        `Written out, the signal has more than ${MAX_SIGNAL_BYTES} bytes.`,
-      );
+    const { bus, backup } = this.deps;
+    const { connected } = bus;
+    const item = { id: signal.id, json: jsonOf(signal), trace };
+    const { places, countsAsOutage, later } = submitRoute({
+      hasBackup: backup !== undefined,
+      backupMode: backup?.active ?? false,
+      backupDrains: backup?.drains ?? false,
+      connected,
+      unchecked,
+    });
+    let refusal: EnqueueRefusal | undefined;
+    for (const place of places) {
+      const result =
+        place === 'kanban'
+          ? await this.askKanban(item)
+          : await this.putInBackup(item, refusal ?? notSent(unchecked, connected), countsAsOutage);
+      if (result.ok) return { duplicate: result.duplicate ?? false, later: place === 'backup' && later };
+      refusal = refusal && place === 'kanban' ? afterBackup(refusal, result) : result;
+      if (!triesNext(place, result)) break;
     }
-    const backupSignal = { id: signal.id, json, trace };
-    const skip = unchecked || (backup?.active && !backup.drains);
-    const verdict = skip ? unasked(unchecked, this.offline) : await this.append(backupSignal);
-    // A refusal for want of room is an answer too.
-    if (verdict.ok || verdict.code !== 'NO_BROKER') backup?.taken();
-    if (verdict.ok) return { duplicate: verdict.duplicate ?? false, later: false };
-    if (verdict.code !== 'NO_BROKER' || !backup) throw refusal(verdict, signal.id);
-    const later = !skip || !backup.drains;
-    const instead = !skip || this.offline;
-    const failed = await this.backUp(backup, backupSignal, verdict, instead);
-    if (!failed) return { duplicate: false, later };
-    // The other way round: the mode outlasts the fault, and now it is RabbitMQ that is away.
-    const last = skip && !unchecked && failed.accepted === false ? await this.append(backupSignal) : failed;
-    if (last.ok) return { duplicate: last.duplicate ?? false, later: false };
-    throw refusal(last.code === 'NO_BROKER' && last.accepted === false ? failed : last, signal.id);
+    throw refusalError(refusal ?? notSent(unchecked, connected), signal.id);
   }
 
   close(): void {
@@ -120,59 +126,67 @@ export class SignalSubmitter {
     this.kanban.close();
   }
 
-  private async backUp(
-    backup: GatewayBackup,
-    backupSignal: BackupSignal,
-    why: Refusal,
-    instead: boolean,
-  ): Promise<Refusal | null> {
-    try {
-      await backup.put(backupSignal, instead);
-      return null;
-    } catch (error) {
-      if (!(error instanceof BackupPublishError)) throw error;
-      const sure = why.accepted === false && error.arrived === false;
-      if (error.full && sure) return { ...why, code: 'KANBAN_FULL', reason: error.message };
-      return { ...why, reason: `${why.reason}, and ${error.message}`, accepted: sure ? false : 'unknown' };
-    }
-  }
-
-  /** With a backup nobody has to wait for a kanban that is being restarted. */
-  private append(item: { json: string; trace: TraceHeaders }): Promise<EnqueueVerdict> {
+  private async askKanban(item: BatchItem): Promise<EnqueueVerdict> {
     const { bus, fleet, backup } = this.deps;
-    return retryWhileRestarting(
-      () => this.ask(item),
-      (verdict) => !verdict.ok && verdict.code === 'NO_BROKER' && verdict.accepted === false,
-      () => !backup && bus.connected && fleet.of('kanban').length > 0,
-    );
+    // With a backup nobody has to wait for a kanban that restarts.
+    const waits = (): boolean => !backup && bus.connected && fleet.of('kanban').length > 0;
+    const verdict = await retryWhileRestarting(() => this.askOnce(item), isCertainOutage, waits);
+    // A refusal for want of room proves too that kanban works.
+    if (verdict.ok || verdict.code !== 'NO_BROKER') backup?.onKanbanTook();
+    return verdict;
   }
 
-  private ask(item: { json: string; trace: TraceHeaders }): Promise<EnqueueVerdict> {
+  private askOnce(item: BatchItem): Promise<EnqueueVerdict> {
     return this.kanban.ask(item).catch((error: unknown) => {
       if (!(error instanceof BatchedRequestError)) throw error;
-      const { message, arrived } = error;
-      const code = 'NO_BROKER';
-      return { ok: false, code, reason: message, retry_after_ms: BROKER_RETRY_MS, accepted: arrived };
+      return outage(error.message, error.arrived);
     });
   }
 
-  /** While jidoka is away nobody grants trials, so half-open counts as stopped. */
+  /** @param before why kanban does not have the signal */
+  private async putInBackup(
+    signal: BackupSignal,
+    before: EnqueueRefusal,
+    countsAsOutage: boolean,
+  ): Promise<EnqueueVerdict> {
+    try {
+      await this.deps.backup?.publish(signal, countsAsOutage);
+      return { ok: true };
+    } catch (error) {
+      if (error instanceof BackupPublishError) return backupRefusal(before, error);
+      throw error;
+    }
+  }
+
+  /** While jidoka does not answer, it grants no trials either, so half-open counts as stopped. */
   private lastKnown(request: AdmitRequest): AdmitVerdict {
     return this.deps.lines.refusal(request, Date.now()) ?? { ok: true };
   }
 }
 
-/** The verdict on a signal with which kanban is not bothered: it was sent to nobody. */
-function unasked(unchecked: boolean, offline: boolean): Refusal {
-  const away = unchecked ? 'the records do not answer' : 'kanban takes no signals';
-  const why = offline ? 'not connected to NATS' : away;
-  const reason = unchecked ? `${why}: ${EARLIER_UNKNOWN}` : why;
-  return { ok: false, code: 'NO_BROKER', reason, retry_after_ms: BROKER_RETRY_MS, accepted: false };
+/** @throws ApiError PAYLOAD_TOO_LARGE */
+function jsonOf(signal: Signal): string {
+  const json = JSON.stringify(signal);
+  // Numbers can grow when they are written out again: 1e20 has 21 digits.
+  if (Buffer.byteLength(json) <= MAX_SIGNAL_BYTES) return json;
+  const message = `Written out, the signal has more than ${MAX_SIGNAL_BYTES} bytes.`;
+  throw new ApiError('PAYLOAD_TOO_LARGE', message);
 }
 
-/** What the sender of a signal that kanban refused is told. */
-export function refusal(verdict: Refusal, id: string): ApiError {
-  const { code, reason, retry_after_ms: retryAfterMs, accepted } = verdict;
+function outage(reason: string, accepted: false | 'unknown'): EnqueueRefusal {
+  return { ok: false, code: 'NO_BROKER', reason, retry_after_ms: BROKER_RETRY_MS, accepted };
+}
+
+/** The refusal of a signal that was not sent to kanban. */
+function notSent(unchecked: boolean, connected: boolean): EnqueueRefusal {
+  const cause = unchecked ? 'the records do not answer' : 'kanban takes no signals';
+  const reason = connected ? cause : 'not connected to NATS';
+  return outage(unchecked ? `${reason}: ${EARLIER_UNKNOWN}` : reason, false);
+}
+
+/** Turns a refusal into the error that the sender of the signal gets. */
+export function refusalError(refusal: EnqueueRefusal, id: string): ApiError {
+  const { code, reason, retry_after_ms: retryAfterMs, accepted } = refusal;
   if (code === 'KANBAN_FULL') return new ApiError(code, reason, { retryAfterMs });
   const message =
     accepted === false

@@ -55,7 +55,8 @@ describe('/signal/:id', () => {
       sampleOutcome({ signal_id: id, status: 'returned', message: 'handed back' }),
     ]);
     expect((await gateway.http.get(`/signal/${id}`)).body).toMatchObject({
-      ...{ status: 'queued', message: 'Accepted' },
+      status: 'queued',
+      message: 'Accepted',
       runs: [{ run: 0, status: 'queued' }],
     });
   });

@@ -33,8 +33,13 @@ export interface Behaviour {
 
 const AT = '2026-01-25T12:00:00.000Z';
 const STATION: AndonBoard['stations']['worker'] = {
-  ...{ colour: 'GREEN', rule: 'within_limits', reason: 'ready', since: AT },
-  ...{ up: true, replicas: 1, instances: [] },
+  colour: 'GREEN',
+  rule: 'within_limits',
+  reason: 'ready',
+  since: AT,
+  up: true,
+  replicas: 1,
+  instances: [],
 };
 
 export const BOARDS: { [N in keyof typeof SHAPES]: BoardOf<N> } = {
@@ -47,8 +52,12 @@ export const BOARDS: { [N in keyof typeof SHAPES]: BoardOf<N> } = {
     stranded: 0,
     // It hears no gateway.
     backup: {
-      ...{ configured: true, reachable: true, active: false },
-      ...{ on_backup: 0, reconciled: 0, duplicates_suppressed: 0 },
+      configured: true,
+      reachable: true,
+      active: false,
+      on_backup: 0,
+      reconciled: 0,
+      duplicates_suppressed: 0,
     },
   },
   kaizen: {
@@ -73,19 +82,41 @@ export const BOARDS: { [N in keyof typeof SHAPES]: BoardOf<N> } = {
   },
   jidoka: { v: 1, circuits: {} },
   andon: {
-    ...{ v: 1, at: AT, colour: 'RED', calls: [], position: 0 },
+    v: 1,
+    at: AT,
+    colour: 'RED',
+    calls: [],
+    position: 0,
     lines: {
       execute: {
-        ...{ colour: 'RED', rule: 'circuit_open', reason: 'open', since: AT, error_rate: 0, p99_ms: 0 },
-        ...{ processed_5m: 0, rate_per_s: 0, circuit: 'Open', stopped: false, queue: null, cards: null },
+        colour: 'RED',
+        rule: 'circuit_open',
+        reason: 'open',
+        since: AT,
+        error_rate: 0,
+        p99_ms: 0,
+        processed_5m: 0,
+        rate_per_s: 0,
+        circuit: 'Open',
+        stopped: false,
+        queue: null,
+        cards: null,
       },
     },
     stations: Object.fromEntries(SERVICES.map((name) => [name, STATION])) as AndonBoard['stations'],
     answers: { calls: 0, mean_acknowledge_ms: null, mean_restore_ms: null },
   },
   heijunka: {
-    ...{ v: 1, schedule: null, demand: {}, max_per_s: {}, takt_ms: {}, cycle_ms: {} },
-    ...{ utilisation: 0, workers_needed: null, distribution: {}, evenness: null },
+    v: 1,
+    schedule: null,
+    demand: {},
+    max_per_s: {},
+    takt_ms: {},
+    cycle_ms: {},
+    utilisation: 0,
+    workers_needed: null,
+    distribution: {},
+    evenness: null,
   },
 };
 

@@ -13,7 +13,10 @@ import {
 const { name, timeout_ms, retry, registered_at, standard_ms } = TypeRecord.properties;
 const TypeEntry = Type.Object(
   {
-    ...{ name, timeout_ms, retry, registered_at },
+    name,
+    timeout_ms,
+    retry,
+    registered_at,
     standard_ms: nullable(standard_ms, 'What one signal should take; null when the type does not say'),
     served: Type.Boolean({ description: 'A living worker serves it' }),
     workers: count('How many do'),

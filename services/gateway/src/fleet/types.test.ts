@@ -35,8 +35,14 @@ test('lists every type with its limits, who serves it, its line and what waits',
   const items = body.items as { name: string }[];
   expect(items.map(({ name }) => name)).toEqual(['broken', 'execute', 'strict']);
   expect(items[1]).toMatchObject({
-    ...{ name: 'execute', timeout_ms: 30_000, standard_ms: null, retry: { max_attempts: 3 } },
-    ...{ served: true, workers: 1, slots: 4, line: { state: 'Closed' } },
+    name: 'execute',
+    timeout_ms: 30_000,
+    standard_ms: null,
+    retry: { max_attempts: 3 },
+    served: true,
+    workers: 1,
+    slots: 4,
+    line: { state: 'Closed' },
     queue: { waiting: 0, in_progress: 0, held: 0 },
   });
   gateway.fleet.leave('kanban');
