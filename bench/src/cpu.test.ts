@@ -1,17 +1,5 @@
 import { BenchError } from './errors';
-import { measureCost, parseStat, usageOf } from './cpu';
-
-describe('parseStat', () => {
-  const rest = '1 2 3 4 5 6 7 8 9 10 250 50 13 14 15 16 17 18 98765 20';
-
-  test('adds user and system time, in ticks of 10 ms', () => {
-    expect(parseStat(`42 (node) S ${rest}`)).toEqual({ cpuMs: 3_000, started: 98_765 });
-  });
-
-  test('allows blanks and brackets in the name', () => {
-    expect(parseStat(`42 (a) (b) S ${rest}`)).toEqual({ cpuMs: 3_000, started: 98_765 });
-  });
-});
+import { measureCost, usageOf } from './cpu';
 
 const linux = process.platform === 'linux';
 

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readStat, residentMiB } from '@tps/local/process-stat';
 import { BenchError } from './errors';
 
 export interface ServerProcess {
@@ -7,7 +7,7 @@ export interface ServerProcess {
 }
 
 /** The CPU time that a process has used since it began, and its memory now. */
-export interface Usage {
+interface Usage {
   /** User and system time of all its threads, including ended ones. */
   cpuMs: number;
   rssMiB: number;
@@ -15,27 +15,15 @@ export interface Usage {
   started: number;
 }
 
-/** The unit of times in /proc, 100 per second on every Linux that Node runs on. Figures are exact to 10 ms. */
-const TICK_MS = 10;
-
-/** Reads /proc/<pid>/stat. The second field is the program's name in brackets and may hold blanks and brackets. */
-export function parseStat(stat: string): { cpuMs: number; started: number } {
-  const fromThird = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const field = (number: number): number => Number(fromThird[number - 3]);
-  return { cpuMs: (field(14) + field(15)) * TICK_MS, started: field(22) };
-}
-
+/** @throws BenchError when the process has ended, and on systems other than Linux */
 export function usageOf({ name, pid }: ServerProcess): Usage {
-  try {
-    const rssKiB = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
-    return { ...parseStat(readFileSync(`/proc/${pid}/stat`, 'latin1')), rssMiB: Number(rssKiB) / 1024 };
-  } catch {
-    throw new BenchError(
-      process.platform === 'linux'
-        ? `${name} (process ${pid}) has ended.`
-        : 'CPU time is read from /proc, which only Linux has.',
-    );
-  }
+  const stat = readStat(pid);
+  if (stat) return { cpuMs: stat.cpuMs, started: stat.started, rssMiB: residentMiB(pid) };
+  throw new BenchError(
+    process.platform === 'linux'
+      ? `${name} (process ${pid}) has ended.`
+      : 'CPU time is read from /proc, which only Linux has.',
+  );
 }
 
 export interface Cost {

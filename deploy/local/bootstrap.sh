@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes this checkout ready to run: node, pnpm, nats-server, dependencies, build.
-# Installs nothing globally: what is missing goes to .tps/tools. Takes a moment when nothing is to do.
+# Installs nothing globally: missing tools go to .tps/tools. Returns at once when nothing is missing.
 set -eu
 
 ROOT=${TPS_ROOT:-$(cd "$(dirname "$0")/../.." && pwd)}
@@ -29,7 +29,7 @@ check_node() {
 
 pinned_pnpm() { sed -n 's/.*"packageManager": *"pnpm@\([0-9.]*\).*/\1/p' "$ROOT/package.json"; }
 
-# Asking pnpm for its version takes half a second, so the answer is kept with the path it is about.
+# Asking pnpm for its version takes half a second, so the answer is kept with the path of that pnpm.
 have_pnpm() {
   found=$(command -v pnpm) && [ "$(cat "$TOOLS/pnpm.checked" 2>/dev/null)" = "$(pinned_pnpm) $found" ]
 }
@@ -68,7 +68,7 @@ nats_checksum() {
   esac
 }
 
-# Where the network does not reach the release this fails within seconds, and quietly: there are other ways.
+# Without access to the release it fails quietly within seconds, because there are other sources.
 nats_from_release() {
   platform=$(uname -s | tr '[:upper:]' '[:lower:]')-$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
   checksum=$(nats_checksum "$platform") || return 1
@@ -85,7 +85,7 @@ nats_from_release() {
   rm -f "$archive"
 }
 
-# Node is here anyway; curl may not be. 5 s to answer, 120 s in all.
+# Uses Node, because curl may be missing. The server has 5 s to answer, and the download 120 s.
 download() {
   node -e '
     const [url, file] = process.argv.slice(1);
@@ -103,12 +103,12 @@ sha256() {
   node -p 'require("crypto").createHash("sha256").update(require("fs").readFileSync(process.argv[1])).digest("hex")' "$1"
 }
 
-# Unpacked, not installed: nothing is started, and no root is needed once there are package lists.
+# Unpacks the package without installing it: nothing is started, and root is needed only without package lists.
 nats_from_debian() {
   command -v apt-get >/dev/null && command -v dpkg >/dev/null || return 1
   say "Fetching nats-server from the distribution ..."
   work=$(mktemp -d "$TOOLS/nats-server/deb.XXXXXX")
-  # As root apt drops to a user who may not write here; it says so, and downloads all the same.
+  # As root, apt switches to a user who may not write here; it warns, and downloads all the same.
   if (cd "$work" && download_deb) && dpkg -x "$work"/nats-server_*.deb "$work"; then
     mv "$work/usr/sbin/nats-server" "$TOOLS/nats-server/nats-server"
   fi
@@ -124,7 +124,7 @@ download_deb() {
 
 as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi; }
 
-# Not fatal with NATS_URL: it may name a server that runs elsewhere. If it does not, `up` says so.
+# With NATS_URL the server may run elsewhere; `up` reports it if it does not.
 say_nats_is_missing() {
   [ -z "${NATS_URL:-}" ] || return 0
   die "nats-server is missing and could not be fetched. Install it:
@@ -161,14 +161,14 @@ is_built() {
 ensure_built() {
   is_built && return
   say "Building ..."
-  touch "$BUILT.new" # before the build: what is edited meanwhile is built next time
+  touch "$BUILT.new" # before the build, so that files edited meanwhile are built next time
   (cd "$ROOT" && pnpm --silent build >&2) || die "The build failed: see above."
   mv "$BUILT.new" "$BUILT"
 }
 
 # --- one at a time ----------------------------------------------------------------------------------
 
-# Two makes at once must not install over each other. A lock whose owner has died is set aside.
+# Keeps concurrent makes from installing over each other. The lock of a dead process is removed.
 take_lock() {
   mkdir -p "$ROOT/.tps"
   waited=0
@@ -178,7 +178,7 @@ take_lock() {
       mv "$LOCK" "$LOCK.$$" 2>/dev/null && rm -rf "$LOCK.$$"
       continue
     fi
-    [ "$waited" -gt 0 ] || say "Another make prepares this checkout (process ${owner:-unknown}); waiting ..."
+    [ "$waited" -gt 0 ] || say "Another make is preparing this checkout (process ${owner:-unknown}); waiting ..."
     waited=$((waited + 1))
     [ "$waited" -le 600 ] || die "$LOCK has been held for 10 minutes: remove it if no make is running."
     sleep 1
@@ -189,7 +189,7 @@ take_lock() {
 }
 
 PATH=$TOOLS/pnpm/node_modules/.bin:$PATH:/usr/sbin:/usr/local/sbin
-# Which pnpm runs is decided here; pnpm itself would ask the registry about its pin on every install.
+# This script chooses the pnpm to run; pnpm itself would ask the registry about its pin on every install.
 export pnpm_config_pm_on_fail=ignore
 check_node
 if have_pnpm && have_nats && is_installed && is_built; then exit 0; fi

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Fetches RabbitMQ with its Erlang from the distribution into .tps/tools/rabbitmq, for the tests of the backup. Unpacked,
-# not installed: nothing is started, and no root is needed once there are package lists. What is installed is used.
+# Fetches RabbitMQ with its Erlang from the distribution into .tps/tools/rabbitmq, for the tests of the backup, unless it
+# is installed. Unpacks the packages only: nothing is started, and root is needed only without package lists.
 set -eu
 
 ROOT=${TPS_ROOT:-$(cd "$(dirname "$0")/../.." && pwd)}
 HOME_DIR=$ROOT/.tps/tools/rabbitmq
-# What rabbitmq-server depends on; the metapackages of Erlang want much more.
+# The dependencies of rabbitmq-server; the metapackages of Erlang pull in much more.
 ERLANG='asn1 base crypto eldap ftp inets mnesia os-mon parsetools public-key runtime-tools snmp ssl syntax-tools tftp tools xmerl'
 
 say() { printf '%s\n' "$*" >&2; }
@@ -15,7 +15,7 @@ if [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] && command -v erl >/dev/null; th
 
 as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi; }
 
-# As root apt drops to a user who may not write here; it says so, and downloads all the same.
+# As root, apt switches to a user who may not write here; it warns, and downloads all the same.
 download() {
   # shellcheck disable=SC2086
   apt-get -qq download rabbitmq-server $(printf 'erlang-%s ' $ERLANG) >/dev/null 2>&1

@@ -1,6 +1,6 @@
 #!/bin/sh
-# What the Makefile's targets do, by runtime: Docker Compose (deploy/compose/run.sh) where an engine runs,
-# otherwise the processes of deploy/local. TPS_RUNTIME=local|docker decides it.
+# Runs the Makefile's targets: with Docker Compose (deploy/compose/run.sh) where an engine runs, otherwise with the
+# processes of deploy/local. TPS_RUNTIME=local|docker decides.
 set -eu
 
 HERE=$(cd "$(dirname "$0")" && pwd)
@@ -39,7 +39,7 @@ in_local() {
   build) exec "$HERE/bootstrap.sh" ;;
   dashboard) exec echo "The local runtime runs no Grafana. The figures are at /metrics (make metrics), the board at /andon." ;;
   traces) exec echo "The local runtime runs no Jaeger. Set JAEGER_ENDPOINT to one that runs elsewhere, TPS_TRACES_URL to its page; a signal's own way is in its timeline, GET /signal/<id>." ;;
-  # The rest must work when the sources do not build: `down` most of all.
+  # Other commands, above all `down`, must work when the sources do not build.
   *) [ -f "$CLI" ] || "$HERE/bootstrap.sh" ;;
   esac
   case $1 in
@@ -57,12 +57,12 @@ pnpm)
   case $1 in test | jest) "$HERE/rabbitmq.sh" ;; esac
   cd "$ROOT" && exec pnpm --silent "$@"
   ;;
-# bench/dist/<program>.js, whichever runtime the fleet is in: it only needs its port.
+# bench/dist/<program>.js works with both runtimes, because it needs only the port of the fleet.
 bench)
   program=$2
   shift 2
   [ -f "$ROOT/bench/dist/$program.js" ] || "$HERE/bootstrap.sh"
-  # No options for the others: the bench's child processes would inherit them.
+  # The other programs get no options of Node, because the bench's child processes would inherit them.
   [ "$program" != flame ] || exec node --experimental-websocket "$ROOT/bench/dist/flame.js" "$@"
   exec node "$ROOT/bench/dist/$program.js" "$@"
   ;;
@@ -70,7 +70,7 @@ render)
   "$HERE/bootstrap.sh"
   exec node "$ROOT/deploy/render/dist/render.js"
   ;;
-# The processes that `make up` runs: there is nothing of that kind to kill in containers from here.
+# Chaos kills processes of the local runtime; it cannot reach those in containers.
 chaos)
   shift
   [ "$(runtime)" = local ] || die "make chaos kills the processes of the local runtime: TPS_RUNTIME=local make up, then again."

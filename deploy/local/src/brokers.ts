@@ -1,21 +1,21 @@
 import { delimiter, dirname, join } from 'node:path';
 import { LocalRuntimeError } from './errors';
 import { readPort } from './numbers';
-import type { External, Facts, ProcessSpec } from './plan';
+import type { External, MachineFacts, ProcessSpec } from './plan';
 import type { Env, Settings } from './settings';
 
-/** What running, or only using, a broker takes. */
+/** The processes and settings for a broker, started here or running elsewhere. */
 export interface BrokerPlan {
   readonly processes: readonly ProcessSpec[];
   readonly externals: readonly External[];
   readonly env: Env;
 }
 
-/** Where a broker is, or will be. */
+/** The address of a broker. */
 export interface Target {
   readonly host: string;
   readonly port: number;
-  /** The user named it, so one that already answers there is used. */
+  /** Whether the user set the address; a broker that already answers there is then used. */
   readonly explicit: boolean;
   readonly local: boolean;
   readonly url: URL;
@@ -32,23 +32,23 @@ export function rabbitTarget(env: Env): Target {
   return targetOf(env, 'RABBITMQ_URL', `amqp://guest:guest@${LOOPBACK}:5672`);
 }
 
-/** TPS_RABBITMQ=off runs none here; a RABBITMQ_URL still reaches the services. */
+/** Whether TPS_RABBITMQ forbids a RabbitMQ here. A RABBITMQ_URL still reaches the services. */
 export function rabbitIsOff(env: Env): boolean {
   const value = env['TPS_RABBITMQ'] || 'auto';
   if (value === 'auto' || value === 'off') return value === 'off';
   throw new LocalRuntimeError(
-    `TPS_RABBITMQ is "${value}": it must be "auto" (run it where it is installed) or "off".`,
+    `TPS_RABBITMQ is "${value}": it must be "auto" (run RabbitMQ where it is installed) or "off".`,
   );
 }
 
-export function planNats(settings: Settings, facts: Facts): BrokerPlan {
+export function planNats(settings: Settings, facts: MachineFacts): BrokerPlan {
   const target = natsTarget(settings.env);
   const isElsewhere = target.explicit && (!target.local || facts.natsAnswers);
   if (isElsewhere) return external('nats', target);
   if (facts.natsServer === undefined) {
     throw new LocalRuntimeError(
-      'There is no nats-server on this machine: install it (Debian: apt-get install nats-server, ' +
-        'macOS: brew install nats-server), or set NATS_URL to one that runs elsewhere.',
+      'nats-server is not installed: install it (Debian: apt-get install nats-server, ' +
+        'macOS: brew install nats-server), or set NATS_URL to a server that runs elsewhere.',
     );
   }
   const monitor = readPort(settings.env, 'TPS_NATS_MONITOR_PORT', 8222);
@@ -56,12 +56,12 @@ export function planNats(settings: Settings, facts: Facts): BrokerPlan {
   return { processes: [spec], externals: [], env: envFor(target, 'NATS_URL') };
 }
 
-export function planRabbit(settings: Settings, facts: Facts): BrokerPlan {
+export function planRabbit(settings: Settings, facts: MachineFacts): BrokerPlan {
   if (rabbitIsOff(settings.env)) return NOTHING;
   const target = rabbitTarget(settings.env);
   const isElsewhere = target.explicit && (!target.local || facts.rabbitAnswers);
   if (isElsewhere) return external('rabbitmq', target);
-  // It is the backup: where it is not installed the fleet runs without.
+  // RabbitMQ is the backup: without it the fleet runs all the same.
   if (facts.rabbitServer === undefined || facts.epmd === undefined) return NOTHING;
   const ports = rabbitPorts(target.port);
   return {
@@ -79,7 +79,7 @@ function external(service: 'nats' | 'rabbitmq', { host, port }: Target): BrokerP
   return { ...NOTHING, externals: [{ service, ready: { kind: 'greeting', host, port, say } }] };
 }
 
-/** What the user wrote stays as it is. */
+/** Keeps a URL that the user set. */
 function envFor(target: Target, variable: string): Env {
   return target.explicit ? {} : { [variable]: target.url.href };
 }
@@ -103,7 +103,7 @@ function targetOf(env: Env, variable: string, fallback: string): Target {
 function parseUrl(variable: string, text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.hostname) return url;
-  throw new LocalRuntimeError(`${variable} does not hold a URL: it must be like nats://127.0.0.1:4222.`);
+  throw new LocalRuntimeError(`${variable} is not a URL: it must be like nats://127.0.0.1:4222.`);
 }
 
 function natsSpec(
@@ -140,8 +140,8 @@ function natsSpec(
 }
 
 /**
- * Erlang's name service. Started by us, because the one that RabbitMQ would start by itself is a
- * daemon that outlives it, and because two fleets side by side must not meet in one.
+ * Erlang's name service. The runtime starts it, because RabbitMQ would start it as a daemon that outlives the broker, and
+ * because two fleets side by side must not share one.
  */
 function epmdSpec(command: string, port: number): ProcessSpec {
   const answers = { kind: 'greeting', host: LOOPBACK, port, say: 'epmd' } as const;
@@ -158,7 +158,7 @@ function epmdSpec(command: string, port: number): ProcessSpec {
   };
 }
 
-/** Its schedulers sleep when they have nothing to do, instead of spinning for a while: it is idle most of its life. */
+/** Erlang's schedulers sleep at once instead of spinning, because the backup is idle most of the time. */
 const BEAM_ARGS = '-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none';
 
 interface RabbitPorts {
@@ -167,7 +167,7 @@ interface RabbitPorts {
   readonly epmd: number;
 }
 
-/** RabbitMQ's own rule is amqp + 20000 for the distribution port; a high one goes the other way. */
+/** RabbitMQ takes amqp + 20000 as its distribution port; for a high amqp port it is amqp - 20000. */
 function rabbitPorts(amqp: number): RabbitPorts {
   const dist = amqp <= 45_000 ? amqp + 20_000 : amqp - 20_000;
   return { amqp, dist, epmd: dist + 1 };
@@ -189,7 +189,7 @@ function rabbitSpec(
     args: [],
     env: {
       HOME: data, // for the Erlang cookie
-      ERL_CRASH_DUMP_SECONDS: '0', // none: it would be written to the root of the checkout
+      ERL_CRASH_DUMP_SECONDS: '0', // a dump would be written to the root of the checkout
       ERL_EPMD_PORT: String(ports.epmd),
       PATH: [erlang, env['PATH'] ?? ''].join(delimiter),
       RABBITMQ_CONFIG_FILE: config,
@@ -201,7 +201,7 @@ function rabbitSpec(
       RABBITMQ_MNESIA_BASE: data,
       RABBITMQ_NODENAME: `tps-${ports.amqp}@localhost`,
       RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: BEAM_ARGS,
-      // Makes the start script become the Erlang VM instead of waiting beside it: signals reach the broker.
+      // The start script then becomes the Erlang VM, so that signals reach the broker.
       RUNNING_UNDER_SYSTEMD: 'true',
     },
     listens: [
@@ -223,7 +223,7 @@ function rabbitConfig({ port, url }: Target): string {
     `listeners.tcp.1 = ${LOOPBACK}:${port}`,
     `default_user = ${decodeURIComponent(url.username) || 'guest'}`,
     `default_pass = ${decodeURIComponent(url.password) || 'guest'}`,
-    // The supervisor greets it every second and hangs up: not worth a line each.
+    // The supervisor connects every second to probe the broker; those connections are not worth a line.
     'log.connection.level = none',
     '',
   ].join('\n');

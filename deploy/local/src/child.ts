@@ -12,9 +12,9 @@ import { waitFor } from './wait';
 
 /**
  *   starting ---- answers a probe ----------------> live
- *   starting ---- exits with 78, the first time --> failed     (wrong configuration: again would not help)
+ *   starting ---- exits with 78, the first time --> failed     (wrong configuration: a restart would not help)
  *   starting, live -- exits, or hangs: killed ----> waiting
- *   waiting ----- its delay is over --------------> starting
+ *   waiting ----- its delay has passed -----------> starting
  *   any --------- stop() -------------------------> stopping --> stopped
  */
 export type ChildState = 'starting' | 'live' | 'waiting' | 'failed' | 'stopping' | 'stopped';
@@ -22,14 +22,14 @@ export type ChildState = 'starting' | 'live' | 'waiting' | 'failed' | 'stopping'
 export interface ChildStatus {
   readonly state: ChildState;
   readonly pid?: number | undefined;
-  /** Milliseconds since 1970 at which it entered the state. */
+  /** When it entered the state, in milliseconds since 1970. */
   readonly since: number;
   readonly restarts: number;
-  /** How often it ended without having run for a while in between. */
-  readonly endsInARow: number;
+  /** Number of ends since it last ran for a while. */
+  readonly consecutiveEnds: number;
   /** Why it ended last. */
   readonly reason?: string | undefined;
-  /** Where in its log the present, or last, process began. */
+  /** The offset in its log at which the present or last process began. */
   readonly logFrom: number;
 }
 
@@ -40,17 +40,17 @@ export interface ChildContext {
   onChange(): void;
 }
 
-/** While it starts, so that `up` sees it at once. */
+/** The period of probes during the start: short, so that `up` returns as soon as possible. */
 const START_PROBE_MS = 200;
 /**
- * Afterwards. A probe leaves every second whether or not the one before was answered, so two misses
- * in a row are known 3 to 4 s after a process hung, and it is back within 5.
+ * The period of probes afterwards. They do not wait for each other, so two misses in a row show 3 to 4 s after a process
+ * began to hang, and it is back within 5 s.
  */
 const PROBE_MS = 1_000;
 const MISSES_ALLOWED = 1;
 const START_LIMIT_MS = 30_000;
 const KILL_LIMIT_MS = 5_000;
-/** Alive for this long, its next end counts as a first one. */
+/** After living for this long, the next end counts as a first one. */
 const STABLE_MS = 10_000;
 
 /** Keeps one process of the fleet running. */
@@ -60,13 +60,13 @@ export class Child {
   #process: ChildProcess | undefined;
   #logFrom = 0;
   #restarts = 0;
-  #endsInARow = 0;
+  #consecutiveEnds = 0;
   #wasLive = false;
   #killedBecause: string | undefined;
   #reason: string | undefined;
   #misses = 0;
-  #asking = false;
-  #beat: NodeJS.Timeout | undefined;
+  #probing = false;
+  #probes: NodeJS.Timeout | undefined;
   #restart: NodeJS.Timeout | undefined;
 
   constructor(
@@ -80,7 +80,7 @@ export class Child {
       pid: this.#process?.pid,
       since: this.#since,
       restarts: this.#restarts,
-      endsInARow: this.#endsInARow,
+      consecutiveEnds: this.#consecutiveEnds,
       reason: this.#reason,
       logFrom: this.#logFrom,
     };
@@ -90,7 +90,7 @@ export class Child {
     try {
       this.#spawn();
     } catch (error) {
-      // A full disk, say: it may pass, so it is one more failed start.
+      // The cause, such as a full disk, may pass, so this counts as one more failed start.
       this.#reason = messageOf(error);
       this.#scheduleRestart();
     }
@@ -109,7 +109,7 @@ export class Child {
     const child = spawn(spec.command, spec.args, {
       cwd: context.paths.root,
       env: { ...context.env, ...spec.env },
-      detached: true, // leads its own group: ctrl-C in a terminal is the supervisor's to hand on
+      detached: true, // a group of its own, so that ctrl-C reaches only the supervisor
       stdio: ['ignore', log, log],
     });
     closeSync(log);
@@ -124,56 +124,56 @@ export class Child {
     this.#probeEvery(START_PROBE_MS);
   }
 
-  /** Asks it to end, and makes it end after `limitMs`. */
+  /** Terminates the process, and kills it after `limitMs`. */
   async stop(limitMs: number): Promise<void> {
-    clearInterval(this.#beat);
+    clearInterval(this.#probes);
     clearTimeout(this.#restart);
     const child = this.#process;
     if (child?.pid === undefined) return this.#enter('stopped');
     this.#enter('stopping');
     killGroup(child.pid, 'SIGTERM');
-    killGroup(child.pid, 'SIGCONT'); // a stopped process would not act on it
-    const isGone = (): boolean => this.#process === undefined;
-    if (await waitFor(isGone, limitMs)) return;
+    killGroup(child.pid, 'SIGCONT'); // a frozen process could not act on SIGTERM
+    const hasEnded = (): boolean => this.#process === undefined;
+    if (await waitFor(hasEnded, limitMs)) return;
     this.context.log(`${this.spec.name} did not end within ${limitMs / 1000} s: killed`);
     killGroup(child.pid, 'SIGKILL');
-    await waitFor(isGone, KILL_LIMIT_MS);
+    await waitFor(hasEnded, KILL_LIMIT_MS);
   }
 
-  /** At once, without asking. */
+  /** Kills the process at once. */
   kill(): void {
     if (this.#process?.pid !== undefined) killGroup(this.#process.pid, 'SIGKILL');
   }
 
   #probeEvery(periodMs: number): void {
-    clearInterval(this.#beat);
+    clearInterval(this.#probes);
     let due = Date.now() + periodMs;
-    this.#beat = setInterval(() => {
-      // A late beat means that this process did not run: answers may lie unread, so nothing was missed.
+    this.#probes = setInterval(() => {
+      // After a late probe this process itself was not running: answers may be unread, so none counts as missed.
       const wasLate = Date.now() - due > PROBE_MS;
       if (wasLate) this.#misses = 0;
       due = Date.now() + periodMs;
-      void this.#ask();
+      void this.#probe();
     }, periodMs);
   }
 
-  async #ask(): Promise<void> {
-    if (this.#state === 'starting' && this.#asking) return;
-    const asked = this.#process;
-    this.#asking = true;
+  async #probe(): Promise<void> {
+    if (this.#state === 'starting' && this.#probing) return;
+    const probed = this.#process;
+    this.#probing = true;
     const { answered } = await probe(this.spec.live);
-    this.#asking = false;
-    // The answer may be about a process that has been replaced since.
-    if (asked === undefined || asked !== this.#process) return;
-    if (this.#state === 'starting') return this.#judgeStart(answered);
+    this.#probing = false;
+    // The probed process may have been replaced since.
+    if (probed === undefined || probed !== this.#process) return;
+    if (this.#state === 'starting') return this.#checkStart(answered);
     if (this.#state !== 'live') return;
     this.#misses = answered ? 0 : this.#misses + 1;
     if (this.#misses > MISSES_ALLOWED && this.#killedBecause === undefined) {
-      this.#killBecause(`it hung: ${this.#misses} probes unanswered for ${PROBE_LIMIT_MS / 1000} s each`);
+      this.#killBecause(`it hung: ${this.#misses} probes had no answer within ${PROBE_LIMIT_MS / 1000} s`);
     }
   }
 
-  #judgeStart(answered: boolean): void {
+  #checkStart(answered: boolean): void {
     if (answered) {
       this.#wasLive = true;
       this.#enter('live');
@@ -184,21 +184,21 @@ export class Child {
   }
 
   #killBecause(reason: string): void {
-    clearInterval(this.#beat);
+    clearInterval(this.#probes);
     this.#killedBecause = reason;
     this.kill();
   }
 
   #ended(child: ChildProcess, end: { code?: number | null; signal?: string | null; error?: Error }): void {
     if (child !== this.#process) return;
-    clearInterval(this.#beat);
-    if (child.pid !== undefined) killGroup(child.pid, 'SIGKILL'); // whatever it started goes with it
+    clearInterval(this.#probes);
+    if (child.pid !== undefined) killGroup(child.pid, 'SIGKILL'); // its own children end with it
     forgetProcess(this.context.paths, this.spec.name);
     this.#process = undefined;
     if (this.#state === 'stopping') return this.#enter('stopped');
 
     const how =
-      end.error?.message ?? (end.signal ? `was ended by ${end.signal}` : `exited with code ${end.code}`);
+      end.error?.message ?? (end.signal ? `was killed by ${end.signal}` : `exited with code ${end.code}`);
     this.#reason = this.#killedBecause ?? `it ${how}`;
     if (isFinal(end.code, { wasLive: this.#wasLive, restarts: this.#restarts })) {
       this.context.log(`${this.spec.name} failed: ${this.#reason}`);
@@ -209,8 +209,8 @@ export class Child {
 
   #scheduleRestart(): void {
     const wasStable = this.#state === 'live' && Date.now() - this.#since > STABLE_MS;
-    if (wasStable) this.#endsInARow = 0;
-    const delayMs = restartDelayMs(this.#endsInARow++, Math.random());
+    if (wasStable) this.#consecutiveEnds = 0;
+    const delayMs = restartDelayMs(this.#consecutiveEnds++, Math.random());
     this.#restarts++;
     this.context.log(
       `${this.spec.name} restarts in ${delayMs} ms because ${this.#reason} (restart ${this.#restarts})`,

@@ -12,8 +12,8 @@ function freshPaths() {
   return readSettings({ TPS_HOME: mkdtempSync(join(root, 'home-')) }).paths;
 }
 
-describe('the claim', () => {
-  it('is had by one at a time, until it is released', () => {
+describe('takeClaim', () => {
+  it('one process at a time holds the claim, until it is released', () => {
     const paths = freshPaths();
     expect(takeClaim(paths, 'cleanup')).toBeUndefined();
     expect(takeClaim(paths, 'supervisor')).toMatchObject({ pid: process.pid, role: 'cleanup' });
@@ -21,7 +21,7 @@ describe('the claim', () => {
     expect(takeClaim(paths, 'supervisor')).toBeUndefined();
   });
 
-  it('of a dead process is taken over, and nothing stays behind', () => {
+  it('the claim of a dead process is taken over, and no other file remains', () => {
     const paths = freshPaths();
     mkdirSync(paths.run, { recursive: true });
     const dead = { pid: process.pid, started: 'before', role: 'supervisor' };

@@ -6,9 +6,9 @@ import { type ProcessId, identify, isAlive } from './processes';
 import type { Paths } from './settings';
 
 /**
- * Whoever holds the claim may start and end processes of this TPS_HOME and nobody else: a supervisor
- * for as long as it lives, `down` and `clean` while they tidy up after one that was killed. So two
- * `up` at once start one fleet, and no command ends what another has just started.
+ * The right to start and end processes of this TPS_HOME. One process holds it: a supervisor as long as it lives, or `down`
+ * and `clean` while they clean up after a killed supervisor. Two concurrent `up` therefore start one fleet, and no command
+ * ends processes that another has just started.
  */
 export interface Claim extends ProcessId {
   readonly role: 'supervisor' | 'cleanup';
@@ -18,17 +18,17 @@ const ATTEMPTS = 50;
 
 const claimFile = (paths: Paths): string => join(paths.run, 'claim.json');
 
-/** Takes the claim. Answers who has it when it is not ours to take. */
+/** Takes the claim. @returns the living holder if there is one */
 export function takeClaim(paths: Paths, role: Claim['role']): Claim | undefined {
   mkdirSync(paths.run, { recursive: true });
   const file = claimFile(paths);
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    if (createWhole(file, { ...identifySelf(), role })) return undefined;
+    if (createAtomically(file, { ...identifySelf(), role })) return undefined;
     const holder = claimHolder(paths);
     if (holder !== undefined) return holder;
     setAsideStale(file);
   }
-  throw new LocalRuntimeError(`${file} keeps changing hands: wait for the other commands to finish.`);
+  throw new LocalRuntimeError(`${file} changes all the time: wait for the other commands to finish.`);
 }
 
 /** The living process that holds the claim. */
@@ -41,8 +41,8 @@ export function releaseClaim(paths: Paths): void {
   if (claimHolder(paths)?.pid === process.pid) rmSync(claimFile(paths), { force: true });
 }
 
-/** link() fails if the name exists and never shows a half-written file. */
-function createWhole(file: string, claim: Claim): boolean {
+/** link() fails if the name exists, and never shows a half-written file. */
+function createAtomically(file: string, claim: Claim): boolean {
   const own = `${file}.${process.pid}`;
   writeFileSync(own, JSON.stringify(claim));
   try {
@@ -53,15 +53,15 @@ function createWhole(file: string, claim: Claim): boolean {
 }
 
 /**
- * Of several who find the same dead holder, rename() lets one have its file. If a new claim took its
- * place between our look and the rename, it goes back.
+ * Moves the file of a dead holder away. rename() succeeds in only one of several processes. If a new claim has replaced the
+ * file between reading and renaming, it is put back.
  */
 function setAsideStale(file: string): void {
   const aside = `${file}.stale.${process.pid}`;
   try {
     renameSync(file, aside);
   } catch {
-    return; // somebody else was faster
+    return; // another process was faster
   }
   const taken = readJson<Claim>(aside);
   if (taken !== undefined && isAlive(taken)) link(aside, file);
@@ -80,6 +80,7 @@ function link(from: string, to: string): boolean {
 
 function identifySelf(): ProcessId {
   const self = identify(process.pid);
-  if (self === undefined) throw new LocalRuntimeError('Cannot read the own start time: is /proc mounted?');
+  if (self === undefined)
+    throw new LocalRuntimeError('Cannot read the start time of this process: is /proc mounted?');
   return self;
 }

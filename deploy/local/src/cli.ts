@@ -12,7 +12,7 @@ import { processTable, show } from './views';
 
 const USAGE = `Usage: node deploy/local/dist/cli.js <command>
 
-  up               start the fleet in the background; returns when all of it is ready
+  up               start the fleet in the background; returns when every part is ready
   run-local        start it in the foreground; ctrl-C stops it
   down             stop it; data stays
   restart          down, then up
@@ -22,7 +22,7 @@ const USAGE = `Usage: node deploy/local/dist/cli.js <command>
   status           GET /status
   info             GET /info
   metrics          GET /metrics
-  logs [name]      last lines and what follows (--no-follow: only the last lines)
+  logs [name]      the last lines, then new ones (--no-follow: only the last lines)
   profile          CPU and memory by process, each second (--once: one table)
 `;
 
@@ -33,7 +33,7 @@ interface Invocation {
   readonly follow: boolean;
 }
 
-/** Each answers the exit code. */
+/** Each command returns the exit code. */
 const COMMANDS: Readonly<Record<string, (invocation: Invocation) => Promise<number>>> = {
   up: async ({ settings }) => done(up(settings, print)),
   down: async ({ settings }) => done(down(settings, print)),
@@ -57,7 +57,7 @@ const COMMANDS: Readonly<Record<string, (invocation: Invocation) => Promise<numb
     reportReady(settings, print).catch((error: unknown) => print(messageOf(error)));
     return running;
   },
-  // What `up` starts in the background; its output is supervisor.log already.
+  // The process that `up` starts in the background, with its output in supervisor.log.
   supervise: async ({ settings }) => supervise(settings, stopSignals(), (message) => print(stamped(message))),
 };
 
@@ -74,17 +74,17 @@ async function main(args: readonly string[]): Promise<number> {
   const [command = 'help', name] = positionals;
   const run = COMMANDS[command];
   if (run === undefined || values.help) {
-    const isAsked = command === 'help' || values.help === true;
-    (isAsked ? process.stdout : process.stderr).write(
-      isAsked ? USAGE : `There is no command "${command}".\n${USAGE}`,
+    const isHelp = command === 'help' || values.help === true;
+    (isHelp ? process.stdout : process.stderr).write(
+      isHelp ? USAGE : `There is no command "${command}".\n${USAGE}`,
     );
-    return isAsked ? 0 : 2;
+    return isHelp ? 0 : 2;
   }
   const settings = readSettings(process.env);
   return run({ settings, name, once: values.once ?? false, follow: !values['no-follow'] });
 }
 
-/** The first signal ends the fleet in order, a second one at once. */
+/** The first signal stops the fleet in order, a second one kills it. */
 function stopSignals(): Signals {
   const stop = new AbortController();
   const force = new AbortController();
@@ -115,7 +115,7 @@ async function done(work: Promise<unknown>): Promise<number> {
   return 0;
 }
 
-// `make logs | head` closes the pipe: that is no fault.
+// A closed pipe, as after `make logs | head`, is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 
 main(process.argv.slice(2)).then(

@@ -7,7 +7,7 @@ import { parseEnvFile, readEnvFile } from './env-file';
 const ENVIRONMENT: Record<string, string> = { FROM_SHELL: 'shell', EMPTY: '', BOTH: 'shell' };
 const parse = (text: string): Record<string, string> => parseEnvFile(text, (name) => ENVIRONMENT[name]);
 
-describe('a value is read as Docker Compose reads it', () => {
+describe('a value means the same as in Docker Compose', () => {
   test.each([
     ['A=abc#def', 'abc#def'],
     ['A=abc #def', 'abc'],
@@ -60,7 +60,7 @@ describe('a value is read as Docker Compose reads it', () => {
     expect(parse(text).A).toBe(value);
   });
 
-  test('after a byte order mark, and with CRLF', () => {
+  test('a byte order mark and CRLF are ignored', () => {
     expect(parse('\ufeffA=abc#def\r\nB="x y"\r\nC=\r\n# end\r\nD=1 # one\r\n')).toEqual({
       ...{ A: 'abc#def', B: 'x y', C: '', D: '1' },
     });
@@ -71,12 +71,12 @@ describe('a value is read as Docker Compose reads it', () => {
   });
 });
 
-describe('one line names the variable', () => {
+describe('the error names line and variable', () => {
   test.each([
     ['A="abc', 'line 1: A has no closing ".'],
     ["\nA='abc\nB=1", "line 2: A has no closing '."],
     ['A="abc" def', 'line 1: A has text after its closing quote.'],
-    ['A= # nothing', 'line 1: A has a comment in the place of its value: quote the value.'],
+    ['A= # nothing', 'line 1: A has a comment instead of a value: quote the value.'],
     ['A abc', 'line 1: A must be followed by "=" and its value.'],
     ['A', undefined],
     ['1A=x', 'line 1: a line must begin with the name of a variable.'],
@@ -88,8 +88,8 @@ describe('one line names the variable', () => {
     ['A=${NOPE:?set it}', 'line 1: A needs the variable NOPE: set it.'],
     ['A=${EMPTY:?}', 'line 1: A needs the variable EMPTY.'],
     ['A=${NOPE', 'line 1: A has a "${" without "}".'],
-    ['A=${a b}', 'line 1: A has a "${" that is no reference to a variable: quote it with \'.'],
-    ['A="\\0000"', 'line 1: A holds a NUL character, which no environment can.'],
+    ['A=${a b}', 'line 1: A has a "${" that refers to no variable: quote it with \'.'],
+    ['A="\\0000"', 'line 1: A contains a NUL character, which an environment cannot hold.'],
   ])('%j: %s', (text, message) => {
     if (message) expect(() => parse(text)).toThrow(message);
     else expect(parse(text)).toEqual({});
@@ -101,7 +101,7 @@ describe('readEnvFile', () => {
   const path = join(folder, '.env');
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  test('names the file, and says when it is not UTF-8', () => {
+  test('errors name the file, also when it is not UTF-8', () => {
     expect(readEnvFile(path, {})).toEqual({});
     writeFileSync(path, 'A=abc#def');
     expect(readEnvFile(path, {})).toEqual({ A: 'abc#def' });
@@ -112,8 +112,8 @@ describe('readEnvFile', () => {
   });
 });
 
-/** `make` over Docker Compose reads a few variables itself, where there may be no node. */
-test('the shell functions of deploy/compose/run.sh read the same', () => {
+/** With Docker Compose, make reads a few variables in the shell, because Node may be missing there. */
+test('the shell functions of deploy/compose/run.sh read the same values', () => {
   const script = readFileSync(join(__dirname, '../../compose/run.sh'), 'utf8');
   const functions = ['setting', 'from_file'].map(
     (name) => new RegExp(`^${name}\\(\\) \\{$.*?^\\}$`, 'ms').exec(script)![0],

@@ -12,14 +12,14 @@ const LINE = /[^\n]*/y;
 const ESCAPE = /\\(?:([abfnrtv\\$])|0([0-3][0-7]{2}))/g;
 const ESCAPED: Record<string, string> = {
   ...{ a: '\x07', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v', '\\': '\\' },
-  // The next step, interpolation, makes one of two.
+  // Interpolation, the next step, turns two into one.
   $: '$$',
 };
 
 /**
  * Reads an env file as Docker Compose does, so that the same file means the same there and here.
  * @param environment overrides the file where values refer to other variables
- * @throws LocalRuntimeError one line that names file, line and variable, and never a value, which may be a secret
+ * @throws LocalRuntimeError with one line that names file, line and variable, but no value, which may be a secret
  */
 export function readEnvFile(path: string, environment: NodeJS.ProcessEnv): Record<string, string> {
   if (!existsSync(path)) return {};
@@ -62,17 +62,17 @@ class EnvReader {
     const name = this.take(NAME);
     this.take(SPACE);
     const next = this.text[this.at];
-    if (!name) throw this.fault(start, 'a line must begin with the name of a variable');
-    // A name alone takes its value from the environment, where it is already.
+    if (!name) throw this.syntaxError(start, 'a line must begin with the name of a variable');
+    // A name alone takes its value from the environment, which has it already.
     if (next === undefined || next === '\n') return;
     if (next !== '=' && next !== ':')
-      throw this.fault(start, `${name} must be followed by "=" and its value`);
+      throw this.syntaxError(start, `${name} must be followed by "=" and its value`);
     this.at += 1;
     const spaces = this.take(SPACE);
     try {
       this.values.set(name, this.value(spaces));
     } catch (error) {
-      if (error instanceof ValueError) throw this.fault(start, `${name} ${error.message}`);
+      if (error instanceof ValueError) throw this.syntaxError(start, `${name} ${error.message}`);
       throw error;
     }
   }
@@ -80,15 +80,16 @@ class EnvReader {
   private value(spaces: string): string {
     const first = this.text[this.at];
     const value = first === '"' || first === "'" ? this.quoted(first) : this.unquoted(spaces);
-    if (value.includes('\0')) throw new ValueError('holds a NUL character, which no environment can');
+    if (value.includes('\0'))
+      throw new ValueError('contains a NUL character, which an environment cannot hold');
     return value;
   }
 
   private unquoted(spaces: string): string {
     const line = this.take(LINE);
-    // Compose would take this comment for the value.
+    // Compose would read this comment as the value.
     if (spaces && line.startsWith('#'))
-      throw new ValueError('has a comment in the place of its value: quote the value');
+      throw new ValueError('has a comment instead of a value: quote the value');
     const [value = ''] = line.split(' #', 1);
     return expand(value.trimEnd(), this.lookup);
   }
@@ -121,7 +122,7 @@ class EnvReader {
     return found;
   }
 
-  private fault(at: number, message: string): EnvSyntaxError {
+  private syntaxError(at: number, message: string): EnvSyntaxError {
     const line = this.text.slice(0, at).split('\n').length;
     return new EnvSyntaxError(`line ${line}: ${message}.`);
   }

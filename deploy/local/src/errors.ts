@@ -1,12 +1,12 @@
 /**
- * Something the person at the terminal can put right. The message is all they see, so it says what,
- * where and what to do; anything else that is thrown is a bug and is shown with its stack.
+ * An error that the user can correct. The command prints only its message, which says what is wrong, where, and what to
+ * do. Any other error is a bug and is printed with its stack.
  */
 export class LocalRuntimeError extends Error {
   override readonly name = 'LocalRuntimeError';
 }
 
-/** The text of whatever was thrown. */
+/** The message of a thrown value of any kind. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

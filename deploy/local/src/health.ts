@@ -1,11 +1,11 @@
 import type { ServiceName } from '@tps/contracts/fleet';
 import { START_ORDER } from './plan';
 import { probe } from './probe';
-import { type Readiness, askAll } from './readiness';
+import { type Readiness, probeAll } from './readiness';
 import type { Settings } from './settings';
 import { runningState } from './state';
 
-/** Only compose runs these; here they are shown when somebody runs them beside the fleet. */
+/** Docker Compose runs these; here they are shown when somebody runs them beside the fleet. */
 const OBSERVERS = {
   Prometheus: 'http://127.0.0.1:9091/-/ready',
   Grafana: 'http://127.0.0.1:3000/api/health',
@@ -16,10 +16,10 @@ const UP = '✓ UP';
 const DOWN = '✗ DOWN';
 const ABSENT = '– not running (optional)';
 
-/** Prints a line for each part. Answers whether all that must run is ready. */
+/** Prints a line for each part. @returns whether every required part is ready */
 export async function health({ paths }: Settings, print: (line: string) => void): Promise<boolean> {
   const state = runningState(paths);
-  const parts = state === undefined ? [] : await askAll(state);
+  const parts = state === undefined ? [] : await probeAll(state);
   const isRunning = state !== undefined;
   const required = (service: string): string => summary(parts, service, isRunning);
 
@@ -28,11 +28,11 @@ export async function health({ paths }: Settings, print: (line: string) => void)
   print(`NATS: ${required('nats')}`);
   print(`RabbitMQ: ${isRunning ? summary(parts, 'rabbitmq', true) : ABSENT}`);
   for (const service of START_ORDER) print(`${service}: ${required(service)}${replicas(parts, service)}`);
-  for (const { name, finding } of parts.filter((candidate) => !candidate.finding.ok)) {
-    print(`  ${name}: ${finding.detail}`);
+  for (const { name, result } of parts.filter((candidate) => !candidate.result.ok)) {
+    print(`  ${name}: ${result.detail}`);
   }
-  if (!isRunning) print('The fleet is not running: `make up` starts it.');
-  return isRunning && state.phase === 'running' && parts.every(({ finding }) => finding.ok);
+  if (!isRunning) print('The fleet is not running: start it with `make up`.');
+  return isRunning && state.phase === 'running' && parts.every(({ result }) => result.ok);
 }
 
 async function observerLine([name, url]: [string, string]): Promise<string> {
@@ -43,7 +43,7 @@ async function observerLine([name, url]: [string, string]): Promise<string> {
 function summary(parts: readonly Readiness[], service: string, isRunning: boolean): string {
   const mine = parts.filter((part) => part.service === service);
   if (isRunning && mine.length === 0) return ABSENT;
-  const isUp = mine.length > 0 && mine.every(({ finding }) => finding.ok);
+  const isUp = mine.length > 0 && mine.every(({ result }) => result.ok);
   return isUp ? UP : DOWN;
 }
 
@@ -51,5 +51,5 @@ function replicas(parts: readonly Readiness[], service: ServiceName): string {
   const mine = parts.filter((part) => part.service === service);
   return mine.length === 0
     ? ''
-    : ` (${mine.filter(({ finding }) => finding.ok).length} of ${mine.length} ready)`;
+    : ` (${mine.filter(({ result }) => result.ok).length} of ${mine.length} ready)`;
 }

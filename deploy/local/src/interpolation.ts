@@ -1,6 +1,6 @@
 export type Lookup = (name: string) => string | undefined;
 
-/** The message continues a sentence that begins with the name of the variable whose value is wrong. */
+/** A wrong value. The message continues a sentence that begins with the name of the variable. */
 export class ValueError extends Error {
   override readonly name = 'ValueError';
 }
@@ -41,8 +41,7 @@ function braced(text: string, lookup: Lookup): string {
   const rest = text.slice(name?.length ?? 0);
   if (name && rest === '') return valueOf(name, lookup);
   const operator = OPERATOR.exec(rest)?.[0];
-  if (!name || !operator)
-    throw new ValueError('has a "${" that is no reference to a variable: quote it with \'');
+  if (!name || !operator) throw new ValueError('has a "${" that refers to no variable: quote it with \'');
   const word = rest.slice(operator.length);
   const value = lookup(name);
   const given = value !== undefined && !(operator.startsWith(':') && value === '');

@@ -3,27 +3,27 @@ import { closeSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { claimHolder, releaseClaim, takeClaim } from './claim';
 import { LocalRuntimeError } from './errors';
-import { differences, fingerprintOf } from './fingerprint';
+import { differences, fingerprintOf } from './build-fingerprint';
 import { lastLines, logFile, openLog } from './log-files';
 import { endLeftovers, isAlive } from './processes';
-import { type Readiness, askAll, describeUnready } from './readiness';
+import { type Readiness, probeAll, describeUnready } from './readiness';
 import type { Paths, Settings } from './settings';
 import { type FleetState, forgetState, lastState, runningState } from './state';
 import { SUPERVISOR_EXIT } from './supervisor';
 import { waitFor } from './wait';
 
-/** The longest a whole fleet may take to become ready. */
+/** The longest time for a whole fleet to become ready. */
 const UP_LIMIT_MS = 90_000;
-/** A part that ended this often in a row will not be helped by waiting. */
-const HOPELESS_ENDS = 4;
-/** Ten groups, at worst 15 s to end and 5 s to be killed each. */
+/** Stop waiting for a part that ended this often in a row. */
+const MAX_CONSECUTIVE_ENDS = 4;
+/** Ten groups, each with at most 15 s to end and 5 s to be killed. */
 const DOWN_LIMIT_MS = 210_000;
 const CLAIM_LIMIT_MS = 30_000;
 const POLL_MS = 150;
 
 type Print = (line: string) => void;
 
-/** Starts the fleet unless it runs, and returns when all of it is ready. */
+/** Starts the fleet unless it runs, and returns when every part is ready. */
 export async function up(settings: Settings, print: Print): Promise<void> {
   await untilNotStopping(settings);
   const running = runningState(settings.paths);
@@ -33,28 +33,28 @@ export async function up(settings: Settings, print: Print): Promise<void> {
   } else {
     announceRunning(settings, running, print);
     await untilReady(settings, () => undefined);
-    await printWhereToLook(settings, print);
+    await printAddresses(settings, print);
   }
 }
 
-/** Waits until all of a fleet that was started is ready, then says where to look. */
+/** Waits until every part of a starting fleet is ready, then prints the addresses. */
 export async function reportReady(settings: Settings, print: Print): Promise<void> {
   await untilReady(settings, (name) => print(`  ${name} is ready`));
-  await printWhereToLook(settings, print);
+  await printAddresses(settings, print);
 }
 
 function announceRunning(settings: Settings, { supervisor, fingerprint }: FleetState, print: Print): void {
-  print(`The fleet runs already (supervisor ${supervisor.pid}).`);
+  print(`The fleet is already running (supervisor ${supervisor.pid}).`);
   const changed = differences(fingerprint, fingerprintOf(settings));
   if (changed.length > 0) print(`But ${changed.join(', and ')}: \`make restart\` applies it.`);
 }
 
-/** Starts a supervisor that outlives this command; if another command is faster, that one is used. */
+/** Starts a supervisor that outlives this command, or uses one that another command has just started. */
 async function launch({ paths, env }: Settings, print: Print): Promise<void> {
-  const isTidied = (): boolean => claimHolder(paths)?.role !== 'cleanup';
-  if (!(await waitFor(isTidied, CLAIM_LIMIT_MS))) {
+  const isCleanedUp = (): boolean => claimHolder(paths)?.role !== 'cleanup';
+  if (!(await waitFor(isCleanedUp, CLAIM_LIMIT_MS))) {
     throw new LocalRuntimeError(
-      `Process ${claimHolder(paths)?.pid} still tidies up ${paths.home}: try again later.`,
+      `Process ${claimHolder(paths)?.pid} is still cleaning up ${paths.home}: try again later.`,
     );
   }
   print('Starting the fleet ...');
@@ -70,8 +70,8 @@ async function launch({ paths, env }: Settings, print: Print): Promise<void> {
   const hasDied = (): boolean =>
     daemon.signalCode !== null ||
     (daemon.exitCode !== null && daemon.exitCode !== SUPERVISOR_EXIT.alreadyRunning);
-  const isThere = await waitFor(() => hasDied() || runningState(paths) !== undefined, CLAIM_LIMIT_MS);
-  if (isThere && !hasDied()) return;
+  const hasBegun = await waitFor(() => hasDied() || runningState(paths) !== undefined, CLAIM_LIMIT_MS);
+  if (hasBegun && !hasDied()) return;
   const last = lastState(paths);
   throw last?.supervisor.pid === daemon.pid ? whyItEnded(paths, last) : endedUnexpectedly(paths);
 }
@@ -80,28 +80,28 @@ async function untilReady(settings: Settings, onReady: (name: string) => void): 
   const seen = new Set<string>();
   const isDone = async (): Promise<boolean> => {
     const { phase, ...state } = await currentState(settings);
-    const parts = await askAll(state);
-    for (const { name } of parts.filter(({ finding }) => finding.ok)) {
+    const parts = await probeAll(state);
+    for (const { name } of parts.filter(({ result }) => result.ok)) {
       if (!seen.has(name)) onReady(name);
       seen.add(name);
     }
-    const isHopeless = parts.some(
-      ({ part, finding }) => !finding.ok && (part?.endsInARow ?? 0) >= HOPELESS_ENDS,
+    const keepsEnding = parts.some(
+      ({ part, result }) => !result.ok && (part?.consecutiveEnds ?? 0) >= MAX_CONSECUTIVE_ENDS,
     );
-    if (isHopeless) throw notHealthy(parts);
-    return phase === 'running' && parts.every(({ finding }) => finding.ok);
+    if (keepsEnding) throw notHealthy(parts);
+    return phase === 'running' && parts.every(({ result }) => result.ok);
   };
   if (await waitFor(isDone, UP_LIMIT_MS, POLL_MS)) return;
-  throw notHealthy(await askAll(await currentState(settings)));
+  throw notHealthy(await probeAll(await currentState(settings)));
 }
 
-/** The running fleet; if there is none (any more), throws why. */
+/** @throws LocalRuntimeError with the reason when no fleet is running (any more) */
 async function currentState(settings: Settings): Promise<FleetState> {
   await untilNotStopping(settings);
   return runningState(settings.paths) ?? raise(whyItEnded(settings.paths, lastState(settings.paths)));
 }
 
-/** A fleet on its way down is neither there nor gone: wait until it is. */
+/** Waits while a fleet is stopping, since it can be neither used nor started. */
 async function untilNotStopping({ paths }: Settings): Promise<void> {
   const isStopping = (): boolean => runningState(paths)?.phase === 'stopping';
   if (await waitFor(() => !isStopping(), DOWN_LIMIT_MS)) return;
@@ -112,13 +112,14 @@ async function untilNotStopping({ paths }: Settings): Promise<void> {
 
 function whyItEnded(paths: Paths, last: FleetState | undefined): LocalRuntimeError {
   if (last?.phase === 'failed') return new LocalRuntimeError(last.failure ?? 'The fleet did not start.');
-  if (last?.phase === 'stopped') return new LocalRuntimeError('The fleet was told to stop while it started.');
+  if (last?.phase === 'stopped')
+    return new LocalRuntimeError('The fleet was told to stop while it was starting.');
   return endedUnexpectedly(paths);
 }
 
 function endedUnexpectedly(paths: Paths): LocalRuntimeError {
   const lines = lastLines(logFile(paths, 'supervisor'), 5);
-  return new LocalRuntimeError(['The supervisor ended unexpectedly:', ...lines].join('\n  '));
+  return new LocalRuntimeError(['The supervisor has ended unexpectedly:', ...lines].join('\n  '));
 }
 
 function raise(error: Error): never {
@@ -126,12 +127,12 @@ function raise(error: Error): never {
 }
 
 function notHealthy(parts: readonly Readiness[]): LocalRuntimeError {
-  const reports = parts.filter(({ finding }) => !finding.ok).map(describeUnready);
+  const reports = parts.filter(({ result }) => !result.ok).map(describeUnready);
   const advice = 'The rest keeps running: `make logs` shows more, `make down` stops it.';
   return new LocalRuntimeError(['Not everything is healthy:', ...reports, advice].join('\n'));
 }
 
-async function printWhereToLook(settings: Settings, print: Print): Promise<void> {
+async function printAddresses(settings: Settings, print: Print): Promise<void> {
   const { api, metrics } = await currentState(settings);
   print('The fleet is up.');
   if (api !== undefined) {
@@ -144,22 +145,22 @@ async function printWhereToLook(settings: Settings, print: Print): Promise<void>
   print('  stop     make down');
 }
 
-/** Stops everything, in order, and returns when it is gone. */
+/** Stops all processes in order, and returns when they have ended. */
 export async function down({ paths }: Settings, print: Print): Promise<void> {
   const holder = claimHolder(paths);
   if (holder?.role === 'supervisor') {
     print('Stopping the fleet ...');
     process.kill(holder.pid, 'SIGTERM');
-    process.kill(holder.pid, 'SIGCONT'); // a stopped process would not act on it
+    process.kill(holder.pid, 'SIGCONT'); // a frozen process could not act on SIGTERM
     if (!(await waitFor(() => !isAlive(holder), DOWN_LIMIT_MS))) process.kill(holder.pid, 'SIGKILL');
   }
   const left = await whileClaimed({ paths }, () => endLeftovers(paths));
-  if (left.length > 0) print(`Ended what a killed supervisor had left behind: ${left.join(', ')}.`);
+  if (left.length > 0) print(`Ended the processes of a killed supervisor: ${left.join(', ')}.`);
   const didRun = holder?.role === 'supervisor' || left.length > 0;
   print(didRun ? 'The fleet is down; its data stays.' : 'The fleet is not running.');
 }
 
-/** `down`, and the data and logs go as well. */
+/** Stops the fleet and removes data and logs. */
 export async function clean(settings: Settings, print: Print): Promise<void> {
   const { paths } = settings;
   await down(settings, print);
@@ -170,7 +171,7 @@ export async function clean(settings: Settings, print: Print): Promise<void> {
   print(`Removed data and logs from ${paths.home}.`);
 }
 
-/** With the claim taken nobody can start a fleet meanwhile. */
+/** Runs `work` with the claim, so that no other command can start a fleet meanwhile. */
 async function whileClaimed<T>({ paths }: Pick<Settings, 'paths'>, work: () => Promise<T>): Promise<T> {
   const isOurs = (): boolean => takeClaim(paths, 'cleanup') === undefined;
   if (!(await waitFor(isOurs, CLAIM_LIMIT_MS))) {

@@ -10,8 +10,8 @@ export function logFile(paths: Paths, name: string): string {
 }
 
 /**
- * Opens a log to append to. A long one becomes `.1` first: only here, when a process starts, because
- * processes write straight to the descriptor and nothing stands between that could switch files.
+ * Opens a log for appending. A long log is renamed to `.1` first. That happens only when a process starts, because
+ * processes write directly to the descriptor.
  */
 export function openLog(paths: Paths, name: string): number {
   mkdirSync(paths.logs, { recursive: true });
@@ -28,7 +28,7 @@ export function sizeOf(file: string): number {
   }
 }
 
-/** The last lines of a log, none of them older than byte `from`. */
+/** The last lines of a log, from byte `from` on. */
 export function lastLines(file: string, count: number, from = 0): string[] {
   const size = sizeOf(file);
   const text = readRange(file, Math.max(from, size - TAIL_BYTES), size);
@@ -38,7 +38,7 @@ export function lastLines(file: string, count: number, from = 0): string[] {
     .slice(-count);
 }
 
-/** Bytes `from` to `to` as text; empty when the file is not there. */
+/** Bytes `from` to `to` as text; empty when the file is missing. */
 export function readRange(file: string, from: number, to: number): string {
   let descriptor: number;
   try {

@@ -6,25 +6,27 @@ import type { Paths, Settings } from './settings';
 
 const LINES_BEFORE = 50;
 const POLL_MS = 250;
-/** A burst is read in pieces. */
+/** The most to read at once from one log. */
 const MAX_READ_BYTES = 1024 * 1024;
 
 export interface LogsOptions {
-  /** `kanban` for all its replicas, `kanban-1` for one, nothing for all. */
+  /** `kanban` for all replicas of a service, `kanban-1` for one, undefined for everything. */
   readonly name?: string | undefined;
   readonly follow: boolean;
 }
 
-/** Prints the last lines of the logs, then what is added, until interrupted. */
+/** Prints the last lines of the logs, then new lines until interrupted. */
 export async function logs(
   { paths }: Settings,
   options: LogsOptions,
   print: (line: string) => void,
 ): Promise<void> {
   const all = list(paths);
-  // The backup is optional: that there is none is an answer and no failure.
+  // The backup is optional, so a missing one is no error.
   if (options.name === 'rabbitmq' && all.length > 0 && !all.some((name) => matches(name, 'rabbitmq'))) {
-    return print('This fleet runs no RabbitMQ: it is not installed, or off, or one elsewhere is used.');
+    return print(
+      'This fleet runs no RabbitMQ: it is not installed, it is off, or the fleet uses one elsewhere.',
+    );
   }
   const offsets = new Map<string, number>();
   const isPrefixed = select(paths, options.name).length > 1;
@@ -45,7 +47,7 @@ export async function logs(
   }
 }
 
-/** Whole lines written since `offset`; a log that became shorter has been replaced and is read anew. */
+/** Whole lines written since `offset`. A log that became shorter was rotated, and is read from its start. */
 function added(file: string, offset: number): { lines: string[]; offset: number } {
   const size = sizeOf(file);
   const from = size < offset ? 0 : offset;
@@ -60,11 +62,11 @@ function select(paths: Paths, wanted: string | undefined): string[] {
   const names = all.filter((name) => matches(name, wanted));
   if (names.length > 0) return names;
   if (all.length === 0)
-    throw new LocalRuntimeError(`There are no logs in ${paths.logs} yet: \`make up\` starts the fleet.`);
-  throw new LocalRuntimeError(`There is no log called "${wanted}". There are: ${all.join(', ')}.`);
+    throw new LocalRuntimeError(`There are no logs in ${paths.logs} yet: start the fleet with \`make up\`.`);
+  throw new LocalRuntimeError(`There is no log "${wanted}". The logs are: ${all.join(', ')}.`);
 }
 
-/** In compose the gateway is called tps-system, and `make logs-system` shows it. */
+/** Docker Compose calls the gateway tps-system, and `make logs-system` shows its log. */
 function matches(name: string, wanted: string | undefined): boolean {
   const asked = wanted === 'system' || wanted === 'tps-system' ? 'gateway' : wanted;
   return asked === undefined || name === asked || name.replace(/-\d+$/, '') === asked;

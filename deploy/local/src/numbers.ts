@@ -3,7 +3,7 @@ import type { Env } from './settings';
 
 const MAX_PORT = 65_535;
 
-/** `alternative` completes the message for variables that allow a word as well. */
+/** @param alternative completes the message for a variable that may also be a word */
 export function readPort(env: Env, name: string, fallback: number, alternative?: string): number {
   const allowed = ['a port number from 1 to 65535', alternative].filter(Boolean).join(', ');
   return readInteger(env, name, { fallback, min: 1, max: MAX_PORT, allowed });

@@ -1,10 +1,10 @@
-import { type Facts, type Plan, makePlan } from './plan';
+import { type MachineFacts, type Plan, makePlan } from './plan';
 import { readSettings } from './settings';
 
-const BARE: Facts = { natsServer: '/bin/nats-server', natsAnswers: false, rabbitAnswers: false };
-const WITH_RABBIT: Facts = { ...BARE, rabbitServer: '/bin/rabbitmq-server', epmd: '/bin/epmd' };
+const BARE: MachineFacts = { natsServer: '/bin/nats-server', natsAnswers: false, rabbitAnswers: false };
+const WITH_RABBIT: MachineFacts = { ...BARE, rabbitServer: '/bin/rabbitmq-server', epmd: '/bin/epmd' };
 
-function plan(env: Record<string, string> = {}, facts: Facts = BARE): Plan {
+function plan(env: Record<string, string> = {}, facts: MachineFacts = BARE): Plan {
   return makePlan(readSettings({ TPS_ROOT: '/checkout', ...env }), facts);
 }
 
@@ -20,8 +20,8 @@ describe('the API', () => {
   });
 });
 
-describe('which processes run', () => {
-  it('is one of each by default', () => {
+describe('the processes', () => {
+  it('are one of each by default', () => {
     expect(namesOf(plan())).toEqual(
       ['nats', 'jidoka', 'kanban', 'andon', 'kaizen', 'heijunka', 'worker', 'gateway'].map(
         (name) => `${name}-1`,
@@ -29,7 +29,7 @@ describe('which processes run', () => {
     );
   });
 
-  it('is as many workers as the pool says, and as many others as asked for', () => {
+  it('follow TPS_HEIJUNKA_POOL and TPS_REPLICAS_<NAME>', () => {
     const names = namesOf(
       plan({ TPS_HEIJUNKA_POOL: '3', TPS_REPLICAS_KANBAN: '2', TPS_REPLICAS_ANDON: '0' }),
     );
@@ -37,38 +37,38 @@ describe('which processes run', () => {
     expect(names).not.toContain('andon-1');
   });
 
-  it('includes RabbitMQ where it is installed, unless it is switched off', () => {
+  it('include RabbitMQ where it is installed, unless it is off', () => {
     expect(namesOf(plan({}, WITH_RABBIT))).toEqual(expect.arrayContaining(['epmd-1', 'rabbitmq-1']));
     expect(namesOf(plan({ TPS_RABBITMQ: 'off' }, WITH_RABBIT))).not.toContain('rabbitmq-1');
     expect(namesOf(plan({}))).not.toContain('rabbitmq-1');
   });
 
   it.each([
-    ['a broker elsewhere', { NATS_URL: 'nats://broker.example.org' }, BARE],
+    ['a broker on another host', { NATS_URL: 'nats://broker.example.org' }, BARE],
     [
-      'one on this machine that answers',
+      'a broker on this machine that answers',
       { NATS_URL: 'nats://localhost:4300' },
       { ...BARE, natsAnswers: true },
     ],
-  ])('only uses %s', (_, env, facts) => {
+  ])('%s is used, and none is started', (_, env, facts) => {
     const made = plan(env, facts);
     expect(namesOf(made)).not.toContain('nats-1');
     expect(made.externals.map(({ service }) => service)).toEqual(['nats']);
     expect(made.env['NATS_URL']).toBe(env.NATS_URL);
   });
 
-  it('starts nats where NATS_URL points when nothing answers there', () => {
+  it('include a nats-server at NATS_URL when nothing answers there', () => {
     const [nats] = plan({ NATS_URL: 'nats://127.0.0.1:4300' }).brokers;
     expect(nats?.files[0]?.text).toContain('listen: "127.0.0.1:4300"');
   });
 
-  it('does not take a server that nobody named for its own', () => {
+  it('include a nats-server although one answers at the default address, which the user did not name', () => {
     expect(namesOf(plan({}, { ...BARE, natsAnswers: true }))).toContain('nats-1');
   });
 });
 
-describe('what a process is told', () => {
-  it('is its own metrics port: 9090 the gateway, from 9101 the others', () => {
+describe('a process', () => {
+  it('has its own metrics port: 9090 of the gateway, from 9101 of the others', () => {
     const ports = plan().services.map(({ name, env }) => [name, env['METRICS_PORT']]);
     expect(Object.fromEntries(ports)).toMatchObject({
       'gateway-1': '9090',
@@ -78,20 +78,20 @@ describe('what a process is told', () => {
     });
   });
 
-  it('keeps the ports of first replicas when there are more', () => {
+  it('keeps its port, as a first replica, when there are more replicas', () => {
     const made = plan({ TPS_REPLICAS_JIDOKA: '2', TPS_REPLICAS_GATEWAY: '2' });
     expect(find(made, 'kanban-1')?.env['METRICS_PORT']).toBe('9102');
     expect(find(made, 'jidoka-2')?.env['METRICS_PORT']).toBe('9107');
     expect(find(made, 'gateway-2')?.env).toMatchObject({ HTTP_PORT: '8081', METRICS_PORT: '9108' });
   });
 
-  it('is asked for its health at HTTP_PORT when the gateway has no metrics port', () => {
+  it('is probed at HTTP_PORT, as the gateway, when it has no metrics port', () => {
     const gateway = find(plan({ METRICS_PORT: 'disabled', HTTP_PORT: '8081' }), 'gateway-1');
     expect(gateway?.env['METRICS_PORT']).toBe('disabled');
     expect(gateway?.live).toEqual({ kind: 'http', url: 'http://127.0.0.1:8081/health/live' });
   });
 
-  it('is where the brokers are, and every variable of the user', () => {
+  it('gets the addresses of the brokers and every variable of the user', () => {
     const { env } = plan({ TPS_KANBAN_BUFFER: '9' }, WITH_RABBIT);
     expect(env).toMatchObject({
       TPS_KANBAN_BUFFER: '9',
@@ -100,13 +100,13 @@ describe('what a process is told', () => {
     });
   });
 
-  it('is a name of its own', () => {
+  it('has its own instance id', () => {
     expect(find(plan(), 'andon-1')?.env['INSTANCE_ID']).toBe('andon-1');
     expect(find(plan({ INSTANCE_ID: 'blue' }), 'andon-1')?.env['INSTANCE_ID']).toBe('blue-andon-1');
   });
 });
 
-describe('what is refused', () => {
+describe('refused with a clear message', () => {
   it.each([
     [{ HTTP_PORT: 'abc' }, 'HTTP_PORT is "abc": it must be a port number from 1 to 65535.'],
     [
@@ -115,14 +115,14 @@ describe('what is refused', () => {
     ],
     [{ TPS_HEIJUNKA_POOL: '-1' }, 'TPS_HEIJUNKA_POOL is "-1": it must be a whole number from 0 to 256.'],
     [{ TPS_RABBITMQ: 'no' }, 'TPS_RABBITMQ is "no"'],
-    [{ NATS_URL: '://' }, 'NATS_URL does not hold a URL'],
+    [{ NATS_URL: '://' }, 'NATS_URL is not a URL'],
     [{ HTTP_PORT: '9101' }, 'jidoka-1 and gateway-1 would both listen on port 9101'],
     [{ TPS_METRICS_BASE_PORT: '65533' }, 'lower TPS_METRICS_BASE_PORT'],
   ])('%j', (env, message) => {
     expect(() => plan(env)).toThrow(message);
   });
 
-  it('a machine without nats-server, saying what to do', () => {
+  it('a machine without nats-server', () => {
     expect(() => plan({}, { natsAnswers: false, rabbitAnswers: false })).toThrow(
       'apt-get install nats-server',
     );

@@ -6,7 +6,7 @@ import { readCount, readPort } from './numbers';
 import type { Check } from './probe';
 import type { Env, Settings } from './settings';
 
-/** A port that a process will listen on, and the variable that moves it elsewhere. */
+/** A port of a process, and the variable that changes it. */
 export interface Listen {
   readonly port: number;
   readonly variable: string;
@@ -14,23 +14,23 @@ export interface Listen {
 
 /** Everything needed to run one process. */
 export interface ProcessSpec {
-  /** `kanban-1`: also the name of its log and its pid record. */
+  /** Such as `kanban-1`; also the name of its log and its pid record. */
   readonly name: string;
   readonly service: string;
   readonly command: string;
   readonly args: readonly string[];
-  /** On top of the environment that all share. */
+  /** Its own variables, which override those that all processes get. */
   readonly env: Env;
   readonly listens: readonly Listen[];
-  /** Written before it starts. */
+  /** Files to write before it starts. */
   readonly files: readonly { readonly path: string; readonly text: string }[];
-  /** Does it turn? Any answer counts; it is restarted when none comes. */
+  /** Whether it runs: any answer counts, and without one it is restarted. */
   readonly live: Check;
-  /** Can it work? */
+  /** Whether it can work. */
   readonly ready: Check;
 }
 
-/** A broker that runs elsewhere and is only used. */
+/** A broker that runs elsewhere and is only used here. */
 export interface External {
   readonly service: string;
   readonly ready: Check;
@@ -41,23 +41,23 @@ export interface Plan {
   readonly brokers: readonly ProcessSpec[];
   readonly services: readonly ProcessSpec[];
   readonly externals: readonly External[];
-  /** What every process gets: the user's environment, and where the brokers are. */
+  /** Variables of every process: the user's environment and the addresses of the brokers. */
   readonly env: Env;
   readonly api: string | undefined;
   readonly metrics: string | undefined;
 }
 
-/** What the plan has to know about the machine; survey.ts finds it out. */
-export interface Facts {
+/** The facts about the machine that the plan depends on. */
+export interface MachineFacts {
   readonly natsServer?: string;
   readonly rabbitServer?: string;
   readonly epmd?: string;
-  /** A broker that is not ours answers where the URL points. */
+  /** Whether a broker already answers at the URL. */
   readonly natsAnswers: boolean;
   readonly rabbitAnswers: boolean;
 }
 
-/** These start last, in this order: a worker once somebody follows what it records, the gateway once work can be done. */
+/** These start last, in this order: workers after the services that follow their outcomes, the gateway after them. */
 const LAST: readonly ServiceName[] = ['worker', 'gateway'];
 
 export const START_ORDER: readonly ServiceName[] = [
@@ -65,23 +65,23 @@ export const START_ORDER: readonly ServiceName[] = [
   ...LAST,
 ];
 
-/** The services in reverse, so that no more work comes in; then the brokers that they need to finish what they have. */
+/** The services in reverse, so that new work stops first; then the brokers, which services need to finish their work. */
 export const STOP_ORDER: readonly string[] = [...[...START_ORDER].reverse(), 'rabbitmq', 'epmd', 'nats'];
 
-/** The services whose metrics port follows TPS_METRICS_BASE_PORT; the gateway's has a variable of its own. */
+/** The services whose metrics port follows TPS_METRICS_BASE_PORT; the gateway has a variable of its own. */
 const BY_BASE_PORT = SERVICES.filter((service) => service !== 'gateway');
 const DEFAULT_BASE_PORT = Math.min(...BY_BASE_PORT.map((service) => factsOf(service).metricsPort));
 
-/** What TPS_HEIJUNKA_POOL may be at most, as its description says. */
+/** The maximum of TPS_HEIJUNKA_POOL, as in its description. */
 const MAX_REPLICAS = 256;
 /**
- * V8 starts with half a megabyte for young objects and grows it only when many survive. Here hardly any do: with more room
- * there are ten times fewer collections, which took a quarter of a worker's processor time.
+ * V8 starts with half a megabyte for young objects and grows it only when many survive, which is rare here. More room
+ * makes collections ten times rarer; they took a quarter of a worker's CPU time.
  */
 const NODE_OPTIONS = ['--min-semi-space-size=8', '--enable-source-maps'];
 
-/** Decides which processes run, where they listen and what they are told. Pure: the machine is in `facts`. */
-export function makePlan(settings: Settings, facts: Facts): Plan {
+/** Decides which processes run, with their ports and variables. Pure: `facts` describes the machine. */
+export function makePlan(settings: Settings, facts: MachineFacts): Plan {
   const nats = planNats(settings, facts);
   const rabbit = planRabbit(settings, facts);
   const services = planServices(settings);
@@ -105,7 +105,7 @@ function planServices(settings: Settings): ProcessSpec[] {
     Array.from({ length: replicasOf(service, env) }, (_, index) => ({ service, n: index + 1 })),
   ).sort((a, b) => a.n - b.n);
 
-  // The manifest fixes the port of every first replica; further ones take the ports after those.
+  // libs/contracts/src/fleet.ts has the port of every first replica; further replicas take the ports after those.
   let next = base + BY_BASE_PORT.length;
   const variable = 'TPS_METRICS_BASE_PORT';
   return replicas.map(({ service, n }) => {
@@ -145,7 +145,7 @@ function planService(
   };
 }
 
-/** 0 leaves a service out, for example to run it under a debugger. */
+/** The number of replicas. 0 leaves a service out, for example to run it in a debugger. */
 function replicasOf(service: ServiceName, env: Env): number {
   const variable = factsOf(service).replicasVariable ?? `TPS_REPLICAS_${service.toUpperCase()}`;
   return readCount(env, variable, 1, MAX_REPLICAS);

@@ -3,7 +3,10 @@ import { type ListenOptions, createServer } from 'node:net';
 import { LocalRuntimeError } from './errors';
 import type { Listen, ProcessSpec } from './plan';
 
-/** Checked before anything is started: a message here is worth more than a stack trace in a log. */
+/**
+ * Checks the ports before anything is started, because a message here helps more than a stack trace in a log.
+ * @throws LocalRuntimeError with a line for each port in use
+ */
 export async function assertPortsFree(specs: readonly ProcessSpec[]): Promise<void> {
   const listens = specs.flatMap(({ name, listens }) => listens.map((listen) => ({ name, ...listen })));
   const checked = await Promise.all(
@@ -17,17 +20,17 @@ function explain({ name, port, variable }: Listen & { name: string }): string {
   const holder = holderOf(port);
   const advice =
     variable === 'NATS_URL'
-      ? `set NATS_URL: nats://127.0.0.1:${port} to use the server that is there, or another port to start one`
+      ? `set NATS_URL: to nats://127.0.0.1:${port} to use that server, or to another port to start one`
       : `set ${variable}, for example ${variable}=${example(variable, port)}`;
-  return `Port ${port}, which ${name} needs, is in use${holder ? ` by ${holder}` : ''}. Stop that, or ${advice}.`;
+  return `Port ${port}, which ${name} needs, is in use${holder ? ` by ${holder}` : ''}. Stop it, or ${advice}.`;
 }
 
 function example(variable: string, port: number): string {
   return variable === 'RABBITMQ_URL' ? `amqp://guest:guest@127.0.0.1:${port + 1}` : String(port + 1);
 }
 
-/** Free on loopback and on all addresses: a service may bind either. */
-export async function isFree(port: number): Promise<boolean> {
+/** Whether a port is free on loopback and on all addresses, since a service may bind either. */
+async function isFree(port: number): Promise<boolean> {
   return (await canListen({ port, host: '127.0.0.1' })) && (await canListen({ port }));
 }
 
@@ -39,7 +42,7 @@ function canListen(options: ListenOptions): Promise<boolean> {
   });
 }
 
-/** Who listens there, as far as this user may know; Linux only. */
+/** The process that listens on a port, if this user may know it; only on Linux. */
 function holderOf(port: number): string | undefined {
   const inodes = new Set(['/proc/net/tcp', '/proc/net/tcp6'].flatMap((table) => listenersIn(table, port)));
   const pid = numericEntries('/proc').find((candidate) => holdsSocket(candidate, inodes));
@@ -48,7 +51,7 @@ function holderOf(port: number): string | undefined {
   return `process ${pid} (${command})`;
 }
 
-/** Inodes of listening sockets. Columns: sl, local address:port in hex, remote, state (0A listens), ..., inode. */
+/** Inodes of listening sockets. The columns are sl, local address:port in hex, remote, state (0A listens), ..., inode. */
 function listenersIn(table: string, port: number): string[] {
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   return readText(table)
@@ -64,7 +67,7 @@ function holdsSocket(pid: string, inodes: ReadonlySet<string>): boolean {
       const target = readlinkSync(`/proc/${pid}/fd/${fd}`);
       return inodes.has(/^socket:\[(\d+)\]$/.exec(target)?.[1] ?? '');
     } catch {
-      return false; // closed meanwhile, or not ours to look at
+      return false; // closed meanwhile, or of another user
     }
   });
 }

@@ -2,34 +2,34 @@ import { get } from 'node:http';
 import { get as getSecurely } from 'node:https';
 import { connect } from 'node:net';
 
-/** How to ask a part whether it is there. */
+/** How to probe a part. */
 export type Check =
   | { readonly kind: 'http'; readonly url: string }
-  /** Brokers that speak no HTTP: what they say when greeted in their own protocol. */
+  /** For brokers that speak no HTTP: greets them in their own protocol. */
   | { readonly kind: 'greeting'; readonly host: string; readonly port: number; readonly say: Greeting };
 
 type Greeting = keyof typeof GREETINGS;
 
-export interface Finding {
-  /** Anything came back at all: the process turns. A stopped one still accepts connections. */
+export interface ProbeResult {
+  /** Whether any answer came. A frozen process still accepts connections, but does not answer. */
   readonly answered: boolean;
-  /** It says it can do its work. */
+  /** Whether it says that it can work. */
   readonly ok: boolean;
   readonly detail: string;
 }
 
-/** What is sent first, and what a right answer starts with. */
+/** The greeting to send, and the beginning of the expected answer. */
 const GREETINGS = {
   nats: { send: '', expect: 'INFO ' },
   amqp: { send: 'AMQP\x00\x00\x09\x01', expect: '\x01\x00\x00' },
-  /** NAMES_REQ, answered with the port it listens on. */
+  /** NAMES_REQ; epmd answers with its port. */
   epmd: { send: '\x00\x01n', expect: '\x00\x00' },
 } as const;
 
 export const PROBE_LIMIT_MS = 2_000;
 const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
 
-export async function probe(check: Check, limitMs = PROBE_LIMIT_MS): Promise<Finding> {
+export async function probe(check: Check, limitMs = PROBE_LIMIT_MS): Promise<ProbeResult> {
   return check.kind === 'http' ? probeHttp(check.url, limitMs) : probeGreeting(check, limitMs);
 }
 
@@ -38,15 +38,15 @@ export interface Answer {
   readonly body: string;
 }
 
-/** GET; rejects when no whole answer comes within the limit. */
+/** Sends a GET. Rejects without a complete answer within the limit. */
 export function httpGet(url: string, limitMs: number, headers: Record<string, string> = {}): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const options = {
-      // One connection a question: an idle one kept open would hold up a service that closes its server.
+      // Without keep-alive, because an idle connection would delay a service that closes its server.
       agent: false,
       signal: AbortSignal.timeout(limitMs),
       headers,
-      // On loopback, of a process that we started: its certificate is for the name that others use.
+      // The certificate of the process is for its public name, not for loopback.
       rejectUnauthorized: false,
     };
     const request = (url.startsWith('https:') ? getSecurely : get)(url, options, (response) => {
@@ -66,7 +66,7 @@ export function httpGet(url: string, limitMs: number, headers: Record<string, st
   });
 }
 
-async function probeHttp(url: string, limitMs: number): Promise<Finding> {
+async function probeHttp(url: string, limitMs: number): Promise<ProbeResult> {
   try {
     const { status, body } = await httpGet(url, limitMs);
     const ok = status === 200;
@@ -76,7 +76,7 @@ async function probeHttp(url: string, limitMs: number): Promise<Finding> {
   }
 }
 
-/** The reasons of `{ready: false, reasons: [...]}`; nothing for any other body. */
+/** The reasons of `{ready: false, reasons: [...]}`; undefined for any other body. */
 function reasonsIn(body: string): string | undefined {
   try {
     const parsed: unknown = JSON.parse(body);
@@ -88,7 +88,7 @@ function reasonsIn(body: string): string | undefined {
   }
 }
 
-function probeGreeting(check: Check & { kind: 'greeting' }, limitMs: number): Promise<Finding> {
+function probeGreeting(check: Check & { kind: 'greeting' }, limitMs: number): Promise<ProbeResult> {
   const where = `${check.host}:${check.port}`;
   const { send, expect } = GREETINGS[check.say];
   return new Promise((resolve) => {

@@ -15,7 +15,7 @@ function sleeper() {
 }
 
 describe('endLeftovers', () => {
-  it('ends what was recorded, and forgets it', async () => {
+  it('ends recorded processes, and forgets them', async () => {
     const child = sleeper();
     const id = identify(child.pid ?? 0);
     if (id === undefined) throw new Error('sleep did not start');
@@ -25,7 +25,7 @@ describe('endLeftovers', () => {
     expect(await endLeftovers(paths)).toEqual([]);
   });
 
-  it('spares a process that only has the same pid', async () => {
+  it('spares another process with the same pid', async () => {
     const child = sleeper();
     recordProcess(paths, 'kanban-1', { pid: child.pid ?? 0, started: 'at another time' });
     expect(await endLeftovers(paths)).toEqual([]);

@@ -3,22 +3,23 @@ import { mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { readJson, writeJson } from './json-file';
 import type { Paths } from './settings';
+import { readStat } from './process-stat';
 import { waitFor } from './wait';
 
-/** A pid alone does not name a process: the kernel hands pids out again. With its start time it does. */
+/** A process. The kernel reuses pids, so only the pid together with the start time identifies it. */
 export interface ProcessId {
   readonly pid: number;
   readonly started: string;
 }
 
-/** How long what a dead supervisor left behind may take to end by itself. */
+/** Time for the processes of a dead supervisor to end by themselves. */
 const LEFTOVER_LIMIT_MS = 15_000;
 const KILL_LIMIT_MS = 5_000;
 
-/** These end last: the services hand their work back to them. */
+/** These end last, because services release their work through them. */
 const BROKERS = /^(nats|rabbitmq|epmd)-/;
 
-/** The process that has this pid now; nothing when it is gone or a zombie. */
+/** The process that has this pid now; undefined when it has ended or is a zombie. */
 export function identify(pid: number): ProcessId | undefined {
   const started = process.platform === 'linux' ? startedOnLinux(pid) : startedByPs(pid);
   return started === undefined ? undefined : { pid, started };
@@ -28,12 +29,12 @@ export function isAlive(id: ProcessId): boolean {
   return identify(id.pid)?.started === id.started;
 }
 
-/** Signals the process and the group it leads; false when it is gone. */
+/** Signals the process and the group it leads. @returns false when it has ended */
 function signalGroup(id: ProcessId, signal: NodeJS.Signals): boolean {
   return isAlive(id) && killGroup(id.pid, signal);
 }
 
-/** For a leader that has just ended: what is left of its group goes too. */
+/** Signals a group, also when its leader has ended. @returns false when nothing of it is left */
 export function killGroup(pid: number, signal: NodeJS.Signals): boolean {
   try {
     process.kill(-pid, signal);
@@ -43,19 +44,13 @@ export function killGroup(pid: number, signal: NodeJS.Signals): boolean {
   }
 }
 
-/** Field 3 is the state, field 22 the start in clock ticks since boot; the name before them may hold spaces. */
 function startedOnLinux(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
-    return `${bootId()}:${fields[19]}`;
-  } catch {
-    return undefined;
-  }
+  const stat = readStat(pid);
+  const isRunning = stat !== undefined && stat.state !== 'Z' && stat.state !== 'X';
+  return isRunning ? `${bootId()}:${stat.started}` : undefined;
 }
 
-/** Ticks count from boot, so after a reboot the same pid and ticks could meet again. */
+/** Start times count from boot, so after a reboot the same pid could have the same start time. */
 function bootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
 }
@@ -75,7 +70,7 @@ function startedByPs(pid: number): string | undefined {
 
 const recordsIn = (paths: Paths): string => join(paths.run, 'pids');
 
-/** Remembers a process we started, so that it can be ended even if the supervisor is killed. */
+/** Records a started process, so that it can be ended after the supervisor was killed. */
 export function recordProcess(paths: Paths, name: string, id: ProcessId): void {
   mkdirSync(recordsIn(paths), { recursive: true });
   writeJson(join(recordsIn(paths), `${name}.json`), id);
@@ -85,7 +80,7 @@ export function forgetProcess(paths: Paths, name: string): void {
   rmSync(join(recordsIn(paths), `${name}.json`), { force: true });
 }
 
-/** Ends what a dead supervisor left running, services before brokers. Answers the names it ended. */
+/** Ends the processes of a dead supervisor, services before brokers. @returns their names */
 export async function endLeftovers(paths: Paths): Promise<string[]> {
   const leftovers = readRecords(paths);
   const alive = leftovers.filter(({ id }) => isAlive(id));
@@ -97,14 +92,14 @@ export async function endLeftovers(paths: Paths): Promise<string[]> {
 }
 
 async function endAll(ids: readonly ProcessId[]): Promise<void> {
-  const allGone = (): boolean => !ids.some(isAlive);
+  const haveEnded = (): boolean => !ids.some(isAlive);
   for (const id of ids) {
     signalGroup(id, 'SIGTERM');
-    signalGroup(id, 'SIGCONT'); // a stopped process would not act on the first signal
+    signalGroup(id, 'SIGCONT'); // a frozen process could not act on SIGTERM
   }
-  if (await waitFor(allGone, LEFTOVER_LIMIT_MS)) return;
+  if (await waitFor(haveEnded, LEFTOVER_LIMIT_MS)) return;
   for (const id of ids) signalGroup(id, 'SIGKILL');
-  await waitFor(allGone, KILL_LIMIT_MS);
+  await waitFor(haveEnded, KILL_LIMIT_MS);
 }
 
 function readRecords(paths: Paths): { name: string; id: ProcessId }[] {

@@ -1,20 +1,18 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LocalRuntimeError } from './errors';
+import { readStat, residentMiB } from './process-stat';
 import type { Settings } from './settings';
 import { runningState } from './state';
 import { requireRunning, table } from './views';
 
 const PERIOD_MS = 1_000;
-/** What /proc counts CPU time in; 100 a second on every Linux that Node runs on. */
-const TICK_MS = 10;
 
 interface Usage {
   readonly cpuMs: number;
   readonly rssMiB: number;
 }
 
-/** A table of CPU and memory by process: once, or each second until interrupted. */
+/** Prints a table of CPU and memory by process: once, or each second until interrupted. */
 export async function profile(
   settings: Settings,
   once: boolean,
@@ -37,15 +35,15 @@ function measure({ paths }: Settings): Map<string, Usage> {
   const processes = [...parts, { name: 'supervisor', pid: supervisor.pid }];
   return new Map(
     processes.flatMap(({ name, pid }) => {
-      const usage = pid === undefined ? undefined : usageOf(pid);
-      return usage === undefined ? [] : [[name, usage]];
+      const stat = pid === undefined ? undefined : readStat(pid);
+      return stat ? [[name, { cpuMs: stat.cpuMs, rssMiB: residentMiB(pid!) }]] : [];
     }),
   );
 }
 
 function render(before: Map<string, Usage>, now: Map<string, Usage>, elapsedMs: number): string {
   const rows = [...now].map(([name, { cpuMs, rssMiB }]) => {
-    // A restarted process counts from zero again.
+    // The CPU time of a restarted process begins at zero.
     const usedMs = Math.max(0, cpuMs - (before.get(name)?.cpuMs ?? cpuMs));
     return { name, percent: (100 * usedMs) / elapsedMs, rssMiB };
   });
@@ -60,17 +58,4 @@ function render(before: Map<string, Usage>, now: Map<string, Usage>, elapsedMs: 
     rssMiB.toFixed(0).padStart(8),
   ]);
   return table([['NAME', ' CPU %', ' RSS MiB'], ...cells]);
-}
-
-/** Fields 14 and 15 of stat are user and system time. */
-function usageOf(pid: number): Usage | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const status = readFileSync(`/proc/${pid}/status`, 'latin1');
-    const rssKiB = Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0);
-    return { cpuMs: (Number(fields[11]) + Number(fields[12])) * TICK_MS, rssMiB: rssKiB / 1024 };
-  } catch {
-    return undefined;
-  }
 }

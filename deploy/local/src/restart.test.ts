@@ -1,11 +1,11 @@
 import { isFinal, restartDelayMs } from './restart';
 
 describe('restartDelayMs', () => {
-  it('is nothing the first time', () => {
+  it('is 0 for the first restart', () => {
     expect(restartDelayMs(0, 0.5)).toBe(0);
   });
 
-  it('grows, varies, and stays below what brings a process back within 5 s', () => {
+  it('grows, is partly random, and is at most 4 s', () => {
     expect([1, 2, 3].map((count) => restartDelayMs(count, 1))).toEqual([500, 1000, 2000]);
     expect(restartDelayMs(3, 0)).toBe(1000);
     expect(restartDelayMs(1000, 1)).toBe(4000);
@@ -13,7 +13,7 @@ describe('restartDelayMs', () => {
 });
 
 describe('isFinal', () => {
-  it('is a wrong configuration at the first start, and nothing else', () => {
+  it('is true only for a wrong configuration at the first start', () => {
     expect(isFinal(78, { wasLive: false, restarts: 0 })).toBe(true);
     expect(isFinal(78, { wasLive: true, restarts: 0 })).toBe(false);
     expect(isFinal(78, { wasLive: false, restarts: 1 })).toBe(false);

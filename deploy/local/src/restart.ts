@@ -1,20 +1,20 @@
-/** sysexits.h EX_CONFIG: the services end with it when a variable is wrong. */
+/** EX_CONFIG of sysexits.h: services exit with it when a variable is wrong. */
 const EXIT_WRONG_CONFIGURATION = 78;
 
 const FIRST_BACKOFF_MS = 250;
 const MAX_DELAY_MS = 4_000;
 
 /**
- * The first restart comes at once; the next ones wait ever longer, half of it by chance, so that what
- * died together does not start together. Never above 4 s: what died is back within 5.
+ * The first restart is immediate. Further ones wait with an exponential backoff, half of it random, so that processes that
+ * died together do not start together. The maximum of 4 s lets a process be back within 5 s.
  */
-export function restartDelayMs(restartsInARow: number, random: number): number {
-  if (restartsInARow === 0) return 0;
-  const ceiling = Math.min(MAX_DELAY_MS, FIRST_BACKOFF_MS * 2 ** restartsInARow);
+export function restartDelayMs(consecutiveEnds: number, random: number): number {
+  if (consecutiveEnds === 0) return 0;
+  const ceiling = Math.min(MAX_DELAY_MS, FIRST_BACKOFF_MS * 2 ** consecutiveEnds);
   return Math.round(ceiling * (0.5 + random / 2));
 }
 
-/** Nothing but another configuration would help, and at the first start a person is there to hear it. */
+/** Whether a restart is pointless: only another configuration would help, and at the first start a user sees the message. */
 export function isFinal(
   code: number | null | undefined,
   { wasLive, restarts }: { wasLive: boolean; restarts: number },

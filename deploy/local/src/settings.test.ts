@@ -20,7 +20,7 @@ describe('mapComposeHosts', () => {
 });
 
 describe('readSettings', () => {
-  it('lets the environment win over .env, and .env may hold comments', () => {
+  it('lets the environment override .env, which may contain comments', () => {
     const root = mkdtempSync(join(tmpdir(), 'tps-settings-'));
     writeFileSync(join(root, '.env'), 'TPS_CB_THRESHOLD=5        # failures\nNATS_URL=nats://nats:4222\n');
     const { env, fromFile } = readSettings({ TPS_ROOT: root, TPS_CB_THRESHOLD: '7' });

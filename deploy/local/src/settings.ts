@@ -4,7 +4,7 @@ import { LocalRuntimeError } from './errors';
 
 export type Env = Readonly<Record<string, string>>;
 
-/** Where the runtime keeps what it writes; everything but `tools` is under TPS_HOME. */
+/** The folders of the runtime. All but `tools` are under TPS_HOME. */
 export interface Paths {
   readonly root: string;
   readonly home: string;
@@ -16,9 +16,9 @@ export interface Paths {
 
 export interface Settings {
   readonly paths: Paths;
-  /** `.env` with the process environment over it, compose host names mapped to loopback. */
+  /** The variables of `.env`, overridden by the environment, with compose host names mapped to loopback. */
   readonly env: Env;
-  /** Names that `.env` sets; they count as configuration whatever they are called. */
+  /** The variables that `.env` sets. They count as configuration under any name. */
   readonly fromFile: readonly string[];
 }
 
@@ -27,10 +27,10 @@ const LOOPBACK = '127.0.0.1';
 /** Variables whose values name hosts of the compose network. */
 const COMPOSE_URLS = ['NATS_URL', 'RABBITMQ_URL', 'JAEGER_ENDPOINT'];
 
-/** A compose host name where a host can stand: not the `nats` of `nats://`. */
+/** A compose host name in the place of a host, so not the `nats` of `nats://`. */
 const COMPOSE_HOST = /(^|\/\/|@|,)(?:nats|rabbitmq|jaeger)(?=[:/,]|$)(?!:\/\/)/g;
 
-/** Reads the environment and `.env`; the environment wins. */
+/** Reads the environment and `.env`; the environment takes precedence. */
 export function readSettings(environment: NodeJS.ProcessEnv): Settings {
   const root = absolute('TPS_ROOT', environment['TPS_ROOT']) ?? resolve(__dirname, '../../..');
   const file = readEnvFile(join(root, '.env'), environment);
@@ -46,12 +46,12 @@ function pathsOf(root: string, home: string): Paths {
     run: join(home, 'run'),
     data: join(home, 'data'),
     logs: join(home, 'logs'),
-    // Programs fetched by bootstrap.sh belong to the checkout, not to one of several fleets in it.
+    // bootstrap.sh fetches programs for the checkout, which may run several fleets.
     tools: join(root, '.tps', 'tools'),
   };
 }
 
-/** The same URLs serve compose and this runtime: `nats://nats:4222` is a container there, loopback here. */
+/** Lets the same URLs serve Docker Compose and this runtime: `nats://nats:4222` is a container there and loopback here. */
 export function mapComposeHosts(env: Env): Env {
   const mapped: Record<string, string> = { ...env };
   for (const name of COMPOSE_URLS) {

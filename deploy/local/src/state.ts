@@ -7,8 +7,8 @@ import type { Check } from './probe';
 import type { ProcessId } from './processes';
 import type { Paths } from './settings';
 
-/** What a process of the fleet is and how it fares. */
-export interface Part extends ChildStatus {
+/** A process of the fleet and its status. */
+export interface FleetPart extends ChildStatus {
   readonly name: string;
   readonly service: string;
   readonly ports: readonly number[];
@@ -17,23 +17,23 @@ export interface Part extends ChildStatus {
 }
 
 /**
- * What the supervisor tells the commands, in one file that it replaces whenever something changes.
- * `failed` stays after the supervisor has gone, so that `up` can say why.
+ * The state of the fleet, in a file that the supervisor replaces on every change, for the commands to read. `failed` stays
+ * after the supervisor has ended, so that `up` can say why.
  */
 export interface FleetState {
   readonly supervisor: ProcessId;
   readonly phase: 'starting' | 'running' | 'stopping' | 'stopped' | 'failed';
   readonly failure?: string;
-  /** What it was started with, to tell whether that has changed since. */
-  readonly fingerprint: Fingerprint;
+  /** Configuration and build at the start, to recognise changes since. */
+  readonly fingerprint: BuildFingerprint;
   readonly api?: string | undefined;
   readonly metrics?: string | undefined;
-  readonly parts: readonly Part[];
+  readonly parts: readonly FleetPart[];
   readonly externals: readonly { readonly service: string; readonly ready: Check }[];
 }
 
-export interface Fingerprint {
-  /** Variable to a hash of its value: values may be secrets. */
+export interface BuildFingerprint {
+  /** The hash of each variable's value, which may be a secret. */
   readonly env: Readonly<Record<string, string>>;
   readonly build: string;
 }
@@ -44,12 +44,12 @@ export function writeState(paths: Paths, state: FleetState): void {
   writeJson(stateFile(paths), state);
 }
 
-/** The last word of the last supervisor, dead or alive. */
+/** The state as the last supervisor wrote it, dead or alive. */
 export function lastState(paths: Paths): FleetState | undefined {
   return readJson<FleetState>(stateFile(paths));
 }
 
-/** The state of the fleet that runs now. */
+/** The state of the running fleet. */
 export function runningState(paths: Paths): FleetState | undefined {
   const holder = claimHolder(paths);
   const state = lastState(paths);

@@ -1,24 +1,24 @@
-/** Real processes: the command line as a user runs it, small stand-in services, a real nats-server. */
+/** Runs the commands as a user does, with real processes: small fake services and a real nats-server. */
 import { type ExecFileException, execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { transformFileSync } from '@swc/core';
+import { freePorts } from '@tps/testkit';
 import { identify } from './processes';
-import { isFree } from './ports';
 import { readSettings } from './settings';
-import { type FleetState, type Part, lastState } from './state';
+import { type FleetState, type FleetPart, lastState } from './state';
 import { waitFor } from './wait';
 
 jest.setTimeout(60_000);
 
 const COMMAND_LIMIT_MS = 40_000;
 const RESTART_LIMIT_MS = 5_000;
-const KEPT = ['kanban', 'worker', 'gateway'];
-const LEFT_OUT = ['JIDOKA', 'ANDON', 'KAIZEN', 'HEIJUNKA'];
+const STARTED = ['kanban', 'worker', 'gateway'];
+const NOT_STARTED = ['JIDOKA', 'ANDON', 'KAIZEN', 'HEIJUNKA'];
 
-/** Keeps the health contract; REFUSES names the instance that dislikes its configuration. */
+/** A fake service with health endpoints. The instance in REFUSES exits as with a wrong configuration. */
 const SERVICE = `
 const { createServer } = require('node:http');
 const { HTTP_PORT, METRICS_PORT, INSTANCE_ID, REFUSES, START_MS = '0' } = process.env;
@@ -58,7 +58,7 @@ function state(): FleetState {
   return found;
 }
 
-function part(name: string): Part {
+function part(name: string): FleetPart {
   const found = state().parts.find((candidate) => candidate.name === name);
   if (found === undefined) throw new Error(`there is no ${name}`);
   return found;
@@ -66,7 +66,7 @@ function part(name: string): Part {
 
 const pidOf = (name: string): number => part(name).pid ?? 0;
 
-/** Processes of this root's fleets: their command lines or directories name it. */
+/** Processes of the fleets of this test, by the root in their command lines. */
 function alive(): number[] {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   return pids.map(Number).filter((pid) => identify(pid) !== undefined && commandOf(pid).includes(root));
@@ -80,15 +80,6 @@ function commandOf(pid: number): string {
   }
 }
 
-async function freeBlock(length: number): Promise<number> {
-  for (;;) {
-    // Below the range from which the kernel gives ports to outgoing connections.
-    const first = 20_000 + Math.floor(Math.random() * 10_000);
-    const ports = Array.from({ length }, (_, index) => first + index);
-    if ((await Promise.all(ports.map(isFree))).every(Boolean)) return first;
-  }
-}
-
 beforeAll(() => {
   mkdirSync(join(root, 'cli'));
   for (const file of readdirSync(__dirname).filter((name) => /^[a-z-]+\.ts$/.test(name))) {
@@ -98,14 +89,14 @@ beforeAll(() => {
     });
     writeFileSync(join(root, 'cli', file.replace(/\.ts$/, '.js')), code);
   }
-  for (const service of KEPT) {
+  for (const service of STARTED) {
     mkdirSync(join(root, 'services', service, 'dist'), { recursive: true });
     writeFileSync(join(root, 'services', service, 'dist', 'main.js'), SERVICE);
   }
 });
 
 beforeEach(async () => {
-  const port = await freeBlock(7);
+  const [port = 0] = await freePorts(7);
   env = {
     TPS_ROOT: root,
     TPS_HOME: mkdtempSync(join(root, 'home-')),
@@ -115,7 +106,7 @@ beforeEach(async () => {
     HTTP_PORT: String(port + 2),
     METRICS_PORT: String(port + 3),
     TPS_METRICS_BASE_PORT: String(port + 4),
-    ...Object.fromEntries(LEFT_OUT.map((name) => [`TPS_REPLICAS_${name}`, '0'])),
+    ...Object.fromEntries(NOT_STARTED.map((name) => [`TPS_REPLICAS_${name}`, '0'])),
   };
 });
 
@@ -126,7 +117,7 @@ afterEach(async () => {
 
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-it('starts, says so a second time, names what differs, stops, and has nothing left to stop', async () => {
+it('up starts a fleet once and names changed variables; down stops it, and a second down finds none', async () => {
   expect(await run('up')).toMatchObject({
     code: 0,
     output: expect.stringContaining('The fleet is up.') as string,
@@ -136,7 +127,7 @@ it('starts, says so a second time, names what differs, stops, and has nothing le
 
   const again = await run('up', { TPS_KANBAN_BUFFER: '7' });
   expect(again.code).toBe(0);
-  expect(again.output).toContain('runs already');
+  expect(again.output).toContain('is already running');
   expect(again.output).toContain('TPS_KANBAN_BUFFER differs: `make restart` applies it');
   expect(pidOf('gateway-1')).toBe(before);
 
@@ -147,10 +138,10 @@ it('starts, says so a second time, names what differs, stops, and has nothing le
 });
 
 it.each([
-  ['dies', 'SIGKILL', 'kanban-1'],
-  ['hangs', 'SIGSTOP', 'kanban-1'],
-  ['is a broker that dies', 'SIGKILL', 'nats-1'],
-] as const)('brings back within 5 s what %s', async (_, signal, name) => {
+  ['service that dies', 'SIGKILL', 'kanban-1'],
+  ['service that hangs', 'SIGSTOP', 'kanban-1'],
+  ['broker that dies', 'SIGKILL', 'nats-1'],
+] as const)('a %s is back within 5 s', async (_, signal, name) => {
   await run('up');
   const victim = pidOf(name);
   process.kill(victim, signal);
@@ -161,7 +152,7 @@ it.each([
   );
 });
 
-it('names a port in use, who has it and what to set, and starts nothing', async () => {
+it('a port in use is named with its process and the variable to set, and nothing is started', async () => {
   const squatter = createServer().listen(Number(env['HTTP_PORT']));
   try {
     const { code, output } = await run('up');
@@ -176,21 +167,21 @@ it('names a port in use, who has it and what to set, and starts nothing', async 
   }
 });
 
-it('ends with the words of a service that does not accept its configuration', async () => {
+it('up shows the message of a service that refuses its configuration', async () => {
   const { code, output } = await run('up', { REFUSES: 'kanban-1' });
   expect(code).toBe(1);
   expect(output).toContain('TPS_KANBAN_BUFFER is "many"');
   expect(alive()).toEqual([]);
 });
 
-it('started twice at once is one fleet', async () => {
+it('two concurrent up start one fleet', async () => {
   const both = await Promise.all([run('up'), run('up')]);
   expect(both.map(({ code }) => code)).toEqual([0, 0]);
   // nats, three services, one supervisor.
   expect(alive()).toHaveLength(5);
 });
 
-it.each(['up', 'down'])('%s tidies up after a killed supervisor', async (command) => {
+it.each(['up', 'down'])('%s cleans up after a killed supervisor', async (command) => {
   await run('up');
   process.kill(state().supervisor.pid, 'SIGKILL');
   const orphan = pidOf('kanban-1');
@@ -199,7 +190,7 @@ it.each(['up', 'down'])('%s tidies up after a killed supervisor', async (command
   expect(identify(orphan)).toBeUndefined();
 });
 
-it('can be stopped half-way through its start', async () => {
+it('a starting fleet can be stopped', async () => {
   const starting = run('up', { START_MS: '20000' });
   const hasBegun = (): boolean => {
     const found = lastState(readSettings(env).paths);

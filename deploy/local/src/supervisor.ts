@@ -1,33 +1,33 @@
 import { Child, type ChildContext } from './child';
 import { releaseClaim, takeClaim } from './claim';
 import { messageOf } from './errors';
-import { fingerprintOf } from './fingerprint';
+import { fingerprintOf } from './build-fingerprint';
 import { lastLines, logFile } from './log-files';
 import { type Plan, type ProcessSpec, STOP_ORDER, makePlan } from './plan';
 import { assertPortsFree } from './ports';
 import { type ProcessId, endLeftovers, identify } from './processes';
 import type { Settings } from './settings';
-import { type FleetState, type Part, writeState } from './state';
-import { survey } from './survey';
+import { type FleetState, type FleetPart, writeState } from './state';
+import { readMachineFacts } from './machine-facts';
 import { waitFor } from './wait';
 
-/** Each service gets this long to finish or hand back its work before it is killed. */
+/** Time for a service to finish or release its work before it is killed. */
 const STOP_LIMIT_MS = 15_000;
-/** Services wait for their broker themselves; starting them after it only keeps their logs quiet. */
+/** Services wait for their broker by themselves; starting them after it only keeps their logs short. */
 const BROKER_LIMIT_MS = 30_000;
 
-/** What `supervise` answers, and so what the daemon exits with. */
+/** The exit codes of a supervisor. */
 export const SUPERVISOR_EXIT = { stopped: 0, failed: 1, alreadyRunning: 3 } as const;
 type Exit = (typeof SUPERVISOR_EXIT)[keyof typeof SUPERVISOR_EXIT];
 
 export interface Signals {
-  /** End in order. */
+  /** Stop in order. */
   readonly stop: AbortSignal;
-  /** End now. */
+  /** Kill at once. */
   readonly force: AbortSignal;
 }
 
-/** Runs the fleet until it is told to stop, or a part cannot run at all. */
+/** Runs the fleet until it is told to stop or a part cannot run at all. */
 export async function supervise(
   settings: Settings,
   signals: Signals,
@@ -36,15 +36,15 @@ export async function supervise(
   const { paths } = settings;
   const holder = takeClaim(paths, 'supervisor');
   if (holder !== undefined) {
-    log(`not started: process ${holder.pid} already looks after ${paths.home}`);
+    log(`not started: process ${holder.pid} already supervises ${paths.home}`);
     return SUPERVISOR_EXIT.alreadyRunning;
   }
   const state = new StateFile(settings);
   try {
     state.update({ phase: 'starting' });
     const left = await endLeftovers(paths);
-    if (left.length > 0) log(`ended what a killed supervisor had left behind: ${left.join(', ')}`);
-    const plan = makePlan(settings, await survey(settings));
+    if (left.length > 0) log(`ended the processes of a killed supervisor: ${left.join(', ')}`);
+    const plan = makePlan(settings, await readMachineFacts(settings));
     await assertPortsFree([...plan.brokers, ...plan.services]);
     const fleet = new Fleet(settings, plan, state, log);
     return await fleet.run(signals);
@@ -57,7 +57,7 @@ export async function supervise(
   }
 }
 
-/** The file that tells the commands how the fleet fares. */
+/** Keeps the state of the fleet for the commands. */
 class StateFile {
   #state: FleetState;
 
@@ -89,9 +89,9 @@ class Fleet {
       log,
       onChange: () => this.state.update({ parts: this.#children.map((child) => this.#describe(child)) }),
     };
-    const adopt = (spec: ProcessSpec): Child => new Child(spec, context);
-    this.#brokers = plan.brokers.map(adopt);
-    this.#children = [...this.#brokers, ...plan.services.map(adopt)];
+    const toChild = (spec: ProcessSpec): Child => new Child(spec, context);
+    this.#brokers = plan.brokers.map(toChild);
+    this.#children = [...this.#brokers, ...plan.services.map(toChild)];
   }
 
   async run({ stop, force }: Signals): Promise<Exit> {
@@ -112,30 +112,30 @@ class Fleet {
   }
 
   async #start(stop: AbortSignal): Promise<void> {
-    const isOver = (): boolean => stop.aborted || this.#firstFailed() !== undefined;
+    const isEnding = (): boolean => stop.aborted || this.#firstFailed() !== undefined;
     const isReady = ({ status, spec }: Child): boolean =>
       status.state === 'live' || spec.service === 'rabbitmq';
     for (const broker of this.#brokers) {
       broker.start();
-      // RabbitMQ takes seconds to start and the fleet works without it: nobody waits for it here.
-      await waitFor(() => isReady(broker) || isOver(), BROKER_LIMIT_MS);
-      if (isOver()) return;
+      // Do not wait for RabbitMQ, which takes seconds to start and is only the backup.
+      await waitFor(() => isReady(broker) || isEnding(), BROKER_LIMIT_MS);
+      if (isEnding()) return;
     }
     for (const child of this.#children) if (!this.#brokers.includes(child)) child.start();
   }
 
-  /** Until it is told to stop, or a part fails for good. */
+  /** Waits for the order to stop or for a part that cannot run. @returns that part */
   #untilEnd(stop: AbortSignal): Promise<Child | undefined> {
     return new Promise((resolve) => {
-      const look = (): void => {
+      const check = (): void => {
         const failed = this.#firstFailed();
         if (!stop.aborted && failed === undefined) return;
         clearInterval(timer);
         resolve(failed);
       };
-      const timer = setInterval(look, 200);
-      stop.addEventListener('abort', look);
-      look();
+      const timer = setInterval(check, 200);
+      stop.addEventListener('abort', check);
+      check();
     });
   }
 
@@ -154,10 +154,10 @@ class Fleet {
 
   #explain({ spec, status }: Child): string {
     const lines = lastLines(logFile(this.settings.paths, spec.name), 1, status.logFrom);
-    return `${spec.name} does not accept its configuration (${status.reason}):\n${lines.join('\n')}`;
+    return `${spec.name} refuses its configuration (${status.reason}):\n${lines.join('\n')}`;
   }
 
-  #describe({ spec, status }: Child): Part {
+  #describe({ spec, status }: Child): FleetPart {
     const { name, service, listens, ready } = spec;
     const ports = listens.map(({ port }) => port);
     return { name, service, ports, ready, log: logFile(this.settings.paths, name), ...status };

@@ -5,24 +5,23 @@ import { type FleetState, runningState } from './state';
 
 const API_LIMIT_MS = 5_000;
 
-/** What the API answers at `path`, indented. */
+/** The answer of the API at `path`, indented. */
 export async function show(
   { paths, env }: Settings,
   path: '/status' | '/info' | '/metrics',
 ): Promise<string> {
   const { api } = requireRunning(runningState(paths));
-  if (api === undefined)
-    throw new LocalRuntimeError('This fleet has no gateway (TPS_REPLICAS_GATEWAY is 0).');
+  if (api === undefined) throw new LocalRuntimeError('This fleet has no gateway: TPS_REPLICAS_GATEWAY is 0.');
   const answer = await ask(`${api}${path}`, tokenHeader(env));
   return indented(answer.body);
 }
 
 export function requireRunning(state: FleetState | undefined): FleetState {
   if (state !== undefined) return state;
-  throw new LocalRuntimeError('The fleet is not running: `make up` starts it.');
+  throw new LocalRuntimeError('The fleet is not running: start it with `make up`.');
 }
 
-/** The fleet's processes, one a line. */
+/** A table of the processes of the fleet. */
 export function processTable({ paths }: Settings): string {
   const { supervisor, parts } = requireRunning(runningState(paths));
   const rows = parts.map(({ name, pid, state, since, restarts, ports }) => [
@@ -37,7 +36,7 @@ export function processTable({ paths }: Settings): string {
   return table([head, ['supervisor', String(supervisor.pid), 'live', '', '', ''], ...rows]);
 }
 
-/** Columns as wide as their widest cell. */
+/** Renders rows with aligned columns. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = rows.reduce<number[]>(
     (sofar, row) => row.map((cell, column) => Math.max(sofar[column] ?? 0, cell.length)),
@@ -51,7 +50,7 @@ export function table(rows: readonly (readonly string[])[]): string {
   return rows.map(line).join('\n');
 }
 
-/** The first of the tokens that clients may use. */
+/** The header with the first token that clients may use. */
 function tokenHeader({ AUTH_TOKEN }: Env): Record<string, string> {
   const token = AUTH_TOKEN?.split(',')[0]?.trim().replace(/^.*:/, '');
   return token ? { authorization: `Bearer ${token}` } : {};
@@ -62,7 +61,7 @@ async function ask(url: string, headers: Record<string, string>): Promise<Answer
     return await httpGet(url, API_LIMIT_MS, headers);
   } catch (error) {
     throw new LocalRuntimeError(
-      `${url} does not answer (${messageOf(error)}): \`make health\` shows what is down.`,
+      `${url} does not answer (${messageOf(error)}): \`make health\` shows which part is down.`,
     );
   }
 }

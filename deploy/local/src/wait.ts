@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const POLL_MS = 50;
 
-/** Waits until `condition` holds. Answers false when it still does not after `limitMs`. */
+/** Waits until `condition` holds. @returns false if it does not within `limitMs` */
 export async function waitFor(
   condition: () => boolean | Promise<boolean>,
   limitMs: number,

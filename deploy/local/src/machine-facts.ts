@@ -1,11 +1,11 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { type Target, natsTarget, rabbitIsOff, rabbitTarget } from './brokers';
-import type { Facts } from './plan';
+import type { MachineFacts } from './plan';
 import { type Check, probe } from './probe';
 import type { Settings } from './settings';
 
-/** Where distributions put servers; often not on the PATH of an ordinary user. */
+/** The folders of servers, often not on the PATH of an ordinary user. */
 const SERVER_FOLDERS = [
   '/usr/sbin',
   '/usr/local/sbin',
@@ -14,13 +14,13 @@ const SERVER_FOLDERS = [
   '/opt/homebrew/sbin',
 ];
 
-/** First, as the script in /usr/sbin only changes to a user who may not write to our data. */
+/** Searched first, because the script in /usr/sbin changes to a user who may not write to our data. */
 const RABBIT_FOLDERS = ['/usr/lib/rabbitmq/bin'];
 
 const ANSWER_LIMIT_MS = 1_000;
 
-/** Finds out what the plan has to know about this machine. */
-export async function survey(settings: Settings): Promise<Facts> {
+/** Collects the facts about this machine that the plan needs. */
+export async function readMachineFacts(settings: Settings): Promise<MachineFacts> {
   const path = [...(settings.env['PATH'] ?? '').split(delimiter), ...SERVER_FOLDERS];
   const natsServer = findProgram('nats-server', [...path, join(settings.paths.tools, 'nats-server')]);
   const fetched = join(settings.paths.tools, 'rabbitmq', 'usr', 'lib');

@@ -2,17 +2,17 @@ import { createHash } from 'node:crypto';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Settings } from './settings';
-import type { Fingerprint } from './state';
+import type { BuildFingerprint } from './state';
 
-/** Variables that the fleet reads; what else a shell exports differs from window to window. */
+/** The variables that the fleet reads. Others of a shell differ from window to window. */
 const CONFIGURATION =
   /^(TPS_|NATS_|RABBITMQ_|HTTP_|METRICS_|JAEGER_|OTEL_|APP_|AUTH_|OPERATOR_|TRUSTED_|SSL_|LOG_LEVEL$|RUST_LOG$|RATE_LIMIT|INSTANCE_ID$|NODE_)/;
 
-/** Where to find things, not how they behave. */
+/** Variables that locate files and do not change how the fleet behaves. */
 const NOT_CONFIGURATION = new Set(['TPS_ROOT', 'TPS_HOME', 'TPS_RUNTIME', 'NODE_PATH']);
 
-/** What a running fleet was started with. */
-export function fingerprintOf({ env, fromFile, paths }: Settings): Fingerprint {
+/** Configuration and build of a fleet. */
+export function fingerprintOf({ env, fromFile, paths }: Settings): BuildFingerprint {
   const names = Object.keys(env)
     .filter((name) => CONFIGURATION.test(name) || fromFile.includes(name))
     .filter((name) => !NOT_CONFIGURATION.has(name))
@@ -23,8 +23,8 @@ export function fingerprintOf({ env, fromFile, paths }: Settings): Fingerprint {
   };
 }
 
-/** One line for each thing that differs; empty when a restart would change nothing. */
-export function differences(running: Fingerprint, now: Fingerprint): string[] {
+/** Lists the differences, one per line; empty when a restart would change nothing. */
+export function differences(running: BuildFingerprint, now: BuildFingerprint): string[] {
   const names = [...new Set([...Object.keys(running.env), ...Object.keys(now.env)])].sort();
   const changed = names.filter((name) => running.env[name] !== now.env[name]);
   return [
@@ -37,7 +37,7 @@ function hash(value: string): string {
   return createHash('sha256').update(value).digest('hex').slice(0, 16);
 }
 
-/** Time of the newest compiled file of any service or library. */
+/** The time of the newest compiled file of all services and libraries, in milliseconds. */
 function newestBuild(root: string): number {
   const outputs = ['services', 'libs'].flatMap((group) =>
     list(join(root, group)).map((member) => join(root, group, member, 'dist')),

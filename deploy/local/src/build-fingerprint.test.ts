@@ -1,4 +1,4 @@
-import { differences, fingerprintOf } from './fingerprint';
+import { differences, fingerprintOf } from './build-fingerprint';
 import { readSettings } from './settings';
 
 function fingerprint(env: Record<string, string>) {
@@ -6,22 +6,22 @@ function fingerprint(env: Record<string, string>) {
 }
 
 describe('differences', () => {
-  it('names what was changed, added and removed', () => {
+  it('names changed, added and removed variables', () => {
     const running = fingerprint({ TPS_CB_THRESHOLD: '5', LOG_LEVEL: 'info' });
     const now = fingerprint({ TPS_CB_THRESHOLD: '6', RATE_LIMIT: '100' });
     expect(differences(running, now)).toEqual(['LOG_LEVEL, RATE_LIMIT, TPS_CB_THRESHOLD differ']);
   });
 
-  it('does not mind what is no configuration', () => {
+  it('ignores variables that are no configuration', () => {
     expect(differences(fingerprint({ SHLVL: '1' }), fingerprint({ SHLVL: '2', TERM: 'x' }))).toEqual([]);
   });
 
-  it('notices another build', () => {
+  it('recognises another build', () => {
     const running = fingerprint({});
     expect(differences(running, { ...running, build: 'later' })).toEqual(['the code was built again']);
   });
 });
 
-it('keeps no value readable', () => {
+it('contains no readable value', () => {
   expect(JSON.stringify(fingerprint({ AUTH_TOKEN: 'very-secret' }))).not.toContain('very-secret');
 });
