@@ -40,8 +40,8 @@ export class Redrives {
   private readonly runs = new Map<string, RedriveRun>();
   private readonly working = new Set<Promise<void>>();
   private readonly waiters = new Map<string, Set<() => void>>();
-  /** Redrives whose record is being written, and which `running` does not show yet. */
-  private starting = 0;
+  /** Redrives whose record is being written: `running` may show them already, or not yet. */
+  private readonly starting = new Set<string>();
   private view!: KvView<Redrive>;
   private stopping = false;
 
@@ -75,12 +75,13 @@ export class Redrives {
       return { dry_run, matched: letters.length, types };
     }
     // No await from here to the reservation: another request would find the same place free.
-    if (this.running().length + this.starting >= MAX_RUNNING) return FULL;
-    this.starting += 1;
+    const taken = new Set([...this.starting, ...this.running().map((running) => running.id)]);
+    if (taken.size >= MAX_RUNNING) return FULL;
+    this.starting.add(id);
     try {
       return await this.begin({ id, filter, probe, max_per_s }, letters);
     } finally {
-      this.starting -= 1;
+      this.starting.delete(id);
     }
   }
 
