@@ -2,7 +2,7 @@
 export interface CardPosition {
   /** Cards of the type, fleet-wide. */
   limit: number;
-  /** InFlightSignal by this worker, and by all. */
+  /** Leased by this worker, and by all. */
   mine: number;
   leased: number;
   /** Signals of the type in this worker's hands: each needs a card until it is recorded. */

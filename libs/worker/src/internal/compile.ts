@@ -69,7 +69,7 @@ function compiledSchema(ajv: Ajv, name: string, output: TSchema): ValidateFuncti
   try {
     return ajv.compile(output);
   } catch (error) {
-    throw new DefinitionError(`output of ${name} is no usableCards schema: ${describeThrown(error).message}`);
+    throw new DefinitionError(`output of ${name} is no usable schema: ${describeThrown(error).message}`);
   }
 }
 

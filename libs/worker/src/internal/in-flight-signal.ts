@@ -8,7 +8,7 @@ import type { Delivery } from './lane-reader';
 /**
  * A signal in this worker's hands, from delivery to acknowledgement.
  *
- * While it is inFlight its lease is renewed; when this process dies the broker hands it to another worker.
+ * While it is in flight its lease is renewed; when this process dies the broker hands it to another worker.
  */
 export interface InFlightSignal {
   readonly signal: Signal;
