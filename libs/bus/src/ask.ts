@@ -7,8 +7,8 @@ import {
   parseBoard,
   parseReply,
   type ReplyOf,
-  type RequestName,
   type RequestOf,
+  type SingleName,
 } from '@tps/contracts';
 import type { Bus } from './connect';
 
@@ -25,7 +25,7 @@ export interface AskOptions {
  * @throws ServiceError when the service could not answer
  * @throws MessageError when the reply does not have its shape
  */
-export async function ask<N extends RequestName>(
+export async function ask<N extends SingleName>(
   bus: Bus,
   name: N,
   request: RequestOf<N>,

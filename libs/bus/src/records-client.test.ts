@@ -1,9 +1,9 @@
-import { LOOKUP_MAX_IDS, type LookupReply, type LookupRequest } from '@tps/contracts';
+import { LOOKUP_MAX_IDS, type ReplyOf, type RequestOf } from '@tps/contracts';
 import { NatsServer, sampleOutcome } from '@tps/testkit';
 import { type Bus, connectBus } from './connect';
 import { lookUpAll, RecordsClient, RecordsUnavailableError } from './records-client';
 
-const recordOf = (id: string): LookupReply['records'][number] => ({
+const recordOf = (id: string): ReplyOf<'lookup'>['records'][number] => ({
   id,
   outcomes: [sampleOutcome({ signal_id: id })],
 });
@@ -57,7 +57,7 @@ describe('RecordsClient', () => {
     const asked: string[][] = [];
     const subscription = bus.nc.subscribe(bus.names.subjects.lookup, {
       callback: (_, msg) => {
-        const { ids } = msg.json<LookupRequest>();
+        const { ids } = msg.json<RequestOf<'lookup'>>();
         asked.push(ids);
         msg.respond(JSON.stringify({ records: [recordOf('a')] }));
       },

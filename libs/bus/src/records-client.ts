@@ -1,4 +1,4 @@
-import { LOOKUP_MAX_IDS, type LookupReply, type LookupRequest, type Outcome } from '@tps/contracts';
+import { LOOKUP_MAX_IDS, type Outcome, type ReplyOf, type RequestOf } from '@tps/contracts';
 import { ask } from './ask';
 import { Batcher } from './batcher';
 import type { Bus } from './connect';
@@ -15,7 +15,7 @@ export class RecordsClient {
   private readonly lookups: Batcher<string, Outcome[]>;
 
   constructor(bus: Bus) {
-    const send = (request: LookupRequest): Promise<LookupReply> =>
+    const send = (request: RequestOf<'lookup'>): Promise<ReplyOf<'lookup'>> =>
       ask(bus, 'lookup', request, { timeoutMs: LOOKUP_TIMEOUT_MS });
     this.lookups = new Batcher({ send: (ids) => readOutcomes(send, ids), maxItems: LOOKUP_MAX_IDS });
   }
@@ -30,7 +30,7 @@ export class RecordsClient {
 }
 
 async function readOutcomes(
-  send: (request: LookupRequest) => Promise<LookupReply>,
+  send: (request: RequestOf<'lookup'>) => Promise<ReplyOf<'lookup'>>,
   ids: string[],
 ): Promise<Outcome[][]> {
   try {
@@ -51,7 +51,7 @@ async function readOutcomes(
  */
 export async function lookUpAll(
   ids: readonly string[],
-  send: (request: LookupRequest) => Promise<LookupReply>,
+  send: (request: RequestOf<'lookup'>) => Promise<ReplyOf<'lookup'>>,
 ): Promise<Map<string, Outcome[]>> {
   const known = new Map<string, Outcome[]>();
   let open = [...new Set(ids)];

@@ -57,7 +57,6 @@ export const ALL_FINE = 1;
 
 /** worker -> jidoka: permission to run one signal of a stopped type. */
 export const TrialRequest = Type.Object({ signal_type: signalType(), worker_id: Type.String() });
-export type TrialRequest = Static<typeof TrialRequest>;
 export const TrialGrant = Type.Union([
   Type.Object({
     granted: Type.Literal(true),
@@ -66,4 +65,3 @@ export const TrialGrant = Type.Union([
   }),
   Type.Object({ granted: Type.Literal(false) }),
 ]);
-export type TrialGrant = Static<typeof TrialGrant>;

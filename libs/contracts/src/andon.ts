@@ -64,7 +64,7 @@ const ResolvedCall = Type.Object({
 });
 export type ResolvedCall = Static<typeof ResolvedCall>;
 
-export const ANDON_EVENTS = ['changed', 'pulled', 'acknowledged', 'escalated', 'resumed', 'retired'] as const;
+const ANDON_EVENTS = ['changed', 'pulled', 'acknowledged', 'escalated', 'resumed', 'retired'] as const;
 /**
  * `changed`: a rule changed the light. The others are what people did, or what followed because nobody did. `retired`
  * ends the history of a line, and whatever call is open on it.
@@ -145,11 +145,9 @@ export const PullRequest = Type.Object({
   ),
   intake: Type.Optional(amended(CallIntake, { default: 'refuse' })),
 });
-export type PullRequest = Static<typeof PullRequest>;
 
 /** gateway -> andon: somebody looks after a call. */
 export const AcknowledgeRequest = Type.Object({ id: Type.String(), owner: said('Who looks after it', 100) });
-export type AcknowledgeRequest = Static<typeof AcknowledgeRequest>;
 
 /** gateway -> andon: somebody starts the line again. */
 export const ResumeRequest = Type.Object({
@@ -157,25 +155,21 @@ export const ResumeRequest = Type.Object({
   owner: said('Who starts the line again', 100),
   countermeasure: said('What was done about it', 1_000),
 });
-export type ResumeRequest = Static<typeof ResumeRequest>;
 
 /** `unavailable`: it could not be done now, and nothing was changed. */
 export const CallReply = Type.Union([
   Type.Object({ call: AndonCall }),
   Type.Object({ refused: oneOf(['not_found', 'closed', 'unavailable']), reason: text('Why, in words') }),
 ]);
-export type CallReply = Static<typeof CallReply>;
 
 /** andon -> jidoka: a person starts the line again, whatever its circuit says. */
 export const ResumeCircuitRequest = Type.Object({
   signal_type: signalType('The line'),
   reason: text('By whom'),
 });
-export type ResumeCircuitRequest = Static<typeof ResumeCircuitRequest>;
 export const ResumeCircuitReply = Type.Object({
   resumed: Type.Boolean({ description: 'The circuit is closed' }),
 });
-export type ResumeCircuitReply = Static<typeof ResumeCircuitReply>;
 
 /** gateway -> andon: a page of the history, newest first. Every field narrows the choice. */
 export const HistoryRequest = Type.Object({
@@ -191,9 +185,7 @@ export const HistoryRequest = Type.Object({
   ),
   cursor: Type.Optional(Type.String({ description: '`next` of the page before' })),
 });
-export type HistoryRequest = Static<typeof HistoryRequest>;
 export const HistoryReply = Type.Object({
   items: list(AndonEvent, 'Newest first'),
   next: nullable(Type.String(), '`cursor` of the next page; null on the last'),
 });
-export type HistoryReply = Static<typeof HistoryReply>;

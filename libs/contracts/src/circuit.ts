@@ -4,7 +4,7 @@ import { count, list, ms, oneOf, text, time } from './fields';
 import { version } from './version';
 
 /** The states of a circuit, as every API, record and log line spells them. */
-export const CIRCUIT_STATES = ['Closed', 'HalfOpen', 'Open'] as const;
+const CIRCUIT_STATES = ['Closed', 'HalfOpen', 'Open'] as const;
 /** `Closed`: the line runs. `Open`: it stands still. `HalfOpen`: one trial at a time may run. */
 export type CircuitState = (typeof CIRCUIT_STATES)[number];
 export const CircuitState = oneOf(CIRCUIT_STATES);

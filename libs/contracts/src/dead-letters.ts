@@ -76,7 +76,7 @@ export function letterHeaders(outcome: Outcome): [string, string][] {
   return entries;
 }
 
-export const LETTER_STATUSES = ['failed', 'expired', 'invalid'] as const;
+const LETTER_STATUSES = ['failed', 'expired', 'invalid'] as const;
 /** Why a letter is one. `invalid`: no worker could read it. */
 export type LetterStatus = (typeof LETTER_STATUSES)[number];
 
@@ -146,35 +146,28 @@ export const LettersRequest = Type.Object({
   limit: Type.Integer({ minimum: 1, description: 'Letters of one page' }),
   cursor: Type.Optional(cursor()),
 });
-export type LettersRequest = Static<typeof LettersRequest>;
 export const LettersReply = Type.Object({
   items: list(LetterSummary, 'Newest first'),
   next: nullable(Type.String(), '`cursor` of the next page'),
   total: count('Letters that fit'),
 });
-export type LettersReply = Static<typeof LettersReply>;
 
 /** gateway -> kanban: the letter of a signal's latest run. */
 export const LetterRequest = Type.Object({ id: Type.String() });
-export type LetterRequest = Static<typeof LetterRequest>;
 export const LetterReply = Type.Object({ letter: nullable(LetterView, 'Null when there is none') });
-export type LetterReply = Static<typeof LetterReply>;
 
 /** gateway -> kanban: delete letters for good. A filter without any field is refused. */
 export const PurgeRequest = Type.Object({ filter: LetterFilter });
-export type PurgeRequest = Static<typeof PurgeRequest>;
 export const PurgeReply = Type.Object({
   deleted: count('Letters that are gone'),
   remaining: count('Letters that fit and are left, because it took too long: ask again'),
 });
-export type PurgeReply = Static<typeof PurgeReply>;
 
 /** gateway -> kanban: run the signal of this letter again, at once. */
 export const RetryRequest = Type.Object({
   id: Type.String(),
   reply_to: Type.Optional(text('Subject on which a caller waits for the outcome of the new run')),
 });
-export type RetryRequest = Static<typeof RetryRequest>;
 /**
  * `unfinished`: the letter's run is not over yet. `overtaken`: a later run exists. `invalid`: it was no signal.
  * `duplicate`: somebody else queued this run a moment ago.
@@ -198,4 +191,3 @@ export const RetryReply = Type.Union([
     verdict: Type.Extract(EnqueueVerdict, Type.Object({ ok: Type.Literal(false) })),
   }),
 ]);
-export type RetryReply = Static<typeof RetryReply>;

@@ -1,29 +1,162 @@
-export * from './admission';
-export * from './andon';
-export * from './beat';
-export * from './boards/index';
-export * from './buckets';
-export * from './circuit';
-export * from './dead-letters';
-export * from './errors';
-export * from './fields';
-export * from './json';
-export * from './lane';
-export * from './limits';
-export * from './line';
-export * from './names';
-export * from './outcome';
-export * from './parse';
-export * from './queue';
-export * from './records';
-export * from './redrives';
-export * from './report';
-export * from './requests';
-export * from './retirement';
-export * from './retry-policy';
-export * from './schedule';
-export * from './fleet';
-export * from './signal';
-export * from './signal-type';
-export * from './telemetry';
-export * from './version';
+export { AdmitRequest, AdmitVerdict, ALL_FINE, EnqueueVerdict } from './admission';
+export {
+  AndonCall,
+  AndonEvent,
+  type AndonEventKind,
+  Colour,
+  COLOURS,
+  parseAndonEvent,
+  type ResolvedCall,
+  Stop,
+  StopRecord,
+} from './andon';
+export {
+  type AndonVitals,
+  Beat,
+  type DrainVitals,
+  type GatewayVitals,
+  type KanbanVitals,
+  type LostState,
+  type Missed,
+  parseBeat,
+  type WorkerVitals,
+} from './beat';
+export {
+  AndonBoard,
+  type BackupStatus,
+  type BoardOf,
+  BOARDS,
+  DurationFigures,
+  HeijunkaBoard,
+  JidokaBoard,
+  KaizenBoard,
+  KanbanBoard,
+  type LaneStatus,
+  type LineStatus,
+  type OpenCall,
+  type Replica,
+  type StationStatus,
+  type Suggestion,
+} from './boards/index';
+export { type BucketName, parseRecord, type RecordOf } from './buckets';
+export {
+  CircuitRecord,
+  circuitState,
+  CircuitState,
+  heldMs,
+  isOpen,
+  isStopped,
+  isUnanswered,
+  lineState,
+  stoppedSince,
+  worstState,
+} from './circuit';
+export {
+  DeadLetter,
+  InvalidLetter,
+  invalidLetter,
+  type Letter,
+  LETTER_HEADERS,
+  LetterFilter,
+  letterHeaders,
+  LETTERS_MAX_IDS,
+  LETTERS_MAX_LIMIT,
+  type LetterStatus,
+  LetterView,
+  parseLetter,
+} from './dead-letters';
+export { API_ERRORS, type ApiErrorCode } from './errors';
+export { amended, count, cursor, list, mapOf, ms, nullable, oneOf, percent, text, time } from './fields';
+export {
+  BOARD_SERVICES,
+  type BoardService,
+  FLEET,
+  recordOf,
+  type ServiceName,
+  SERVICES,
+  SPANS,
+  telemetryName,
+} from './fleet';
+export { type Fault, jsonPointer, MAX_FAULTS, type ParsedJson, parseJson, textFaults } from './json';
+export { type Lane, laneName, parseLane } from './lane';
+export {
+  type Cards,
+  cardsLease,
+  CardsRecord,
+  LeasesRecord,
+  MAX_CARDS,
+  MAX_RATE_PER_S,
+  rateKey,
+  rateLease,
+  RateRecord,
+  TypeCards,
+  typeOfRateKey,
+} from './limits';
+export { type Line, lineName, parseLine, parseStopKey, stopKey } from './line';
+export { type Names, namesFor } from './names';
+export {
+  attemptIn,
+  checkOutcome,
+  ERROR_CLASSES,
+  ErrorClass,
+  FINAL_STATUSES,
+  type FinalStatus,
+  HANDED_BACK,
+  isFinal,
+  lateMessage,
+  Outcome,
+  type OutcomeStatus,
+  readReplies,
+} from './outcome';
+export { isOfLaterVersion, jsonOf, type Message, MessageError } from './parse';
+export {
+  FoundSignal,
+  LOOKUP_MAX_IDS,
+  LOOKUP_MAX_WAIT_MS,
+  OPEN_STATUSES,
+  OpenSignal,
+  type OpenStatus,
+  SignalRecord,
+  SIGNALS_MAX_LIMIT,
+} from './records';
+export { Redrive, RedriveDryRun, RedriveProgress, RedriveStop } from './redrives';
+export { REPORT_FORMATS, type ReportFormat, type SuggestionRule } from './report';
+export {
+  type BatchName,
+  type ErrorReply,
+  parseBoard,
+  parseReply,
+  parseRequest,
+  type ReplyOf,
+  type RequestName,
+  type RequestOf,
+  REQUESTS,
+  ServiceError,
+  type SingleName,
+} from './requests';
+export {
+  type BackupHoldings,
+  isKnownType,
+  RetiredType,
+  retirementText,
+  type RetireRefusal,
+} from './retirement';
+export { backoffMs, MAX_TIMER_MS, RETRY_DEFAULTS, RETRY_LIMITS, RetryPolicy } from './retry-policy';
+export { ArrivalsMessage, CLASS_WEIGHTS, parseArrivals, SCHEDULE_KEY, ScheduleRecord } from './schedule';
+export {
+  BACKUP_APP_ID,
+  DEFAULT_TIMEOUT_MS,
+  MAX_ASYNC_TIMEOUT_MS,
+  MAX_BODY_BYTES,
+  MAX_SYNC_TIMEOUT_MS,
+  parseSignal,
+  PRIORITIES,
+  Priority,
+  Signal,
+  SIGNAL_TYPE_PATTERN,
+  signalType,
+  SUSPECT_HEADER,
+} from './signal';
+export { Retirement, TypeRecord } from './signal-type';
+export { METRICS, type SpanAttribute, type SpanAttributes } from './telemetry';
+export { encode, WIRE_VERSION } from './version';

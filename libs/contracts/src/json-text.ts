@@ -111,7 +111,7 @@ class TextReader {
  * The number that a receiver would get, if it is another one than was sent. Fractions may be rounded, as every program
  * that reads JSON into doubles rounds them. Whole numbers are often ids and must stay exact, and nothing may become 0.
  */
-export function changedTo(token: string): string | undefined {
+function changedTo(token: string): string | undefined {
   const value = Number(token);
   const written = String(value);
   if (written === token) return undefined;

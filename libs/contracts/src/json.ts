@@ -17,9 +17,9 @@ export interface ParsedJson {
 }
 
 /** The deepest nesting of objects and arrays in a body. */
-export const MAX_JSON_DEPTH = 20;
+const MAX_JSON_DEPTH = 20;
 /** The largest number of keys in a payload, over all its objects. */
-export const MAX_JSON_KEYS = 1_000;
+const MAX_JSON_KEYS = 1_000;
 /** A body of nothing but faults is not worth a longer list. */
 export const MAX_FAULTS = 100;
 /** Harmless here, but not in every program that merges the payload into something. */

@@ -51,7 +51,6 @@ export const CardsRequest = Type.Object({
   signal_type: signalType(),
   cards: nullable(Cards, 'A number, `auto`, or null for no limit'),
 });
-export type CardsRequest = Static<typeof CardsRequest>;
 
 /** How many signals of a type may be in progress. */
 export const TypeCards = Type.Object({
@@ -70,7 +69,6 @@ export const TypeCards = Type.Object({
 export type TypeCards = Static<typeof TypeCards>;
 
 export const CardsReply = Type.Composite([Type.Object({ signal_type: signalType() }), TypeCards]);
-export type CardsReply = Static<typeof CardsReply>;
 
 /** gateway -> heijunka, and the answer, which says what holds from now on. */
 export const RateRequest = Type.Object({
@@ -79,7 +77,6 @@ export const RateRequest = Type.Object({
     description: 'Signals that may start per second; null: no limit',
   }),
 });
-export type RateRequest = Static<typeof RateRequest>;
 
 /**
  * Who may start signals of a limited type: a value of `tps_leases`, under `cardsLease(type)` or `rateLease(type)`.

@@ -1,11 +1,10 @@
-import { type Static, Type } from '@sinclair/typebox';
+import { Type } from '@sinclair/typebox';
 import { list, oneOf, text } from './fields';
 import { Outcome } from './outcome';
 import { signalType } from './signal';
 
 /** worker -> kanban, before it pulls: make the lanes of these types. Nobody answers a pull from a lane that is not there. */
 export const LanesRequest = Type.Object({ types: Type.Array(signalType()) });
-export type LanesRequest = Static<typeof LanesRequest>;
 export const LanesReply = Type.Object({
   ready: Type.Boolean(),
   created: Type.Optional(
@@ -14,17 +13,14 @@ export const LanesReply = Type.Object({
     }),
   ),
 });
-export type LanesReply = Static<typeof LanesReply>;
 
 /** gateway -> kanban: remove a signal that has not started. */
 export const CancelRequest = Type.Object({ id: Type.String(), by: Type.Optional(text('Who asks for it')) });
-export type CancelRequest = Static<typeof CancelRequest>;
 /** `unavailable`: not every worker said that it has not started it; nothing was removed. */
 export const CancelReply = Type.Union([
   Type.Object({ cancelled: Type.Literal(true), outcome: Outcome }),
   Type.Object({ cancelled: Type.Literal(false), reason: oneOf(['not_found', 'started', 'unavailable']) }),
 ]);
-export type CancelReply = Static<typeof CancelReply>;
 
 /** kanban -> all workers: who has this signal? Every worker answers, so that silence is not taken for "no". */
 export const HoldsRequest = Type.Object({
@@ -36,10 +32,8 @@ export const HoldsRequest = Type.Object({
     Type.Boolean({ description: 'To `refuse`: the signal stays in the queue, take it again' }),
   ),
 });
-export type HoldsRequest = Static<typeof HoldsRequest>;
 export const HoldsReply = Type.Object({
   worker_id: Type.String(),
   state: oneOf(['none', 'waiting', 'started']),
   started: Type.Optional(list(Type.String(), 'Without an `id` in the request: the signals it has started')),
 });
-export type HoldsReply = Static<typeof HoldsReply>;

@@ -18,7 +18,6 @@ export const LookupRequest = Type.Object({
     }),
   ),
 });
-export type LookupRequest = Static<typeof LookupRequest>;
 
 /** What the log holds of one signal; of each run the first final outcome counts. */
 export const SignalRecord = Type.Object({ id: Type.String(), outcomes: list(Outcome, 'Oldest first') });
@@ -32,7 +31,6 @@ export const LookupReply = Type.Object({
     ),
   ),
 });
-export type LookupReply = Static<typeof LookupReply>;
 
 /** Signals of one page of a listing; more is cut to this. */
 export const SIGNALS_MAX_LIMIT = 200;
@@ -50,12 +48,10 @@ export const FinishedRequest = Type.Object({
   status: Type.Optional(Type.Array(oneOf(FINAL_STATUSES))),
   class: Type.Optional(ErrorClass),
 });
-export type FinishedRequest = Static<typeof FinishedRequest>;
 export const FinishedReply = Type.Object({
   items: list(Outcome, 'Without results: those are in the records'),
   next: nullable(Type.String(), '`cursor` of the next page; null on the last'),
 });
-export type FinishedReply = Static<typeof FinishedReply>;
 
 export const OPEN_STATUSES = ['queued', 'held', 'running', 'retrying'] as const;
 /** Where a signal is that has no final outcome yet. `held`: it waits for its line to start again. */
@@ -63,7 +59,6 @@ export type OpenStatus = (typeof OPEN_STATUSES)[number];
 
 /** gateway -> kanban: signals that are accepted and not finished, newest first. */
 export const OpenRequest = Type.Object({ ...page, status: Type.Optional(Type.Array(oneOf(OPEN_STATUSES))) });
-export type OpenRequest = Static<typeof OpenRequest>;
 
 export const OpenSignal = Type.Object({
   signal_id: Type.String(),
@@ -83,15 +78,12 @@ export const OpenReply = Type.Object({
   items: list(OpenSignal, 'Newest first'),
   next: nullable(Type.String(), '`cursor` of the next page; a page may be short or empty and not the last'),
 });
-export type OpenReply = Static<typeof OpenReply>;
 
 /** gateway -> kanban: which runs of these signals are not finished. At most `SIGNALS_MAX_LIMIT` ids. */
 export const OpenRunsRequest = Type.Object({ ids: Type.Array(Type.String()) });
-export type OpenRunsRequest = Static<typeof OpenRunsRequest>;
 export const OpenRunsReply = Type.Object({
   runs: mapOf(Type.Integer(), 'The run of each id that waits or works; finished and unknown ids are absent'),
 });
-export type OpenRunsReply = Static<typeof OpenRunsReply>;
 
 /** A signal that is accepted and not finished, as kanban finds it. */
 export const FoundSignal = Type.Object({
@@ -106,8 +98,6 @@ export type FoundSignal = Static<typeof FoundSignal>;
 
 /** gateway -> kanban: where an unfinished signal is. */
 export const FindRequest = Type.Object({ id: Type.String() });
-export type FindRequest = Static<typeof FindRequest>;
 export const FindReply = Type.Object({
   found: nullable(FoundSignal, 'Null when the queue does not have it'),
 });
-export type FindReply = Static<typeof FindReply>;

@@ -79,7 +79,6 @@ export const RedriveStart = Type.Composite([
     dry_run: Type.Optional(Type.Boolean({ description: 'Only count what it would take' })),
   }),
 ]);
-export type RedriveStart = Static<typeof RedriveStart>;
 
 /** What a redrive would take. */
 export const RedriveDryRun = Type.Object({
@@ -94,7 +93,6 @@ export const RedriveStarted = Type.Union([
   Type.Object({ refused: Type.String() }),
   Type.Object({ retired: Type.String() }),
 ]);
-export type RedriveStarted = Static<typeof RedriveStarted>;
 
 /** gateway -> kanban: how far a redrive is. */
 export const RedriveRequest = Type.Object({
@@ -104,9 +102,6 @@ export const RedriveRequest = Type.Object({
   ),
   cancel: Type.Optional(Type.Boolean({ description: 'End it: letters that it has not taken stay' })),
 });
-export type RedriveRequest = Static<typeof RedriveRequest>;
 export const RedriveReply = Type.Object({ redrive: nullable(Redrive, 'Null when there is none') });
-export type RedriveReply = Static<typeof RedriveReply>;
 /** To kanban: all redrives under way, and the latest that ended; newest first. */
 export const RedrivesReply = Type.Object({ redrives: list(Redrive, 'Newest first') });
-export type RedrivesReply = Static<typeof RedrivesReply>;

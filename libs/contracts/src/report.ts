@@ -1,4 +1,4 @@
-import { type Static, Type } from '@sinclair/typebox';
+import { Type } from '@sinclair/typebox';
 import { oneOf, time } from './fields';
 
 export const REPORT_FORMATS = ['json', 'markdown', 'csv'] as const;
@@ -14,7 +14,6 @@ export const ReportRequest = Type.Object({
     }),
   ),
 });
-export type ReportRequest = Static<typeof ReportRequest>;
 export const ReportReply = Type.Object({
   format: oneOf(REPORT_FORMATS),
   content: Type.Unsafe<object | string>(
@@ -24,7 +23,6 @@ export const ReportReply = Type.Object({
   ),
   generated_at: time('When it was made'),
 });
-export type ReportReply = Static<typeof ReportReply>;
 
 /** Why something is worth improving; kaizen's `suggestions.ts` has the thresholds. */
 export const SUGGESTION_RULES = ['failures', 'expiry', 'rework', 'rejects', 'waiting'] as const;

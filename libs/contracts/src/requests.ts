@@ -139,6 +139,10 @@ export const REQUESTS = {
 
 /** A request that one service sends another. */
 export type RequestName = keyof typeof REQUESTS;
+/** A request on the path of every signal: a list of what has gathered, which the gateway's batched client sends. */
+export type BatchName = 'admit' | 'enqueue';
+/** A request that is one message of its own, as `ask` sends it. */
+export type SingleName = Exclude<RequestName, BatchName>;
 /** What a request asks. */
 export type RequestOf<N extends RequestName> = Static<(typeof REQUESTS)[N]['request']>;
 /** What it is answered. */

@@ -28,7 +28,6 @@ export const RetireRequest = Type.Object({
     }),
   ),
 });
-export type RetireRequest = Static<typeof RetireRequest>;
 
 /** What a person who retired a type is told. */
 export const RetiredType = Type.Object({
@@ -52,11 +51,9 @@ const RetireRefusal = Type.Object({
 });
 export type RetireRefusal = Static<typeof RetireRefusal>;
 export const RetireReply = Type.Union([Type.Object({ retired: RetiredType }), RetireRefusal]);
-export type RetireReply = Static<typeof RetireReply>;
 
 /** kanban -> every kanban process: accept no more signals of the type whose retirement has this id. */
 export const SealRequest = Type.Object({ signal_type: signalType(), id: Type.String() });
-export type SealRequest = Static<typeof SealRequest>;
 
 const BackupHoldings = Type.Object({
   of_type: count('Signals of the type that the process took from RabbitMQ and has not moved yet'),
@@ -72,10 +69,7 @@ export const SealReply = Type.Object({
   }),
   backup: Type.Optional(BackupHoldings),
 });
-export type SealReply = Static<typeof SealReply>;
 
 /** kanban -> jidoka, andon, heijunka: remove what you keep of a retired type. Repeated until it is done. */
 export const RetireLineRequest = Type.Object({ signal_type: signalType(), retirement: Retirement });
-export type RetireLineRequest = Static<typeof RetireLineRequest>;
 export const RetireLineReply = Type.Object({ done: Type.Literal(true) });
-export type RetireLineReply = Static<typeof RetireLineReply>;

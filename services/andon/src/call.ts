@@ -1,12 +1,11 @@
 import {
-  type AcknowledgeRequest,
   type AndonCall,
   type AndonEvent,
   type AndonEventKind,
   type Colour,
   isUnanswered,
+  type RequestOf,
   type ResolvedCall,
-  type ResumeRequest,
   type Retirement,
   type StopRecord,
   WIRE_VERSION,
@@ -100,7 +99,7 @@ function joined(record: StopRecord, call: AndonCall, cause: Cause, { at, light }
 /** Names who looks after it; a second owner takes over. Null when this call is not open. */
 export function acknowledged(
   record: StopRecord,
-  { id, owner }: AcknowledgeRequest,
+  { id, owner }: RequestOf<'acknowledge'>,
   moment: Moment,
 ): StopRecord | null {
   const now = escalated(record, moment) ?? record;
@@ -115,7 +114,7 @@ export function acknowledged(
 /** The line runs again, as far as people are concerned. Null when this call is not open. */
 export function resumed(
   record: StopRecord,
-  { id, owner, countermeasure }: ResumeRequest,
+  { id, owner, countermeasure }: RequestOf<'resume'>,
   moment: Moment,
 ): StopRecord | null {
   const now = escalated(record, moment) ?? record;

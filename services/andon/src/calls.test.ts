@@ -2,13 +2,10 @@ import { openBucket } from '@tps/bus';
 import {
   type AndonCall,
   type AndonEvent,
-  type CallReply,
   type CircuitRecord,
-  type HistoryReply,
-  type HistoryRequest,
   type Names,
-  type PullRequest,
-  type ResumeCircuitRequest,
+  type ReplyOf,
+  type RequestOf,
   type Stop,
   WIRE_VERSION,
 } from '@tps/contracts';
@@ -26,23 +23,24 @@ describe('calls', () => {
   afterAll(() => rig.close());
 
   const subjects = (): Names['subjects'] => rig.bus.names.subjects;
-  const pull = async (given: Partial<PullRequest>): Promise<AndonCall> => {
-    const request: PullRequest = {
+  const pull = async (given: Partial<RequestOf<'pull'>>): Promise<AndonCall> => {
+    const request: RequestOf<'pull'> = {
       signal_type: 'press',
       mode: 'call',
       reason: 'noise',
       by: 'alice',
       ...given,
     };
-    const reply = await rig.ask<CallReply>(subjects().pull, request);
+    const reply = await rig.ask<ReplyOf<'pull'>>(subjects().pull, request);
     if (!('call' in reply)) throw new TypeError(reply.reason);
     return reply.call;
   };
-  const acknowledge = (id: string, owner: string): Promise<CallReply> =>
+  const acknowledge = (id: string, owner: string): Promise<ReplyOf<'pull'>> =>
     rig.ask(subjects().acknowledge, { id, owner });
-  const resume = (id: string, owner = 'bob'): Promise<CallReply> =>
+  const resume = (id: string, owner = 'bob'): Promise<ReplyOf<'pull'>> =>
     rig.ask(subjects().resume, { id, owner, countermeasure: 'oiled it' });
-  const page = (request: HistoryRequest): Promise<HistoryReply> => rig.ask(subjects().history, request);
+  const page = (request: RequestOf<'history'>): Promise<ReplyOf<'history'>> =>
+    rig.ask(subjects().history, request);
   const story = async (id: string): Promise<unknown[]> =>
     (await page({ id })).items.map(({ event, was, colour, by }) => [event, was, colour, by]).reverse();
 
@@ -120,7 +118,7 @@ describe('calls', () => {
       trace_id: 'cause',
     });
     expect(await resume('incident')).toMatchObject({ refused: 'unavailable' });
-    const asked: ResumeCircuitRequest[] = [];
+    const asked: RequestOf<'resumeCircuit'>[] = [];
     const jidoka = rig.bus.nc.subscribe(subjects().resumeCircuit, {
       callback: (_, msg) => {
         asked.push(msg.json());
@@ -162,7 +160,7 @@ describe('calls', () => {
     const paged: AndonEvent[] = [];
     let cursor: string | undefined;
     do {
-      const { items, next }: HistoryReply = await page({ limit: 3, ...(cursor ? { cursor } : {}) });
+      const { items, next }: ReplyOf<'history'> = await page({ limit: 3, ...(cursor ? { cursor } : {}) });
       expect(items.length).toBeLessThanOrEqual(3);
       paged.push(...items);
       cursor = next ?? undefined;

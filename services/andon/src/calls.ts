@@ -1,16 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { ask, type Bus, type KvView } from '@tps/bus';
 import {
-  type AcknowledgeRequest,
   type AndonCall,
-  type CallReply,
   type CircuitRecord,
   type Colour,
   type Line,
   parseLine,
-  type PullRequest,
-  type ResumeRequest,
-  type RetireLineRequest,
+  type ReplyOf,
+  type RequestOf,
   stopKey,
   type StopRecord,
 } from '@tps/contracts';
@@ -81,7 +78,7 @@ export class Calls {
     return (this.stops.get(keyOf(line))?.unlogged.length ?? 0) > 0;
   }
 
-  async pull(request: PullRequest): Promise<CallReply> {
+  async pull(request: RequestOf<'pull'>): Promise<ReplyOf<'pull'>> {
     const { signal_type: line, mode, reason, by, intake } = request;
     const { respondMs, lines } = this.parts;
     const circuit = lines.circuit(line);
@@ -97,7 +94,7 @@ export class Calls {
     return replyOf(record?.call);
   }
 
-  async acknowledge(request: AcknowledgeRequest): Promise<CallReply> {
+  async acknowledge(request: RequestOf<'acknowledge'>): Promise<ReplyOf<'pull'>> {
     const line = await this.findLine(request.id);
     if (!line) return this.unknown(request.id);
     const record = await this.change(line, (known, moment) => {
@@ -107,7 +104,7 @@ export class Calls {
   }
 
   /** The circuit first: as long as that fails, the line is still stopped and the call open. */
-  async resume(request: ResumeRequest): Promise<CallReply> {
+  async resume(request: RequestOf<'resume'>): Promise<ReplyOf<'pull'>> {
     const line = await this.findLine(request.id);
     if (!line) return this.unknown(request.id);
     if (!(await this.resumeCircuit(line, request))) {
@@ -128,7 +125,7 @@ export class Calls {
    * The type of a line was retired: its history ends with the event that says who did it, which closes whatever call is
    * open, and its record goes. Done again, it adds nothing.
    */
-  async retire({ signal_type: line, retirement }: RetireLineRequest): Promise<void> {
+  async retire({ signal_type: line, retirement }: RequestOf<'retireLine'>): Promise<void> {
     const { changes, lines, lightOf } = this.parts;
     await Promise.all([lines.stops, changes].map((each) => each.caughtUp(CATCH_UP_MS)));
     await this.tell(line);
@@ -201,7 +198,10 @@ export class Calls {
     return called(record, { id, rule, reason, by: 'andon', mode: 'call', respondMs: 0, ...origin }, moment);
   }
 
-  private async resumeCircuit(line: string, { owner, countermeasure }: ResumeRequest): Promise<boolean> {
+  private async resumeCircuit(
+    line: string,
+    { owner, countermeasure }: RequestOf<'resume'>,
+  ): Promise<boolean> {
     const { bus, lines, log } = this.parts;
     const isType = parseLine(line).kind === 'type';
     const circuit = isType ? await lines.circuits.read(line) : undefined;
@@ -235,7 +235,7 @@ export class Calls {
     return circuit?.signal_type ?? this.parts.changes.abnormal().find((line) => this.idOf(line) === id);
   }
 
-  private unknown(id: string): CallReply {
+  private unknown(id: string): ReplyOf<'pull'> {
     const line = this.stops.values().find(({ resolved }) => resolved.some((call) => call.id === id))?.line;
     if (line !== undefined) return { refused: 'closed', reason: this.closedReason(line) };
     return { refused: 'not_found', reason: `there is no call ${id}` };
@@ -280,7 +280,7 @@ function originOf({ latch, fingerprint, trace_id }: CircuitRecord): Pick<Cause, 
   return { ...(mark ? { fingerprint: mark } : {}), ...(trace_id ? { trace_id } : {}) };
 }
 
-function replyOf(call: AndonCall | undefined): CallReply {
+function replyOf(call: AndonCall | undefined): ReplyOf<'pull'> {
   return call ? { call } : { refused: 'not_found', reason: 'there is no such call' };
 }
 

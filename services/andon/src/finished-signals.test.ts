@@ -1,4 +1,4 @@
-import type { FinishedReply, FinishedRequest, Outcome } from '@tps/contracts';
+import type { Outcome, ReplyOf, RequestOf } from '@tps/contracts';
 import { sampleOutcome } from '@tps/testkit';
 import { FinishedSignals } from './finished-signals';
 import type { RecordReader } from './record-reader';
@@ -17,9 +17,9 @@ function record(given: Partial<Outcome>, superseded = false): void {
   const seq = log.length - 1;
   list.take({ outcome, seq, index: 0, timeMs: seq * 1_000, superseded, live: true });
 }
-const page = (request: Partial<FinishedRequest> = {}): Promise<FinishedReply> =>
+const page = (request: Partial<RequestOf<'finishedSignals'>> = {}): Promise<ReplyOf<'finishedSignals'>> =>
   list.page({ limit: 50, ...request });
-const ids = async (request: Partial<FinishedRequest> = {}): Promise<string[]> =>
+const ids = async (request: Partial<RequestOf<'finishedSignals'>> = {}): Promise<string[]> =>
   (await page(request)).items.map(({ signal_id }) => signal_id);
 
 beforeEach(() => {

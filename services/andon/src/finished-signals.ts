@@ -1,9 +1,9 @@
 import {
   ERROR_CLASSES,
   FINAL_STATUSES,
-  type FinishedReply,
-  type FinishedRequest,
   type Outcome,
+  type ReplyOf,
+  type RequestOf,
   SIGNALS_MAX_LIMIT,
 } from '@tps/contracts';
 import { Generations, type LoggedOutcome } from '@tps/service';
@@ -64,7 +64,7 @@ export class FinishedSignals {
     since,
     limit,
     cursor,
-  }: FinishedRequest): Promise<FinishedReply> {
+  }: RequestOf<'finishedSignals'>): Promise<ReplyOf<'finishedSignals'>> {
     const wanted = Math.min(limit, SIGNALS_MAX_LIMIT);
     const fromMs = since === undefined ? -Infinity : Date.parse(since);
     const before = cursor === undefined ? Infinity : Number(cursor);

@@ -3,9 +3,9 @@ import {
   type AndonEvent,
   type AndonEventKind,
   type Colour,
-  type HistoryReply,
-  type HistoryRequest,
   parseAndonEvent,
+  type ReplyOf,
+  type RequestOf,
 } from '@tps/contracts';
 
 /** What the pages are chosen by; the events themselves stay in the stream. */
@@ -71,7 +71,7 @@ export class History {
     };
   }
 
-  async page(request: HistoryRequest): Promise<HistoryReply> {
+  async page(request: RequestOf<'history'>): Promise<ReplyOf<'history'>> {
     const limit = Math.min(Math.max(1, request.limit ?? this.pageSize), MAX_PAGE);
     const matches = filter(request);
     const seqs: number[] = [];
@@ -121,7 +121,7 @@ function fitted(
   found: { seq: number; event: AndonEvent }[],
   more: boolean,
   limitBytes = ANSWER_BYTES,
-): HistoryReply {
+): ReplyOf<'history'> {
   let bytes = 0;
   const over = found.findIndex(({ event }, i) => {
     bytes += Buffer.byteLength(JSON.stringify(event));
@@ -133,7 +133,15 @@ function fitted(
   return { items: taken.map(({ event }) => event), next };
 }
 
-function filter({ line, colour, event, rule, id, since, until }: HistoryRequest): (entry: Entry) => boolean {
+function filter({
+  line,
+  colour,
+  event,
+  rule,
+  id,
+  since,
+  until,
+}: RequestOf<'history'>): (entry: Entry) => boolean {
   const fromMs = since === undefined ? -Infinity : Date.parse(since);
   const toMs = until === undefined ? Infinity : Date.parse(until);
   return (entry) =>

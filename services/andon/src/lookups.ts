@@ -1,4 +1,4 @@
-import { LOOKUP_MAX_WAIT_MS, type LookupReply, type LookupRequest } from '@tps/contracts';
+import { LOOKUP_MAX_WAIT_MS, type ReplyOf, type RequestOf } from '@tps/contracts';
 import type { LoggedOutcome, OutcomesLog } from '@tps/service';
 import { RecordIndex } from './record-index';
 import type { RecordReader } from './record-reader';
@@ -31,7 +31,7 @@ export class Lookups {
     if (outcome.final) this.room.settle(outcome.signal_id);
   }
 
-  async answer({ ids, wait_ms = 0 }: LookupRequest, log: OutcomesLog): Promise<LookupReply> {
+  async answer({ ids, wait_ms = 0 }: RequestOf<'lookup'>, log: OutcomesLog): Promise<ReplyOf<'lookup'>> {
     const waitMs = Math.min(wait_ms, LOOKUP_MAX_WAIT_MS);
     const deadline = Date.now() + waitMs;
     // A signal that is final here may have a later run that was not read yet.

@@ -1,5 +1,5 @@
 import { managerOf } from '@tps/bus';
-import type { AndonCall, AndonEvent, CallReply, HistoryReply, PullRequest } from '@tps/contracts';
+import type { AndonCall, AndonEvent, ReplyOf, RequestOf } from '@tps/contracts';
 import { HttpReceiver, waitFor } from '@tps/testkit';
 import { Rig } from './rig.fixture';
 
@@ -19,15 +19,15 @@ describe('after the broker lost', () => {
   });
 
   const stop = async (): Promise<AndonCall> => {
-    const request: PullRequest = { signal_type: 'press', mode: 'stop', reason: 'noise', by: 'alice' };
-    const reply = await rig.ask<CallReply>(rig.bus.names.subjects.pull, request);
+    const request: RequestOf<'pull'> = { signal_type: 'press', mode: 'stop', reason: 'noise', by: 'alice' };
+    const reply = await rig.ask<ReplyOf<'pull'>>(rig.bus.names.subjects.pull, request);
     if (!('call' in reply)) throw new TypeError(reply.reason);
     return reply.call;
   };
-  const resume = (id: string): Promise<CallReply> =>
+  const resume = (id: string): Promise<ReplyOf<'pull'>> =>
     rig.ask(rig.bus.names.subjects.resume, { id, owner: 'bob', countermeasure: 'oiled it' });
   const history = async (): Promise<AndonEvent[]> => {
-    const { items } = await rig.ask<HistoryReply>(rig.bus.names.subjects.history, { line: 'press' });
+    const { items } = await rig.ask<ReplyOf<'history'>>(rig.bus.names.subjects.history, { line: 'press' });
     return items ?? [];
   };
   const isRed = async (): Promise<boolean> => (await rig.board()).lines.press?.colour === 'RED';

@@ -1,5 +1,5 @@
 import { type Bus, messageAt } from '@tps/bus';
-import { checkOutcome, jsonOf, type LookupReply, type Outcome, type SignalRecord } from '@tps/contracts';
+import { checkOutcome, jsonOf, type Outcome, type ReplyOf, type SignalRecord } from '@tps/contracts';
 import type { Position } from './record-index';
 
 const READS_AT_ONCE = 16;
@@ -10,7 +10,7 @@ const ANSWER_BYTES = 900 * 1024;
 export class RecordReader {
   constructor(private readonly bus: Bus) {}
 
-  async read(wanted: ReadonlyMap<string, Position[]>): Promise<LookupReply> {
+  async read(wanted: ReadonlyMap<string, Position[]>): Promise<ReplyOf<'lookup'>> {
     const bySeq = new Map<number, [id: string, index: number][]>();
     for (const [id, positions] of wanted) {
       for (const { seq, index } of positions) {
@@ -71,7 +71,7 @@ function collect(
 }
 
 /** As many records as one message takes, at least the first; the ids of the others are named. */
-export function fitted(records: SignalRecord[], limitBytes = ANSWER_BYTES): LookupReply {
+export function fitted(records: SignalRecord[], limitBytes = ANSWER_BYTES): ReplyOf<'lookup'> {
   let bytes = 0;
   const taken = records.filter((record, i) => {
     const size = Buffer.byteLength(JSON.stringify(record));

@@ -1,12 +1,5 @@
 import { openBucket } from '@tps/bus';
-import {
-  type AndonBoard,
-  type CallReply,
-  type HistoryReply,
-  type PullRequest,
-  type RetireLineReply,
-  type Retirement,
-} from '@tps/contracts';
+import type { AndonBoard, ReplyOf, RequestOf, Retirement } from '@tps/contracts';
 import { sampleOutcome, sampleRetirement, sampleType, waitFor } from '@tps/testkit';
 import { Rig } from './rig.fixture';
 
@@ -24,13 +17,13 @@ async function mark(type: string, retired?: Retirement): Promise<void> {
   const types = await openBucket(rig.bus, rig.bus.names.buckets.types, 1);
   await types.put(type, JSON.stringify(sampleType(type, retired ? { retired } : {})));
 }
-const retire = (signal_type: string, retirement: Retirement): Promise<RetireLineReply> =>
+const retire = (signal_type: string, retirement: Retirement): Promise<ReplyOf<'retireLine'>> =>
   rig.ask(rig.bus.names.subjects.retireLine, { signal_type, retirement });
 const lineOf = async (type: string): Promise<AndonBoard['lines'][string] | undefined> =>
   (await rig.board()).lines[type];
-const historyOf = async (line: string): Promise<HistoryReply['items']> =>
-  (await rig.ask<HistoryReply>(rig.bus.names.subjects.history, { line })).items;
-const resume = (id: string): Promise<CallReply> =>
+const historyOf = async (line: string): Promise<ReplyOf<'history'>['items']> =>
+  (await rig.ask<ReplyOf<'history'>>(rig.bus.names.subjects.history, { line })).items;
+const resume = (id: string): Promise<ReplyOf<'pull'>> =>
   rig.ask(rig.bus.names.subjects.resume, { id, owner: 'bob', countermeasure: 'none' });
 
 test('resuming a line without workers does not help, and the second answer says what does', async () => {
@@ -51,8 +44,8 @@ test('resuming a line without workers does not help, and the second answer says 
 
 test('a retired type has no light, its call is closed by who retired it, and that is told once', async () => {
   await mark('old');
-  const pull: PullRequest = { signal_type: 'old', mode: 'stop', reason: 'smells burnt', by: 'alice' };
-  const reply = await rig.ask<CallReply>(rig.bus.names.subjects.pull, pull);
+  const pull: RequestOf<'pull'> = { signal_type: 'old', mode: 'stop', reason: 'smells burnt', by: 'alice' };
+  const reply = await rig.ask<ReplyOf<'pull'>>(rig.bus.names.subjects.pull, pull);
   if (!('call' in reply)) throw new Error(reply.reason);
   const { id } = reply.call;
   const failed = Array.from({ length: 25 }, () => sampleOutcome({ signal_type: 'old', status: 'failed' }));

@@ -3,9 +3,9 @@ import {
   type AndonBoard,
   type AndonEvent,
   type CircuitRecord,
-  type LookupReply,
-  type LookupRequest,
   type Outcome,
+  type ReplyOf,
+  type RequestOf,
   SERVICES,
   WIRE_VERSION,
 } from '@tps/contracts';
@@ -22,8 +22,9 @@ const publish = (outcomes: Partial<Outcome>[]): Promise<unknown> =>
   bus.publisher.publish(bus.names.subjects.outcomeBatch, JSON.stringify(outcomes.map(sampleOutcome)));
 
 const board = (): Promise<AndonBoard> => rig.board();
-const lookup = (request: LookupRequest): Promise<LookupReply> => rig.ask(bus.names.subjects.lookup, request);
-const statuses = ({ records }: LookupReply): unknown =>
+const lookup = (request: RequestOf<'lookup'>): Promise<ReplyOf<'lookup'>> =>
+  rig.ask(bus.names.subjects.lookup, request);
+const statuses = ({ records }: ReplyOf<'lookup'>): unknown =>
   records.map(({ id, outcomes }) => [id, ...outcomes.map(({ status }) => status)]);
 
 async function events(line: string): Promise<AndonEvent[]> {
@@ -76,7 +77,7 @@ test('what cannot be read is skipped, and a wrong request is refused', async () 
   expect(statuses(await lookup({ ids: ['beside'] }))).toEqual([['beside', 'succeeded']]);
   const tooMany = Array.from({ length: 257 }, (_, i) => `${i}`);
   expect(await lookup({ ids: tooMany })).toHaveProperty('error');
-  expect(await lookup({} as LookupRequest)).toHaveProperty('error');
+  expect(await lookup({} as RequestOf<'lookup'>)).toHaveProperty('error');
 });
 
 test('a line turns red, two replicas record it once, and a restart changes nothing', async () => {

@@ -1,4 +1,4 @@
-import type { CallReply, PullRequest } from '@tps/contracts';
+import type { ReplyOf, RequestOf } from '@tps/contracts';
 import { HttpReceiver, waitFor } from '@tps/testkit';
 import { Rig } from './rig.fixture';
 
@@ -22,11 +22,11 @@ test('two replicas post every event once and in order, and again until the recei
     const codes = [500, 503];
     receiver.answer = () => codes.shift() ?? 200;
     const { pull, resume } = rig.bus.names.subjects;
-    const request: PullRequest = { signal_type: 'press', mode: 'stop', reason: 'noise', by: 'alice' };
-    const reply = await rig.ask<CallReply>(pull, request);
+    const request: RequestOf<'pull'> = { signal_type: 'press', mode: 'stop', reason: 'noise', by: 'alice' };
+    const reply = await rig.ask<ReplyOf<'pull'>>(pull, request);
     if (!('call' in reply)) throw new TypeError(reply.reason);
     const act = { id: reply.call.id, owner: 'bob', countermeasure: 'oiled it' };
-    await rig.ask<CallReply>(resume, act);
+    await rig.ask<ReplyOf<'pull'>>(resume, act);
     const events = (): unknown[] => posts().map(({ body }) => [body.line, body.event]);
     const ofPress = (): unknown[] => events().filter((event) => (event as string[])[0] === 'press');
     await waitFor('all of it', () => ofPress().length >= 5, { limitMs: 20_000 });

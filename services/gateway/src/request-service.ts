@@ -1,6 +1,6 @@
 import type { MsgHdrs } from '@nats-io/transport-node';
 import { ask, type Bus, UnansweredError } from '@tps/bus';
-import { type ReplyOf, type RequestName, type RequestOf, REQUESTS, type ServiceName } from '@tps/contracts';
+import { type ReplyOf, type SingleName, type RequestOf, REQUESTS, type ServiceName } from '@tps/contracts';
 import type { FleetView } from '@tps/service';
 import { ApiError } from './problem';
 import { retryWhileRestarting } from './retry-while-restarting';
@@ -17,7 +17,7 @@ export interface ServiceRequest {
  *
  * @throws ApiError UNAVAILABLE when the service does not answer in time, or answers that it failed
  */
-export function requestService<N extends RequestName>(
+export function requestService<N extends SingleName>(
   bus: Bus,
   name: N,
   request: RequestOf<N>,

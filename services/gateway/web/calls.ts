@@ -1,4 +1,4 @@
-import type { AndonBoard, AndonEvent, HistoryReply, LineStatus, OpenCall } from '@tps/contracts';
+import type { AndonBoard, AndonEvent, LineStatus, OpenCall, ReplyOf } from '@tps/contracts';
 import { get } from './api.js';
 import { acknowledge, resume, signals } from './dialogs.js';
 import { button, find, keep, light, make, say, sayShort, show } from './elements.js';
@@ -74,7 +74,7 @@ let known = new Map<string, AndonEvent>();
 
 /** Asked whenever the stream opens: what happened while it was away is in here. */
 export async function loadHistory(): Promise<void> {
-  const { items } = await get<HistoryReply>(`/andon/history?limit=${SHOWN}`);
+  const { items } = await get<ReplyOf<'history'>>(`/andon/history?limit=${SHOWN}`);
   remember(items);
 }
 

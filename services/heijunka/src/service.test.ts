@@ -3,7 +3,7 @@ import {
   type ArrivalsMessage,
   type HeijunkaBoard,
   type Outcome,
-  type RateRequest,
+  type RequestOf,
   SCHEDULE_KEY,
   type ScheduleRecord,
 } from '@tps/contracts';
@@ -138,7 +138,7 @@ test('the advice on cards follows demand and work, and is part of the schedule',
 
 test('a rate of a type is set, shown and removed', async () => {
   const setRate = async (max_per_s: number | null): Promise<unknown> => {
-    const request: RateRequest = { signal_type: 'a', max_per_s };
+    const request: RequestOf<'rate'> = { signal_type: 'a', max_per_s };
     const reply = await bus.nc.request(bus.names.subjects.rate, JSON.stringify(request), { timeout: 5_000 });
     return reply.json();
   };
@@ -153,7 +153,7 @@ test('a rate of a type is set, shown and removed', async () => {
 test('a retired type has no rate, no demand and no place in the schedule', async () => {
   const retirement = sampleRetirement();
   const types = await openBucket(bus, bus.names.buckets.types, 1);
-  const rate: RateRequest = { signal_type: 'a', max_per_s: 2.5 };
+  const rate: RequestOf<'rate'> = { signal_type: 'a', max_per_s: 2.5 };
   await bus.nc.request(bus.names.subjects.rate, JSON.stringify(rate), { timeout: 5_000 });
   expect(await schedule()).toMatchObject({ demand: { a: expect.any(Number) as number }, cards: { a: 5 } });
   await types.put('a', JSON.stringify(sampleType('a', { retired: retirement })));

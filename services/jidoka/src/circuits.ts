@@ -6,10 +6,8 @@ import {
   type CircuitRecord,
   DEFAULT_TIMEOUT_MS,
   isOpen,
-  type ResumeCircuitReply,
-  type ResumeCircuitRequest,
-  type TrialGrant,
-  type TrialRequest,
+  type ReplyOf,
+  type RequestOf,
 } from '@tps/contracts';
 import type { LineView, LoggedOutcome, TypesView } from '@tps/service';
 import {
@@ -56,7 +54,7 @@ export class Circuits {
     );
   }
 
-  async trial({ signal_type, worker_id }: TrialRequest): Promise<TrialGrant> {
+  async trial({ signal_type, worker_id }: RequestOf<'trial'>): Promise<ReplyOf<'trial'>> {
     if (this.view.state(signal_type) !== 'HalfOpen') return { granted: false };
     const timeoutMs = this.types.get(signal_type)?.timeout_ms ?? DEFAULT_TIMEOUT_MS;
     const granted = await this.change(signal_type, (record) =>
@@ -67,7 +65,10 @@ export class Circuits {
   }
 
   /** Closes the circuit for a person. Outcomes of the log up to `position` count no more. */
-  async resume({ signal_type, reason }: ResumeCircuitRequest, position: number): Promise<ResumeCircuitReply> {
+  async resume(
+    { signal_type, reason }: RequestOf<'resumeCircuit'>,
+    position: number,
+  ): Promise<ReplyOf<'resumeCircuit'>> {
     const resumed = await this.change(signal_type, (record) =>
       resumedCircuit(record, { reason, position, now: new Date() }),
     );

@@ -5,7 +5,7 @@ import {
   type CircuitRecord,
   type JidokaBoard,
   type Outcome,
-  type TrialGrant,
+  type ReplyOf,
   WIRE_VERSION,
 } from '@tps/contracts';
 import { type ServiceHandle, startService } from '@tps/service';
@@ -58,7 +58,7 @@ describe('jidoka', () => {
     const answer = await ask<AdmitVerdict[] | typeof ALL_FINE>(bus.names.subjects.admit, request);
     return answer === ALL_FINE ? answer : answer[0]!;
   };
-  const trial = (type: string): Promise<TrialGrant> =>
+  const trial = (type: string): Promise<ReplyOf<'trial'>> =>
     ask(bus.names.subjects.trial, { signal_type: type, worker_id: 'w' });
   const circuit = async (type: string): Promise<JidokaBoard['circuits'][string] | undefined> =>
     (await ask<JidokaBoard>(bus.names.subjects.board('jidoka'), {})).circuits[type];

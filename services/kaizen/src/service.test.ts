@@ -1,5 +1,5 @@
 import { type Bus, connectBus, openBucket } from '@tps/bus';
-import type { KaizenBoard, Outcome, ReportReply, ReportRequest, SuggestionsReply } from '@tps/contracts';
+import type { KaizenBoard, Outcome, ReplyOf, RequestOf } from '@tps/contracts';
 import { type ServiceHandle, startService } from '@tps/service';
 import { NatsServer, sampleOutcome, sampleRetirement, sampleType, waitFor } from '@tps/testkit';
 import { kaizen } from './service';
@@ -23,7 +23,8 @@ async function ask<T>(subject: string, request?: object): Promise<T> {
   return reply.json<T>();
 }
 const board = (): Promise<KaizenBoard> => ask(bus.names.subjects.board('kaizen'));
-const report = (request: ReportRequest): Promise<ReportReply> => ask(bus.names.subjects.report, request);
+const report = (request: RequestOf<'report'>): Promise<ReplyOf<'report'>> =>
+  ask(bus.names.subjects.report, request);
 
 beforeAll(async () => {
   nats = await NatsServer.start();
@@ -72,7 +73,7 @@ test('figures are the same after a restart and in a second replica', async () =>
 });
 
 test('suggestions are the same in a second replica', async () => {
-  const suggestions = (): Promise<SuggestionsReply> => ask(bus.names.subjects.suggestions);
+  const suggestions = (): Promise<ReplyOf<'suggestions'>> => ask(bus.names.subjects.suggestions);
   await publish(Array.from({ length: 30 }, (_, i) => ({ signal_type: 'slow', wait_ms: 900 + i })));
   const { items } = await suggestions();
   expect(items).toMatchObject([{ signal_type: 'slow', rule: 'waiting', signals: 30 }]);
@@ -86,7 +87,7 @@ test('nothing is suggested for a retired type; what it did stays counted', async
   const types = await openBucket(bus, bus.names.buckets.types, 1);
   await types.put('slow', JSON.stringify(sampleType('slow', { retired: sampleRetirement() })));
   const items = async (): Promise<unknown[]> =>
-    (await ask<SuggestionsReply>(bus.names.subjects.suggestions)).items;
+    (await ask<ReplyOf<'suggestions'>>(bus.names.subjects.suggestions)).items;
   await waitFor('no suggestion', async () => (await items()).length === 0);
   expect((await board()).types).toEqual(before.types);
 });
@@ -99,7 +100,7 @@ test('reports cover everything or a stretch of time, in each format', async () =
   });
   expect((await report({ format: 'csv' })).content).toMatch(/^signal_type,/);
   expect((await report({ format: 'markdown' })).content).toMatch(/^# Production report/);
-  const wrong = { format: 'pdf' } as unknown as ReportRequest;
+  const wrong = { format: 'pdf' } as unknown as RequestOf<'report'>;
   expect(await report(wrong)).toEqual({
     error: 'MessageError: request report: /format is a string: expected one of json, markdown, csv',
   });

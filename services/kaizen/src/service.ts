@@ -1,4 +1,4 @@
-import { type SuggestionsReply, WIRE_VERSION } from '@tps/contracts';
+import { type ReplyOf, WIRE_VERSION } from '@tps/contracts';
 import {
   OutcomesLog,
   type RunningService,
@@ -70,7 +70,7 @@ function followTypes({ bus, config, log }: ServiceContext): Promise<TypesView> {
 }
 
 /** Nothing is to be improved on a retired type; what it did stays in the totals. */
-function suggestionsReply(losses: LossWindow, types: TypesView, nowMs: number): SuggestionsReply {
+function suggestionsReply(losses: LossWindow, types: TypesView, nowMs: number): ReplyOf<'suggestions'> {
   const present = [...losses.byType(nowMs)].filter(([type]) => !types.isRetired(type));
   return {
     v: WIRE_VERSION,

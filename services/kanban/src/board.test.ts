@@ -2,11 +2,11 @@ import { type Bus, connectBus, openBucket } from '@tps/bus';
 import {
   type Beat,
   cardsLease,
-  type CardsReply,
-  type CardsRequest,
   type CircuitRecord,
   type KanbanBoard,
   type LeasesRecord,
+  type ReplyOf,
+  type RequestOf,
   SCHEDULE_KEY,
   type Signal,
   type TypeRecord,
@@ -95,7 +95,7 @@ test('per lane: what waits, since when, how much is held, the cards; per type: w
 });
 
 test('cards are set, follow the advice and are taken away again; who holds them is shown', async () => {
-  const set = async (cards: CardsRequest['cards']): Promise<CardsReply> => {
+  const set = async (cards: RequestOf<'cards'>['cards']): Promise<ReplyOf<'cards'>> => {
     beat('w1', { demo: 1 });
     beat('w2', {});
     await bus.nc.flush();

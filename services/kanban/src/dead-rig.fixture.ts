@@ -5,17 +5,10 @@ import {
   laneName,
   type LetterFilter,
   letterHeaders,
-  type LetterReply,
-  type LettersReply,
-  type LettersRequest,
-  type LookupRequest,
   type Outcome,
-  type PurgeReply,
   type Redrive,
-  type RedriveReply,
-  type RedriveStart,
-  type RedriveStarted,
-  type RetryReply,
+  type ReplyOf,
+  type RequestOf,
   type Signal,
 } from '@tps/contracts';
 import { type ServiceHandle, startService } from '@tps/service';
@@ -45,7 +38,7 @@ export class DeadRig {
     const rig = new DeadRig(nats, bus, await startKanban(nats, 'kanban-1'));
     bus.nc.subscribe(bus.names.subjects.lookup, {
       callback: (_, msg) => {
-        const { ids: wanted } = msg.json<LookupRequest>();
+        const { ids: wanted } = msg.json<RequestOf<'lookup'>>();
         const of = (id: string): Outcome[] => rig.outcomes.filter(({ signal_id }) => signal_id === id);
         const records = wanted.map((id) => ({ id, outcomes: of(id) }));
         msg.respond(JSON.stringify(rig.recordsAnswer ? { records } : { error: 'away' }));
@@ -69,33 +62,33 @@ export class DeadRig {
     return reply.json<T>();
   }
 
-  list(filter: LetterFilter, page: Partial<LettersRequest> = {}): Promise<LettersReply> {
+  list(filter: LetterFilter, page: Partial<RequestOf<'letters'>> = {}): Promise<ReplyOf<'letters'>> {
     return this.ask(this.bus.names.subjects.letters, { filter, limit: 100, ...page });
   }
 
-  async letterOf(id: string): Promise<LetterReply['letter']> {
-    return (await this.ask<LetterReply>(this.bus.names.subjects.letter, { id })).letter;
+  async letterOf(id: string): Promise<ReplyOf<'letter'>['letter']> {
+    return (await this.ask<ReplyOf<'letter'>>(this.bus.names.subjects.letter, { id })).letter;
   }
 
-  purge(filter: LetterFilter): Promise<PurgeReply> {
+  purge(filter: LetterFilter): Promise<ReplyOf<'purge'>> {
     return this.ask(this.bus.names.subjects.purge, { filter });
   }
 
-  retry(id: string): Promise<RetryReply> {
+  retry(id: string): Promise<ReplyOf<'retry'>> {
     return this.ask(this.bus.names.subjects.retry, { id });
   }
 
-  async redrive(order: Partial<RedriveStart>): Promise<Redrive> {
+  async redrive(order: Partial<RequestOf<'redriveStart'>>): Promise<Redrive> {
     const id = `redrive-${(ids += 1)}`;
-    const request: RedriveStart = { id, filter: {}, probe: [1, 5], max_per_s: 1_000, ...order };
-    const started = await this.ask<RedriveStarted>(this.bus.names.subjects.redriveStart, request);
+    const request: RequestOf<'redriveStart'> = { id, filter: {}, probe: [1, 5], max_per_s: 1_000, ...order };
+    const started = await this.ask<ReplyOf<'redriveStart'>>(this.bus.names.subjects.redriveStart, request);
     if (!('redrive' in started)) throw new Error(JSON.stringify(started));
     return started.redrive;
   }
 
   async redriveNow(id: string, given: object = {}): Promise<Redrive> {
     const subject = this.bus.names.subjects.redrive;
-    return (await this.ask<RedriveReply>(subject, { id, ...given })).redrive as Redrive;
+    return (await this.ask<ReplyOf<'redrive'>>(subject, { id, ...given })).redrive as Redrive;
   }
 
   ended({ id }: Pick<Redrive, 'id'>): Promise<Redrive> {

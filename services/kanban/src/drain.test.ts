@@ -6,8 +6,8 @@ import {
   BACKUP_APP_ID,
   type BackupStatus,
   type KanbanBoard,
-  type LookupRequest,
   type Outcome,
+  type RequestOf,
   type Signal,
   SUSPECT_HEADER,
   type TypeRecord,
@@ -82,7 +82,7 @@ RabbitServer.describe('draining the backup', () => {
   }
   function answerLookups(): Subscription {
     const callback = (_: unknown, msg: Msg): void => {
-      const found = msg.json<LookupRequest>().ids.flatMap((id) => recorded.get(id) ?? []);
+      const found = msg.json<RequestOf<'lookup'>>().ids.flatMap((id) => recorded.get(id) ?? []);
       const answer = found.map((outcome) => ({ id: outcome.signal_id, outcomes: [outcome] }));
       msg.respond(JSON.stringify({ records: answer }));
     };

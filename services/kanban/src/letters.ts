@@ -7,12 +7,11 @@ import {
   LETTER_HEADERS,
   type LetterFilter,
   LETTERS_MAX_LIMIT,
-  type LettersReply,
-  type LettersRequest,
   type LetterStatus,
   type LetterView,
   parseLetter,
-  type PurgeReply,
+  type ReplyOf,
+  type RequestOf,
   WIRE_VERSION,
 } from '@tps/contracts';
 
@@ -67,7 +66,7 @@ export class Letters {
     return this.entries.filter(matcher(filter));
   }
 
-  async list({ filter, limit, cursor }: LettersRequest): Promise<LettersReply> {
+  async list({ filter, limit, cursor }: RequestOf<'letters'>): Promise<ReplyOf<'letters'>> {
     const all = await this.find(filter);
     const before = cursor === undefined ? Infinity : Number(cursor);
     const rest = all.filter(({ seq }) => seq < before);
@@ -97,7 +96,7 @@ export class Letters {
   }
 
   /** @throws MissingFilterError */
-  async purge(filter: LetterFilter): Promise<PurgeReply> {
+  async purge(filter: LetterFilter): Promise<ReplyOf<'purge'>> {
     if (Object.keys(filter).length === 0)
       throw new MissingFilterError('deleting dead letters needs a filter');
     const until = Date.now() + PURGE_LIMIT_MS;

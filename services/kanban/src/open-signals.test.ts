@@ -1,5 +1,5 @@
 import { type Bus, connectBus, ensureStream, managerOf } from '@tps/bus';
-import type { OpenReply, OpenRequest, Priority } from '@tps/contracts';
+import type { Priority, ReplyOf, RequestOf } from '@tps/contracts';
 import type { LineView } from '@tps/service';
 import { NatsServer, sampleOutcome, waitFor } from '@tps/testkit';
 import { OpenSignals } from './open-signals';
@@ -24,8 +24,9 @@ async function accept(id: string, type = 'demo', priority: Priority = 3): Promis
   const subject = bus.names.subjects.work(type, priority, id);
   return (await bus.publisher.publish(subject, JSON.stringify(signal))).seq;
 }
-const page = (request: Partial<OpenRequest> = {}): Promise<OpenReply> => open.page({ limit: 50, ...request });
-const ids = ({ items }: OpenReply): string[] => items.map(({ signal_id }) => signal_id);
+const page = (request: Partial<RequestOf<'openSignals'>> = {}): Promise<ReplyOf<'openSignals'>> =>
+  open.page({ limit: 50, ...request });
+const ids = ({ items }: ReplyOf<'openSignals'>): string[] => items.map(({ signal_id }) => signal_id);
 async function remove(seq: number): Promise<void> {
   await (await managerOf(bus)).streams.deleteMessage(bus.names.streams.kanban, seq, false);
 }
@@ -79,7 +80,11 @@ test('pages hold every signal once, over gaps and crowds alike', async () => {
   for (const id of late) await accept(id, 'paged');
   const seen: string[] = [];
   for (let cursor: string | undefined, pages = 0; pages < 100; pages += 1) {
-    const next: OpenReply = await page({ type: 'paged', limit: 7, ...(cursor ? { cursor } : {}) });
+    const next: ReplyOf<'openSignals'> = await page({
+      type: 'paged',
+      limit: 7,
+      ...(cursor ? { cursor } : {}),
+    });
     seen.push(...ids(next));
     if (!next.next) break;
     cursor = next.next;

@@ -1,10 +1,10 @@
 import type { StoredMsg } from '@nats-io/jetstream';
 import { type Bus, headerValues, managerOf } from '@tps/bus';
 import {
-  type OpenReply,
-  type OpenRequest,
   type OpenSignal,
   type OpenStatus,
+  type ReplyOf,
+  type RequestOf,
   type Signal,
   SIGNALS_MAX_LIMIT,
 } from '@tps/contracts';
@@ -25,7 +25,13 @@ export class OpenSignals {
     private readonly withdrawal: Withdrawal,
   ) {}
 
-  async page({ type, status, since, limit, cursor }: OpenRequest): Promise<OpenReply> {
+  async page({
+    type,
+    status,
+    since,
+    limit,
+    cursor,
+  }: RequestOf<'openSignals'>): Promise<ReplyOf<'openSignals'>> {
     const wanted = Math.min(limit, SIGNALS_MAX_LIMIT);
     const fromMs = since === undefined ? -Infinity : Date.parse(since);
     const subject = this.bus.names.subjects.work(type ?? '*', '*', '*');

@@ -1,5 +1,5 @@
 import { openBucket } from '@tps/bus';
-import type { CircuitRecord, Redrive, RedriveStarted } from '@tps/contracts';
+import type { CircuitRecord, Redrive, ReplyOf } from '@tps/contracts';
 import { waitFor } from '@tps/testkit';
 import { DeadRig } from './dead-rig.fixture';
 
@@ -98,7 +98,7 @@ test('exactly the maximum runs when many are started at the same instant', async
     },
   }));
   const answers = await Promise.all(
-    orders.map((order) => rig.ask<RedriveStarted>(rig.bus.names.subjects.redriveStart, order)),
+    orders.map((order) => rig.ask<ReplyOf<'redriveStart'>>(rig.bus.names.subjects.redriveStart, order)),
   );
   const started = answers.flatMap((answer) => ('redrive' in answer ? answer.redrive.id : []));
   expect(started).toHaveLength(8);

@@ -2,11 +2,8 @@ import { type KvView, openView, restoreMissing } from '@tps/bus';
 import {
   type CircuitState,
   type Redrive,
-  type RedriveReply,
-  type RedriveRequest,
-  type RedrivesReply,
-  type RedriveStart,
-  type RedriveStarted,
+  type ReplyOf,
+  type RequestOf,
   retirementText,
   WIRE_VERSION,
 } from '@tps/contracts';
@@ -23,7 +20,7 @@ const MAX_WAIT_MS = 25_000;
 const MAX_CONFLICTS = 5;
 const CATCH_UP_MS = 1_000;
 
-const FULL: RedriveStarted = { refused: `${MAX_RUNNING} redrives are under way` };
+const FULL: ReplyOf<'redriveStart'> = { refused: `${MAX_RUNNING} redrives are under way` };
 
 export interface RedrivesParts {
   letters: Letters;
@@ -62,7 +59,13 @@ export class Redrives {
     return redrives;
   }
 
-  async start({ id, filter, probe, max_per_s, dry_run }: RedriveStart): Promise<RedriveStarted> {
+  async start({
+    id,
+    filter,
+    probe,
+    max_per_s,
+    dry_run,
+  }: RequestOf<'redriveStart'>): Promise<ReplyOf<'redriveStart'>> {
     const letters = (await this.parts.letters.find(filter)).filter(({ status }) => status !== 'invalid');
     const retired = this.retiredOf([
       ...letters.map(({ type }) => type),
@@ -86,9 +89,9 @@ export class Redrives {
   }
 
   private async begin(
-    { id, filter, probe, max_per_s }: Omit<RedriveStart, 'dry_run'>,
+    { id, filter, probe, max_per_s }: Omit<RequestOf<'redriveStart'>, 'dry_run'>,
     letters: readonly LetterEntry[],
-  ): Promise<RedriveStarted> {
+  ): Promise<ReplyOf<'redriveStart'>> {
     const now = new Date().toISOString();
     const record: Redrive = {
       ...{ v: WIRE_VERSION, id, filter, probe, max_per_s, state: 'running', phase: 0, probing: [] },
@@ -110,7 +113,7 @@ export class Redrives {
     return { redrive: record };
   }
 
-  async get({ id, wait_ms = 0, cancel }: RedriveRequest): Promise<RedriveReply> {
+  async get({ id, wait_ms = 0, cancel }: RequestOf<'redrive'>): Promise<ReplyOf<'redrive'>> {
     if (cancel) await this.cancel(id);
     const record = this.view.get(id) ?? (await this.view.read(id))?.value;
     if (record?.state === 'running' && wait_ms > 0) await this.ended(id, Math.min(wait_ms, MAX_WAIT_MS));
@@ -130,7 +133,7 @@ export class Redrives {
   }
 
   /** Newest first. */
-  list(): RedrivesReply {
+  list(): ReplyOf<'redrives'> {
     const redrives = this.view.values().sort((a, b) => b.created_at.localeCompare(a.created_at));
     return { redrives };
   }

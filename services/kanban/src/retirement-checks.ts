@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { managerOf } from '@tps/bus';
-import { encode, parseReply, type RetireRefusal, type SealReply, type SealRequest } from '@tps/contracts';
+import { encode, parseReply, type ReplyOf, type RequestOf, type RetireRefusal } from '@tps/contracts';
 import { BEAT_MS, type FleetView, type ServiceContext, type TypesView } from '@tps/service';
 import type { Drain } from './drain';
 import type { Enqueue } from './enqueue';
@@ -66,13 +66,13 @@ export class RetirementChecks {
   async sealAll(type: string, id: string): Promise<RetireRefusal | null> {
     const { bus } = this.context;
     const living = this.parts.fleet.of('kanban').map(({ instance }) => instance);
-    const request: SealRequest = { signal_type: type, id };
+    const request: RequestOf<'seal'> = { signal_type: type, id };
     const answers = await bus.nc.requestMany(bus.names.subjects.seal, encode(request), {
       strategy: 'count',
       maxMessages: Math.max(1, living.length),
       maxWait: SEALED_LIMIT_MS,
     });
-    const replies: SealReply[] = [];
+    const replies: ReplyOf<'seal'>[] = [];
     for await (const answer of answers) replies.push(parseReply('seal', answer));
     const sealed = new Set(replies.filter((reply) => reply.sealed).map(({ instance }) => instance));
     const open = living.filter((instance) => !sealed.has(instance));
@@ -94,7 +94,7 @@ export class RetirementChecks {
     return (await jsm.streams.getMessage(streams.kanban, query)) !== null;
   }
 
-  private async seal({ signal_type: type, id }: SealRequest): Promise<SealReply> {
+  private async seal({ signal_type: type, id }: RequestOf<'seal'>): Promise<ReplyOf<'seal'>> {
     const { types, enqueue, drain } = this.parts;
     await types.records.caughtUp(SEAL_LIMIT_MS);
     const marked = types.retirement(type)?.id === id;

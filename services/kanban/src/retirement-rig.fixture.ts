@@ -6,8 +6,8 @@ import {
   laneName,
   type Names,
   PRIORITIES,
-  type RetireLineRequest,
-  type RetireReply,
+  type ReplyOf,
+  type RequestOf,
   type ServiceName,
   type Signal,
   type TypeRecord,
@@ -30,7 +30,7 @@ let ids = 0;
 /** Two real kanban processes on a real broker, with stand-ins for the services that keep something of a type. */
 export class RetirementRig {
   /** What the stand-ins were told to remove. */
-  readonly told: [Keeper, RetireLineRequest][] = [];
+  readonly told: [Keeper, RequestOf<'retireLine'>][] = [];
   /** These do not answer. */
   readonly silent = new Set<Keeper>();
   /** Workers that live, and the type each serves. */
@@ -48,7 +48,7 @@ export class RetirementRig {
     for (const [keeper, request] of KEEPERS) {
       nc.subscribe(this.subjects[request], {
         callback: (_, msg) => {
-          this.told.push([keeper, msg.json<RetireLineRequest>()]);
+          this.told.push([keeper, msg.json<RequestOf<'retireLine'>>()]);
           if (this.silent.has(keeper)) return;
           void this.onTold().then(() => msg.respond(JSON.stringify({ done: true })));
         },
@@ -86,7 +86,7 @@ export class RetirementRig {
     return record;
   }
 
-  retire(signal_type: string, given: { by?: string; reason?: string } = {}): Promise<RetireReply> {
+  retire(signal_type: string, given: { by?: string; reason?: string } = {}): Promise<ReplyOf<'retire'>> {
     return this.dead.ask(this.subjects.retire, { signal_type, by: 'bob', ...given });
   }
 

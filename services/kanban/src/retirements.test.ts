@@ -1,5 +1,5 @@
 import { openBucket } from '@tps/bus';
-import type { RedriveStarted, Retirement, RetireReply, RetryReply } from '@tps/contracts';
+import type { ReplyOf, Retirement } from '@tps/contracts';
 import { waitFor } from '@tps/testkit';
 import { RetirementRig } from './retirement-rig.fixture';
 
@@ -68,10 +68,13 @@ test('retiring a type removes its lanes, cards and leases, and leaves those of o
   expect((await rig.dead.list({ type: 'old' })).total).toBe(1);
   for (const filter of [{ type: 'old' }, { class: 'transient' as const }]) {
     const order = { id: `refused-${Object.keys(filter)[0]}`, filter, probe: [1], max_per_s: 10 };
-    const started = await rig.dead.ask<RedriveStarted>(rig.subjects.redriveStart, order);
+    const started = await rig.dead.ask<ReplyOf<'redriveStart'>>(rig.subjects.redriveStart, order);
     expect(started).toEqual({ retired: expect.stringContaining('"old" was retired by bob') as string });
   }
-  expect(await rig.dead.retry(dead)).toMatchObject<Partial<RetryReply>>({ queued: false, reason: 'refused' });
+  expect(await rig.dead.retry(dead)).toMatchObject<Partial<ReplyOf<'retry'>>>({
+    queued: false,
+    reason: 'refused',
+  });
   expect(await rig.dead.purge({ type: 'old' })).toMatchObject({ deleted: 1 });
 });
 
@@ -210,7 +213,7 @@ test('while a service does not remove its part the type is gone, and the rest fo
 test('a worker that announces the type while it is removed has it, with its lanes', async () => {
   const record = await rig.announce('sudden');
   rig.onTold = () => rig.types.put('sudden', record);
-  const reply: RetireReply = await rig.retire('sudden');
+  const reply: ReplyOf<'retire'> = await rig.retire('sudden');
   expect(reply).not.toHaveProperty('retired');
   await waitFor('its lanes', async () => (await rig.lanes('sudden')).length === 4);
   expect((await rig.enqueue('sudden')).ok).toBe(true);

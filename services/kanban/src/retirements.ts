@@ -2,11 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ask, deleteLanes, ensureLanes } from '@tps/bus';
 import {
-  type RetireLineRequest,
+  type ReplyOf,
+  type RequestOf,
   type Retirement,
   retirementText,
-  type RetireReply,
-  type RetireRequest,
   type TypeRecord,
 } from '@tps/contracts';
 import type { ServiceContext, TypesView } from '@tps/service';
@@ -59,7 +58,7 @@ const KEEPERS = ['retireCircuit', 'retireLine', 'retireLevels'] as const;
  * A signal that turns up all the same brings the type back (`Revival`).
  */
 export class Retirements {
-  private readonly running = new Map<string, Promise<RetireReply>>();
+  private readonly running = new Map<string, Promise<ReplyOf<'retire'>>>();
   private pauseMs = RETRY_FIRST_MS;
   private retryAtMs = 0;
 
@@ -92,18 +91,18 @@ export class Retirements {
     await Promise.allSettled(this.running.values());
   }
 
-  private retire(request: RetireRequest): Promise<RetireReply> {
+  private retire(request: RequestOf<'retire'>): Promise<ReplyOf<'retire'>> {
     const { signal_type: type } = request;
     return this.running.get(type) ?? this.run(type, this.begin(request));
   }
 
-  private run(type: string, work: Promise<RetireReply>): Promise<RetireReply> {
+  private run(type: string, work: Promise<ReplyOf<'retire'>>): Promise<ReplyOf<'retire'>> {
     const running = work.finally(() => this.running.delete(type));
     this.running.set(type, running);
     return running;
   }
 
-  private async begin({ signal_type: type, by, reason }: RetireRequest): Promise<RetireReply> {
+  private async begin({ signal_type: type, by, reason }: RequestOf<'retire'>): Promise<ReplyOf<'retire'>> {
     const { types, checks } = this.parts;
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const entry = await types.records.read(type);
@@ -130,7 +129,7 @@ export class Retirements {
   }
 
   /** What became of a retirement that another process works on; undefined when it was undone. */
-  private async join(type: string, { id }: Retirement): Promise<RetireReply | undefined> {
+  private async join(type: string, { id }: Retirement): Promise<ReplyOf<'retire'> | undefined> {
     const { records } = this.parts.types;
     const endMs = Date.now() + JOIN_LIMIT_MS;
     while (Date.now() < endMs) {
@@ -142,7 +141,7 @@ export class Retirements {
     return unavailable(`another request to retire "${type}" is not finished yet: try again`);
   }
 
-  private async check(marked: Marked): Promise<RetireReply> {
+  private async check(marked: Marked): Promise<ReplyOf<'retire'>> {
     const { checks } = this.parts;
     const { type, record } = marked;
     const objection = await checks
@@ -161,14 +160,14 @@ export class Retirements {
     });
   }
 
-  private async finish(marked: Marked): Promise<RetireReply> {
+  private async finish(marked: Marked): Promise<ReplyOf<'retire'>> {
     const { bus, log } = this.context;
     const { checks, cards } = this.parts;
     const { type, record } = marked;
     if (await checks.isQueued(type)) return this.keep(type);
     await deleteLanes(bus, type);
     await cards.retire(type);
-    const request: RetireLineRequest = { signal_type: type, retirement: record.retired };
+    const request: RequestOf<'retireLine'> = { signal_type: type, retirement: record.retired };
     await Promise.all(KEEPERS.map((name) => ask(bus, name, request, { timeoutMs: KEEPER_LIMIT_MS })));
     if (await checks.isQueued(type)) return this.keep(type);
     const done = await this.advance(marked, 'done');
@@ -185,13 +184,13 @@ export class Retirements {
   }
 
   /** A signal that was accepted before every process was sealed keeps the type. */
-  private async keep(type: string): Promise<RetireReply> {
+  private async keep(type: string): Promise<ReplyOf<'retire'>> {
     await this.parts.revival.bringBack(type);
     return this.refusalOf(type, `a signal of "${type}" came at the same moment: try again`);
   }
 
   /** Somebody else wrote the record: a worker that announced the type, whose lanes may be gone by now, or another kanban. */
-  private async overtaken(type: string): Promise<RetireReply> {
+  private async overtaken(type: string): Promise<ReplyOf<'retire'>> {
     const { retired } = (await this.parts.types.records.read(type))?.value ?? {};
     const joined = retired && (await this.join(type, retired));
     if (joined) return joined;
@@ -199,7 +198,7 @@ export class Retirements {
     return this.refusalOf(type, `a worker announced "${type}" at the same moment: try again`);
   }
 
-  private async refusalOf(type: string, otherwise: string): Promise<RetireReply> {
+  private async refusalOf(type: string, otherwise: string): Promise<ReplyOf<'retire'>> {
     return (await this.parts.checks.objectionTo(type)) ?? unavailable(otherwise);
   }
 
@@ -220,7 +219,7 @@ export class Retirements {
     );
   }
 
-  private async resume(marked: Marked): Promise<RetireReply> {
+  private async resume(marked: Marked): Promise<ReplyOf<'retire'>> {
     const { phase } = marked.record.retired;
     const mine = await this.advance(marked, phase);
     if (mine && phase === 'removing') return this.finish(mine);
@@ -243,7 +242,7 @@ export class Retirements {
     return { owner: this.context.instance, lease_until };
   }
 
-  private async retired(type: string, { by, reason, at }: Retirement): Promise<RetireReply> {
+  private async retired(type: string, { by, reason, at }: Retirement): Promise<ReplyOf<'retire'>> {
     const dead_letters = (await this.parts.letters.find({ type })).length;
     return { retired: { signal_type: type, by, ...(reason ? { reason } : {}), at, dead_letters } };
   }

@@ -1,15 +1,14 @@
-import { type Bus, connectBus, encodeHeaders, managerOf, openBucket } from '@tps/bus';
+import { ask, askBoard, type Bus, connectBus, encodeHeaders, managerOf, openBucket } from '@tps/bus';
 import {
   type ArrivalsMessage,
   type Beat,
-  type CancelReply,
   type CircuitRecord,
   type EnqueueVerdict,
-  type FindReply,
-  type HoldsReply,
   type KanbanBoard,
   type Outcome,
+  parseReply,
   type Priority,
+  type ReplyOf,
   type Signal,
   SUSPECT_HEADER,
   type TypeRecord,
@@ -35,12 +34,10 @@ async function restart(buffer: number): Promise<void> {
   await service.stop();
   await start(buffer);
 }
-async function ask<T>(subject: string, request: unknown): Promise<T> {
-  const reply = await bus.nc.request(subject, JSON.stringify(request), { timeout: 5_000 });
-  return reply.json<T>();
-}
-const board = (): Promise<KanbanBoard> => ask(bus.names.subjects.board('kanban'), null);
-const cancel = (id: string): Promise<CancelReply> => ask(bus.names.subjects.cancel, { id, by: 'a test' });
+const limit = { timeoutMs: 5_000 };
+const board = (): Promise<KanbanBoard> => askBoard(bus, 'kanban', limit);
+const find = (id: string): Promise<ReplyOf<'find'>> => ask(bus, 'find', { id }, limit);
+const cancel = (id: string): Promise<ReplyOf<'cancel'>> => ask(bus, 'cancel', { id, by: 'a test' }, limit);
 
 function signal(given: Partial<Signal> = {}): Signal {
   const fixed = {
@@ -54,7 +51,8 @@ function signal(given: Partial<Signal> = {}): Signal {
   return { ...fixed, timeout_ms: 600_000, created_at: new Date().toISOString(), ...given };
 }
 async function enqueue(...signals: Signal[]): Promise<EnqueueVerdict[]> {
-  const answer = await ask<1 | EnqueueVerdict[]>(bus.names.subjects.enqueue, signals);
+  const reply = await bus.nc.request(bus.names.subjects.enqueue, JSON.stringify(signals), { timeout: 5_000 });
+  const answer = parseReply('enqueue', reply);
   return answer === 1 ? signals.map(() => ({ ok: true })) : answer;
 }
 const accepted = (verdicts: EnqueueVerdict[]): number => verdicts.filter(({ ok }) => ok).length;
@@ -84,7 +82,7 @@ function beat(instance: string, service: 'worker' | 'kanban' = 'worker'): void {
   bus.nc.publish(bus.names.subjects.beat(service), JSON.stringify(body));
 }
 /** A worker as far as cancelling goes: it lives and says what it holds. */
-function standInWorker(state: HoldsReply['state']): () => void {
+function standInWorker(state: ReplyOf<'workerHolds'>['state']): () => void {
   const subscription = bus.nc.subscribe('tps.worker.*', {
     callback: (_, msg) => void msg.respond(JSON.stringify({ worker_id: 'stand-in', state })),
   });
@@ -122,9 +120,9 @@ test('what is answered as accepted is in the stream, headers and all; it can be 
   });
   expect(message?.json()).toEqual(one);
   expect(message?.header.get('traceparent')).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$/);
-  const { found } = await ask<FindReply>(bus.names.subjects.find, { id: one.id });
+  const { found } = await find(one.id);
   expect(found).toMatchObject({ signal: one, stream_seq: message?.seq, running: false });
-  expect(await ask(bus.names.subjects.find, { id: 'nobody' })).toEqual({ found: null });
+  expect(await find('nobody')).toEqual({ found: null });
   await waitFor('the board', async () => (await board()).lanes.demo_2?.waiting === 1);
   expect(await board()).toMatchObject({ queue_depth: 1, buffer: 10, stranded: 0 });
 });
@@ -192,7 +190,7 @@ test('a waiting signal is cancelled once, with an outcome and an answer; the lan
   await waitFor('the answer', () => answers.length === 1);
   expect(await outcomesOf(one.id)).toEqual(answers);
   expect(answers[0]).toMatchObject({ final: true, success: false, message: 'cancelled by a test' });
-  const { found } = await ask<FindReply>(bus.names.subjects.find, { id: other.id });
+  const { found } = await find(other.id);
   expect(found?.signal.id).toBe(other.id);
   // Purged by its subject it would take the rest of its lane along.
   await waitFor('the lane', async () => (await board()).lanes.demo_3?.waiting === 1);
@@ -206,7 +204,7 @@ test('a signal that a worker has started is not cancelled; one in its hands is',
     const reply = await cancel(one.id);
     return !reply.cancelled && reply.reason === 'started';
   });
-  const { found } = await ask<FindReply>(bus.names.subjects.find, { id: one.id });
+  const { found } = await find(one.id);
   expect(found).toMatchObject({ running: true, worker_id: 'stand-in' });
   gone();
   const waiting = standInWorker('waiting');
@@ -222,7 +220,7 @@ test('while a worker does not answer nothing is removed; when it is gone for goo
     const reply = await cancel(one.id);
     return !reply.cancelled && reply.reason === 'unavailable';
   });
-  expect((await ask<FindReply>(bus.names.subjects.find, { id: one.id })).found?.signal.id).toBe(one.id);
+  expect((await find(one.id)).found?.signal.id).toBe(one.id);
   await waitFor('the cancel', async () => (await cancel(one.id)).cancelled, { everyMs: 200 });
 });
 
@@ -255,8 +253,8 @@ test('what nobody pulls expires, as a dead letter; on a stopped line its deadlin
     last_by_subj: bus.names.subjects.dead('demo'),
   });
   expect(dead?.json()).toMatchObject({ signal: late, outcome: { signal_id: late.id } });
-  expect((await ask<FindReply>(bus.names.subjects.find, { id: late.id })).found).toBeNull();
-  expect((await ask<FindReply>(bus.names.subjects.find, { id: held.id })).found?.signal.id).toBe(held.id);
+  expect((await find(late.id)).found).toBeNull();
+  expect((await find(held.id)).found?.signal.id).toBe(held.id);
 });
 
 test('what another process had accepted expires when that one is gone for good', async () => {
@@ -276,7 +274,7 @@ test('one that may have run waits for the records with its expiry, and holds up 
   await enqueue(late);
   await waitFor('the expiry', async () => (await outcomesOf(late.id)).length === 1, { limitMs: 15_000 });
   expect(await outcomesOf(suspect.id)).toEqual([]);
-  expect((await ask<FindReply>(bus.names.subjects.find, { id: suspect.id })).found).not.toBeNull();
+  expect((await find(suspect.id)).found).not.toBeNull();
 });
 
 test('lowering the buffer loses nothing: it refuses until drained; a restart still knows every deadline', async () => {
@@ -284,8 +282,7 @@ test('lowering the buffer loses nothing: it refuses until drained; a restart sti
   const late = signal({ timeout_ms: 2_000 });
   expect(accepted(await enqueue(...kept, late))).toBe(10);
   await restart(4);
-  for (const { id } of kept)
-    expect((await ask<FindReply>(bus.names.subjects.find, { id })).found).not.toBeNull();
+  for (const { id } of kept) expect((await find(id)).found).not.toBeNull();
   expect(accepted(await enqueue(signal({ priority: 1 })))).toBe(0);
   await waitFor(
     'the expiry of one that was accepted before',

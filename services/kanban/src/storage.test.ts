@@ -3,8 +3,8 @@ import {
   type Beat,
   type EnqueueVerdict,
   type KanbanBoard,
-  type LanesReply,
   parseBeat,
+  type ReplyOf,
   type Signal,
   type TypeRecord,
 } from '@tps/contracts';
@@ -139,7 +139,8 @@ describe('the streams and lanes of kanban', () => {
   });
 
   test('workers are told which queue it is', async () => {
-    const reply = (): Promise<LanesReply> => ask<LanesReply>(bus.names.subjects.lanes, { types: [TYPE] });
+    const reply = (): Promise<ReplyOf<'lanes'>> =>
+      ask<ReplyOf<'lanes'>>(bus.names.subjects.lanes, { types: [TYPE] });
     const { created } = await (await managerOf(bus)).streams.info('KANBAN');
     expect(await reply()).toEqual({ ready: true, created });
     await (await managerOf(bus)).streams.delete('KANBAN');

@@ -1,5 +1,5 @@
 import { type Bus, connectBus, ensureStream, managerOf } from '@tps/bus';
-import type { LookupRequest, Outcome, Signal } from '@tps/contracts';
+import type { Outcome, RequestOf, Signal } from '@tps/contracts';
 import type { FleetView, ServiceContext } from '@tps/service';
 import { NatsServer, sampleOutcome } from '@tps/testkit';
 import { Registry } from 'prom-client';
@@ -95,7 +95,7 @@ test('what has a final outcome is taken out after a crash, what has none stays',
   const [finished, open] = [await accept('was-cancelled'), await accept('still-open')];
   const records = bus.nc.subscribe(bus.names.subjects.lookup, {
     callback: (_, msg) => {
-      const { ids } = msg.json<LookupRequest>();
+      const { ids } = msg.json<RequestOf<'lookup'>>();
       const outcome = sampleOutcome({ signal_id: 'was-cancelled', status: 'cancelled' });
       const known = ids.map((id) => ({ id, outcomes: id === 'was-cancelled' ? [outcome] : [] }));
       msg.respond(JSON.stringify({ records: known }));

@@ -3,18 +3,16 @@ import { JetStreamApiError, type StoredMsg } from '@nats-io/jetstream';
 import { type Msg, NoRespondersError } from '@nats-io/transport-node';
 import { encodeHeaders, headerValues, managerOf } from '@tps/bus';
 import {
-  encode,
-  type CancelReply,
   type DeadLetter,
-  type FindReply,
+  encode,
   type FoundSignal,
-  type HoldsReply,
-  type HoldsRequest,
   lateMessage,
   letterHeaders,
   LOOKUP_MAX_IDS,
   type Outcome,
   parseReply,
+  type ReplyOf,
+  type RequestOf,
   type Signal,
   SUSPECT_HEADER,
   WIRE_VERSION,
@@ -47,7 +45,7 @@ export class Withdrawal {
     private readonly unreadable: Unreadable,
   ) {}
 
-  async find(id: string): Promise<FindReply> {
+  async find(id: string): Promise<ReplyOf<'find'>> {
     const waiting = await this.get(id);
     if (!waiting) return { found: null };
     const { workerHolds } = this.context.bus.names.subjects;
@@ -71,7 +69,7 @@ export class Withdrawal {
     return new Map(answers.flatMap(({ worker_id, started = [] }) => started.map((id) => [id, worker_id])));
   }
 
-  async cancel(id: string, by?: string): Promise<CancelReply> {
+  async cancel(id: string, by?: string): Promise<ReplyOf<'cancel'>> {
     const waiting = await this.get(id);
     if (!waiting) return { cancelled: false, reason: 'not_found' };
     const message = by ? `cancelled by ${by}` : 'cancelled';
@@ -207,7 +205,7 @@ export class Withdrawal {
   /** @param undo it stays: those who would refuse it must take it again */
   private refuse({ id, run }: Pick<Signal, 'id' | 'run'>, undo = false): void {
     const { nc, names } = this.context.bus;
-    const request: HoldsRequest = undo ? { id, run, undo } : { id, run };
+    const request: RequestOf<'workerHolds'> = undo ? { id, run, undo } : { id, run };
     nc.publish(names.subjects.workerRefuse, encode(request));
   }
 
@@ -217,10 +215,10 @@ export class Withdrawal {
    */
   private async askWorkers(
     subject: string,
-    request: HoldsRequest = {},
-  ): Promise<{ answers: HoldsReply[]; complete: boolean }> {
+    request: RequestOf<'workerHolds'> = {},
+  ): Promise<{ answers: ReplyOf<'workerHolds'>[]; complete: boolean }> {
     const workers = this.fleet.of('worker').length;
-    const answers: HoldsReply[] = [];
+    const answers: ReplyOf<'workerHolds'>[] = [];
     if (workers === 0) return { answers, complete: true };
     const replies = await this.context.bus.nc.requestMany(subject, encode(request), {
       strategy: 'count',
@@ -241,7 +239,7 @@ export class Withdrawal {
   }
 
   /** A reply that cannot be read counts as silence: that worker has not said what it holds. */
-  private readHolds(reply: Msg): HoldsReply[] {
+  private readHolds(reply: Msg): ReplyOf<'workerHolds'>[] {
     try {
       return [parseReply('workerHolds', reply)];
     } catch (error) {

@@ -21,5 +21,5 @@ export type BoardOf<S extends keyof typeof BOARDS> = Static<(typeof BOARDS)[S]>;
 export { AndonBoard, type LineStatus, type OpenCall, type Replica, type StationStatus } from './andon';
 export { HeijunkaBoard } from './heijunka';
 export { JidokaBoard } from './jidoka';
-export { Counts, DurationFigures, KaizenBoard, type Suggestion, SuggestionsReply } from './kaizen';
+export { DurationFigures, KaizenBoard, type Suggestion, SuggestionsReply } from './kaizen';
 export { type BackupStatus, KanbanBoard, type LaneStatus } from './kanban';

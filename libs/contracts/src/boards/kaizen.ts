@@ -4,7 +4,7 @@ import { SUGGESTION_RULES } from '../report';
 import { version } from '../version';
 
 /** Finished work, and what was counted apart: in no total and no rate, because no work on it was finished. */
-export const Counts = Type.Object({
+const Counts = Type.Object({
   total_processed: count('success_count + error_count'),
   success_count: count('Succeeded'),
   error_count: count('Failed'),
@@ -80,4 +80,3 @@ export const SuggestionsReply = Type.Object(
   },
   { additionalProperties: true, description: 'What to improve' },
 );
-export type SuggestionsReply = Static<typeof SuggestionsReply>;

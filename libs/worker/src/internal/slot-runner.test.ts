@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { createInbox, nanos } from '@nats-io/transport-node';
 import { encodeHeaders, ensureLanes, managerOf, openBucket } from '@tps/bus';
-import { type HoldsReply, laneName, type Outcome, type TypeRecord } from '@tps/contracts';
+import { laneName, type Outcome, type ReplyOf, type TypeRecord } from '@tps/contracts';
 import { waitFor } from '@tps/testkit';
 import type { SignalDefinition } from '../definition';
 import { CapacityError, RejectedError } from '../failure';
@@ -34,7 +34,7 @@ async function held(id: string): Promise<string> {
   const options = { strategy: 'timer' as const, maxWait: 100 };
   const states: string[] = [];
   for await (const reply of await harness.bus.nc.requestMany(workerHolds, JSON.stringify({ id }), options)) {
-    states.push(reply.json<HoldsReply>().state);
+    states.push(reply.json<ReplyOf<'workerHolds'>>().state);
   }
   return states.find((state) => state !== 'none') ?? 'none';
 }

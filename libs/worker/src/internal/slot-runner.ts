@@ -1,5 +1,5 @@
 import { LEASE_MS } from '@tps/bus';
-import type { HoldsReply, HoldsRequest } from '@tps/contracts';
+import type { ReplyOf, RequestOf } from '@tps/contracts';
 import { ReleasedError } from './attempt';
 import { deadLetterUnreadable, releaseSignal } from './release';
 import { carriesSignal, renewLease } from './acknowledgement';
@@ -119,7 +119,7 @@ export class SlotRunner {
     this.planner.plan();
   }
 
-  holds(id?: string): HoldsReply {
+  holds(id?: string): ReplyOf<'workerHolds'> {
     const worker_id = this.options.context.instance;
     if (id === undefined) {
       return {
@@ -137,7 +137,7 @@ export class SlotRunner {
   }
 
   /** Takes nothing of this run from now on; says whether it was too late. */
-  refuseSignal({ id, run = Infinity, undo }: HoldsRequest): HoldsReply {
+  refuseSignal({ id, run = Infinity, undo }: RequestOf<'workerHolds'>): ReplyOf<'workerHolds'> {
     const answer = this.holds(id);
     if (id === undefined) return answer;
     if (undo) for (const delivery of this.removals.delete(id)) this.refuse(delivery, 0);

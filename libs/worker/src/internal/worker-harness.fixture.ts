@@ -2,9 +2,9 @@ import { type TSchema, Type } from '@sinclair/typebox';
 import { type Bus, connectBus, ensureLanes, ensureStream, Follower, managerOf, openBucket } from '@tps/bus';
 import {
   type CircuitRecord,
-  type LookupRequest,
   type Outcome,
   type Priority,
+  type RequestOf,
   type Signal,
   type StopRecord,
   WIRE_VERSION,
@@ -157,7 +157,7 @@ export class WorkerHarness {
   serveRecords(): () => void {
     const subscription = this.bus.nc.subscribe(this.bus.names.subjects.lookup, {
       callback: (_, msg) => {
-        const { ids: wanted } = msg.json<LookupRequest>();
+        const { ids: wanted } = msg.json<RequestOf<'lookup'>>();
         const records = wanted.map((id) => ({
           id,
           outcomes: this.outcomes.filter(({ signal_id }) => signal_id === id),

@@ -1,5 +1,5 @@
 import { openBucket } from '@tps/bus';
-import type { AndonCall, CallReply, HistoryReply, Names, StopRecord } from '@tps/contracts';
+import type { AndonCall, Names, ReplyOf, StopRecord } from '@tps/contracts';
 import { sampleCall, waitFor } from '@tps/testkit';
 import { type GatewayHarness, startGateway } from '../testing/harness';
 
@@ -8,7 +8,7 @@ const CORD = { signal_type: 'execute', mode: 'stop', reason: 'wrong results', by
 describe('the andon over HTTP', () => {
   let gateway: GatewayHarness;
   const asked: [subject: string, request: unknown][] = [];
-  let reply: CallReply | HistoryReply;
+  let reply: ReplyOf<'pull'> | ReplyOf<'history'>;
 
   /** andon, as far as the gateway asks it for calls. */
   const serve = ({ pull, acknowledge, resume, history }: Names['subjects']): void => {

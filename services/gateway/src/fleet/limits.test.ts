@@ -1,4 +1,4 @@
-import type { CardsReply, CardsRequest, RateRequest } from '@tps/contracts';
+import type { ReplyOf, RequestOf } from '@tps/contracts';
 import { type GatewayHarness, startGateway } from '../testing/harness';
 
 let gateway: GatewayHarness;
@@ -9,16 +9,16 @@ beforeAll(async () => {
   const { nc, names } = gateway.fleet.bus;
   nc.subscribe(names.subjects.cards, {
     callback: (_, msg) => {
-      const request = msg.json<CardsRequest>();
+      const request = msg.json<RequestOf<'cards'>>();
       const { signal_type, cards } = request;
       asked.push(request);
-      const reply: CardsReply = { signal_type, cards: cards ?? 'default', limit: 4, advice: null };
+      const reply: ReplyOf<'cards'> = { signal_type, cards: cards ?? 'default', limit: 4, advice: null };
       msg.respond(JSON.stringify(reply));
     },
   });
   nc.subscribe(names.subjects.rate, {
     callback: (_, msg) => {
-      asked.push(msg.json<RateRequest>());
+      asked.push(msg.json<RequestOf<'rate'>>());
       msg.respond(msg.data);
     },
   });

@@ -1,10 +1,10 @@
-import type { RetireReply, RetireRequest } from '@tps/contracts';
+import type { ReplyOf, RequestOf } from '@tps/contracts';
 import { sampleRetirement, sampleType, waitFor } from '@tps/testkit';
 import { type GatewayHarness, startGateway } from '../testing/harness';
 
 let gateway: GatewayHarness;
-const asked: RetireRequest[] = [];
-let reply: RetireReply;
+const asked: RequestOf<'retire'>[] = [];
+let reply: ReplyOf<'retire'>;
 const TOKENS = {
   AUTH_ENABLED: 'true',
   AUTH_TOKEN: 'shop:client-token',
@@ -17,7 +17,7 @@ beforeAll(async () => {
   const { nc, names } = gateway.fleet.bus;
   nc.subscribe(names.subjects.retire, {
     callback: (_, msg) => {
-      asked.push(msg.json<RetireRequest>());
+      asked.push(msg.json<RequestOf<'retire'>>());
       msg.respond(JSON.stringify(reply));
     },
   });
@@ -71,7 +71,7 @@ test.each([
   expect(asked).toEqual([{ v: 1, signal_type: 'execute', ...request }]);
 });
 
-test.each<[RetireReply, number, string, object]>([
+test.each<[ReplyOf<'retire'>, number, string, object]>([
   [{ refused: 'unknown', reason: 'there is no signal type "execute"' }, 404, 'UNKNOWN_TYPE', {}],
   [{ refused: 'has_work', reason: '3 signals wait', waiting: 3 }, 409, 'TYPE_HAS_WORK', { waiting: 3 }],
   [{ refused: 'served', reason: 'w1 serves it', workers: ['w1'] }, 409, 'TYPE_SERVED', { workers: ['w1'] }],

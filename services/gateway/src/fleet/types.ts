@@ -2,9 +2,9 @@ import type { Bus } from '@tps/bus';
 import {
   type ApiErrorCode,
   type KanbanBoard,
+  type RequestOf,
   type RetiredType,
   type RetireRefusal,
-  type RetireRequest,
   SIGNAL_TYPE_PATTERN,
 } from '@tps/contracts';
 import type { FleetView } from '@tps/service';
@@ -83,7 +83,7 @@ async function retire(bus: Bus, signal_type: string, by: string, reason?: string
   if (!TYPE_NAME.test(signal_type)) {
     throw new ApiError('UNKNOWN_TYPE', `Not retired: no signal type can be called "${signal_type}".`);
   }
-  const request: RetireRequest = { signal_type, by, ...(reason ? { reason } : {}) };
+  const request: RequestOf<'retire'> = { signal_type, by, ...(reason ? { reason } : {}) };
   const reply = await requestService(bus, 'retire', request, { limitMs: RETIRE_LIMIT_MS });
   if ('retired' in reply) return reply.retired;
   const { refused, reason: why, ...members } = reply;

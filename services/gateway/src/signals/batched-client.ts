@@ -1,6 +1,6 @@
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
 import { Batcher, type Bus, encodeHeaders, UnansweredError } from '@tps/bus';
-import { ALL_FINE, parseReply, type ReplyOf, REQUESTS } from '@tps/contracts';
+import { ALL_FINE, type BatchName, parseReply, type ReplyOf, REQUESTS } from '@tps/contracts';
 import type { Logger, TraceHeaders } from '@tps/service';
 import CircuitBreaker from 'opossum';
 import { BREAKER_OPTIONS } from '../breaker-options';
@@ -11,11 +11,9 @@ export interface BatchItem {
   trace: TraceHeaders;
 }
 
-/** What is asked in batches, for every signal. */
-type Batched = 'admit' | 'enqueue';
-type VerdictOf<N extends Batched> = Extract<ReplyOf<N>, unknown[]>[number];
+type VerdictOf<N extends BatchName> = Extract<ReplyOf<N>, unknown[]>[number];
 
-export interface BatchTarget<N extends Batched> {
+export interface BatchTarget<N extends BatchName> {
   request: N;
   /** How long one request may take. What gathers meanwhile leaves after it: a caller waits for two at most. */
   limitMs: number;
@@ -40,7 +38,7 @@ const BACKSTOP_MS = 1_000;
 const HEADER_BYTES = 100;
 
 /** A batched request to another service, behind a circuit breaker: one message carries what has gathered. */
-export class BatchedClient<N extends Batched> {
+export class BatchedClient<N extends BatchName> {
   private readonly batcher: Batcher<BatchItem, VerdictOf<N>>;
   private readonly breaker: CircuitBreaker<[BatchItem[]], VerdictOf<N>[]>;
   /** Who is asked. */

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Static } from '@sinclair/typebox';
 import type { Bus } from '@tps/bus';
-import type { LetterFilter, Redrive, ReplyOf, RequestName, RequestOf } from '@tps/contracts';
+import type { LetterFilter, Redrive, ReplyOf, SingleName, RequestOf } from '@tps/contracts';
 import type { Request } from 'express';
 import { v7 as uuidv7 } from 'uuid';
 import { type Handlers, idOf } from '../api/handlers';
@@ -75,7 +75,7 @@ export function deadLetterHandlers(bus: Bus): Pick<Handlers, Names> {
 }
 
 /** @throws ApiError UNAVAILABLE */
-function askKanban<N extends RequestName>(
+function askKanban<N extends SingleName>(
   bus: Bus,
   name: N,
   request: RequestOf<N>,

@@ -7,11 +7,11 @@ import {
   type AndonBoard,
   type BoardOf,
   type BOARDS as SHAPES,
-  type CancelReply,
   type CircuitRecord,
   type EnqueueVerdict,
-  type LookupRequest,
   type Outcome,
+  type ReplyOf,
+  type RequestOf,
   type ServiceName,
   SERVICES,
   type Signal,
@@ -28,7 +28,7 @@ export interface Behaviour {
   enqueue: (signal: Signal) => EnqueueVerdict | 'silence';
   /** What the worker makes of a signal; null: nothing, as yet. */
   work: (signal: Signal) => Partial<Outcome> | null;
-  cancel: (id: string) => CancelReply;
+  cancel: (id: string) => ReplyOf<'cancel'>;
 }
 
 const AT = '2026-01-25T12:00:00.000Z';
@@ -196,7 +196,8 @@ export class FakeFleet {
       service in BOARDS ? [on(board(service), () => BOARDS[service as keyof typeof BOARDS])] : [];
     if (service === 'kaizen') subscriptions.push(on(suggestions, () => SUGGESTIONS));
     if (service === 'jidoka') subscriptions.push(on(admit, (msg) => this.admit(msg)));
-    if (service === 'andon') subscriptions.push(on(lookup, (msg) => this.lookup(msg.json<LookupRequest>())));
+    if (service === 'andon')
+      subscriptions.push(on(lookup, (msg) => this.lookup(msg.json<RequestOf<'lookup'>>())));
     if (service === 'kanban') {
       subscriptions.push(on(enqueue, (msg) => this.enqueue(msg)));
       subscriptions.push(on(find, (msg) => this.find(msg.json<{ id: string }>().id)));
@@ -254,7 +255,7 @@ export class FakeFleet {
     return { found: { signal, stream_seq: 1, accepted_at: signal.created_at, running: false, trace_id } };
   }
 
-  private async lookup({ ids, wait_ms = 0 }: LookupRequest): Promise<unknown> {
+  private async lookup({ ids, wait_ms = 0 }: RequestOf<'lookup'>): Promise<unknown> {
     const final = (id: string): boolean => this.records.get(id)?.some((outcome) => outcome.final) ?? false;
     const until = { limitMs: Math.max(wait_ms, 1), everyMs: 10 };
     await waitFor('the outcomes', () => ids.every(final), until).catch(() => undefined);

@@ -1,40 +1,38 @@
 import { Type } from '@sinclair/typebox';
 import {
-  AcknowledgeRequest as Acknowledge,
   amended,
   AndonCall,
   AndonEvent,
   cursor,
-  HistoryReply,
-  HistoryRequest,
   list,
   nullable,
   oneOf,
-  PullRequest,
-  ResumeRequest as Resume,
+  REQUESTS,
   SERVICES,
   signalType,
 } from '@tps/contracts';
 
 export { AndonBoard } from '@tps/contracts';
 
+const { pull, acknowledge, resume, history } = REQUESTS;
+
 export const CordRequest = Type.Object(
   {
-    ...PullRequest.properties,
+    ...pull.request.properties,
     by: Type.Optional(
-      amended(PullRequest.properties.by, {
+      amended(pull.request.properties.by, {
         description: 'Who pulls the cord; by default the client whose token it is',
       }),
     ),
   },
   { additionalProperties: false, description: 'Pulling the cord' },
 );
-export const AcknowledgeRequest = Type.Omit(Acknowledge, ['id'], { additionalProperties: false });
-export const ResumeRequest = Type.Omit(Resume, ['id'], { additionalProperties: false });
+export const AcknowledgeRequest = Type.Omit(acknowledge.request, ['id'], { additionalProperties: false });
+export const ResumeRequest = Type.Omit(resume.request, ['id'], { additionalProperties: false });
 
 export const Call = AndonCall;
 
-const { line: _line, ...filters } = HistoryRequest.properties;
+const { line: _line, ...filters } = history.request.properties;
 export const HistoryQuery = Type.Object(
   {
     type: Type.Optional(signalType('The line')),
@@ -60,7 +58,7 @@ export const HistoryPage = Type.Object({
     ),
     'Newest first',
   ),
-  next: HistoryReply.properties.next,
+  next: history.reply.properties.next,
 });
 
 export const EventsQuery = Type.Object(

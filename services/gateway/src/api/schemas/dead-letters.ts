@@ -6,13 +6,11 @@ import {
   LetterFilter as Filter,
   LETTERS_MAX_IDS,
   LETTERS_MAX_LIMIT,
-  LettersReply,
   LetterView,
   list,
-  PurgeReply,
   RedriveDryRun as DryRun,
   RedriveProgress,
-  RedriveStart,
+  REQUESTS,
 } from '@tps/contracts';
 
 /** Each field narrows the choice; `signal_type` and `error_class` are what the letters call `type` and `class`. */
@@ -50,16 +48,16 @@ export const RedriveRequest = Type.Object(
   {
     filter: Type.Optional(LetterFilter),
     ids,
-    probe: amended(RedriveStart.properties.probe, { default: [1, 5] }),
-    max_per_s: amended(RedriveStart.properties.max_per_s, { default: 50 }),
+    probe: amended(REQUESTS.redriveStart.request.properties.probe, { default: [1, 5] }),
+    max_per_s: amended(REQUESTS.redriveStart.request.properties.max_per_s, { default: 50 }),
     dry_run: Type.Boolean({ default: false, description: 'Only count what it would take' }),
   },
   { additionalProperties: false },
 );
 
-export const DeadLetters = LettersReply;
+export const DeadLetters = REQUESTS.letters.reply;
 export const DeadLetter = LetterView;
-export const Purged = PurgeReply;
+export const Purged = REQUESTS.purge.reply;
 
 export const Redrive = Type.Object(
   {

@@ -6,7 +6,7 @@ import {
   KanbanBoard as Kanban,
   mapOf,
   percent,
-  SuggestionsReply,
+  REQUESTS,
   time,
 } from '@tps/contracts';
 
@@ -62,7 +62,7 @@ export const Status = Type.Object({
   metrics: Type.Union([Metrics, Type.Null()]),
 });
 
-export const Suggestions = SuggestionsReply;
+export const Suggestions = REQUESTS.suggestions.reply;
 
 export const KanbanBoard = Type.Object({
   ...Kanban.properties,

@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox';
-import { type Cards, CardsReply, MAX_CARDS, MAX_RATE_PER_S, RateRequest } from '@tps/contracts';
+import { type Cards, MAX_CARDS, MAX_RATE_PER_S, REQUESTS } from '@tps/contracts';
 
 /** One schema instead of a union of three: a fault is then told once, for what was meant. */
 export const CardsChange = Type.Object(
@@ -14,7 +14,7 @@ export const CardsChange = Type.Object(
   },
   { additionalProperties: false, description: 'How many signals of the type may be in progress' },
 );
-export const CardsState = CardsReply;
+export const CardsState = REQUESTS.cards.reply;
 
 export const RateChange = Type.Object(
   {
@@ -27,4 +27,4 @@ export const RateChange = Type.Object(
   },
   { additionalProperties: false, description: 'How many signals of the type may start per second' },
 );
-export const RateState = RateRequest;
+export const RateState = REQUESTS.rate.reply;

@@ -1,27 +1,19 @@
 import { Type } from '@sinclair/typebox';
-import {
-  cursor,
-  FINAL_STATUSES,
-  FinishedRequest,
-  OPEN_STATUSES,
-  oneOf,
-  OpenReply,
-  SIGNALS_MAX_LIMIT,
-} from '@tps/contracts';
+import { cursor, FINAL_STATUSES, oneOf, OPEN_STATUSES, REQUESTS, SIGNALS_MAX_LIMIT } from '@tps/contracts';
 
 const WORDS = [...FINAL_STATUSES, ...OPEN_STATUSES];
 
 export const SignalsQuery = Type.Object(
   {
-    type: FinishedRequest.properties.type,
+    type: REQUESTS.finishedSignals.request.properties.type,
     status: Type.Optional(
       Type.String({
         pattern: `^(${WORDS.join('|')})(,(${WORDS.join('|')}))*$`,
         description: `One or several of ${WORDS.join(', ')}; all of them finished or all not. Default: finished ones`,
       }),
     ),
-    class: FinishedRequest.properties.class,
-    since: FinishedRequest.properties.since,
+    class: REQUESTS.finishedSignals.request.properties.class,
+    since: REQUESTS.finishedSignals.request.properties.since,
     limit: Type.Integer({
       minimum: 1,
       maximum: SIGNALS_MAX_LIMIT,
@@ -44,5 +36,5 @@ export const Signals = Type.Object({
     ),
     { description: 'Newest first' },
   ),
-  next: OpenReply.properties.next,
+  next: REQUESTS.openSignals.reply.properties.next,
 });

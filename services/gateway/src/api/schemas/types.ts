@@ -4,8 +4,8 @@ import {
   count,
   list,
   nullable,
+  REQUESTS,
   RetiredType as Retired,
-  RetireRequest as Retire,
   text,
   TypeRecord,
 } from '@tps/contracts';
@@ -46,7 +46,7 @@ export type TypeList = Static<typeof Types>;
 
 export const RetireRequest = Type.Object(
   {
-    reason: Retire.properties.reason,
+    reason: REQUESTS.retire.request.properties.reason,
     by: Type.Optional(
       Type.String({
         minLength: 1,
