@@ -1,6 +1,6 @@
-import type { Msg } from '@nats-io/transport-node';
 import type { InFlightSignal } from './in-flight-signal';
 import type { Delivery } from './lane-reader';
+import type { Answerable } from './queue-life';
 
 /** How long a message stays in its lane that this worker cannot take now, in milliseconds. */
 export const LATER_MS = 1_000;
@@ -10,18 +10,18 @@ const ACK = encoder.encode('+ACK');
 const IN_PROGRESS = encoder.encode('+WPI');
 
 /** Removes the message from the stream. Lost while disconnected: then it comes again, as a suspect. */
-export function acknowledge(msg: Msg): void {
-  msg.respond(ACK);
+export function acknowledge(delivery: Answerable): void {
+  delivery.life.answer(delivery, ACK);
 }
 
 /** Renews the lease. */
-export function renewLease(msg: Msg): void {
-  msg.respond(IN_PROGRESS);
+export function renewLease(delivery: Answerable): void {
+  delivery.life.renew(delivery, IN_PROGRESS);
 }
 
 /** Gives the message back to its lane, not before `delayMs`. */
-export function nak(msg: Msg, delayMs: number): void {
-  msg.respond(delayMs > 0 ? `-NAK {"delay":${Math.round(delayMs * 1e6)}}` : '-NAK');
+export function nak(delivery: Answerable, delayMs: number): void {
+  delivery.life.answer(delivery, delayMs > 0 ? `-NAK {"delay":${Math.round(delayMs * 1e6)}}` : '-NAK');
 }
 
 /** When a signal that cannot run now comes back: later each time, and not all of them at once. */

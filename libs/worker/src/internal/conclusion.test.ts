@@ -3,6 +3,7 @@ import type { Msg } from '@nats-io/transport-node';
 import { type ErrorClass, HANDED_BACK, laneName, type Outcome, type Signal } from '@tps/contracts';
 import type { AttemptResult, CompiledDefinition } from './attempt';
 import type { InFlightSignal } from './in-flight-signal';
+import type { QueueLife } from './queue-life';
 import { conclude, type Conclusion, type AttemptFacts, outcomeOf, releasedOutcome } from './conclusion';
 
 const NOW = Date.parse('2026-01-25T12:00:00.000Z');
@@ -30,6 +31,7 @@ function inFlight(given: Partial<InFlightSignal> = {}): InFlightSignal {
     signal,
     lane: laneName('demo', 2),
     msg: {} as Msg,
+    ...{ life: {} as QueueLife, lifeNo: 0 },
     info: { deliveries: 4, streamSeq: 9, consumerSeq: 9, storedAtMs: NOW, pending: 0, consumer: 'demo_2' },
     trace: { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' },
     suspect: false,

@@ -6,6 +6,7 @@ import { type AttemptResult, type CompiledDefinition, runAttempt } from './attem
 import { compile } from './compile';
 import type { HandlerContext } from '../definition';
 import type { InFlightSignal } from './in-flight-signal';
+import type { QueueLife } from './queue-life';
 import { HOSTILE_RETURNED, HOSTILE_THROWN, rejected } from './hostile.fixture';
 import { conclude, outcomeOf } from './conclusion';
 
@@ -31,7 +32,7 @@ function recorded(result: AttemptResult): Outcome {
   const inFlight: InFlightSignal = {
     ...{ signal, lane: laneName('demo', 3), msg: {} as Msg, trace: undefined, suspect: false },
     info: { deliveries: 1, streamSeq: 1, consumerSeq: 1, storedAtMs: 0, pending: 0, consumer: 'demo_3' },
-    ...{ place: 1, plannedMs: 0 },
+    ...{ place: 1, plannedMs: 0, life: {} as QueueLife, lifeNo: 0 },
   };
   const definition = compile({ name: 'demo', run: () => 1 }, 3, false);
   const facts = { definition, inFlight, attempt: 1, deadlineMs: Date.now() + HOUR_MS, nowMs: Date.now() };

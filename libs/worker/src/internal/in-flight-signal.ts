@@ -1,20 +1,19 @@
 import type { Msg } from '@nats-io/transport-node';
-import { type DeliveryInfo, headerValues } from '@tps/bus';
+import { headerValues } from '@tps/bus';
 import { type Outcome, parseLane, parseSignal, type Signal, SUSPECT_HEADER } from '@tps/contracts';
 import type { LineView, TraceHeaders } from '@tps/service';
 import type { LazyAbort } from './lazy-abort';
 import type { Delivery } from './lane-reader';
+import type { Answerable } from './queue-life';
 
 /**
  * A signal in this worker's hands, from delivery to acknowledgement.
  *
  * While it is in flight its lease is renewed; when this process dies the broker hands it to another worker.
  */
-export interface InFlightSignal {
+export interface InFlightSignal extends Answerable {
   readonly signal: Signal;
   readonly lane: string;
-  readonly msg: Msg;
-  readonly info: DeliveryInfo;
   readonly trace: TraceHeaders | undefined;
   /** It may have run before: looked up in the records before it runs. */
   readonly suspect: boolean;
@@ -37,7 +36,7 @@ export interface InFlightSignal {
 }
 
 export function toInFlight(
-  { msg, info, lane }: Delivery,
+  { msg, info, lane, life, lifeNo }: Delivery,
   signal: Signal,
   given: Pick<InFlightSignal, 'suspect' | 'place' | 'plannedMs'>,
 ): InFlightSignal {
@@ -47,6 +46,8 @@ export function toInFlight(
     lane,
     msg,
     info,
+    life,
+    lifeNo,
     trace: traceOf(msg),
     suspect,
     place: given.place,

@@ -1,7 +1,8 @@
-import { type Bus, connectBus, ensureLanes, ensureStream } from '@tps/bus';
+import { type Bus, connectBus, ensureLanes, ensureStream, managerOf } from '@tps/bus';
 import { laneName } from '@tps/contracts';
 import { NatsServer, waitFor } from '@tps/testkit';
 import { type Delivery, LaneReader } from './lane-reader';
+import type { QueueLife } from './queue-life';
 
 const TYPE = 'demo';
 const LANE = laneName(TYPE, 3);
@@ -10,6 +11,7 @@ let bus: Bus;
 let reader: LaneReader;
 let came: Delivery[];
 let missing: number;
+let lost: number;
 
 beforeAll(async () => {
   nats = await NatsServer.start();
@@ -24,12 +26,15 @@ afterAll(async () => {
 beforeEach(() => {
   came = [];
   missing = 0;
-  reader = new LaneReader(bus, {
+  lost = 0;
+  const life = { no: 7 } as QueueLife;
+  reader = new LaneReader(bus, life, {
     onMessage: (delivered) => {
       came.push(delivered);
       delivered.msg.respond('+ACK');
     },
     onMissing: (_, count) => (missing += count),
+    onLost: () => (lost += 1),
   });
   reader.add(LANE);
 });
@@ -58,6 +63,7 @@ async function burst(): Promise<number> {
 test('one message by a poll says what a pull may ask for', async () => {
   await burst();
   expect(came.map(({ planned }) => planned)).toEqual([false, ...Array<boolean>(9).fill(true)]);
+  expect(came.every(({ lifeNo }) => lifeNo === 7)).toBe(true);
   expect(reader.waiting(LANE)).toBe(0);
   expect(reader.quiet).toBe(true);
 });
@@ -99,4 +105,16 @@ test('what a poll brings is not taken for the answer to a pull, whichever ends f
     const byPoll = came.slice(12).filter(({ planned }) => !planned).length;
     return reader.polled === 2 - byPoll && missing === 5 + 3 - (2 - byPoll);
   });
+});
+
+test('a lane that is deleted, or does not answer, is told as lost', async () => {
+  reader.poll(LANE, Date.now());
+  const { consumers } = await managerOf(bus);
+  await consumers.delete(bus.names.streams.kanban, LANE);
+  await waitFor('the end of the poll', () => lost === 1);
+  // Nobody answers a pull from a lane that is not there.
+  reader.pull(LANE, 1);
+  reader.sweep(Date.now() + 60_000);
+  expect([lost, missing, reader.quiet]).toEqual([2, 1, true]);
+  await ensureLanes(bus, TYPE);
 });

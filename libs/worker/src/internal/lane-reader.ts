@@ -1,11 +1,10 @@
 import { type Msg, nanos, type Subscription } from '@nats-io/transport-node';
-import { type Bus, parseDelivery, type DeliveryInfo } from '@tps/bus';
+import { type Bus, parseDelivery } from '@tps/bus';
+import type { Answerable, QueueLife } from './queue-life';
 
 /** A message from a lane, with what the broker says of it. */
-export interface Delivery {
+export interface Delivery extends Answerable {
   lane: string;
-  msg: Msg;
-  info: DeliveryInfo;
   /** It answers a planned pull; else it came by the long poll of an idle lane. */
   planned: boolean;
 }
@@ -42,6 +41,8 @@ export interface LaneEvents {
   onMessage: (delivered: Delivery) => void;
   /** `count` signals that were asked for will not come. */
   onMissing: (lane: string, count: number) => void;
+  /** A lane is gone, or does not answer. */
+  onLost: () => void;
 }
 
 /**
@@ -63,6 +64,7 @@ export class LaneReader {
 
   constructor(
     private readonly bus: Bus,
+    private readonly life: QueueLife,
     private readonly events: LaneEvents,
   ) {
     const inbox = bus.createInbox();
@@ -148,12 +150,19 @@ export class LaneReader {
 
   /** Gives up what was not answered: asked of a connection or a lane that is gone. */
   sweep(nowMs: number): void {
+    let lost = false;
     for (const lane of this.byIndex) {
-      if (lane.poll !== null && nowMs - lane.poll.sentMs > POLL_MS + ANSWER_LIMIT_MS) lane.poll = null;
+      if (lane.poll !== null && nowMs - lane.poll.sentMs > POLL_MS + ANSWER_LIMIT_MS) {
+        lane.poll = null;
+        lost = true;
+      }
       for (const [suffix, { sentMs }] of lane.pulls) {
-        if (nowMs - sentMs > ANSWER_LIMIT_MS) this.end(lane, suffix);
+        if (nowMs - sentMs <= ANSWER_LIMIT_MS) continue;
+        this.end(lane, suffix);
+        lost = true;
       }
     }
+    if (lost) this.events.onLost();
   }
 
   /** After a reconnect nothing that was asked for will come. */
@@ -189,7 +198,8 @@ export class LaneReader {
     lane.known = Math.max(0, info.pending - lane.asked - (lane.poll?.left ?? 0));
     lane.heardMs = Date.now();
     countIn(lane);
-    this.events.onMessage({ lane: lane.name, msg, info, planned });
+    const { life } = this;
+    this.events.onMessage({ lane: lane.name, msg, info, planned, life, lifeNo: life.no });
   }
 
   /** A pull or poll ended without (all of) its messages: 404 nothing there, 408 time is over, 409/503 no such lane. */
@@ -200,9 +210,11 @@ export class LaneReader {
     if (!lane) return;
     const code = msg.headers?.code ?? 0;
     lane.heardMs = Date.now();
-    if (code === 503 || code === 409) lane.retryAtMs = lane.heardMs + RETRY_MS;
     if (planned) this.end(lane, suffix);
     else if (lane.poll?.suffix === suffix) lane.poll = null;
+    if (code !== 503 && code !== 409) return;
+    lane.retryAtMs = lane.heardMs + RETRY_MS;
+    this.events.onLost();
   }
 
   private end(lane: Lane, suffix: string): void {

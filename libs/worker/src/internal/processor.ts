@@ -156,7 +156,7 @@ export class Processor {
 
   /** The work was done in an earlier delivery whose acknowledgement was lost. */
   private dropFinished(inFlight: InFlightSignal, outcome: Outcome): void {
-    acknowledge(inFlight.msg);
+    acknowledge(inFlight);
     const { reply_to } = inFlight.signal;
     if (reply_to) this.options.recorder.reply({ outcome, trace: inFlight.trace ?? NO_TRACE, reply_to });
   }

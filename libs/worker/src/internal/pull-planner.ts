@@ -4,6 +4,7 @@ import type { LineView } from '@tps/service';
 import { type Delivery, LaneReader, POLL_MS } from './lane-reader';
 import type { Limits } from './limits';
 import type { Prefetch } from './prefetch';
+import type { QueueLife } from './queue-life';
 import type { LevelSequence } from './sequence';
 
 /** One decision of the level sequence: a signal of this lane comes next. */
@@ -19,6 +20,7 @@ export interface PlannedPull {
 
 export interface PullPlannerDeps {
   bus: Bus;
+  life: QueueLife;
   types: readonly string[];
   sequence: LevelSequence;
   prefetch: Prefetch;
@@ -31,6 +33,8 @@ export interface PullPlannerDeps {
   onReady: () => void;
   /** A signal arrived that this worker cannot take now. */
   onSurplus: (delivered: Delivery) => void;
+  /** A lane is gone: the queue may be another one. */
+  onLaneLost: () => void;
 }
 
 /** Resolves when the probe says so, or when the limit is over. */
@@ -53,14 +57,17 @@ export class PullPlanner {
   private begun = false;
   private stopped = false;
   private planned = false;
+  /** A lane was gone when it was last asked; kanban is asked about it. */
+  private laneLost = false;
 
   constructor(private readonly options: PullPlannerDeps) {
     this.lanes = options.types.flatMap((type) =>
       PRIORITIES.map((priority) => ({ type, priority, name: laneName(type, priority) })),
     );
-    this.reader = new LaneReader(options.bus, {
+    this.reader = new LaneReader(options.bus, options.life, {
       onMessage: (delivered) => this.receive(delivered),
       onMissing: (lane, count) => this.forget(lane, count),
+      onLost: () => this.loseLane(),
     });
     for (const { name } of this.lanes) this.reader.add(name);
     this.offReconnect = options.bus.onReconnect(() => this.reader.reset());
@@ -69,6 +76,13 @@ export class PullPlanner {
 
   begin(): void {
     this.begun = true;
+    this.plan();
+  }
+
+  /** Lanes that were gone are there again. @param lost in another queue: nobody answers what was asked of the lost one */
+  onQueueKnown(lost: boolean): void {
+    if (lost || this.laneLost) this.reader.reset();
+    this.laneLost = false;
     this.plan();
   }
 
@@ -136,6 +150,12 @@ export class PullPlanner {
 
   close(): void {
     this.reader.close();
+  }
+
+  private loseLane(): void {
+    if (this.laneLost) return;
+    this.laneLost = true;
+    this.options.onLaneLost();
   }
 
   private tick(): void {

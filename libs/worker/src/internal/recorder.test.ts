@@ -24,7 +24,10 @@ describe('the recorder', () => {
     const tracestate = `a=${'x'.repeat(500)}`;
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     const conclusion = { final: true, status: 'succeeded', retryMs: 0 } as never;
-    const inFlight = { msg: { respond: () => true, string: () => '{}' } } as unknown as InFlightSignal;
+    const inFlight = {
+      msg: { string: () => '{}' },
+      life: { answer: () => undefined },
+    } as unknown as InFlightSignal;
     const settled = Array.from({ length: 200 }, () =>
       recorder.settle(inFlight, conclusion, { outcome: sampleOutcome(), trace: { traceparent, tracestate } }),
     );
@@ -41,7 +44,10 @@ describe('the recorder', () => {
     bus.nc.subscribe('test.answers', { callback: (_, msg) => void answers.push(...msg.json<Outcome[]>()) });
     const trace = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' };
     const conclusion = { final: true, status: 'succeeded', retryMs: 0 } as never;
-    const inFlight = { msg: { respond: () => true, string: () => '{}' } } as unknown as InFlightSignal;
+    const inFlight = {
+      msg: { string: () => '{}' },
+      life: { answer: () => undefined },
+    } as unknown as InFlightSignal;
     // Half a million characters, one and a half million bytes.
     const settled = Array.from({ length: 20 }, () => {
       const outcome = sampleOutcome({ result: '\u65e5'.repeat(25_000) });
@@ -58,7 +64,8 @@ describe('the recorder', () => {
     const trace = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' };
     const inFlight = {
       signal: { signal_type: 'big' },
-      msg: { respond: () => true, string: () => '{}' },
+      msg: { string: () => '{}' },
+      life: { answer: () => undefined },
     } as unknown as InFlightSignal;
     const outcome = sampleOutcome({ signal_type: 'big', result: '\u65e5'.repeat(400_000) });
     await recorder.settle(inFlight, { final: true, status: 'succeeded', retryMs: 0 } as never, {

@@ -113,10 +113,9 @@ export class Recorder {
     { final, retryMs }: Conclusion,
     concluded: PendingOutcome,
   ): Promise<void> {
-    const { msg } = inFlight;
     if (!final) {
       await this.recordAttempt(concluded);
-      return nak(msg, retryMs);
+      return nak(inFlight, retryMs);
     }
     const recorded = exceedsBytes(jsonOf(concluded), this.maxBytes) ? this.tooLarge(concluded) : concluded;
     const { status } = recorded.outcome;
@@ -131,7 +130,7 @@ export class Recorder {
     }
     // Replies leave at the end of this turn, behind all of its acknowledgements; said first, they leave in one write.
     this.reply(recorded);
-    acknowledge(msg);
+    acknowledge(inFlight);
   }
 
   /** Tried again it would not become smaller: it fails here, and holds up nobody else's. */
@@ -154,7 +153,7 @@ export class Recorder {
         ? { ...expired, status: 'returned', final: false }
         : { ...outcome, status: 'retrying', final: false };
     await this.recordAttempt({ outcome: kept, trace });
-    nak(inFlight.msg, releaseDelayMs(inFlight));
+    nak(inFlight, releaseDelayMs(inFlight));
   }
 
   /** Keeps a message that is no signal, as it came. */

@@ -31,10 +31,10 @@ export async function releaseSignal(
 ): Promise<void> {
   const attempts = await attemptsUsed(context.bus, inFlight).catch(() => null);
   // Unknown: without a record this delivery counts as an attempt, which errs on the safe side.
-  if (!attempts) return nak(inFlight.msg, delayMs || releaseDelayMs(inFlight));
+  if (!attempts) return nak(inFlight, delayMs || releaseDelayMs(inFlight));
   const outcome = releasedOutcome(inFlight, { workerId: context.instance, ...attempts });
   await recorder.recordAttempt({ outcome, trace: inFlight.trace ?? NO_TRACE });
-  nak(inFlight.msg, delayMs || promptMs(inFlight));
+  nak(inFlight, delayMs || promptMs(inFlight));
 }
 
 /**
@@ -48,12 +48,12 @@ export async function releaseFaulty(
 ): Promise<void> {
   const fault = `fault in the worker before the start: ${describeThrown(error).message}`;
   const attempts = await attemptsUsed(context.bus, inFlight).catch(() => null);
-  if (!attempts) return nak(inFlight.msg, releaseDelayMs(inFlight));
+  if (!attempts) return nak(inFlight, releaseDelayMs(inFlight));
   const outcome = releasedOutcome(inFlight, { workerId: context.instance, ...attempts, fault });
   if ((outcome.faults ?? 0) >= MAX_FAULTS)
     return settleFault({ context, recorder }, inFlight, attempts.used, fault);
   await recorder.recordAttempt({ outcome, trace: inFlight.trace ?? NO_TRACE });
-  nak(inFlight.msg, releaseDelayMs(inFlight));
+  nak(inFlight, releaseDelayMs(inFlight));
 }
 
 /** Ends the run as a defect, because nothing else is known of it after a fault of the worker. */
@@ -88,9 +88,11 @@ export function deadLetterUnreadable({ context, recorder }: Desk, delivery: Deli
   const { msg, lane } = delivery;
   if (isOfLaterVersion(msg)) {
     context.log.warn('left to workers of a later version', { lane, subject: msg.subject });
-    return nak(msg, LATER_MS);
+    return nak(delivery, LATER_MS);
   }
   context.log.error('unreadable signal', { lane, subject: msg.subject });
   const kept = recorder.keepUnreadable(delivery);
-  void kept.then(() => acknowledge(msg)).catch((error: unknown) => context.log.warn('not kept', { error }));
+  void kept
+    .then(() => acknowledge(delivery))
+    .catch((error: unknown) => context.log.warn('not kept', { error }));
 }

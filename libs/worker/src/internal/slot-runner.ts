@@ -9,6 +9,7 @@ import type { Delivery } from './lane-reader';
 import type { Limits } from './limits';
 import { type Overrun, Overruns } from './overruns';
 import { Prefetch } from './prefetch';
+import type { QueueLife } from './queue-life';
 import { type Afterwards, Processor, type ProcessorDeps } from './processor';
 import { RemovalGuard } from './removal-guard';
 import type { LevelSequence } from './sequence';
@@ -16,6 +17,7 @@ import { RedeliveryGuard } from './redelivery-guard';
 
 export interface SlotRunnerDeps extends ProcessorDeps {
   slots: number;
+  life: QueueLife;
   sequence: LevelSequence;
   limits: Limits;
   /** A handler does not end; said once. */
@@ -45,11 +47,12 @@ export class SlotRunner {
   private stopping = false;
 
   constructor(private readonly options: SlotRunnerDeps) {
-    const { context, recorder, lines, sequence, limits, slots } = options;
+    const { context, recorder, lines, sequence, limits, slots, life } = options;
     this.prefetch = new Prefetch(slots);
     this.processor = new Processor(options, this.prefetch);
     this.planner = new PullPlanner({
       bus: context.bus,
+      life,
       types: [...options.definitions.keys()],
       sequence,
       prefetch: this.prefetch,
@@ -59,6 +62,7 @@ export class SlotRunner {
       canRecord: () => recorder.backlog < MAX_BACKLOG,
       onReady: () => this.fill(),
       onSurplus: (delivery) => this.refuse(delivery, 0),
+      onLaneLost: () => this.onLaneLost(),
     });
     this.renewal = setInterval(() => this.renewAll(), RENEW_MS);
     this.offReconnect = context.bus.onReconnect(() => this.redeliveries.suspectAllStored());
@@ -109,6 +113,11 @@ export class SlotRunner {
   /** More may be taken than before. */
   onRoom(): void {
     this.planner.plan();
+  }
+
+  /** kanban says which queue it is; lanes that were gone are there. */
+  onQueueKnown(lost: boolean): void {
+    this.planner.onQueueKnown(lost);
   }
 
   /** A line stopped or runs again: what waits here of a stopped type goes back. */
@@ -190,8 +199,8 @@ export class SlotRunner {
       return null;
     }
     if (this.removals.blocks(signal, delivery)) return null;
-    // The acknowledgement of the first delivery is for both.
-    if (this.inFlight.has(info.streamSeq)) return null;
+    // The acknowledgement of the first delivery is for both. A signal of a queue that was lost is another one.
+    if (this.inFlight.get(info.streamSeq)?.info.storedAtMs === info.storedAtMs) return null;
     const suspect = this.redeliveries.isSuspect(info);
     const inFlight = toInFlight(delivery, signal, { suspect, place, plannedMs });
     this.inFlight.set(info.streamSeq, inFlight);
@@ -215,6 +224,12 @@ export class SlotRunner {
       this.options.context.log.error('outcome not recorded', { signal_id: inFlight.signal.id, error });
     });
     this.letGo(inFlight);
+  }
+
+  /** A lane that is made again delivers what is in flight once more, as if for the first time. */
+  private onLaneLost(): void {
+    this.redeliveries.suspectAllStored();
+    this.options.life.doubt();
   }
 
   private freeSlot(expected: number): void {
@@ -251,7 +266,8 @@ export class SlotRunner {
   }
 
   private letGo(inFlight: InFlightSignal): void {
-    this.inFlight.delete(inFlight.info.streamSeq);
+    const { streamSeq } = inFlight.info;
+    if (this.inFlight.get(streamSeq) === inFlight) this.inFlight.delete(streamSeq);
     this.options.limits.onFinished(inFlight.signal.signal_type);
   }
 
@@ -266,8 +282,8 @@ export class SlotRunner {
   private renewAll(): void {
     this.redeliveries.renewed();
     this.watchOverruns();
-    for (const { msg } of this.inFlight.values()) renewLease(msg);
-    for (const { msg } of [...this.planner.arrived(), ...this.removals.blocked()]) renewLease(msg);
+    for (const inFlight of this.inFlight.values()) renewLease(inFlight);
+    for (const delivery of [...this.planner.arrived(), ...this.removals.blocked()]) renewLease(delivery);
     this.removals.sweep();
   }
 }

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ask } from '@tps/bus';
+import { ask, UnansweredError } from '@tps/bus';
 import { LineView, type RunningService, type ServiceContext } from '@tps/service';
 import { Counter, Gauge } from 'prom-client';
-import { METRICS } from '@tps/contracts';
+import { METRICS, type WorkerVitals } from '@tps/contracts';
 import { Announcements } from './announcements';
 import type { CompiledDefinition } from './attempt';
 import { compile } from './compile';
@@ -12,6 +12,7 @@ import { Records } from './prior-attempts';
 import { followLevelling } from './levelling';
 import { Limits } from './limits';
 import type { Overrun } from './overruns';
+import { type QueueFacts, QueueLife } from './queue-life';
 import { Recorder } from './recorder';
 import { LevelSequence } from './sequence';
 import { SlotRunner, type SlotRunnerDeps } from './slot-runner';
@@ -39,16 +40,18 @@ export async function startWorkerProcess(
   setup: WorkerSetup,
 ): Promise<RunningService> {
   const { bus, config, log } = context;
-  const replicas = config.TPS_NATS_REPLICAS;
   const definitions = compileAll(setup.signals, config);
-  const onError = (error: unknown): void => void log.error('bucket', { error });
   const sequence = new LevelSequence();
   let onLine: (type: string) => void = () => undefined;
-  const lines = await LineView.open(bus, { replicas, onError, onChange: (type) => onLine(type) });
+  const lines = await LineView.open(bus, {
+    replicas: config.TPS_NATS_REPLICAS,
+    onError: (error) => log.error('bucket', { error }),
+    onChange: (type) => onLine(type),
+  });
   const limits = new Limits({ context, types: new Set(definitions.keys()), slots: config.TPS_NUM_WORKERS });
   const levelling = await followLevelling(context, sequence, limits);
   const announcements = await Announcements.open(context, definitions);
-  await awaitLanes(context, [...definitions.keys()]);
+  const life = await knowQueue(context, definitions.keys(), (lost) => station.onQueueKnown(lost));
 
   const recorder = new Recorder(bus, log);
   const strays = new Strays({ log, ran: () => station.ran(), onStray: countStrays(context) });
@@ -56,6 +59,7 @@ export async function startWorkerProcess(
     context,
     definitions,
     slots: config.TPS_NUM_WORKERS,
+    life,
     lines,
     sequence,
     limits,
@@ -71,15 +75,11 @@ export async function startWorkerProcess(
   serveEndpoints(context, station);
   return {
     vitals: () => ({
+      ...vitalsOf(station, [...definitions.keys()]),
       slots: config.TPS_NUM_WORKERS,
-      busy: station.busy,
-      types: [...definitions.keys()],
-      started: station.started,
-      in_hand: claimed(station, definitions.keys()),
       ...(setup.failing ? { failing: setup.failing() } : {}),
-      deaf: station.deaf(),
     }),
-    problems: () => problemsOf(context, station),
+    problems: () => problemsOf(context, station, lines),
     absorb: (error) => strays.absorb(error),
     begin: () => station.begin(),
     stop: async () => {
@@ -89,7 +89,7 @@ export async function startWorkerProcess(
       await released;
       await limits.release();
       recorder.close();
-      for (const view of [lines, levelling, announcements, limits]) view.close();
+      for (const part of [life, lines, levelling, announcements, limits]) part.close();
       await setup.close?.();
     },
   };
@@ -106,8 +106,8 @@ function compileAll(signals: SignalDefinition[], config: WorkerConfig): Map<stri
   return definitions;
 }
 
-function problemsOf({ bus }: ServiceContext, { endless }: SlotRunner): string[] {
-  const problems = bus.connected ? [] : ['not connected to NATS'];
+function problemsOf({ bus }: ServiceContext, { endless }: SlotRunner, lines: LineView): string[] {
+  const problems = bus.connected ? lines.problems() : ['not connected to NATS'];
   if (endless) problems.push(`a handler of ${endless.type} does not end: finishing other work to start anew`);
   return problems;
 }
@@ -126,14 +126,30 @@ async function startAnew(
   context.fail(new EndlessHandlerError(type));
 }
 
+async function knowQueue(
+  context: ServiceContext,
+  names: Iterable<string>,
+  onKnown: (lost: boolean) => void,
+): Promise<QueueLife> {
+  const types = [...names];
+  const life = new QueueLife(context.bus, () => askForLanes(context, types), onKnown);
+  await life.begin();
+  return life;
+}
+
 /** Without kanban the worker starts all the same, and finds its lanes when they are there. */
-async function awaitLanes({ bus, log }: ServiceContext, types: string[]): Promise<void> {
+async function askForLanes({ bus, log }: ServiceContext, types: string[]): Promise<QueueFacts> {
   try {
-    const { ready } = await ask(bus, 'lanes', { types }, { timeoutMs: LANES_LIMIT_MS });
-    if (!ready) log.warn('lanes are not ready');
+    return await ask(bus, 'lanes', { types }, { timeoutMs: LANES_LIMIT_MS });
   } catch (error) {
     log.warn('kanban did not make the lanes', { error });
+    return error instanceof UnansweredError && error.nobody ? 'nobody' : 'silence';
   }
+}
+
+function vitalsOf(station: SlotRunner, types: string[]): Omit<WorkerVitals, 'slots' | 'failing'> {
+  const { busy, started } = station;
+  return { busy, types, started, in_hand: claimed(station, types), deaf: station.deaf() };
 }
 
 function claimed(station: SlotRunner, types: Iterable<string>): Record<string, number> {

@@ -1,0 +1,111 @@
+import type { Msg } from '@nats-io/transport-node';
+import type { Bus, DeliveryInfo } from '@tps/bus';
+
+/** What kanban says of the queue. `nobody`: no kanban is there. `silence`: one is, and did not answer in time. */
+export type QueueFacts = { created?: string } | 'nobody' | 'silence';
+
+/** A delivered message that can be answered. */
+export interface Answerable {
+  readonly msg: Msg;
+  readonly info: DeliveryInfo;
+  /** `QueueLife.no` when it was delivered. */
+  readonly lifeNo: number;
+  readonly life: QueueLife;
+}
+
+const RETRY_FIRST_MS = 250;
+const RETRY_CAP_MS = 2_000;
+
+/**
+ * Tells the present queue from an earlier one. After the broker lost its store, kanban makes another queue with the same
+ * lanes, which counts sequences from 1 again: an acknowledgement of a message of the lost queue would remove a new
+ * signal that nobody has run.
+ *
+ * So whatever was delivered before the queue may have been replaced is answered only when kanban has said that it is
+ * still the same. Without any kanban nobody has made another queue. What was delivered since then is answered at once.
+ */
+export class QueueLife {
+  /** Grows whenever the queue may have been replaced. */
+  no = 0;
+  private created: string | undefined;
+  /** Deliveries before this number are of a queue that is lost. */
+  private lostBefore = 0;
+  private asking = false;
+  private undecided = false;
+  private waiting: { delivery: Answerable; answer: Uint8Array | string }[] = [];
+  private closed = false;
+  private readonly offReconnect: () => void;
+
+  /** @param onKnown called when kanban has answered, and lanes that were missing are there; `lost`: in another queue */
+  constructor(
+    private readonly bus: Bus,
+    private readonly ask: () => Promise<QueueFacts>,
+    private readonly onKnown: (lost: boolean) => void,
+  ) {
+    this.offReconnect = bus.onReconnect(() => this.doubt());
+  }
+
+  /** Learns which queue it is, before anything is delivered. */
+  async begin(): Promise<void> {
+    const facts = await this.ask();
+    if (typeof facts === 'object') this.created = facts.created;
+  }
+
+  /** Acknowledges or naks a message. */
+  answer(delivery: Answerable, answer: Uint8Array | string): void {
+    if (delivery.lifeNo === this.no) return void delivery.msg.respond(answer);
+    if (this.undecided) this.waiting.push({ delivery, answer });
+    else if (delivery.lifeNo >= this.lostBefore) delivery.msg.respond(answer);
+  }
+
+  /** Renews a lease; on a message of another queue that does nothing worse than to renew its lease, too. */
+  renew({ msg, lifeNo }: Answerable, renewal: Uint8Array): void {
+    if (lifeNo >= this.lostBefore) msg.respond(renewal);
+  }
+
+  /** The queue or a lane may be another one from here on. */
+  doubt(): void {
+    this.no += 1;
+    this.undecided = true;
+    if (this.asking) return;
+    this.asking = true;
+    void this.settle();
+  }
+
+  close(): void {
+    this.closed = true;
+    this.offReconnect();
+  }
+
+  private async settle(): Promise<void> {
+    let lost = false;
+    for (let wait = RETRY_FIRST_MS; !this.closed; wait = Math.min(wait * 2, RETRY_CAP_MS)) {
+      const { no } = this;
+      const facts = await this.ask();
+      if (no !== this.no) continue;
+      if (typeof facts === 'object') {
+        lost = this.isAnother(facts);
+        if (lost) this.lostBefore = no;
+        this.created = facts.created ?? this.created;
+        this.decide();
+        break;
+      }
+      if (facts === 'nobody') this.decide();
+      await this.bus.backoff(wait * (0.5 + Math.random() / 2));
+    }
+    this.asking = false;
+    if (!this.closed) this.onKnown(lost);
+  }
+
+  /** A kanban of the version before does not say which queue it is. */
+  private isAnother({ created }: { created?: string }): boolean {
+    return this.created !== undefined && created !== undefined && created !== this.created;
+  }
+
+  private decide(): void {
+    this.undecided = false;
+    const waiting = this.waiting;
+    this.waiting = [];
+    for (const { delivery, answer } of waiting) this.answer(delivery, answer);
+  }
+}
