@@ -1,6 +1,14 @@
 import type { Subscription } from '@nats-io/transport-node';
 import type { Bus } from '@tps/bus';
-import { type Beat, type Missed, parseBeat, type Replica, type ServiceName, SERVICES } from '@tps/contracts';
+import {
+  type Beat,
+  type LostState,
+  type Missed,
+  parseBeat,
+  type Replica,
+  type ServiceName,
+  SERVICES,
+} from '@tps/contracts';
 
 export const BEAT_MS = 1_000;
 /** A process that said nothing for this long is taken for gone. */
@@ -87,6 +95,21 @@ export class FleetView {
       else if (missed.service === service) lost += 1;
     }
     return lost;
+  }
+
+  /** The streams and buckets that living processes saw the broker lose within the last ten minutes, each loss once. */
+  lostState(): LostState[] {
+    const losses = new Map<string, LostState>();
+    for (const service of SERVICES) {
+      for (const loss of this.of(service).flatMap(({ lost }) => lost ?? [])) {
+        const key = `${loss.name} ${loss.life}`;
+        const known = losses.get(key);
+        const entries = Math.max(known?.entries ?? 0, loss.entries ?? 0);
+        const gone = known?.gone ?? loss.gone;
+        losses.set(key, { ...loss, entries, ...(gone ? { gone } : {}) });
+      }
+    }
+    return [...losses.values()];
   }
 
   /** Whom it misses, for those that have just started. */

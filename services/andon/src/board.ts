@@ -16,18 +16,11 @@ import type { AndonLog } from './andon-log';
 import type { Calls } from './calls';
 import type { DeadStore } from './dead-store';
 import type { History } from './history';
+import { judge, type Verdict, worst } from './judgement';
 import { cardsOf, queueOf } from './kanban-figures';
 import { advance, type Light } from './lights';
 import { type LineFigures, LineWindow } from './line-window';
-import {
-  judge,
-  LINE_RULES,
-  type LineFacts,
-  STATION_RULES,
-  type StationFacts,
-  type Verdict,
-  worst,
-} from './rules';
+import { LINE_RULES, type LineFacts, STATION_RULES, type StationFacts } from './rules';
 
 /** Where the board's facts come from. */
 export interface BoardSources {
@@ -266,9 +259,13 @@ export class Board {
       },
       settled: this.settled(nowMs),
       dead_percent: service === 'kanban' ? this.sources.dead.percent : 0,
-      ...(service === 'kanban' ? { ...this.refusal(), backup: this.backup() } : {}),
+      ...(service === 'kanban' ? this.queueFacts() : {}),
       ...(call ? { call } : {}),
     };
+  }
+
+  private queueFacts(): Partial<StationFacts> {
+    return { ...this.refusal(), lost_state: this.sources.fleet.lostState(), backup: this.backup() };
   }
 
   /** No kanban process accepts signals, and none of them has a backup to drain. */

@@ -24,8 +24,9 @@ import {
   retirementEvent,
   untouched,
 } from './call';
+import type { Rule } from './judgement';
 import type { Light } from './lights';
-import { LINE_RULES, type Rule, STATION_RULES } from './rules';
+import { LINE_RULES, STATION_RULES } from './rules';
 
 export interface CallParts {
   bus: Bus;

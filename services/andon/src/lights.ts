@@ -1,5 +1,4 @@
-import type { Verdict } from './rules';
-import { rank } from './rules';
+import { rank, type Verdict } from './judgement';
 
 /** A light that is on: its colour, why, and since when. */
 export interface Light extends Verdict {

@@ -1,13 +1,6 @@
 import { sampleCall } from '@tps/testkit';
-import {
-  judge,
-  LINE_RULES,
-  type LineFacts,
-  STATION_RULES,
-  type StationFacts,
-  type Verdict,
-  worst,
-} from './rules';
+import { judge, type Verdict, worst } from './judgement';
+import { LINE_RULES, type LineFacts, STATION_RULES, type StationFacts } from './rules';
 
 const facts = (given: Partial<LineFacts> = {}): LineFacts => ({
   processed: 100,
@@ -124,3 +117,31 @@ test('the worst colour', () => {
   expect(worst([])).toBe('GREEN');
   expect(worst(['YELLOW', 'RED', 'GREEN'])).toBe('RED');
 });
+
+test.each([
+  ['nothing', [], 'GREEN', 'fine'],
+  [
+    'a bucket whose keys were written again',
+    [{ name: 'KV_tps_types', life: 'b', entries: 3 }],
+    'YELLOW',
+    'NATS lost KV_tps_types (written again)',
+  ],
+  [
+    'keys that nobody wrote again',
+    [{ name: 'KV_tps_stops', life: 'b', entries: 2, gone: true as const }],
+    'RED',
+    'NATS lost KV_tps_stops (2 keys)',
+  ],
+  [
+    'the whole store',
+    [
+      { name: 'OUTCOMES', life: 'b' },
+      { name: 'KANBAN', life: 'b', entries: 12 },
+      { name: 'KV_tps_types', life: 'b' },
+    ],
+    'RED',
+    'NATS lost KANBAN (12 entries), KV_tps_types (written again), OUTCOMES',
+  ],
+])('lost state: %s', (_, lost_state, colour, reason) =>
+  expect(judgeStation({ lost_state })).toMatchObject({ colour, reason }),
+);

@@ -1,5 +1,7 @@
-import { type AndonCall, type CircuitState, type Colour, COLOURS, type ServiceName } from '@tps/contracts';
+import type { AndonCall, CircuitState, LostState, ServiceName } from '@tps/contracts';
+import type { Finding, Rule } from './judgement';
 import type { LineFigures } from './line-window';
+import { STATE_LOST } from './state-loss';
 
 /** What the rules look at: one line at one moment. */
 export interface LineFacts extends LineFigures {
@@ -21,40 +23,11 @@ export interface LineFacts extends LineFigures {
   deaf: number;
 }
 
-/** A colour and what gave it. */
-export interface Verdict {
-  colour: Colour;
-  rule: string;
-  reason: string;
-  trace_id?: string;
-}
-
-type Finding = Omit<Verdict, 'rule'>;
-
-/** A written rule: what gives which colour, and what to do first. The runbook is printed from it. */
-export interface Rule<F> {
-  rule: string;
-  yellow?: string;
-  red?: string;
-  first: string;
-  judge: (facts: F) => Finding | undefined;
-}
-
 /** A rate or percentile of fewer signals says little. */
 const ENOUGH = 20;
 const ERROR_PERCENT = { yellow: 1, red: 5 };
 const DEAD_PERCENT = { yellow: 80, red: 98 };
 const P99_MS = { yellow: 200, red: 500 };
-
-export function rank(colour: Colour): number {
-  return COLOURS.indexOf(colour);
-}
-
-export function worst(colours: Iterable<Colour>): Colour {
-  let worst: Colour = 'GREEN';
-  for (const colour of colours) if (rank(colour) > rank(worst)) worst = colour;
-  return worst;
-}
 
 /** In the order in which they are named when several give the same colour. */
 export const LINE_RULES: readonly Rule<LineFacts>[] = [
@@ -189,6 +162,8 @@ export interface StationFacts {
   dead_percent: number;
   /** Of kanban: why the queue takes no signals, while nothing else takes them either. */
   refuses?: string;
+  /** Of kanban: streams and buckets that NATS lost within the last ten minutes. */
+  lost_state?: readonly LostState[];
   /** Of kanban: signals go to the backup, or wait there although the queue could take them. */
   backup?: { active: boolean; waiting: number };
   call?: AndonCall;
@@ -204,6 +179,7 @@ export const STATION_RULES: readonly Rule<StationFacts>[] = [
     judge: ({ refuses }) =>
       refuses === undefined ? undefined : { colour: 'RED', reason: `no signal is accepted: ${refuses}` },
   },
+  STATE_LOST,
   {
     rule: 'missing',
     yellow: 'no process of jidoka is ready: the gateway goes on with the last known circuits',
@@ -268,16 +244,6 @@ export const STATION_RULES: readonly Rule<StationFacts>[] = [
     judge: ({ call }) => called(false, call),
   },
 ];
-
-/** The worst that any rule finds. */
-export function judge<F>(rules: readonly Rule<F>[], facts: F, fine: string): Verdict {
-  let verdict: Verdict = { colour: 'GREEN', rule: 'within_limits', reason: fine };
-  for (const { rule, judge } of rules) {
-    const finding = judge(facts);
-    if (finding && rank(finding.colour) > rank(verdict.colour)) verdict = { rule, ...finding };
-  }
-  return verdict;
-}
 
 /** Names the likely cause in the reason of another rule, which hides that of the rule `dependency`. */
 function besides(failing: readonly string[]): string {

@@ -1,0 +1,31 @@
+import type { LostState } from '@tps/contracts';
+import type { Rule } from './judgement';
+
+const BUCKET_PREFIX = 'KV_';
+
+/** Tells people that the store of NATS was empty, wholly or in part, and what went with it. */
+export const STATE_LOST: Rule<{ lost_state?: readonly LostState[] }> = {
+  rule: 'state_lost',
+  yellow: 'NATS lost a bucket within the last 10 minutes, and its owner wrote every key again',
+  red: 'NATS came back without a stream, or without keys of a bucket, within the last 10 minutes',
+  first:
+    'The reason names what is lost: unfinished signals of KANBAN, records of OUTCOMES, dead letters of DEAD. The fleet ' +
+    'made the streams again and accepts work. Find out why the store of NATS was empty (volume, container, disk) ' +
+    'before it happens again, and ask clients to send again what they have no outcome for.',
+  judge: ({ lost_state = [] }) => {
+    if (lost_state.length === 0) return undefined;
+    const colour = lost_state.some(isLostForGood) ? 'RED' : 'YELLOW';
+    return { colour, reason: `NATS lost ${lost_state.map(lossInWords).sort().join(', ')}` };
+  },
+};
+
+/** The keys of a lost bucket are written again by their owner; what a stream held is gone. */
+function isLostForGood({ name, gone }: LostState): boolean {
+  return gone === true || !name.startsWith(BUCKET_PREFIX);
+}
+
+function lossInWords(loss: LostState): string {
+  const { name, entries = 0 } = loss;
+  if (!isLostForGood(loss)) return `${name} (written again)`;
+  return entries > 0 ? `${name} (${entries} ${name.startsWith(BUCKET_PREFIX) ? 'keys' : 'entries'})` : name;
+}

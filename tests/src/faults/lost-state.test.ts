@@ -1,0 +1,171 @@
+import { connectBus, managerOf } from '@tps/bus';
+import { NatsServer, waitFor } from '@tps/testkit';
+import { Load } from './load';
+import { INTACT, report, repeatable, Scene, within } from './scene';
+
+const RECOVERY_MS = 60_000;
+const PER_SECOND = 60;
+const TIMEOUT_MS = 300_000;
+/** Ready, health and board may say for so long that all is well while nothing is accepted. */
+const UNTRUE_MS = 5_000;
+const LOOK_MS = 100;
+const OBEYED_MS = 1_000;
+
+interface Board {
+  colour: string;
+  stations: Record<string, { colour: string; rule: string; reason: string }>;
+}
+
+/** What the fleet said of itself while it was asked to accept signals. */
+class Truth {
+  /** Longest time on end in which nothing was accepted and ready was 200 or the board GREEN, in milliseconds. */
+  untrueMs = 0;
+  private refusedSince = 0;
+  private over = false;
+  private readonly done: Promise<void>;
+
+  constructor(private readonly scene: Scene) {
+    this.done = this.watch();
+  }
+
+  async stop(): Promise<void> {
+    this.over = true;
+    await this.done;
+  }
+
+  private async watch(): Promise<void> {
+    while (!this.over) {
+      const { fleet } = this.scene;
+      const began = Date.now();
+      const [answer, ready, board] = await Promise.all([
+        fleet.post('execute', { task: 'demo' }, { headers: { prefer: 'respond-async' } }).catch(() => null),
+        fleet.get('/health/ready').catch(() => null),
+        fleet.get<Board>('/andon', { accept: 'application/json' }).catch(() => null),
+      ]);
+      const accepted = answer?.status === 202;
+      const saysWell = ready?.status === 200 || board?.body.colour === 'GREEN';
+      if (accepted || !saysWell) this.refusedSince = 0;
+      else this.refusedSince ||= began;
+      if (this.refusedSince > 0) this.untrueMs = Math.max(this.untrueMs, Date.now() - this.refusedSince);
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
+  }
+}
+
+describe('state that NATS loses under load', () => {
+  let nats: NatsServer;
+  let scene: Scene;
+  beforeAll(async () => {
+    nats = await NatsServer.start();
+    scene = await Scene.start({ NATS_URL: nats.url });
+  }, 120_000);
+  afterAll(async () => {
+    await scene?.stop();
+    await nats?.stop();
+  }, 60_000);
+
+  async function deleteStream(name: string): Promise<void> {
+    const bus = await connectBus({ url: nats.url, name: 'test' });
+    await (await managerOf(bus)).streams.delete(name);
+    await bus.close();
+  }
+
+  async function stopLine(): Promise<string> {
+    const { status, body } = await scene.fleet.call<{ id: string }>('POST', '/andon/cord', {
+      signal_type: 'validate',
+      mode: 'stop',
+      reason: 'drill',
+    });
+    expect(status).toBe(201);
+    return body.id;
+  }
+
+  test('the whole store: the fleet says so, takes work again, and obeys people', async () => {
+    const load = new Load({
+      url: scene.fleet.url,
+      label: 'store',
+      perSecond: PER_SECOND,
+      signal: (key) => ({
+        signal_type: 'execute',
+        payload: scene.sink.payload(key, 0),
+        timeout_ms: TIMEOUT_MS,
+      }),
+    });
+    const healthy = async (): Promise<boolean> => (await scene.fleet.get('/health')).body.healthy === true;
+    let recoveryMs = 0;
+    let truth: Truth | undefined;
+    await load.during(async () => {
+      truth = new Truth(scene);
+      await nats.loseStore();
+      recoveryMs = await load.recovery(healthy, RECOVERY_MS);
+    }, 5_000);
+    await truth?.stop();
+    process.stdout.write(`empty store: recovery=${Math.round(recoveryMs)}ms untrue=${truth?.untrueMs}ms\n`);
+    expect(recoveryMs).toBeLessThan(within(15_000));
+    expect(truth?.untrueMs).toBeLessThan(within(UNTRUE_MS));
+    const told = await waitFor('the board to tell what was lost', async () => {
+      const { body } = await scene.fleet.get<Board>('/andon', { accept: 'application/json' });
+      const { kanban } = body.stations;
+      return kanban?.rule === 'state_lost' ? { colour: body.colour, reason: kanban.reason } : null;
+    });
+    expect(told).toMatchObject({ colour: 'RED' });
+    expect(told.reason).toMatch(/KANBAN/);
+    expect(told.reason).toMatch(/OUTCOMES/);
+
+    const id = await stopLine();
+    const pulled = Date.now();
+    await waitFor('the cord to be obeyed', async () => {
+      const { status, body } = await scene.fleet.post('validate', { data: 1 });
+      return status === 503 && body.code === 'LINE_STOPPED';
+    });
+    expect(Date.now() - pulled).toBeLessThan(within(OBEYED_MS));
+    const answer = { owner: 'me', countermeasure: 'drill over' };
+    expect((await scene.fleet.call('POST', `/andon/${id}/resume`, answer)).status).toBe(200);
+    await waitFor(
+      'the line to run',
+      async () => (await scene.fleet.post('validate', { data: 1 })).status === 202,
+    );
+  }, 200_000);
+
+  test.each([
+    ['the records of types', 'KV_tps_types'],
+    ['the stops of people', 'KV_tps_stops'],
+    ['the circuits', 'KV_tps_circuits'],
+    ['the history of the andon', 'ANDON'],
+  ])(
+    '%s: nothing that was accepted is lost, and new signals are taken',
+    async (_, stream) => {
+      let recoveryMs = 0;
+      const verdict = await scene.try({
+        label: stream,
+        forMs: 3_000,
+        fault: async (recovered) => {
+          await deleteStream(stream);
+          recoveryMs = await recovered(RECOVERY_MS);
+        },
+      });
+      report(`${stream} deleted`, verdict, recoveryMs);
+      expect(verdict).toMatchObject(INTACT);
+      expect(verdict.repeated).toBeLessThanOrEqual(repeatable(verdict));
+      expect(recoveryMs).toBeLessThan(within(15_000));
+    },
+    150_000,
+  );
+
+  test('a lane: it is made again, and what waits on it runs', async () => {
+    let recoveryMs = 0;
+    const verdict = await scene.try({
+      label: 'lane',
+      forMs: 3_000,
+      fault: async (recovered) => {
+        const bus = await connectBus({ url: nats.url, name: 'test' });
+        await (await managerOf(bus)).consumers.delete(bus.names.streams.kanban, 'execute_3');
+        await bus.close();
+        recoveryMs = await recovered(RECOVERY_MS);
+      },
+    });
+    report('lane deleted', verdict, recoveryMs);
+    expect(verdict).toMatchObject(INTACT);
+    expect(recoveryMs).toBeLessThan(within(15_000));
+  }, 150_000);
+});
