@@ -10,7 +10,7 @@ import {
   ResumeCircuitRequest,
   ResumeRequest,
 } from './andon';
-import { type BoardOf, BOARDS, SuggestionsReply } from './boards/index';
+import { type BoardOf, boardSchema, SuggestionsReply } from './boards/index';
 import {
   LetterReply,
   LetterRequest,
@@ -181,7 +181,7 @@ export function parseReply<N extends RequestName>(name: N, message: Message): Re
 
 /** Reads the board of a service. Throws as `parseReply` does. */
 export function parseBoard<S extends BoardService>(service: S, message: Message): BoardOf<S> {
-  return replyIn(BOARDS[service], message, `board of ${service}`) as BoardOf<S>;
+  return replyIn(boardSchema(service), message, `board of ${service}`) as BoardOf<S>;
 }
 
 /** What a service replies when its handler failed, or when it could not read the request. */

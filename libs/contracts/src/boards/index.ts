@@ -1,4 +1,4 @@
-import type { Static, TSchema } from '@sinclair/typebox';
+import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { AndonBoard } from './andon';
 import { HeijunkaBoard } from './heijunka';
 import { JidokaBoard } from './jidoka';
@@ -15,8 +15,20 @@ export const BOARDS = {
   heijunka: HeijunkaBoard,
 } satisfies Partial<Record<BoardService, TSchema>>;
 
-/** The board of one service. */
-export type BoardOf<S extends keyof typeof BOARDS> = Static<(typeof BOARDS)[S]>;
+/** The board of one service; any object for a service that is not listed. */
+export type BoardOf<S extends BoardService> = S extends keyof typeof BOARDS
+  ? Static<(typeof BOARDS)[S]>
+  : object;
+
+const AnyBoard = Type.Object({});
+const SCHEMAS = new Map<BoardService, TSchema>(
+  Object.entries(BOARDS).map(([service, schema]) => [service as BoardService, schema]),
+);
+
+/** The schema of a service's board. */
+export function boardSchema(service: BoardService): TSchema {
+  return SCHEMAS.get(service) ?? AnyBoard;
+}
 
 export { AndonBoard, type LineStatus, type OpenCall, type Replica, type StationStatus } from './andon';
 export { HeijunkaBoard } from './heijunka';
