@@ -61,7 +61,7 @@ describe('after the broker lost', () => {
       'the next history',
       async () => (await history()).some(({ event }) => event === 'changed'),
       {
-        limitMs: 10_000,
+        limitMs: 30_000,
       },
     );
     const keys = receiver.received.map(({ headers }) => headers['idempotency-key']);
