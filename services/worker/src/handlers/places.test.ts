@@ -7,7 +7,8 @@ function work(): { run: () => Promise<string>; end: () => void } {
   const ended = new Promise<string>((resolve) => (end = () => resolve('done')));
   return { run: () => ended, end };
 }
-const WAIT_MS = 200;
+/** Long beside the pauses of a busy machine: what is refused at once is told apart by it. */
+const WAIT_MS = 1_000;
 const places = (given: { queue?: number } = {}): Places =>
   new Places('the crane', { places: 1, queue: 2, waitMs: WAIT_MS, ...given });
 const full = new CapacityError('all 1 places for the crane are taken');
