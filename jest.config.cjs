@@ -7,7 +7,7 @@ const common = {
   transform: { '\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } } }] },
   moduleNameMapper: {
     '^@tps/contracts/fleet$': '<rootDir>/libs/contracts/src/fleet.ts',
-    '^@tps/(contracts|bus|service|backup|worker|testkit)$': '<rootDir>/libs/$1/src/index.ts',
+    '^@tps/(contracts|bus|telemetry|fleet|service|backup|worker|testkit)$': '<rootDir>/libs/$1/src/index.ts',
   },
   modulePathIgnorePatterns: ['<rootDir>/.*/dist/', '<rootDir>/.tps/'],
 };

@@ -9,7 +9,14 @@ const LIBS = resolve(__dirname, '../../libs');
  * of a package that has been documented; never lower one.
  */
 const GOAL_PERCENT = 95;
-const LIMITS_PERCENT: Readonly<Record<string, number>> = { bus: 76, contracts: 84, service: 71, worker: 76 };
+const LIMITS_PERCENT: Readonly<Record<string, number>> = {
+  bus: 81,
+  contracts: 90,
+  fleet: 50,
+  service: 71,
+  telemetry: 50,
+  worker: 76,
+};
 
 /** Prints the exports without a doc comment, and returns whether every package documents enough of them. */
 function check(): boolean {

@@ -1,4 +1,5 @@
-import { type Logger, readConfigFile } from '@tps/service';
+import { readConfigFile } from '@tps/service';
+import type { Logger } from '@tps/telemetry';
 import {
   type ChannelModel,
   type ConfirmChannel,

@@ -5,6 +5,9 @@ import { check, type Message, parse } from './parse';
 import { type ServiceName, SERVICES } from './fleet';
 import { version } from './version';
 
+/** How often every process sends its beat, in milliseconds. */
+export const HEARTBEAT_MS = 1_000;
+
 const WorkerVitals = Type.Object({
   slots: Type.Integer({ description: 'Signals it works on at once, at most' }),
   busy: Type.Integer({ description: 'Slots that work on a signal now' }),

@@ -15,6 +15,7 @@ export {
   Beat,
   type DrainVitals,
   type GatewayVitals,
+  HEARTBEAT_MS,
   type KanbanVitals,
   type LostState,
   type Missed,

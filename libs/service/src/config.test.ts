@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Type } from '@sinclair/typebox';
 import { ConfigError, loadConfig, redacted } from './config';
 import { fleetVariables } from './fleet-variables';
-import { collectorUrl } from './tracing';
+import { collectorUrl } from '@tps/telemetry';
 
 describe('loadConfig', () => {
   test('gives every variable its default, and freezes the result', () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type Static, type TProperties, type TSchema, Type } from '@sinclair/typebox';
 import Ajv, { type ErrorObject } from 'ajv';
-import { redactUrlList, redactUrls } from './redact';
+import { redactUrlList, redactUrls } from '@tps/telemetry';
 
 /** A variable has a value the service cannot start with. One line: the variable, the value, what is allowed. */
 export class ConfigError extends Error {
@@ -103,6 +103,7 @@ export const commonVariables = {
 
 /** The values of a set of variables; every one has a default, so none is optional. */
 export type ConfigOf<P extends TProperties> = { readonly [K in keyof P]: Static<P[K]> };
+/** The values of `commonVariables`, which every service has. */
 export type CommonConfig = ConfigOf<typeof commonVariables>;
 
 type Env = Record<string, string | undefined>;

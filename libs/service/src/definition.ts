@@ -2,11 +2,11 @@ import type { TProperties } from '@sinclair/typebox';
 import type { Msg } from '@nats-io/transport-node';
 import type { Bus } from '@tps/bus';
 import type { ReplyOf, RequestName, RequestOf, ServiceName } from '@tps/contracts';
+import type { Logger, SignalTracer } from '@tps/telemetry';
 import type { Registry } from 'prom-client';
 import type { CommonConfig, ConfigOf } from './config';
-import type { Logger } from './logger';
-import type { SignalTracer } from './signal-spans';
 
+/** Which processes of a service get a request. By default one of the replicas does. */
 export interface EndpointOptions {
   /** Every process gets every request, instead of one of the replicas. */
   broadcast?: boolean;
@@ -37,6 +37,7 @@ export interface ServiceContext<C = object> {
   fail(error: unknown): void;
 }
 
+/** A started service, as `runService` drives it. Only `stop` is required. */
 export interface RunningService {
   /** Finishes or hands back what is under way. Endpoints take no more requests by then. */
   stop(): Promise<void>;
@@ -55,11 +56,12 @@ export interface RunningService {
   board?(): unknown;
 }
 
-/** What others reach before the service can do its work: it says so. */
+/** A listener that answers others before the service can do its work, and tells them so. */
 export interface FrontDoor {
   close(): Promise<void>;
 }
 
+/** A service: its name in the fleet, its variables, and how it starts. */
 export interface ServiceDefinition<P extends TProperties, D extends FrontDoor | undefined = undefined> {
   name: ServiceName;
   /** The service's own variables, beside the common ones. */

@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
+import { describeThrown } from '@tps/telemetry';
 import type { Registry } from 'prom-client';
-import { describeThrown } from './thrown';
 
 /** Why the service cannot do its work now; empty when it can. */
 export type Readiness = () => string[];
@@ -31,6 +31,7 @@ export async function serveProbes(port: number, registry: Registry, readiness: R
   return server;
 }
 
+/** The HTTP status and body that tell a probe whether a service is ready, and why not. */
 export function readinessAnswer(reasons: string[]): [status: number, body: object] {
   return reasons.length === 0 ? [200, { ready: true }] : [503, { ready: false, reasons }];
 }

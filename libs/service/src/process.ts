@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TProperties } from '@sinclair/typebox';
 import { type ServiceName, telemetryName } from '@tps/contracts';
+import { describeThrown, redactUrls } from '@tps/telemetry';
 import { ConfigError } from './config';
 import type { FrontDoor, ServiceDefinition } from './definition';
-import { redactUrls } from './redact';
 import { type ServiceHandle, startService } from './run';
-import { describeThrown } from './thrown';
 
 /** Exit code of a service that cannot start with its configuration: starting it again is no use. */
 export const EXIT_CONFIG = 78;

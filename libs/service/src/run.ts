@@ -7,11 +7,13 @@ import { type Bus, connectBus } from '@tps/bus';
 import {
   type Beat,
   type ErrorReply,
+  HEARTBEAT_MS,
   parseRequest,
   REQUESTS,
   telemetryName,
   WIRE_VERSION,
 } from '@tps/contracts';
+import { createLogger, exposeDropped, type Logger, startTracing, type Tracing } from '@tps/telemetry';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { type CommonConfig, type ConfigOf, loadConfig, redacted } from './config';
 import type {
@@ -21,11 +23,8 @@ import type {
   ServiceContext,
   ServiceDefinition,
 } from './definition';
-import { BEAT_MS } from './fleet-view';
-import { createLogger, type Logger } from './logger';
 import { natsAccess } from './nats-access';
 import { serveProbes } from './probes';
-import { exposeDropped, startTracing, type Tracing } from './tracing';
 
 /** The library's 10 ms wake an idle process a hundred times a second. The figure includes the interval. */
 const LAG_SAMPLE_MS = 100;
@@ -34,17 +33,20 @@ const VERSION = '1.0.0';
 /** What people should look at when NATS says it: a refused password, a subject outside of a user's permissions. */
 const TROUBLE = new Set(['cannot connect', 'error', 'disconnect']);
 
-/**
- * The one way a service lives: configuration, probes, tracing, NATS, its own start, beats; then, on `stop()`: not
- * ready, no more requests, finish, flush, disconnect. Stopping is safe at any moment and runs every step even when
- * one fails.
- */
+/** A started service, in the hands of its process. */
 export interface ServiceHandle {
   stop(): Promise<void>;
-  /** @returns false when the error is no business of the service's guests: then the process must end */
+  /** @returns false when no guest of the service caused the error: then the process must end */
   absorb(error: unknown): boolean;
 }
 
+/**
+ * Starts a service. When a step fails, the steps before it are undone.
+ *
+ * @param env the variables, as `process.env` has them
+ * @param onFail called when the service cannot go on; the caller ends the process
+ * @throws ConfigError when a variable has a value that is not allowed
+ */
 export async function startService<P extends TProperties, D extends FrontDoor | undefined>(
   definition: ServiceDefinition<P, D>,
   env: Record<string, string | undefined>,
@@ -60,6 +62,11 @@ export async function startService<P extends TProperties, D extends FrontDoor | 
   return lifecycle;
 }
 
+/**
+ * The one way a service lives: configuration, probes, tracing, NATS, its own start, heartbeats. `stop()` then turns it not
+ * ready, refuses requests, finishes, flushes and disconnects. Stopping is safe at any moment, and runs every step even
+ * when one fails.
+ */
 class Lifecycle<P extends TProperties, D extends FrontDoor | undefined> implements ServiceHandle {
   private door: D | undefined;
   private readonly config: ConfigOf<P> & CommonConfig;
@@ -84,10 +91,21 @@ class Lifecycle<P extends TProperties, D extends FrontDoor | undefined> implemen
     this.instance = this.config.INSTANCE_ID || `${hostname()}-${process.pid}`;
     const name = telemetryName(definition.name);
     this.log = createLogger(name, this.instance, this.config.LOG_LEVEL);
-    const who = { service: name, instance: this.instance, version: VERSION };
-    this.tracing = startTracing(who, this.config, (problem) => {
-      if (problem) this.log.warn('traces are not delivered', { problem });
-      else this.log.info('traces are delivered again');
+    this.tracing = startTracing({
+      endpoint: this.config.JAEGER_ENDPOINT,
+      ratio: this.config.TPS_TRACE_SAMPLE,
+      resource: {
+        ...tagsIn(this.config.JAEGER_TAGS),
+        'service.name': name,
+        'service.version': VERSION,
+        'service.instance.id': this.instance,
+        'service.namespace': this.config.APP_NAME,
+        'deployment.environment.name': this.config.APP_ENVIRONMENT,
+      },
+      onState: (problem) => {
+        if (problem) this.log.warn('traces are not delivered', { problem });
+        else this.log.info('traces are delivered again');
+      },
     });
     this.registry.setDefaultLabels({ service: name });
     collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: LAG_SAMPLE_MS });
@@ -121,7 +139,7 @@ class Lifecycle<P extends TProperties, D extends FrontDoor | undefined> implemen
     }
     // Only when the broker knows the endpoints is the service there for others.
     await this.bus.nc.flush();
-    this.beat = setInterval(() => this.sendBeat(), BEAT_MS);
+    this.beat = setInterval(() => this.sendBeat(), HEARTBEAT_MS);
     // After an outage nobody knows of anybody: until they do, the fleet looks incomplete.
     this.bus.onReconnect(() => this.sendBeat());
     this.sendBeat();
@@ -239,4 +257,15 @@ class Lifecycle<P extends TProperties, D extends FrontDoor | undefined> implemen
       },
     });
   }
+}
+
+/** Reads `JAEGER_TAGS`, whose form the configuration has checked. */
+function tagsIn(list: string): Record<string, string> {
+  const pairs = list.split(',').filter(Boolean);
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const at = pair.indexOf('=');
+      return [pair.slice(0, at), pair.slice(at + 1)];
+    }),
+  );
 }

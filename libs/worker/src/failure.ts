@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { types } from 'node:util';
 import type { ErrorClass } from '@tps/contracts';
-import { describeThrown, isError, lineage, readSafely, type Thrown } from '@tps/service';
+import { describeThrown, isError, lineage, readSafely, type Thrown } from '@tps/telemetry';
 
 /** The sender's fault: never retried, never counted against the line. */
 export class RejectedError extends Error {

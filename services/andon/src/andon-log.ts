@@ -10,7 +10,8 @@ import {
   PublishError,
 } from '@tps/bus';
 import { type AndonEvent, parseAndonEvent, WIRE_VERSION } from '@tps/contracts';
-import { Generations, type ServiceContext } from '@tps/service';
+import { TwoGenerationMap } from '@tps/fleet';
+import type { ServiceContext } from '@tps/service';
 import type { History } from './history';
 import type { Light } from './lights';
 
@@ -29,7 +30,7 @@ interface Entry {
 export class AndonLog {
   private readonly lastOf = new Map<string, Entry>();
   /** Acts that the stream has: one that is written again after a crash is not told twice. */
-  private acts = new Generations<true>(10_000);
+  private acts = new TwoGenerationMap<true>(10_000);
   private readonly follower: Follower;
   private readonly bus: Bus;
   private readonly log: ServiceContext['log'];
@@ -137,7 +138,7 @@ export class AndonLog {
 
   private restart({ lastSeq }: LogStart): void {
     this.lastOf.clear();
-    this.acts = new Generations(10_000);
+    this.acts = new TwoGenerationMap(10_000);
     this.history.restart();
     this.rebuiltAt = lastSeq;
   }

@@ -11,7 +11,7 @@ import {
   type StationStatus,
   WIRE_VERSION,
 } from '@tps/contracts';
-import { type FleetView, type LineView, type LoggedOutcome, SILENT_MS, type TypesView } from '@tps/service';
+import { type FleetView, type LineView, type LoggedOutcome, SILENT_MS, type TypesView } from '@tps/fleet';
 import type { AndonLog } from './andon-log';
 import type { Calls } from './calls';
 import type { DeadStore } from './dead-store';

@@ -11,7 +11,8 @@ import {
   stopKey,
   type StopRecord,
 } from '@tps/contracts';
-import type { LineView, Logger } from '@tps/service';
+import type { LineView } from '@tps/fleet';
+import type { Logger } from '@tps/telemetry';
 import type { AndonLog } from './andon-log';
 import {
   acknowledged,

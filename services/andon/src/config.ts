@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox';
-import { type ConfigOf, outcomesVariables } from '@tps/service';
+import { outcomesVariables } from '@tps/fleet';
+import type { ConfigOf } from '@tps/service';
 import { MAX_PAGE } from './history';
 
 export const andonVariables = {

@@ -6,7 +6,7 @@ import {
   type RequestOf,
   SIGNALS_MAX_LIMIT,
 } from '@tps/contracts';
-import { Generations, type LoggedOutcome } from '@tps/service';
+import { TwoGenerationMap, type LoggedOutcome } from '@tps/fleet';
 import { placeOf, positionAt } from './record-index';
 import type { RecordReader } from './record-reader';
 
@@ -24,7 +24,7 @@ export class FinishedSignals {
   private readonly classes: Uint8Array;
   private readonly typeNumbers = new Map<string, number>();
   /** Of signals that were run again: an earlier outcome is no longer what became of them. */
-  private latestRuns = new Generations<number>();
+  private latestRuns = new TwoGenerationMap<number>();
   private count = 0;
 
   constructor(
@@ -41,7 +41,7 @@ export class FinishedSignals {
   /** The log is another one: places in the old one are of no use. */
   restart(): void {
     this.count = 0;
-    this.latestRuns = new Generations();
+    this.latestRuns = new TwoGenerationMap();
   }
 
   take({ outcome, seq, index, timeMs, superseded }: LoggedOutcome): void {

@@ -1,5 +1,5 @@
 import type { Outcome } from '@tps/contracts';
-import { RollingWindow } from '@tps/service';
+import { RollingWindow } from '@tps/fleet';
 import { StepCounts } from './step-counts';
 
 /** The last five minutes of a line. */

@@ -1,5 +1,5 @@
 import { LOOKUP_MAX_WAIT_MS, type ReplyOf, type RequestOf } from '@tps/contracts';
-import type { LoggedOutcome, OutcomesLog } from '@tps/service';
+import type { LoggedOutcome, OutcomesLog } from '@tps/fleet';
 import { RecordIndex } from './record-index';
 import type { RecordReader } from './record-reader';
 import { WaitingRoom } from './waiting-room';

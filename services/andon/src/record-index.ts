@@ -1,4 +1,4 @@
-import { Generations } from '@tps/service';
+import { TwoGenerationMap } from '@tps/fleet';
 
 /** Where the log has one outcome of a signal. */
 export interface Position {
@@ -25,10 +25,10 @@ export function positionAt(place: number): Omit<Position, 'final'> {
  * fifth of what the record itself would take, and reading it back from the stream takes less than a millisecond.
  */
 export class RecordIndex {
-  private readonly positions: Generations<number | number[]>;
+  private readonly positions: TwoGenerationMap<number | number[]>;
 
   constructor(limit?: number) {
-    this.positions = new Generations(limit);
+    this.positions = new TwoGenerationMap(limit);
   }
 
   add(id: string, { seq, index, final }: Position): void {

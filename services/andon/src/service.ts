@@ -1,15 +1,7 @@
 import { askBoard } from '@tps/bus';
 import { type AndonVitals, type KanbanBoard, parseStopKey } from '@tps/contracts';
-import {
-  FleetView,
-  LineView,
-  type LoggedOutcome,
-  OutcomesLog,
-  type RunningService,
-  type ServiceContext,
-  type ServiceDefinition,
-  TypesView,
-} from '@tps/service';
+import { FleetView, LineView, type LoggedOutcome, OutcomesLog, TypesView } from '@tps/fleet';
+import type { RunningService, ServiceContext, ServiceDefinition } from '@tps/service';
 import { AndonLog } from './andon-log';
 import { Board } from './board';
 import { restoreStop } from './call';

@@ -9,7 +9,8 @@ import {
 import { createServer as createSecureServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { type ApiErrorCode, MAX_BODY_BYTES, MAX_SYNC_TIMEOUT_MS } from '@tps/contracts';
-import { type FrontDoor, type Logger, readinessAnswer } from '@tps/service';
+import { type FrontDoor, readinessAnswer } from '@tps/service';
+import type { Logger } from '@tps/telemetry';
 import type { Access } from './access';
 import { ApiError, rawProblem, sendJson, sendProblem, traceIdOf } from './problem';
 import { followCertificate, type TlsConfig, tlsOptions } from './tls';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import { API_ERRORS, type ApiErrorCode } from '@tps/contracts';
-import { traceIdIn } from '@tps/service';
+import { traceIdIn } from '@tps/telemetry';
 
 export interface ApiErrorDetails {
   /** Members of the problem body beside the standard ones. */

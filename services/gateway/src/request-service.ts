@@ -1,7 +1,7 @@
 import type { MsgHdrs } from '@nats-io/transport-node';
 import { ask, type Bus, UnansweredError } from '@tps/bus';
 import { type ReplyOf, type SingleName, type RequestOf, REQUESTS, type ServiceName } from '@tps/contracts';
-import type { FleetView } from '@tps/service';
+import type { FleetView } from '@tps/fleet';
 import { ApiError } from './problem';
 import { retryWhileRestarting } from './retry-while-restarting';
 

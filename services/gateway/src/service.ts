@@ -1,12 +1,6 @@
 import type { GatewayVitals } from '@tps/contracts';
-import {
-  type ConfigOf,
-  FleetView,
-  LineView,
-  type RunningService,
-  type ServiceContext,
-  type ServiceDefinition,
-} from '@tps/service';
+import { FleetView, LineView } from '@tps/fleet';
+import type { ConfigOf, RunningService, ServiceContext, ServiceDefinition } from '@tps/service';
 import { Access } from './access';
 import { AndonEvents } from './andon/events';
 import { registerAndonGauges } from './andon/gauges';

@@ -1,7 +1,8 @@
 import { unwatchFile, watchFile } from 'node:fs';
 import type { Server } from 'node:https';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
-import { ConfigError, type Logger, readConfigFile } from '@tps/service';
+import { ConfigError, readConfigFile } from '@tps/service';
+import type { Logger } from '@tps/telemetry';
 
 export interface TlsConfig {
   SSL_ENABLED: boolean;

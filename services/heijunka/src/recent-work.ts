@@ -1,4 +1,4 @@
-import { type LoggedOutcome, RollingWindow } from '@tps/service';
+import { type LoggedOutcome, RollingWindow } from '@tps/fleet';
 import { round } from './capacity';
 
 export const RECENT_WORK_MS = 300_000;

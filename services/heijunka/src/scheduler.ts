@@ -9,7 +9,7 @@ import {
   typeOfRateKey,
   WIRE_VERSION,
 } from '@tps/contracts';
-import type { FleetView } from '@tps/service';
+import type { FleetView } from '@tps/fleet';
 import { isWorthWriting, type SchedulePlan, scheduleOf } from './level-schedule';
 
 /**

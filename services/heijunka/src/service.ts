@@ -8,14 +8,8 @@ import {
   type SpanAttributes,
   WIRE_VERSION,
 } from '@tps/contracts';
-import {
-  FleetView,
-  OutcomesLog,
-  type RunningService,
-  type ServiceContext,
-  type ServiceDefinition,
-  TypesView,
-} from '@tps/service';
+import { FleetView, OutcomesLog, TypesView } from '@tps/fleet';
+import type { RunningService, ServiceContext, ServiceDefinition } from '@tps/service';
 import { capacityOf, type CapacityFacts, round } from './capacity';
 import { adviseCards } from './card-advice';
 import { type HeijunkaConfig, variables } from './config';

@@ -9,7 +9,7 @@ import {
   type ReplyOf,
   type RequestOf,
 } from '@tps/contracts';
-import type { LineView, LoggedOutcome, TypesView } from '@tps/service';
+import type { LineView, LoggedOutcome, TypesView } from '@tps/fleet';
 import {
   admitForTrial,
   afterOutcome,

@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox';
-import { type ConfigOf, fleetVariables, outcomesVariables } from '@tps/service';
+import { outcomesVariables } from '@tps/fleet';
+import { type ConfigOf, fleetVariables } from '@tps/service';
 
 const { TPS_CB_THRESHOLD, TPS_CB_TIMEOUT } = fleetVariables;
 

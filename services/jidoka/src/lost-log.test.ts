@@ -1,6 +1,11 @@
 import { type Bus, connectBus, managerOf } from '@tps/bus';
-import type { ALL_FINE } from '@tps/contracts';
-import { type AdmitVerdict, type JidokaBoard, type Outcome, WIRE_VERSION } from '@tps/contracts';
+import {
+  type AdmitVerdict,
+  type ALL_FINE,
+  type JidokaBoard,
+  type Outcome,
+  WIRE_VERSION,
+} from '@tps/contracts';
 import { type ServiceHandle, startService } from '@tps/service';
 import { NatsServer, sampleOutcome, waitFor } from '@tps/testkit';
 import { jidoka } from './service';

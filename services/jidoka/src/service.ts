@@ -12,16 +12,9 @@ import {
   stoppedSince,
   WIRE_VERSION,
 } from '@tps/contracts';
-import {
-  LineView,
-  OutcomesLog,
-  type RunningService,
-  type ServiceContext,
-  type ServiceDefinition,
-  type SignalSpan,
-  type TraceHeaders,
-  TypesView,
-} from '@tps/service';
+import { LineView, OutcomesLog, TypesView } from '@tps/fleet';
+import type { RunningService, ServiceContext, ServiceDefinition } from '@tps/service';
+import type { SignalSpan, TraceHeaders } from '@tps/telemetry';
 import { type CircuitSettings, newerCircuit } from './circuit-transitions';
 import { Circuits } from './circuits';
 import { type JidokaConfig, variables } from './config';

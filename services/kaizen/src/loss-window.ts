@@ -1,5 +1,5 @@
 import type { Outcome } from '@tps/contracts';
-import { type LoggedOutcome, RollingWindow } from '@tps/service';
+import { type LoggedOutcome, RollingWindow } from '@tps/fleet';
 
 const WINDOW = { bucketMs: 300_000, buckets: 12 };
 export const LOSS_WINDOW_MS = WINDOW.bucketMs * WINDOW.buckets;

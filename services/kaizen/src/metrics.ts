@@ -1,5 +1,5 @@
 import { FINAL_STATUSES, METRICS } from '@tps/contracts';
-import type { LoggedOutcome } from '@tps/service';
+import type { LoggedOutcome } from '@tps/fleet';
 import { Counter, Histogram, type Registry } from 'prom-client';
 
 const BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5, 10, 30];

@@ -1,5 +1,5 @@
 import { type KaizenBoard, type Outcome, WIRE_VERSION } from '@tps/contracts';
-import { type LoggedOutcome, RollingWindow } from '@tps/service';
+import { type LoggedOutcome, RollingWindow } from '@tps/fleet';
 import { Durations, percent } from './durations';
 
 const WINDOW = { bucketMs: 10_000, buckets: 30 };

@@ -1,5 +1,6 @@
 import type { ReplyOf, RequestOf } from '@tps/contracts';
-import { OutcomesLog, type ServiceContext } from '@tps/service';
+import { OutcomesLog } from '@tps/fleet';
+import type { ServiceContext } from '@tps/service';
 import type { KaizenConfig } from './config';
 import { OutcomeCounts } from './outcome-counts';
 import { productionReport } from './production-report';

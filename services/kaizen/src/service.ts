@@ -1,11 +1,6 @@
 import { type ReplyOf, WIRE_VERSION } from '@tps/contracts';
-import {
-  OutcomesLog,
-  type RunningService,
-  type ServiceContext,
-  type ServiceDefinition,
-  TypesView,
-} from '@tps/service';
+import { OutcomesLog, TypesView } from '@tps/fleet';
+import type { RunningService, ServiceContext, ServiceDefinition } from '@tps/service';
 import { type KaizenConfig, variables } from './config';
 import { LOSS_WINDOW_MS, LossWindow } from './loss-window';
 import { KaizenMetrics } from './metrics';

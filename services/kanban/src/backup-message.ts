@@ -13,7 +13,7 @@ import {
   SIGNAL_TYPE_PATTERN,
   WIRE_VERSION,
 } from '@tps/contracts';
-import type { TraceHeaders } from '@tps/service';
+import type { TraceHeaders } from '@tps/telemetry';
 import { v4 as uuidv4, v5 as uuidv5, validate as isUuid } from 'uuid';
 
 /** A signal as it came over the backup. */

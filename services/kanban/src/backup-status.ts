@@ -1,5 +1,5 @@
 import type { BackupStatus, DrainVitals } from '@tps/contracts';
-import type { FleetView } from '@tps/service';
+import type { FleetView } from '@tps/fleet';
 
 const NOTHING: DrainVitals = {
   reachable: false,

@@ -7,7 +7,7 @@ import {
   type LaneStatus,
   WIRE_VERSION,
 } from '@tps/contracts';
-import type { LineView } from '@tps/service';
+import type { LineView } from '@tps/fleet';
 import type { CardsDesk } from './cards';
 import type { LaneCounts, Queue } from './queue';
 

@@ -9,7 +9,8 @@ import {
   type TypeCards,
   WIRE_VERSION,
 } from '@tps/contracts';
-import type { FleetView, ServiceContext } from '@tps/service';
+import type { FleetView } from '@tps/fleet';
+import type { ServiceContext } from '@tps/service';
 
 type Holders = Record<string, { in_hand: number; cards?: number }>;
 

@@ -1,5 +1,6 @@
 import { backupVariables } from '@tps/backup';
-import { type ConfigOf, fleetVariables, outcomesVariables } from '@tps/service';
+import { outcomesVariables } from '@tps/fleet';
+import { type ConfigOf, fleetVariables } from '@tps/service';
 
 const { TPS_KANBAN_BUFFER } = fleetVariables;
 

@@ -1,7 +1,8 @@
 import type { Msg } from '@nats-io/transport-node';
 import { headerValues } from '@tps/bus';
 import type { CircuitState, ReplyOf, RequestOf } from '@tps/contracts';
-import type { ServiceContext, TypesView } from '@tps/service';
+import type { TypesView } from '@tps/fleet';
+import type { ServiceContext } from '@tps/service';
 import type { Enqueue } from './enqueue';
 import { Letters } from './letters';
 import { Redrives } from './redrives';

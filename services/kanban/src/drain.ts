@@ -9,7 +9,8 @@ import {
   retirementText,
   WIRE_VERSION,
 } from '@tps/contracts';
-import type { LineView, ServiceContext, TypesView } from '@tps/service';
+import type { LineView, TypesView } from '@tps/fleet';
+import type { ServiceContext } from '@tps/service';
 import { type BackedUp, idOf, tryBackedUp, UnreadableError } from './backup-message';
 import type { KanbanConfig } from './config';
 import { exposeBackup } from './drain-metrics';

@@ -13,13 +13,9 @@ import {
   SUSPECT_HEADER,
   WIRE_VERSION,
 } from '@tps/contracts';
-import {
-  linksTo,
-  type ServiceContext,
-  type SignalSpan,
-  type TraceHeaders,
-  type TypesView,
-} from '@tps/service';
+import type { TypesView } from '@tps/fleet';
+import type { ServiceContext } from '@tps/service';
+import { linksTo, type SignalSpan, type TraceHeaders } from '@tps/telemetry';
 import type { Acceptance } from './acceptance';
 import { refusal } from './admission';
 import type { BackedUp } from './backup-message';

@@ -1,5 +1,6 @@
 import { type ArrivalsMessage, WIRE_VERSION } from '@tps/contracts';
-import type { FleetView, ServiceContext } from '@tps/service';
+import type { FleetView } from '@tps/fleet';
+import type { ServiceContext } from '@tps/service';
 import { hardLimit } from './admission';
 import type { KanbanConfig } from './config';
 import type { Deadlines, Queued } from './deadlines';

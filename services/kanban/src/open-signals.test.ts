@@ -1,6 +1,6 @@
 import { type Bus, connectBus, ensureStream, managerOf } from '@tps/bus';
 import type { Priority, ReplyOf, RequestOf } from '@tps/contracts';
-import type { LineView } from '@tps/service';
+import type { LineView } from '@tps/fleet';
 import { NatsServer, sampleOutcome, waitFor } from '@tps/testkit';
 import { OpenSignals } from './open-signals';
 import type { Withdrawal } from './withdrawal';

@@ -8,7 +8,8 @@ import {
   type Signal,
   SIGNALS_MAX_LIMIT,
 } from '@tps/contracts';
-import { type LineView, traceIdIn } from '@tps/service';
+import type { LineView } from '@tps/fleet';
+import { traceIdIn } from '@tps/telemetry';
 import { lastAttempt } from './records';
 import { signalIn } from './unreadable';
 import type { Withdrawal } from './withdrawal';

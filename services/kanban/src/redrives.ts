@@ -7,7 +7,8 @@ import {
   retirementText,
   WIRE_VERSION,
 } from '@tps/contracts';
-import type { ServiceContext, TypesView } from '@tps/service';
+import type { TypesView } from '@tps/fleet';
+import type { ServiceContext } from '@tps/service';
 import type { LetterEntry, Letters } from './letters';
 import { LostError, RedriveRun } from './redrive';
 import type { Reruns } from './rerun';

@@ -1,6 +1,7 @@
 import { managerOf, RecordsClient } from '@tps/bus';
 import type { EnqueueVerdict, Signal } from '@tps/contracts';
-import type { ServiceContext, TraceHeaders } from '@tps/service';
+import type { ServiceContext } from '@tps/service';
+import type { TraceHeaders } from '@tps/telemetry';
 import type { Enqueue } from './enqueue';
 import type { LetterEntry, Letters } from './letters';
 import { signalIn } from './unreadable';

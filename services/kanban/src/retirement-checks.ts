@@ -1,7 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { managerOf } from '@tps/bus';
-import { encode, parseReply, type ReplyOf, type RequestOf, type RetireRefusal } from '@tps/contracts';
-import { BEAT_MS, type FleetView, type ServiceContext, type TypesView } from '@tps/service';
+import {
+  encode,
+  HEARTBEAT_MS,
+  parseReply,
+  type ReplyOf,
+  type RequestOf,
+  type RetireRefusal,
+} from '@tps/contracts';
+import type { FleetView, TypesView } from '@tps/fleet';
+import type { ServiceContext } from '@tps/service';
 import type { Drain } from './drain';
 import type { Enqueue } from './enqueue';
 import type { Queue } from './queue';
@@ -28,7 +36,7 @@ const KEEPERS = ['jidoka', 'andon', 'heijunka'] as const;
 /** Gathers what decides whether a type may be retired. */
 export class RetirementChecks {
   /** Until then a living worker may not have been heard. */
-  private readonly fleetKnownMs = Date.now() + 1.5 * BEAT_MS;
+  private readonly fleetKnownMs = Date.now() + 1.5 * HEARTBEAT_MS;
 
   constructor(
     private readonly context: ServiceContext,

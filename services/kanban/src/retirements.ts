@@ -8,7 +8,8 @@ import {
   retirementText,
   type TypeRecord,
 } from '@tps/contracts';
-import type { ServiceContext, TypesView } from '@tps/service';
+import type { TypesView } from '@tps/fleet';
+import type { ServiceContext } from '@tps/service';
 import type { CardsDesk } from './cards';
 import type { Letters } from './letters';
 import type { Queue } from './queue';

@@ -1,5 +1,6 @@
 import { ensureLanes } from '@tps/bus';
-import type { ServiceContext, TypesView } from '@tps/service';
+import type { TypesView } from '@tps/fleet';
+import type { ServiceContext } from '@tps/service';
 import type { BackedUp } from './backup-message';
 
 /**

@@ -1,14 +1,7 @@
 import { type Bus, ensureLanes, restoreMissing } from '@tps/bus';
 import { type CircuitState, type KanbanVitals, METRICS, type TypeRecord } from '@tps/contracts';
-import {
-  FleetView,
-  LineView,
-  type RunningService,
-  type ServiceContext,
-  type ServiceDefinition,
-  TypesView,
-  type TypesViewOptions,
-} from '@tps/service';
+import { FleetView, LineView, TypesView, type TypesViewOptions } from '@tps/fleet';
+import type { RunningService, ServiceContext, ServiceDefinition } from '@tps/service';
 import { Gauge } from 'prom-client';
 import { Acceptance } from './acceptance';
 import { kanbanBoard } from './board';

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ensureLanes, ensureStream, isMissingStream } from '@tps/bus';
 import { laneName, PRIORITIES, type ReplyOf, type RequestOf } from '@tps/contracts';
-import type { ServiceContext, TypesView } from '@tps/service';
+import type { TypesView } from '@tps/fleet';
+import type { ServiceContext } from '@tps/service';
 import { hardLimit } from './admission';
 import type { KanbanConfig } from './config';
 import { everySecond } from './housekeeping';

@@ -1,6 +1,7 @@
 import { type Bus, connectBus, ensureStream, managerOf } from '@tps/bus';
 import type { Outcome, RequestOf, Signal } from '@tps/contracts';
-import type { FleetView, ServiceContext } from '@tps/service';
+import type { FleetView } from '@tps/fleet';
+import type { ServiceContext } from '@tps/service';
 import { NatsServer, sampleOutcome } from '@tps/testkit';
 import { Registry } from 'prom-client';
 import { Deadlines } from './deadlines';

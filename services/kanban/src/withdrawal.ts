@@ -6,6 +6,7 @@ import {
   type DeadLetter,
   encode,
   type FoundSignal,
+  HEARTBEAT_MS,
   lateMessage,
   letterHeaders,
   LOOKUP_MAX_IDS,
@@ -17,7 +18,9 @@ import {
   SUSPECT_HEADER,
   WIRE_VERSION,
 } from '@tps/contracts';
-import { BEAT_MS, type FleetView, type ServiceContext, traceIdIn } from '@tps/service';
+import type { FleetView } from '@tps/fleet';
+import type { ServiceContext } from '@tps/service';
+import { traceIdIn } from '@tps/telemetry';
 import type { Queued } from './deadlines';
 import { finishedRuns, lastAttempt, runKey } from './records';
 import { signalIn, type Unreadable } from './unreadable';
@@ -30,14 +33,13 @@ interface Waiting {
   seq: number;
   storedAt: string;
   traceparent: string | undefined;
-  /** It may have run before. */
   suspect: boolean;
 }
 
 /** Finds signals that are accepted and unfinished, and takes out those that have not started. */
 export class Withdrawal {
   /** Until every worker has had the time to be heard, nobody's silence means anything. */
-  private readonly fleetKnownMs = Date.now() + 1.5 * BEAT_MS;
+  private readonly fleetKnownMs = Date.now() + 1.5 * HEARTBEAT_MS;
 
   constructor(
     private readonly context: ServiceContext,

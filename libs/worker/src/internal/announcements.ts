@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { restoreMissing } from '@tps/bus';
 import { type TypeRecord, WIRE_VERSION } from '@tps/contracts';
-import { type ServiceContext, TypesView } from '@tps/service';
+import { TypesView } from '@tps/fleet';
+import type { ServiceContext } from '@tps/service';
 import type { CompiledDefinition } from './attempt';
 
 const RETIREMENT_WAIT_MS = 5_000;

@@ -1,5 +1,5 @@
 import { type ErrorClass, MAX_BODY_BYTES, type RetryPolicy } from '@tps/contracts';
-import { describeThrown } from '@tps/service';
+import { describeThrown } from '@tps/telemetry';
 import type { LazyAbort } from './lazy-abort';
 import { exceedsBytes } from './bytes';
 import type { HandlerContext, SignalDefinition } from '../definition';

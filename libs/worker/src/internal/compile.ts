@@ -6,7 +6,7 @@ import {
   RETRY_LIMITS,
   SIGNAL_TYPE_PATTERN,
 } from '@tps/contracts';
-import { describeThrown } from '@tps/service';
+import { describeThrown } from '@tps/telemetry';
 import Ajv, { type ValidateFunction } from 'ajv';
 import type { CompiledDefinition } from './attempt';
 import { withChaos } from './chaos';

@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client';
-import type { Logger, ServiceContext, SignalSpan } from '@tps/service';
+import type { ServiceContext } from '@tps/service';
+import type { Logger, SignalSpan } from '@tps/telemetry';
 import type { LazyAbort } from './lazy-abort';
 import type { HandlerContext, HandlerLog, SignalInfo } from '../definition';
 import { HandlerSpan } from './handler-span';

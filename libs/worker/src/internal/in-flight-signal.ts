@@ -1,7 +1,8 @@
 import type { Msg } from '@nats-io/transport-node';
 import { headerValues } from '@tps/bus';
 import { type Outcome, parseLane, parseSignal, type Signal, SUSPECT_HEADER } from '@tps/contracts';
-import type { LineView, TraceHeaders } from '@tps/service';
+import type { LineView } from '@tps/fleet';
+import type { TraceHeaders } from '@tps/telemetry';
 import type { LazyAbort } from './lazy-abort';
 import type { Delivery } from './lane-reader';
 import type { Answerable } from './queue-life';

@@ -1,7 +1,7 @@
 import { nuid, RequestError, type Subscription } from '@nats-io/transport-node';
 import { type Bus, type KvView, LEASE_MS, openView, restoreMissing } from '@tps/bus';
 import { type LeasesRecord, WIRE_VERSION } from '@tps/contracts';
-import { FleetView, SILENT_MS } from '@tps/service';
+import { FleetView, SILENT_MS } from '@tps/fleet';
 
 /** What the record says when it is to be decided how much to hold. */
 export interface LeaseCounts {

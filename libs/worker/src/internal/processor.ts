@@ -1,6 +1,8 @@
 import { RecordsUnavailableError } from '@tps/bus';
 import type { Outcome } from '@tps/contracts';
-import { describeThrown, type LineView, type ServiceContext, type SignalSpan } from '@tps/service';
+import type { LineView } from '@tps/fleet';
+import type { ServiceContext } from '@tps/service';
+import { describeThrown, type SignalSpan } from '@tps/telemetry';
 import { LazyAbort } from './lazy-abort';
 import { type AttemptResult, type CompiledDefinition, ReleasedError, runAttempt } from './attempt';
 import { AttemptContext } from './context';

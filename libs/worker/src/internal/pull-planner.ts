@@ -1,6 +1,6 @@
 import type { Bus } from '@tps/bus';
 import { type CircuitState, type Lane, laneName, parseLane, PRIORITIES, type Priority } from '@tps/contracts';
-import type { LineView } from '@tps/service';
+import type { LineView } from '@tps/fleet';
 import { type Delivery, LaneReader, POLL_MS } from './lane-reader';
 import type { Limits } from './limits';
 import type { Prefetch } from './prefetch';

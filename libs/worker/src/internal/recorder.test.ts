@@ -1,7 +1,7 @@
 import { type Bus, connectBus, ensureStream, managerOf } from '@tps/bus';
 import type { Outcome } from '@tps/contracts';
 import { NatsServer, sampleOutcome, waitFor } from '@tps/testkit';
-import type { Logger } from '@tps/service';
+import type { Logger } from '@tps/telemetry';
 import type { InFlightSignal } from './in-flight-signal';
 import { Recorder } from './recorder';
 

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { type MsgHdrs, nuid } from '@nats-io/transport-node';
 import { Batcher, type Bus, encodeHeaders, PublishError } from '@tps/bus';
 import { invalidLetter, letterHeaders, type Outcome, parseLane } from '@tps/contracts';
-import type { Logger, TraceHeaders } from '@tps/service';
+import type { Logger, TraceHeaders } from '@tps/telemetry';
 import { exceedsBytes, maxBytesOf } from './bytes';
 import { acknowledge, nak, releaseDelayMs } from './acknowledgement';
 import type { InFlightSignal } from './in-flight-signal';

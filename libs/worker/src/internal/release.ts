@@ -1,5 +1,6 @@
 import { isOfLaterVersion } from '@tps/contracts';
-import { describeThrown, type ServiceContext } from '@tps/service';
+import type { ServiceContext } from '@tps/service';
+import { describeThrown } from '@tps/telemetry';
 import { acknowledge, nak, LATER_MS, releaseDelayMs } from './acknowledgement';
 import type { InFlightSignal } from './in-flight-signal';
 import { attemptsUsed } from './prior-attempts';

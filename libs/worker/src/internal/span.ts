@@ -1,6 +1,6 @@
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { type SpanAttribute, type SpanAttributes, SPANS } from '@tps/contracts';
-import type { SignalSpan, SignalTracer } from '@tps/service';
+import type { SignalSpan, SignalTracer } from '@tps/telemetry';
 import type { InFlightSignal } from './in-flight-signal';
 import type { Conclusion } from './conclusion';
 

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { Logger } from '@tps/service';
+import type { Logger } from '@tps/telemetry';
 import { DeadlineError } from './attempt';
 import { AttemptTimeoutError } from '../failure';
 import { SOME_TYPE, Strays } from './strays';

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { dirname, sep } from 'node:path';
-import { describeThrown, lineage, type Logger } from '@tps/service';
+import { describeThrown, lineage, type Logger } from '@tps/telemetry';
 import { DeadlineError, ReleasedError } from './attempt';
 import { AttemptTimeoutError } from '../failure';
 

@@ -1,5 +1,6 @@
 import { ask } from '@tps/bus';
-import type { LineView, ServiceContext } from '@tps/service';
+import type { LineView } from '@tps/fleet';
+import type { ServiceContext } from '@tps/service';
 import type { InFlightSignal } from './in-flight-signal';
 import type { Records } from './prior-attempts';
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ask, UnansweredError } from '@tps/bus';
-import { LineView, type RunningService, type ServiceContext } from '@tps/service';
+import { LineView } from '@tps/fleet';
+import type { RunningService, ServiceContext } from '@tps/service';
 import { Counter, Gauge } from 'prom-client';
 import { METRICS, type WorkerVitals } from '@tps/contracts';
 import { Announcements } from './announcements';

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Bus, Follower, type LogMessage, managerOf } from '@tps/bus';
 import { parseAndonEvent } from '@tps/contracts';
-import type { Logger } from '@tps/service';
+import type { Logger } from '@tps/telemetry';
 import type { Boards } from '../fleet/boards';
 import { ApiError, header } from '../problem';
 import { publicEvent } from './calls';

@@ -1,6 +1,6 @@
 import type { BackupConnection, ConfirmChannel } from '@tps/backup';
 import { BACKUP_APP_ID } from '@tps/contracts';
-import type { Logger, TraceHeaders } from '@tps/service';
+import type { Logger, TraceHeaders } from '@tps/telemetry';
 import CircuitBreaker from 'opossum';
 import { BREAKER_OPTIONS } from '../breaker-options';
 

@@ -1,7 +1,8 @@
 import { BackupConnection } from '@tps/backup';
 import type { Bus } from '@tps/bus';
-import type { BackupStatus, DrainVitals } from '@tps/contracts';
-import { BEAT_MS, type FleetView, type Logger } from '@tps/service';
+import { type BackupStatus, type DrainVitals, HEARTBEAT_MS } from '@tps/contracts';
+import type { FleetView } from '@tps/fleet';
+import type { Logger } from '@tps/telemetry';
 import { BackupMode } from './backup-mode';
 import { BackupPublisher, type BackupSignal } from './backup-publisher';
 
@@ -17,7 +18,7 @@ export interface GatewayBackupDeps {
 
 const OBSERVE_MS = 1_000;
 /** RabbitMQ does not count what kanban has taken and not moved yet. Heartbeats report it, up to this late. */
-const REPORT_DELAY_MS = 2 * BEAT_MS;
+const REPORT_DELAY_MS = 2 * HEARTBEAT_MS;
 
 /** RabbitMQ as this gateway uses it: takes signals while kanban does not, and knows when that is over. */
 export class GatewayBackup {

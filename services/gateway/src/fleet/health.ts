@@ -1,6 +1,6 @@
 import type { Bus } from '@tps/bus';
 import { type CircuitState, stoppedSince, worstState } from '@tps/contracts';
-import type { FleetView, LineView, Station } from '@tps/service';
+import type { FleetView, LineView, Station } from '@tps/fleet';
 import type { HealthReport } from '../api/schemas';
 import type { SignalTypes } from '../signals/signal-types';
 import type { GatewayBackup } from '../backup/gateway-backup';

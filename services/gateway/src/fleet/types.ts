@@ -7,7 +7,7 @@ import {
   type RetireRefusal,
   SIGNAL_TYPE_PATTERN,
 } from '@tps/contracts';
-import type { FleetView } from '@tps/service';
+import type { FleetView } from '@tps/fleet';
 import type { Access } from '../access';
 import { type Handlers, typeOf } from '../api/handlers';
 import type { TypeList } from '../api/schemas';

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SpanStatusCode } from '@opentelemetry/api';
 import type { Static } from '@sinclair/typebox';
 import type { Outcome, SpanAttribute } from '@tps/contracts';
-import type { Logger, SignalSpan } from '@tps/service';
+import type { Logger, SignalSpan } from '@tps/telemetry';
 import type { SignalAnswer } from '../api/schemas';
 import { ApiError, sendJson, sendProblem } from '../problem';
 import type { Answer } from './idempotent-submissions';

@@ -1,7 +1,7 @@
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
 import { Batcher, type Bus, encodeHeaders, UnansweredError } from '@tps/bus';
 import { ALL_FINE, type BatchName, parseReply, type ReplyOf, REQUESTS } from '@tps/contracts';
-import type { Logger, TraceHeaders } from '@tps/service';
+import type { Logger, TraceHeaders } from '@tps/telemetry';
 import CircuitBreaker from 'opossum';
 import { BREAKER_OPTIONS } from '../breaker-options';
 

@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import type { Outcome, Signal } from '@tps/contracts';
-import type { TraceHeaders } from '@tps/service';
+import type { TraceHeaders } from '@tps/telemetry';
 import { ApiError } from '../problem';
 import { EARLIER_UNKNOWN, type SignalSubmitter } from './signal-submitter';
 import { BRIEF_LOOKUP, finalOutcome, type KnownSignal, latestRun, type SignalLookup } from './signal-lookup';

@@ -1,7 +1,7 @@
 import type { Msg, Subscription } from '@nats-io/transport-node';
 import type { Bus } from '@tps/bus';
 import { type Outcome, readReplies } from '@tps/contracts';
-import type { Logger } from '@tps/service';
+import type { Logger } from '@tps/telemetry';
 import { finalOutcome, type SignalLookup } from './signal-lookup';
 
 const SWEEP_MS = 50;

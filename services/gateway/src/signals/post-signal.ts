@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SpanKind } from '@opentelemetry/api';
 import { type Signal, type SpanAttribute, type SpanAttributes, SPANS, WIRE_VERSION } from '@tps/contracts';
-import { callersTrace, type LineView, type Logger, type SignalSpan, type SignalTracer } from '@tps/service';
+import type { LineView } from '@tps/fleet';
+import { callersTrace, type Logger, type SignalSpan, type SignalTracer } from '@tps/telemetry';
 import { readJson } from '../api/body';
 import { refuseQuery } from '../api/query';
 import type { RequestDurations } from '../fleet/gauges';

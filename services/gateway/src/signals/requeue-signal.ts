@@ -8,14 +8,8 @@ import {
   type SpanAttributes,
   SPANS,
 } from '@tps/contracts';
-import {
-  callersTrace,
-  type LineView,
-  linksTo,
-  type Logger,
-  type SignalSpan,
-  type SignalTracer,
-} from '@tps/service';
+import type { LineView } from '@tps/fleet';
+import { callersTrace, linksTo, type Logger, type SignalSpan, type SignalTracer } from '@tps/telemetry';
 import { requestService } from '../request-service';
 import { preferences } from '../prefer';
 import { ApiError, header } from '../problem';

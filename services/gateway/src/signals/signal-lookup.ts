@@ -1,6 +1,6 @@
 import { type Bus, lookUpAll, RecordsUnavailableError } from '@tps/bus';
 import type { FoundSignal, Outcome } from '@tps/contracts';
-import type { FleetView } from '@tps/service';
+import type { FleetView } from '@tps/fleet';
 import { ApiError } from '../problem';
 import { requestService } from '../request-service';
 

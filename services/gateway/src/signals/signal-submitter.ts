@@ -7,7 +7,8 @@ import {
   MAX_BODY_BYTES,
   type Signal,
 } from '@tps/contracts';
-import type { FleetView, LineView, Logger, TraceHeaders } from '@tps/service';
+import type { FleetView, LineView } from '@tps/fleet';
+import type { Logger, TraceHeaders } from '@tps/telemetry';
 import { BackupPublishError, type BackupSignal } from '../backup/backup-publisher';
 import type { GatewayBackup } from '../backup/gateway-backup';
 import { ApiError } from '../problem';

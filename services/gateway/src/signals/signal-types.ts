@@ -3,7 +3,8 @@ import Ajv2020 from 'ajv/dist/2020';
 import addFormats from 'ajv-formats';
 import type { Bus } from '@tps/bus';
 import { retirementText, type TypeRecord } from '@tps/contracts';
-import { type Logger, TypesView } from '@tps/service';
+import { TypesView } from '@tps/fleet';
+import type { Logger } from '@tps/telemetry';
 import { ApiError } from '../problem';
 import { faultsOf, invalidSignal, type SignalInput } from './validate';
 

@@ -1,5 +1,5 @@
 import type { Bus } from '@tps/bus';
-import type { FleetView, LineView } from '@tps/service';
+import type { FleetView, LineView } from '@tps/fleet';
 import { validate as isUuid } from 'uuid';
 import type { GatewayBackup } from '../backup/gateway-backup';
 import { ApiError } from '../problem';

@@ -1,4 +1,5 @@
-import { type SignalSpan, type SignalTracer, startService } from '@tps/service';
+import { startService } from '@tps/service';
+import type { SignalSpan, SignalTracer } from '@tps/telemetry';
 import { freePort, NatsServer, waitFor } from '@tps/testkit';
 import supertest from 'supertest';
 import { gateway } from '../service';

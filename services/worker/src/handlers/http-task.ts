@@ -1,7 +1,7 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { ROOT_CONTEXT, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
-import { headersOf } from '@tps/service';
+import { headersOf } from '@tps/telemetry';
 import { TransientError } from '@tps/worker';
 import CircuitBreaker from 'opossum';
 import type { SpanAttributes, SpanAttribute } from '@tps/contracts';

@@ -129,7 +129,7 @@ export class SpanExport {
 }
 
 /** The collector did not take spans. */
-export class SpanExportError extends Error {
+class SpanExportError extends Error {
   override readonly name = 'SpanExportError';
 }
 

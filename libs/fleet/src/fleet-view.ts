@@ -10,17 +10,18 @@ import {
   SERVICES,
 } from '@tps/contracts';
 
-export const BEAT_MS = 1_000;
 /** A process that said nothing for this long is taken for gone. */
 export const SILENT_MS = 3_500;
 /** A process that nobody misses for so long is not coming back. */
 const MISSED_MS = 600_000;
 
+/** How many processes of one service live, and whether that is any at all. */
 export interface Station {
   up: boolean;
   replicas: number;
 }
 
+/** What a FleetView listens to, and where it reports what it cannot read. */
 export interface FleetViewOptions {
   /** Called with a `MessageError` for each beat that cannot be read. */
   onError: (error: unknown) => void;

@@ -1,11 +1,26 @@
 import { SpanKind } from '@opentelemetry/api';
 import { Type } from '@sinclair/typebox';
-import { createStream, Follower, headerValues, type LogMessage, type LogStart, managerOf } from '@tps/bus';
-import { checkOutcome, jsonOf, METRICS, type Outcome, SPANS, type SpanAttributes } from '@tps/contracts';
+import {
+  type Bus,
+  createStream,
+  Follower,
+  headerValues,
+  type LogMessage,
+  type LogStart,
+  managerOf,
+} from '@tps/bus';
+import {
+  checkOutcome,
+  jsonOf,
+  METRICS,
+  type Outcome,
+  type ServiceName,
+  SPANS,
+  type SpanAttributes,
+} from '@tps/contracts';
+import type { Logger, SignalTracer } from '@tps/telemetry';
 import { Counter, type Registry } from 'prom-client';
-import type { ConfigOf } from './config';
-import { Generations } from './generations';
-import type { ServiceContext } from './definition';
+import { TwoGenerationMap } from './two-generation-map';
 
 const HOUR_MS = 3_600_000;
 /** A broker that restarts, or a consumer that moves, takes less. */
@@ -34,6 +49,7 @@ export interface LoggedOutcome {
   live: boolean;
 }
 
+/** Where to begin in the log, how fast to read it, and whom to tell. Errors of a callback are the caller's to catch. */
 export interface OutcomesLogOptions {
   /** Called for every outcome, final or not, in the order of the log. */
   onOutcome: (logged: LoggedOutcome) => void;
@@ -51,7 +67,15 @@ export interface OutcomesLogOptions {
 /** Boards and figures need no more; who asks for a board or a record has the log read up to now first. */
 const GATHER_MS = 200;
 
-type LogContext = ServiceContext<ConfigOf<typeof outcomesVariables>>;
+/** What the log needs of the process that follows it: a `ServiceContext` has all of it. */
+export interface OutcomesLogDeps {
+  readonly service: ServiceName;
+  readonly bus: Bus;
+  readonly log: Logger;
+  readonly tracer: SignalTracer;
+  readonly registry: Registry;
+  readonly config: { readonly TPS_NATS_REPLICAS: number; readonly TPS_OUTCOMES_MAX_AGE: number };
+}
 
 /**
  * Follows OUTCOMES as a log of outcomes. Whatever a service derives from it is a projection: rebuilt at start from the
@@ -61,12 +85,12 @@ type LogContext = ServiceContext<ConfigOf<typeof outcomesVariables>>;
  * skipped: a bad message must not stop a projection.
  */
 export class OutcomesLog {
-  private finals = new Generations<true>();
+  private finals = new TwoGenerationMap<true>();
   private readonly unreadable: Counter;
   private readonly follower: Follower;
 
   private constructor(
-    private readonly context: LogContext,
+    private readonly context: OutcomesLogDeps,
     private readonly options: OutcomesLogOptions,
     /** The last sequence that was there when following began, or when the log was replaced. */
     private rebuiltAt: number,
@@ -87,7 +111,7 @@ export class OutcomesLog {
   }
 
   /** Creates the stream if nobody did yet, and begins to follow it; does not wait for the rebuild. */
-  static async open(context: LogContext, options: OutcomesLogOptions): Promise<OutcomesLog> {
+  static async open(context: OutcomesLogDeps, options: OutcomesLogOptions): Promise<OutcomesLog> {
     const { bus } = context;
     await ensureLog(context);
     const { state } = await (await managerOf(bus)).streams.info(bus.names.streams.outcomes);
@@ -124,7 +148,7 @@ export class OutcomesLog {
 
   private begin(start: LogStart): void {
     if (start.replaced) {
-      this.finals = new Generations();
+      this.finals = new TwoGenerationMap();
       this.rebuiltAt = start.lastSeq;
     }
     this.options.onStart?.(start);
@@ -200,7 +224,7 @@ export class OutcomesLog {
   }
 }
 
-async function ensureLog({ bus, config }: LogContext): Promise<void> {
+async function ensureLog({ bus, config }: OutcomesLogDeps): Promise<void> {
   await createStream(bus, 'outcomes', {
     replicas: config.TPS_NATS_REPLICAS,
     outcomesMaxAgeMs: config.TPS_OUTCOMES_MAX_AGE * HOUR_MS,

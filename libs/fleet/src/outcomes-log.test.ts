@@ -2,9 +2,8 @@ import { type Bus, connectBus, encodeHeaders, managerOf } from '@tps/bus';
 import type { Outcome } from '@tps/contracts';
 import { NatsServer, sampleOutcome, waitFor } from '@tps/testkit';
 import { Registry } from 'prom-client';
-import { createLogger } from './logger';
+import { createLogger, SignalTracer } from '@tps/telemetry';
 import { type LoggedOutcome, OutcomesLog } from './outcomes-log';
-import { SignalTracer } from './signal-spans';
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 const PARENT = 'b7ad6b7169203331';

@@ -12,11 +12,11 @@ import {
 import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
 import { Counter, type Registry } from 'prom-client';
 import { METRICS } from '@tps/contracts';
-import type { CommonConfig } from './config';
 import { encodeAttributes } from './otlp-json';
 import { SignalTracer, type TraceHeaders } from './signal-spans';
 import { SpanExport, type SpanExportOptions } from './span-export';
 
+/** The tracing of one process. */
 export interface Tracing {
   /** For the spans of a signal's way. */
   tracer: SignalTracer;
@@ -29,25 +29,24 @@ export interface Tracing {
 const FLUSH_EVERY_MS = 250;
 const EXPORT_TIMEOUT_MS = 5_000;
 
+/** What the spans of a process say of it, and where they go. */
+export interface TracingOptions {
+  /** Address of the collector, see `collectorUrl`. Empty: no span is recorded. */
+  endpoint: string;
+  /** Share of the traces to record, from 0 to 1. */
+  ratio: number;
+  /** Attributes of every span, as OpenTelemetry names them. */
+  resource: Attributes;
+  /** Called with a problem when spans cannot be delivered, and with null when they can be again. */
+  onState: SpanExportOptions['onState'];
+}
+
 /**
- * One tracer per process, and beside it the SDK's provider for whatever else is recorded (spans that handlers start
- * with `trace.getTracer()`). Without a `JAEGER_ENDPOINT` nothing is recorded, but ids are made and passed on.
+ * Starts the tracer of a process, and beside it the SDK's provider for spans that handlers start with `trace.getTracer()`.
+ * Without a collector nothing is recorded, but ids are made and passed on.
  */
-export function startTracing(
-  { service, instance, version }: { service: string; instance: string; version: string },
-  config: CommonConfig,
-  onState: SpanExportOptions['onState'],
-): Tracing {
-  const url = collectorUrl(config.JAEGER_ENDPOINT);
-  const ratio = config.TPS_TRACE_SAMPLE;
-  const resource = {
-    ...tags(config.JAEGER_TAGS),
-    'service.name': service,
-    'service.version': version,
-    'service.instance.id': instance,
-    'service.namespace': config.APP_NAME,
-    'deployment.environment.name': config.APP_ENVIRONMENT,
-  };
+export function startTracing({ endpoint, ratio, resource, onState }: TracingOptions): Tracing {
+  const url = collectorUrl(endpoint);
   const provider = startSdk(url, ratio, resource);
   const spans = url
     ? new SpanExport({ url, resource: `{"attributes":${encodeAttributes(resource)}}`, onState })
@@ -84,6 +83,7 @@ function exportTo(url: string): SpanProcessor {
   });
 }
 
+/** Exposes the number of spans that were lost on the way to the collector. */
 export function exposeDropped(registry: Registry, tracing: Tracing): void {
   new Counter({
     ...METRICS.spansDropped,
@@ -105,16 +105,6 @@ export function collectorUrl(endpoint: string): string | undefined {
   if (url.port === '14268') url.port = '4318';
   if (url.pathname === '/api/traces' || url.pathname === '/') url.pathname = '/v1/traces';
   return url.toString();
-}
-
-function tags(list: string): Record<string, string> {
-  const pairs = list.split(',').filter(Boolean);
-  return Object.fromEntries(
-    pairs.map((pair) => {
-      const at = pair.indexOf('=');
-      return [pair.slice(0, at), pair.slice(at + 1)];
-    }),
-  );
 }
 
 /** What comes from outside is made sound here once; inside the fleet it is passed on as it is. */

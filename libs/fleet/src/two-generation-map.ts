@@ -3,7 +3,7 @@
  * was old is dropped whole. So it holds the last `limit` to 2 x `limit` entries. (A Map that evicts its oldest key one
  * by one is quadratic: V8 walks over the deleted entries every time.)
  */
-export class Generations<V> {
+export class TwoGenerationMap<V> {
   private young = new Map<string, V>();
   private old = new Map<string, V>();
   private writes = 0;

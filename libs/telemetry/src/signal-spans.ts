@@ -25,6 +25,7 @@ export interface TraceHeaders {
   tracestate?: string;
 }
 
+/** How a span starts. */
 export interface SignalSpanOptions {
   kind: SpanKind;
   attributes: SpanAttributes;
@@ -81,6 +82,7 @@ interface Place {
 /** A handler that adds events in a loop must not fill the memory. */
 const MAX_EVENTS = 128;
 
+/** One span of a signal's way: a span of the OpenTelemetry API that encodes itself when it ends. */
 export class SignalSpan implements Span {
   readonly kind: SpanKind;
   readonly attributes: Attributes;

@@ -1,6 +1,8 @@
+/** The ring of a RollingWindow covers `bucketMs` x `buckets` milliseconds. */
 export interface RollingWindowOptions<B> {
   bucketMs: number;
   buckets: number;
+  /** Makes the content of a new bucket. */
   empty: () => B;
 }
 

@@ -11,6 +11,7 @@ import {
   type StopRecord,
 } from '@tps/contracts';
 
+/** How a LineView follows its two buckets; `replicas` is used where a bucket does not exist yet. */
 export interface LineViewOptions {
   replicas: number;
   onError: (error: unknown) => void;

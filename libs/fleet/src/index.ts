@@ -1,0 +1,12 @@
+export { FleetView, type FleetViewOptions, SILENT_MS, type Station } from './fleet-view';
+export { LineView, type LineViewOptions } from './line-view';
+export {
+  type LoggedOutcome,
+  OutcomesLog,
+  type OutcomesLogDeps,
+  type OutcomesLogOptions,
+  outcomesVariables,
+} from './outcomes-log';
+export { RollingWindow, type RollingWindowOptions } from './rolling-window';
+export { TwoGenerationMap } from './two-generation-map';
+export { TypesView, type TypesViewOptions } from './types-view';
