@@ -4,6 +4,7 @@ import { check, jsonOf, type Message } from './parse';
 import { signalType } from './signal';
 import { version } from './version';
 
+/** The colours of a light, the best first. */
 export const COLOURS = ['GREEN', 'YELLOW', 'RED'] as const;
 /** A light: GREEN within the limits, YELLOW needs a look, RED stands still or fails. */
 export type Colour = (typeof COLOURS)[number];
@@ -62,6 +63,7 @@ const ResolvedCall = Type.Object({
   countermeasure: text('What was done'),
   resumed_at: time('When'),
 });
+/** A call that a person has closed by resuming the line. */
 export type ResolvedCall = Static<typeof ResolvedCall>;
 
 const ANDON_EVENTS = ['changed', 'pulled', 'acknowledged', 'escalated', 'resumed', 'retired'] as const;

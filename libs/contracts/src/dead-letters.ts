@@ -22,6 +22,7 @@ export type InvalidLetter = Static<typeof InvalidLetter>;
 
 /** What the stream DEAD holds. */
 const Letter = Type.Union([DeadLetter, InvalidLetter]);
+/** A message of the stream DEAD. */
 export type Letter = Static<typeof Letter>;
 
 /**

@@ -96,4 +96,5 @@ export const API_ERRORS = {
   UNAVAILABLE: { status: 503, retryable: true, meaning: 'The service that would know does not answer.' },
 } as const satisfies Record<string, { status: number; retryable: boolean; meaning: string }>;
 
+/** The `code` of a problem body. */
 export type ApiErrorCode = keyof typeof API_ERRORS;

@@ -15,6 +15,7 @@ export const MAX_RATE_PER_S = 10_000;
 
 /** `auto`: as many as the kanban formula says, see `ScheduleRecord.cards`. */
 const Cards = Type.Union([Type.Integer({ minimum: 1, maximum: MAX_CARDS }), Type.Literal('auto')]);
+/** The cards of a type: a number, or `auto`. */
 export type Cards = Static<typeof Cards>;
 
 /** What `tps_cards` holds of a type, under its name. kanban writes it. */

@@ -4,6 +4,7 @@ import { check, jsonOf, type Message, parse, readableItems } from './parse';
 import { Priority, signalType } from './signal';
 import { version } from './version';
 
+/** The statuses that end a run. */
 export const FINAL_STATUSES = ['succeeded', 'failed', 'rejected', 'expired', 'cancelled'] as const;
 /** How a run ended. `failed` and `expired` leave a dead letter. */
 export type FinalStatus = (typeof FINAL_STATUSES)[number];
@@ -11,6 +12,7 @@ export type FinalStatus = (typeof FINAL_STATUSES)[number];
 export type OutcomeStatus = FinalStatus | 'retrying' | 'returned';
 const OUTCOME_STATUSES: readonly OutcomeStatus[] = [...FINAL_STATUSES, 'retrying', 'returned'];
 
+/** The error classes of an attempt. */
 export const ERROR_CLASSES = ['transient', 'defect', 'capacity', 'rejected'] as const;
 /**
  * Why an attempt did not succeed: `transient` is retried, `defect` (a programming error) never; `capacity` and

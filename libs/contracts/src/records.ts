@@ -53,6 +53,7 @@ export const FinishedReply = Type.Object({
   next: nullable(Type.String(), '`cursor` of the next page; null on the last'),
 });
 
+/** The statuses of a signal that has no final outcome yet. */
 export const OPEN_STATUSES = ['queued', 'held', 'running', 'retrying'] as const;
 /** Where a signal is that has no final outcome yet. `held`: it waits for its line to start again. */
 export type OpenStatus = (typeof OPEN_STATUSES)[number];
@@ -60,6 +61,7 @@ export type OpenStatus = (typeof OPEN_STATUSES)[number];
 /** gateway -> kanban: signals that are accepted and not finished, newest first. */
 export const OpenRequest = Type.Object({ ...page, status: Type.Optional(Type.Array(oneOf(OPEN_STATUSES))) });
 
+/** One accepted, unfinished signal, as a list shows it. */
 export const OpenSignal = Type.Object({
   signal_id: Type.String(),
   run: Type.Integer(),

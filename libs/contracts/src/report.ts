@@ -1,7 +1,9 @@
 import { Type } from '@sinclair/typebox';
 import { oneOf, time } from './fields';
 
+/** The formats of a production report. */
 export const REPORT_FORMATS = ['json', 'markdown', 'csv'] as const;
+/** One of REPORT_FORMATS. */
 export type ReportFormat = (typeof REPORT_FORMATS)[number];
 
 /** worker -> kaizen: a production report. */
@@ -26,4 +28,5 @@ export const ReportReply = Type.Object({
 
 /** Why something is worth improving; kaizen's `suggestions.ts` has the thresholds. */
 export const SUGGESTION_RULES = ['failures', 'expiry', 'rework', 'rejects', 'waiting'] as const;
+/** The rule that a suggestion comes from. */
 export type SuggestionRule = (typeof SUGGESTION_RULES)[number];

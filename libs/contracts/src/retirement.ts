@@ -49,6 +49,7 @@ const RetireRefusal = Type.Object({
   redrives: Type.Optional(list(Type.String(), '`has_work`: redrive jobs with dead letters of the type left')),
   workers: Type.Optional(list(Type.String(), '`served`: the workers that serve the type')),
 });
+/** Why a type cannot be retired now. */
 export type RetireRefusal = Static<typeof RetireRefusal>;
 export const RetireReply = Type.Union([Type.Object({ retired: RetiredType }), RetireRefusal]);
 

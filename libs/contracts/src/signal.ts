@@ -3,6 +3,7 @@ import { anyObject, time } from './fields';
 import { type Message, parse } from './parse';
 import { version } from './version';
 
+/** The priorities of a signal, the most urgent first. */
 export const PRIORITIES = [1, 2, 3, 4] as const;
 /** 1 critical, 2 high, 3 normal, 4 low. */
 export type Priority = (typeof PRIORITIES)[number];

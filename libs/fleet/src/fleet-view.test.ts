@@ -4,7 +4,7 @@ import { FleetView, SILENT_MS } from './fleet-view';
 
 let now = 1_000_000;
 
-/** Beats are handed in, so nothing has to come over a wire. */
+/** The tests hand heartbeats in, so nothing has to come over a wire. */
 function view() {
   const subjects = { beat: () => 'beats' };
   const bus = { nc: { subscribe: () => ({ unsubscribe: () => undefined }) }, names: { subjects } };
@@ -18,7 +18,7 @@ function view() {
   return { fleet, hear, pass: (ms: number): void => void (now += ms) };
 }
 
-test('who falls silent is lost until its namesake or another comes in its place', () => {
+test('a silent process counts as lost until its namesake or another one replaces it', () => {
   const { fleet, hear, pass } = view();
   for (const name of ['one', 'two', 'three']) hear(name);
   expect(fleet.lost('kanban')).toBe(0);
@@ -35,7 +35,7 @@ test('who falls silent is lost until its namesake or another comes in its place'
   expect(fleet.lost('kanban')).toBe(0);
 });
 
-test('one that starts later learns whom the others miss, and misses them no longer than these', () => {
+test('a view that starts later learns of missing processes from andon, and forgets them when andon would', () => {
   const old = view();
   old.hear('one');
   old.pass(SILENT_MS + 1);
@@ -47,7 +47,7 @@ test('one that starts later learns whom the others miss, and misses them no long
   expect(late.fleet.lost('kanban')).toBe(1);
   late.hear('two');
   expect(late.fleet.lost('kanban')).toBe(0);
-  // By now it hears everybody itself; what comes late may be over already.
+  // By now the view hears every process itself; a list that arrives later may be out of date.
   late.pass(SILENT_MS);
   late.hear('andon-1', beat);
   expect(late.fleet.lost('kanban')).toBe(0);
@@ -57,7 +57,7 @@ test('one that starts later learns whom the others miss, and misses them no long
   expect([old.fleet.lost('kanban'), later.fleet.lost('kanban')]).toEqual([0, 0]);
 });
 
-test('who says that it leaves is not missed, and nobody is for ever', () => {
+test('a process that announces its stop is not missed, and no process is missed for ever', () => {
   const { fleet, hear, pass } = view();
   hear('one', { leaving: true });
   hear('two');

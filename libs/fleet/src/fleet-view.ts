@@ -10,9 +10,9 @@ import {
   SERVICES,
 } from '@tps/contracts';
 
-/** A process that said nothing for this long is taken for gone. */
+/** A process that is silent for this long counts as gone, in milliseconds. */
 export const SILENT_MS = 3_500;
-/** A process that nobody misses for so long is not coming back. */
+/** A process that has been missing for so long is not coming back. */
 const MISSED_MS = 600_000;
 
 /** How many processes of one service live, and whether that is any at all. */
@@ -21,17 +21,17 @@ export interface Station {
   replicas: number;
 }
 
-/** What a FleetView listens to, and where it reports what it cannot read. */
+/** The heartbeats that a FleetView listens to, and whom it tells of unreadable ones. */
 export interface FleetViewOptions {
-  /** Called with a `MessageError` for each beat that cannot be read. */
+  /** Called with a `MessageError` for each heartbeat that cannot be read. */
   onError: (error: unknown) => void;
   /** The clock. Default: `Date.now`. */
   now?: () => number;
-  /** Listen to the beats of this service only. Default: all. */
+  /** Listen to the heartbeats of this service only. Default: all. */
   only?: ServiceName | '*';
 }
 
-/** Who is there, by the beats that every process sends. Times are by the local clock: the senders' may differ. */
+/** Knows the living processes by their heartbeats. Times are by the local clock, since those of the senders may differ. */
 export class FleetView {
   private readonly beats = new Map<string, { beat: Beat; heardMs: number }>();
   /** Processes that fell silent without a farewell, and since when. */
@@ -60,7 +60,7 @@ export class FleetView {
     const key = `${beat.service}/${beat.instance}`;
     if (!this.beats.has(key)) this.replace(key, beat.service);
     this.beats.set(key, { beat, heardMs: this.now() });
-    // Whom it never heard it cannot miss: those it takes from an andon that has been there longer.
+    // A new view cannot miss a process that it never heard; it learns of those from an andon that is older.
     const isNew = this.now() - this.openedMs < SILENT_MS;
     if (isNew && isOf(beat, 'andon')) this.learn(beat.vitals.missed);
   }
@@ -86,9 +86,9 @@ export class FleetView {
     });
   }
 
-  /** How many processes of a service were lost of late: killed, cut off or hung, and none came in their place. */
+  /** Counts the processes of a service that were killed, cut off or hung lately, and that none replaced. */
   lost(service: ServiceName): number {
-    this.of(service); // whoever fell silent just now
+    this.of(service); // notices processes that fell silent just now
     const oldest = this.now() - MISSED_MS;
     let lost = 0;
     for (const [key, missed] of this.missed) {
@@ -113,7 +113,7 @@ export class FleetView {
     return [...losses.values()];
   }
 
-  /** Whom it misses, for those that have just started. */
+  /** The processes that it misses, for views that have just started. */
   missing(): Missed[] {
     const now = this.now();
     return [...this.missed.values()].map(({ service, instance, sinceMs }) => {

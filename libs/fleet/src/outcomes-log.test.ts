@@ -84,7 +84,7 @@ test('the first final outcome of a run counts; a replay tells the same in the sa
   await again.log.stop();
 });
 
-test('what cannot be read is counted and skipped', async () => {
+test('an unreadable outcome is counted and skipped', async () => {
   const { log, told, registry } = await follow();
   await waitFor('the rebuild', () => log.rebuilt);
   const before = told.length;

@@ -45,7 +45,7 @@ export interface LoggedOutcome {
   timeMs: number;
   /** A final outcome of this run came before: it does not count. */
   superseded: boolean;
-  /** Stored after this process began to follow; what came before is only rebuilt. */
+  /** Stored after this process began to follow. Earlier outcomes only rebuild its projection. */
   live: boolean;
 }
 
@@ -64,10 +64,10 @@ export interface OutcomesLogOptions {
   gatherMs?: number;
 }
 
-/** Boards and figures need no more; who asks for a board or a record has the log read up to now first. */
+/** Boards and figures need no more: before a board or a record is answered, the log is read up to now. */
 const GATHER_MS = 200;
 
-/** What the log needs of the process that follows it: a `ServiceContext` has all of it. */
+/** The parts of a process that the log uses. A `ServiceContext` has all of them. */
 export interface OutcomesLogDeps {
   readonly service: ServiceName;
   readonly bus: Bus;
@@ -78,11 +78,11 @@ export interface OutcomesLogDeps {
 }
 
 /**
- * Follows OUTCOMES as a log of outcomes. Whatever a service derives from it is a projection: rebuilt at start from the
- * same messages in the same order, so that restarts lose nothing and replicas agree.
+ * Follows OUTCOMES as a log of outcomes. A service rebuilds its projection at start from the same messages in the same
+ * order, so restarts lose nothing and replicas agree.
  *
- * Of each run the first final outcome in the order of the log counts. What cannot be read is counted, logged and
- * skipped: a bad message must not stop a projection.
+ * The first final outcome of each run in the order of the log counts. Unreadable messages are counted, logged and
+ * skipped, because a bad message must not stop a projection.
  */
 export class OutcomesLog {
   private finals = new TwoGenerationMap<true>();
@@ -179,7 +179,7 @@ export class OutcomesLog {
     return [];
   }
 
-  /** Read whole, although this is on the path of every signal: whoever reads the record later relies on it. */
+  /** Checks the whole outcome, although every signal pays for it: all readers of the record rely on it. */
   private read(item: unknown, seq: number, index: number): Outcome | undefined {
     try {
       return checkOutcome(item, `item ${index}`);
@@ -213,7 +213,7 @@ export class OutcomesLog {
     const startMs = Math.min(timeMs, Date.now());
     for (const { outcome, index } of counted) {
       const traceparent = parents[index];
-      // Whoever began the trace has decided: without its flag there is nothing to record here.
+      // The sender of the signal decided whether the trace is sampled.
       if (!traceparent || !isSampled(traceparent)) continue;
       const tracestate = states[index];
       const parent = tracestate ? { traceparent, tracestate } : { traceparent };

@@ -11,7 +11,7 @@ test('events of one bucket meet; a bucket that is over is not returned', () => {
   expect(w.within(140)).toEqual([]);
 });
 
-test('what is older than a whole round has no bucket', () => {
+test('a moment older than a whole round has no bucket', () => {
   const w = window();
   w.at(130)!.n = 1;
   expect(w.at(100)).toBeUndefined();

@@ -29,7 +29,7 @@ export class RollingWindow<B> {
     return bucket;
   }
 
-  /** Buckets that are not over at `nowMs`, in no order. One that lies ahead counts: the broker's clock may be. */
+  /** Buckets that are not over at `nowMs`, in no order. A bucket in the future counts too: the broker's clock may be ahead. */
   within(nowMs: number): B[] {
     const oldest = this.slotOf(nowMs) - this.options.buckets + 1;
     const alive: B[] = [];

@@ -12,7 +12,7 @@ export interface EndpointOptions {
   broadcast?: boolean;
 }
 
-/** What `runService` gives a service to work with. */
+/** Everything that `runService` hands to a service. */
 export interface ServiceContext<C = object> {
   readonly service: ServiceName;
   readonly instance: string;
@@ -24,9 +24,8 @@ export interface ServiceContext<C = object> {
   readonly registry: Registry;
   readonly startedAt: Date;
   /**
-   * Answers a request, as an endpoint of the NATS services framework. The handler gets the parsed request; what it
-   * returns is sent as JSON. A request that cannot be read, and what the handler throws, is logged and answered as an
-   * error.
+   * Answers a request, as an endpoint of the NATS services framework. The handler gets the parsed request, and its return
+   * value is sent as JSON. An unreadable request or an error of the handler is logged and answered as an error.
    */
   endpoint<N extends RequestName>(
     name: N,
@@ -39,9 +38,9 @@ export interface ServiceContext<C = object> {
 
 /** A started service, as `runService` drives it. Only `stop` is required. */
 export interface RunningService {
-  /** Finishes or hands back what is under way. Endpoints take no more requests by then. */
+  /** Finishes or releases the work under way. Endpoints take no more requests by then. */
   stop(): Promise<void>;
-  /** Called when the others know of this process: its endpoints are there, and its first beat has left. */
+  /** Called when other processes know this one: its endpoints exist, and its first heartbeat is sent. */
   begin?(): void;
   /** Why the service cannot do its work now; empty when it can. */
   problems?(): string[];
@@ -50,7 +49,7 @@ export interface RunningService {
    * own, and the process ends.
    */
   absorb?(error: unknown): boolean;
-  /** Sent with every beat. */
+  /** Sent with every heartbeat. */
   vitals?(): Record<string, unknown>;
   /** Answer to a request for the service's board. */
   board?(): unknown;
@@ -66,8 +65,8 @@ export interface ServiceDefinition<P extends TProperties, D extends FrontDoor | 
   name: ServiceName;
   /** The service's own variables, beside the common ones. */
   variables: P;
-  /** Called before NATS is dialled, which may be away for long. */
+  /** Called before the connection to NATS, which may be down for long. */
   open?(context: Pick<ServiceContext<ConfigOf<P>>, 'config' | 'log'>): Promise<D>;
-  /** @param door what `open` opened; closed after the service when it stops, or when it cannot start */
+  /** @param door the result of `open`; closed after the service when it stops, or when it cannot start */
   start(context: ServiceContext<ConfigOf<P>>, door: D): Promise<RunningService>;
 }

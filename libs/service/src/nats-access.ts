@@ -5,8 +5,8 @@ import { type CommonConfig, ConfigError, readConfigFile } from './config';
 const FILES = { caFile: 'NATS_CA_FILE', certFile: 'NATS_CERT_FILE', keyFile: 'NATS_KEY_FILE' } as const;
 
 /**
- * What the configuration says about the way to NATS.
- * @throws ConfigError for values that are fine each but not together, and files that cannot be read
+ * Reads the URL of NATS and the credentials for it.
+ * @throws ConfigError for values that contradict each other, and for files that cannot be read
  */
 export function natsAccess(service: ServiceName, config: CommonConfig): { url: string; access: BusAccess } {
   const { NATS_URL: url, NATS_USER, NATS_PASSWORD, NATS_NKEY, NATS_CREDS } = config;

@@ -20,7 +20,7 @@ export async function serveProbes(port: number, registry: Registry, readiness: R
     if (path !== '/metrics') return answer(404, { message: 'try /metrics, /health/live, /health/ready' });
     registry.metrics().then(
       (text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text),
-      // What handlers register here may throw anything.
+      // Metrics that handlers register may throw anything.
       (error: unknown) => answer(500, { message: describeThrown(error).message }),
     );
   });

@@ -30,7 +30,7 @@ import { serveProbes } from './probes';
 const LAG_SAMPLE_MS = 100;
 const FLUSH_LIMIT_MS = 3_000;
 const VERSION = '1.0.0';
-/** What people should look at when NATS says it: a refused password, a subject outside of a user's permissions. */
+/** States of the NATS connection that people should look at, such as a refused password or a missing permission. */
 const TROUBLE = new Set(['cannot connect', 'error', 'disconnect']);
 
 /** A started service, in the hands of its process. */
@@ -140,7 +140,7 @@ class Lifecycle<P extends TProperties, D extends FrontDoor | undefined> implemen
     // Only when the broker knows the endpoints is the service there for others.
     await this.bus.nc.flush();
     this.beat = setInterval(() => this.sendBeat(), HEARTBEAT_MS);
-    // After an outage nobody knows of anybody: until they do, the fleet looks incomplete.
+    // After an outage no process knows the others, and the fleet looks incomplete until it does.
     this.bus.onReconnect(() => this.sendBeat());
     this.sendBeat();
     this.running.begin?.();
@@ -161,7 +161,7 @@ class Lifecycle<P extends TProperties, D extends FrontDoor | undefined> implemen
   }
 
   private async stopOnce(): Promise<void> {
-    // One that never ran only says why, in one line.
+    // A service that never ran says only why, in one line.
     const { running } = this;
     if (running) this.log.info('stopping');
     this.sendBeat(true);

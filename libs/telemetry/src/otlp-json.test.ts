@@ -1,7 +1,7 @@
 import type { Attributes } from '@opentelemetry/api';
 import { encodeAttributes } from './otlp-json';
 
-test('what is no attribute value is left out, and numbers beyond 64 bits are no integers', () => {
+test('values that are no attribute values are left out, and numbers beyond 64 bits are no integers', () => {
   const given = {
     ...{ object: { a: 1 }, date: new Date(), bigint: 1n, nothing: null },
     ...{ list: ['a', { b: 1 }, 2n, 3], huge: 1e300, count: 7, share: 0.5 },

@@ -43,7 +43,7 @@ export function encodeAttributes(attributes: Attributes = {}): string {
   return `[${json}]`;
 }
 
-/** Undefined for what is no attribute value: JavaScript callers pass anything, and the API ignores it. */
+/** Undefined for a value that is no attribute value: JavaScript callers pass anything, and the API ignores it. */
 function encodeValue(value: unknown): string | undefined {
   if (!Array.isArray(value)) return encodeScalar(value);
   const items = value.map(encodeScalar).filter((item) => item !== undefined);

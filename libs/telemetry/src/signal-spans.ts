@@ -37,9 +37,9 @@ export interface SignalSpanOptions {
 }
 
 export interface SignalTracerOptions {
-  /** Share of new traces that are recorded, 0 to 1; who continues a trace does as its caller did. */
+  /** Share of new traces that are recorded, 0 to 1. A continued trace keeps its caller's decision. */
   ratio: number;
-  /** Takes a span as OTLP JSON; absent: nothing is recorded, but ids are made and passed on. */
+  /** Takes a span as OTLP JSON. Without it no span is recorded, but ids are made and passed on. */
   export?: (span: string) => void;
 }
 

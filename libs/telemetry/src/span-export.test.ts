@@ -66,7 +66,7 @@ test('spans gather and leave together, with the resource', async () => {
 /** A kilobyte, so that 1,023 of them fit into a request. */
 const LARGE = JSON.stringify({ name: 'x'.repeat(1_012) });
 
-test('as many as fit into one request leave at once', async () => {
+test('all spans that fit into one request leave at once', async () => {
   const { spans } = exportTo(collector.url);
   const began = Date.now();
   for (let i = 0; i < 1_024; i += 1) spans.add(LARGE);
@@ -86,7 +86,7 @@ test('a character of several bytes counts as such, and a span that fits nowhere 
   expect(spans.dropped).toBe(1);
 });
 
-test('what is left is sent at the end', async () => {
+test('the remaining spans are sent at the end', async () => {
   const { spans } = exportTo(collector.url);
   for (let i = 0; i < 3_000; i += 1) spans.add(LARGE);
   await spans.shutdown(5_000);

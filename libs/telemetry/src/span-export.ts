@@ -17,8 +17,8 @@ const POST_BYTES = 1_048_576;
 const QUEUE_POSTS = 6;
 
 /**
- * Sends spans to an OTLP collector: gathered for a moment, one request at a time over a connection that stays open.
- * What the collector does not take is lost, and counted; nothing here ever delays or fails a signal.
+ * Sends spans to an OTLP collector. Spans gather for a moment, and one request at a time leaves over a connection that
+ * stays open. Spans that the collector refuses are lost and counted. Nothing here ever delays or fails a signal.
  */
 export class SpanExport {
   dropped = 0;
@@ -44,7 +44,7 @@ export class SpanExport {
     if (this.sending === null) this.next();
   };
 
-  /** Sends what is left, within `limitMs`. */
+  /** Sends the remaining spans, within `limitMs`. */
   async shutdown(limitMs: number): Promise<void> {
     const end = Date.now() + limitMs;
     while (Date.now() < end && (this.full.length > 0 || this.filling.spans > 0 || this.sending)) {
@@ -56,7 +56,7 @@ export class SpanExport {
     this.agent.destroy();
   }
 
-  /** Where spans go that the one being filled has no room for; the same one, when as many as may wait do. */
+  /** The request for a span that the current one has no room for. It stays the same one while the queue is full. */
   private another(): Post {
     if (this.full.length + 1 < QUEUE_POSTS && this.filling.spans > 0) {
       this.full.push(this.filling);
@@ -71,7 +71,7 @@ export class SpanExport {
     return post;
   }
 
-  /** A full request leaves at once, unless the last one was not taken; what is less gathers. */
+  /** Sends a full request at once, unless the collector refused the last one. A smaller request waits for more spans. */
   private next(): void {
     if (this.full.length > 0 && !this.failing) void this.flush();
     else if (this.full.length > 0 || this.filling.spans > 0)
@@ -136,8 +136,8 @@ class SpanExportError extends Error {
 const END = ']}]}]}';
 
 /**
- * One request in the making. Spans are written into its bytes as they end: kept as strings until the request leaves,
- * they were what the garbage collector spent most of its time on.
+ * One request in the making. Each span is written into its bytes as it ends: spans kept as strings until the request
+ * leaves took most of the garbage collector's time.
  */
 class Post {
   spans = 0;

@@ -29,7 +29,7 @@ export interface Tracing {
 const FLUSH_EVERY_MS = 250;
 const EXPORT_TIMEOUT_MS = 5_000;
 
-/** What the spans of a process say of it, and where they go. */
+/** Attributes and destination of the spans of a process. */
 export interface TracingOptions {
   /** Address of the collector, see `collectorUrl`. Empty: no span is recorded. */
   endpoint: string;
@@ -107,7 +107,7 @@ export function collectorUrl(endpoint: string): string | undefined {
   return url.toString();
 }
 
-/** What comes from outside is made sound here once; inside the fleet it is passed on as it is. */
+/** Reads a caller's trace context and drops its unsound parts. Inside the fleet it is passed on as it is. */
 export function callersTrace(
   traceparent: string | undefined,
   tracestate: string | undefined,
@@ -122,13 +122,13 @@ export function traceIdIn(traceparent: string | undefined): string | undefined {
   return (traceparent && parseTraceParent(traceparent)?.traceId) || undefined;
 }
 
-/** For a span that follows from another one in a trace of its own; none where nothing can be read. */
+/** Links a span to the one before it, which has a trace of its own; empty when that context cannot be read. */
 export function linksTo(traceparent: string | undefined): Link[] {
   const context = traceparent && parseTraceParent(traceparent);
   return context ? [{ context }] : [];
 }
 
-/** How any span's trace is continued elsewhere. */
+/** The headers that continue the trace of a span elsewhere. */
 export function headersOf(span: Span): TraceHeaders {
   const { traceId, spanId, traceFlags, traceState } = span.spanContext();
   const sampled = traceFlags & TraceFlags.SAMPLED ? '01' : '00';

@@ -63,6 +63,7 @@ const OpenCall = Type.Composite([
     stopped: Type.Boolean({ description: 'The line stands still because of it' }),
   }),
 ]);
+/** A call that waits for a person: nobody has resumed its line yet. */
 export type OpenCall = Static<typeof OpenCall>;
 
 /** andon's view of the fleet: the light of every line and station, and the open calls. */
