@@ -20,7 +20,7 @@ describe('least permissions', () => {
   let certificate: Certificate;
   let nats: NatsServer;
   let fleet: Fleet;
-  /** Of the webhook. */
+  /** Receives the posts of the webhook. */
   let receiver: HttpReceiver;
 
   beforeAll(async () => {
@@ -80,7 +80,7 @@ describe('least permissions', () => {
     expect(await fleet.run('status')).toContain('"status": "running"');
   });
 
-  test('what has not started is cancelled, by an operator alone', async () => {
+  test('only an operator cancels a signal that has not started', async () => {
     const busy = await Promise.all([1, 2].map(() => send({ chaos: { sleep_ms: 1_000 } })));
     const waiting = await send({});
     expect((await fleet.call('DELETE', `/signal/${waiting}`, undefined, client)).status).toBe(403);
@@ -102,7 +102,7 @@ describe('least permissions', () => {
     }
   }, 60_000);
 
-  test('one that is tried again is listed so', async () => {
+  test('a signal in backoff is listed as retrying', async () => {
     await waitFor('one between two attempts', async () => {
       const id = await send({ chaos: { fail: 'transient', fail_first: 1 } });
       return (await listed('retrying')).includes(id);
@@ -110,7 +110,7 @@ describe('least permissions', () => {
     await waitFor('the rest', async () => (await listed('queued,held,running,retrying')).length === 0);
   }, 30_000);
 
-  test('what happens is told live, and posted to the webhook', async () => {
+  test('events are sent live, and posted to the webhook', async () => {
     const pulled = { signal_type: 'validate', mode: 'call', reason: 'the live one' };
     const { body } = await fleet.call<{ id: string }>('POST', '/andon/cord', pulled, operator);
     const stream = await fetch(`${fleet.url}/andon/events?after=0`, {
@@ -131,7 +131,7 @@ describe('least permissions', () => {
     await waitFor('the next post', () => posted('"resumed"'));
   }, 30_000);
 
-  test('what operators do', async () => {
+  test('an operator may call all operator routes', async () => {
     const call = async (method: string, path: string, body?: object): Promise<number> =>
       (await fleet.call(method, path, body, operator)).status;
     const pulled = { signal_type: 'report', mode: 'stop', reason: 'a look' };
@@ -183,7 +183,7 @@ describe('least permissions', () => {
       ['worker', '$KV.tps_circuits.execute'],
       ['worker', 'tps.jidoka.admit'],
       ['heijunka', '$JS.ACK.KANBAN.execute_3.1.1.1.1.0'],
-    ])('what %s publishes to %s', async (user, subject) => {
+    ])('no acknowledgement comes to %s for %s', async (user, subject) => {
       const bus = await as(user);
       const published = bus.publisher.publish(subject, '[]', { timeoutMs: 300 });
       await expect(published).rejects.toThrow('no acknowledgement in time');

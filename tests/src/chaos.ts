@@ -21,7 +21,7 @@ const DEFAULT_SECONDS = 12;
 const GET_LIMIT_MS = 10_000;
 const REST_LIMIT_MS = 120_000;
 const RECOVERY_LIMIT_MS = 60_000;
-/** What is promised: services within 10 s; NATS within 15 s, as every service has to connect again. RabbitMQ starts slowly. */
+/** The promised recovery: a service within 10 s, NATS within 15 s because every service has to connect again. RabbitMQ starts slowly. */
 const PROMISED_MS: Record<string, number> = { nats: 15_000, rabbitmq: 45_000, epmd: 45_000 };
 const PROMISED_SERVICE_MS = 10_000;
 const MAX_REPEATED_PERCENT = 1;

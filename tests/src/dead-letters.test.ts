@@ -79,7 +79,7 @@ describe('dead letters', () => {
   }
   const runsOf = (ids: string[]): string[] => ran.filter((id) => ids.includes(id));
 
-  test('what failed is listed by filter and in pages, and shown with its payload', async () => {
+  test('failed signals are listed by filter and in pages, and shown with their payload', async () => {
     const ids = await failed(3);
     const page = await letters('?type=flaky&class=transient&limit=2');
     expect(page).toMatchObject({ status: 200, body: { total: 3 } });
@@ -137,7 +137,7 @@ describe('dead letters', () => {
     expect((await fleet.get(`/kanban/dead/${id}`)).status).toBe(404);
   }, 60_000);
 
-  test('what is under way or was rejected is not run again; a retry need not be waited for', async () => {
+  test('a signal that is under way or was rejected is not requeued; a requeued one need not be waited for', async () => {
     const slow = await fleet.send('execute', { chaos: { sleep_ms: 1_000 } });
     const open = await waitFor('it to run', async () => {
       const { body } = await fleet.get<Letters>('/signals?type=execute&status=running');

@@ -52,7 +52,7 @@ function required(folder: string): string[] {
   return [...new Set(names)].filter((name) => !name.startsWith('node:') && !builtinModules.includes(name));
 }
 
-describe('what the fleet is made of', () => {
+describe('the packages of the fleet', () => {
   test.each(members.map((folder) => [manifestOf(folder).name, folder]))(
     '%s declares what it requires, so that an image without tests and tools has it',
     (_, folder) => {

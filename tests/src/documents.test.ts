@@ -46,7 +46,7 @@ interface AndonRule {
   first: string;
 }
 
-/** What gives a line or station its colour, as the rules say it themselves. */
+/** The tables of the rules for lights, from the rules themselves. */
 function rules(): string {
   const { LINE_RULES, STATION_RULES } = built<{ LINE_RULES: AndonRule[]; STATION_RULES: AndonRule[] }>(
     'services/andon/dist/rules.js',
@@ -60,7 +60,7 @@ function rules(): string {
   return `${tableOf('Lines', LINE_RULES)}\n\n${tableOf('Stations', STATION_RULES)}`;
 }
 
-/** What stands between two marks is what the code says; UPDATE_DOCS=1 writes it. */
+/** Compares the text between two marks with the text from the code; UPDATE_DOCS=1 writes it. */
 function compare(page: string, [begin, end]: [string, string], wanted: string): void {
   const text = readFileSync(page, 'utf8');
   const [start, to] = [text.indexOf(begin), text.indexOf(end)];

@@ -6,7 +6,7 @@ const SIGNALS = 20;
 const TIMEOUT_MS = 4_000;
 const SLOW_MS = 300;
 
-/** What the failing type delivers to, and what the webhook posts to. */
+/** The host that the failing type delivers to and the webhook posts to. */
 class Outside {
   broken = true;
   /** Deliveries under way, and the most there ever were since this was set to 0. */
@@ -107,7 +107,7 @@ describe('a type that fails all the time', () => {
     outside.broken = false;
     await waitFor('the line to run', async () => (await circuit()) === 'Closed', { limitMs: 40_000 });
     const trials = outside.delivered.slice(before.length, before.length + 2);
-    // Those that never failed first, each time another one.
+    // The trials take signals that never failed, a different one each time.
     expect(new Set([...before, ...trials]).size).toBe(new Set(before).size + 2);
 
     const records = await Promise.all(
@@ -148,7 +148,7 @@ describe('a type that fails all the time', () => {
       .map(({ event }) => event)
       .filter((event) => event !== 'changed');
     expect(acts.reverse()).toEqual(['pulled', 'escalated', 'resumed']);
-    // What the killed replica had out comes to the other when its time is up.
+    // The posts of the killed replica come to the other one when their time is up.
     const posted = (): string[] => outside.posts().flatMap(({ id, event }) => (id === call.id ? event : []));
     await waitFor('the posts', () => posted().includes('resumed'), { limitMs: 60_000 });
     expect(posted().filter((event) => event === 'escalated' || event === 'resumed')).toEqual([

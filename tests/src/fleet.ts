@@ -61,7 +61,7 @@ export class Fleet {
     try {
       await fleet.run('up');
     } catch (error) {
-      // What the start said matters more than what the clean-up says.
+      // The error of the start matters more than one of the clean-up.
       await fleet.stop().catch(() => undefined);
       throw error;
     }

@@ -1,4 +1,4 @@
-/** What must come back: status and code of the problem; no code where the request is only odd; 'closed' for nothing. */
+/** The expected answer: status and problem code, a status alone where the request is only odd, or 'closed' for none. */
 type Expected = [status: number, code?: string] | 'closed';
 
 export interface Hostile {

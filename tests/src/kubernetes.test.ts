@@ -32,7 +32,7 @@ const manifests = (text: string): Manifest[] =>
 const workloads = (text: string): Manifest[] =>
   manifests(text).filter(({ kind }) => kind === 'Deployment' || kind === 'StatefulSet');
 
-/** What the Pod Security level `restricted` asks, and a little more. */
+/** The Pod Security level `restricted`, and a little more. */
 const RESTRICTED = {
   automountServiceAccountToken: false,
   securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },

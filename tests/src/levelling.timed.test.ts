@@ -22,8 +22,8 @@ const WORKERS = 4;
 const SLOTS_EACH = 2;
 const SLOTS = WORKERS * SLOTS_EACH;
 /**
- * Types of the test's own workers, and how long one takes in milliseconds. What holds the slots is slow from the start:
- * of fast work a worker would fetch more than it has slots for.
+ * Types of the test's own workers, and how long one takes in milliseconds. The type that holds the slots is slow from
+ * the start, because a worker fetches more of fast work than it has slots for.
  */
 const WORK_MS = { hold: 60, a: 5, b: 5, c: 5, ranked: 5, carded: 200, paced: 5, recalled: 20 };
 const ENV = { TPS_HEIJUNKA_POOL: '2', TPS_KANBAN_BUFFER: '5000' };
@@ -135,7 +135,7 @@ describe('levelling', () => {
     expect(Math.max(...off)).toBeLessThanOrEqual(SLOTS + 8);
   }, 60_000);
 
-  test('of priority 1 and 4, half and half, priority 1 is 65 to 92 % of the first half', async () => {
+  test('with as many signals of priority 1 as of 4, priority 1 is 65 to 92 % of the first half', async () => {
     await hold();
     const from = runs.length;
     const ids = await queue(800, (n) => sendRanked(n % 2 === 0 ? 4 : 1));
@@ -161,7 +161,7 @@ describe('levelling', () => {
     expect(idle).toBeLessThan(0.1);
   }, 60_000);
 
-  test('what a worker had in its hands when it was killed ends elsewhere within ten seconds', async () => {
+  test('the signals in flight at a killed worker end elsewhere within ten seconds', async () => {
     const ids = await queue(8, () => fleet.send('execute', { chaos: { sleep_ms: 1_000 } }));
     const views = (): Promise<View[]> =>
       Promise.all(ids.map(async (id) => (await fleet.get<View>(`/signal/${id}`)).body));

@@ -68,7 +68,7 @@ describe('the line', () => {
     expect(other.status).toBe(409);
   });
 
-  test('what waits can be cancelled, what runs cannot', async () => {
+  test('a waiting signal can be cancelled, a running one cannot', async () => {
     const slow = { chaos: { sleep_ms: 3_000 } };
     const running = await Promise.all(Array.from({ length: 4 }, () => fleet.send('execute', slow)));
     await waitFor(
@@ -86,7 +86,7 @@ describe('the line', () => {
     expect((await fleet.remove(`/signal/${waiting}`)).body).toMatchObject({ code: 'ALREADY_FINISHED' });
   });
 
-  test('what cannot start in time expires unrun, and can be run again at once', async () => {
+  test('a signal that cannot start in time expires unrun, and can be requeued at once', async () => {
     const slow = { chaos: { sleep_ms: 2_000 } };
     const running = await Promise.all(Array.from({ length: 4 }, () => fleet.send('execute', slow)));
     await waitFor(
@@ -94,7 +94,7 @@ describe('the line', () => {
       async () => (await fleet.get(`/signal/${running[3]}`)).body.status === 'running',
     );
     const { body } = await fleet.post('execute', { task: 'demo' }, { timeout_ms: 300 });
-    // Whoever finds it first says so: the waiting caller may hear it, or that it is still under way.
+    // The caller may hear of the expiry, or that the signal is still under way.
     expect(['expired', 'processing']).toContain(body.status);
     const record = await fleet.get(`/signal/${body.signal_id}`, { prefer: 'wait=10' });
     expect(record.body).toMatchObject({ status: 'expired', error_class: 'capacity' });

@@ -5,7 +5,7 @@ import { type Answer, Fleet, type SignalAnswer } from './fleet';
 
 /** Does a stop lose anything, and does anybody outside notice a rolling restart? */
 const WORKER = resolve(__dirname, '../../services/worker/dist/main.js');
-/** Whoever answers for a request needs a second one, which goes on meanwhile; the others' work waits in a log. */
+/** Services that answer requests need a second replica meanwhile. The work of the others waits in a log. */
 const REPLICAS = { TPS_HEIJUNKA_POOL: '2', TPS_REPLICAS_KANBAN: '2', TPS_REPLICAS_ANDON: '2' };
 const RESTARTED = [
   ...['heijunka-1', 'kaizen-1', 'andon-1', 'andon-2', 'worker-1', 'worker-2'],

@@ -21,7 +21,7 @@ describe('a line that stands still', () => {
   };
   const refusalAt = async (gateway: string, type: string): Promise<string | undefined> => {
     const body = JSON.stringify({ signal_type: type, payload: { data: 1 } });
-    // One that is accepted just before the stop is held: whoever waited for its outcome would wait for a person.
+    // A signal accepted just before the stop is paused, and a sender that waits for its outcome would wait for a person.
     const headers = { 'content-type': 'application/json', prefer: 'respond-async' };
     const response = await fetch(`${gateway}/signal`, { method: 'POST', headers, body });
     const answer = (await response.json()) as { code?: string };
@@ -101,7 +101,7 @@ describe('a line that stands still', () => {
     await waitFor('the latched line to run', async () => (await fleet.post('execute', {})).body.success);
   }, 120_000);
 
-  test('while every jidoka hangs a stopped circuit stays stopped, past its pause too; one that is back tries it', async () => {
+  test('while every jidoka hangs, a stopped circuit stays stopped even past its pause; a jidoka that is back grants a trial', async () => {
     const jidokas = ['jidoka-1', 'jidoka-2'];
     expect((await fleet.post('report', { chaos: { fail: 'transient' } })).body.success).toBe(false);
     await refusedEverywhere('report', 'CIRCUIT_OPEN');

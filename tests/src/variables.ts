@@ -11,9 +11,9 @@ export interface Rule {
 }
 type Rules = Record<string, Rule>;
 
-/** A module as it was built: what runs is what is documented. */
+/** Loads a built module, because the documentation describes the built product. */
 export function built<T>(path: string): T {
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- what was built is what is documented
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- the documentation describes the built product
   return require(resolve(ROOT, path)) as T;
 }
 

@@ -39,7 +39,7 @@ async function formatted(path: string, text: string): Promise<string> {
   return prettier.format(text, { ...(await prettier.resolveConfig(path)), filepath: path });
 }
 
-/** What a person writes for a new service beside its row in the manifest. */
+/** The files that a person writes for a new service, besides its row in the manifest. */
 function handWritten(): string[] {
   const folders = readdirSync(join(ROOT, 'services'));
   const authorization = readFileSync(join(ROOT, AUTHORIZATION), 'utf8');

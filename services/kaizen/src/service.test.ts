@@ -82,7 +82,7 @@ test('suggestions are the same in a second replica', async () => {
   await replica.stop();
 });
 
-test('nothing is suggested for a retired type; what it did stays counted', async () => {
+test('nothing is suggested for a retired type, and its signals stay counted', async () => {
   const before = await board();
   const types = await openBucket(bus, bus.names.buckets.types, 1);
   await types.put('slow', JSON.stringify(sampleType('slow', { retired: sampleRetirement() })));

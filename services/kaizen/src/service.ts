@@ -64,7 +64,7 @@ function followTypes({ bus, config, log }: ServiceContext): Promise<TypesView> {
   return TypesView.open(bus, { replicas: config.TPS_NATS_REPLICAS, onError });
 }
 
-/** Nothing is to be improved on a retired type; what it did stays in the totals. */
+/** A retired type gets no suggestions, but its signals stay in the totals. */
 function suggestionsReply(losses: LossWindow, types: TypesView, nowMs: number): ReplyOf<'suggestions'> {
   const present = [...losses.byType(nowMs)].filter(([type]) => !types.isRetired(type));
   return {

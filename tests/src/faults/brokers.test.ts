@@ -9,7 +9,7 @@ const RECOVERY_MS = 30_000;
 /** A fault's length, in the short and in the long suite. */
 const lasting = (shortMs: number, longMs: number): number => (LONG ? longMs : shortMs);
 
-/** Of a process that carries signals of 128 KiB, sixty a second, to brokers that take none. */
+/** Allowed growth of a process that carries sixty signals of 128 KiB a second to brokers that take none. */
 const GROWTH_MIB = 160;
 
 interface Backup {
@@ -93,7 +93,7 @@ RabbitServer.describe('brokers that fail under load', () => {
     expect((await backup()).reconciled).toBeGreaterThan(reconciled + 100);
   }, 250_000);
 
-  test('NATS frozen: what is unknown goes to the backup too, and runs once', async () => {
+  test('NATS frozen: a signal of unknown fate goes to the backup too, and runs once', async () => {
     let recoveryMs = 0;
     const verdict = await scene.try({
       label: 'frozen',
@@ -176,7 +176,7 @@ RabbitServer.describe('brokers that fail under load', () => {
       },
     });
     expect(first).toMatchObject(INTACT);
-    // Those of the first time are not new: neither effects nor figures count them again.
+    // The signals of the first time are not new: neither effects nor figures count them again.
     const repeated = [...before.keys()].filter((key) => scene.sink.effects.get(key) !== before.get(key));
     expect({ repeated, lost: verdict.lost, unexpected: verdict.unexpected }).toEqual({
       repeated: [],

@@ -26,7 +26,7 @@ test('everything accepted came out once', () => {
   expect(verdict).toMatchObject({ repeated: 0, recovered: 0, ineffective: [] });
 });
 
-test('what was accepted and did not come out is lost; still waiting is lost too', () => {
+test('an accepted signal without an outcome is lost, and so is one that still waits', () => {
   const found = new Map([['id0', { status: 'queued' }]]);
   expect(check(journalOf('AA'), outcome({ found, counted: 0 }))).toMatchObject({
     lost: ['k0', 'k1'],
@@ -50,7 +50,7 @@ test('an unknown may come out or not', () => {
   });
 });
 
-test('what was refused must not come out', () => {
+test('a refused signal must have no outcome', () => {
   const effects = new Map([['k0', 1]]);
   expect(check(journalOf('R'), outcome({ counted: 1, effects }))).toMatchObject({
     untrue: ['k0'],
@@ -58,7 +58,7 @@ test('what was refused must not come out', () => {
   });
 });
 
-test('what was never sent must not come out, and what says it succeeded has had its effect', () => {
+test('a signal that was never sent must have no effect, and a succeeded one must have its effect', () => {
   const effects = new Map([['other', 1]]);
   expect(check(journalOf('A'), outcome({ succeeded: ['id0'], effects }))).toMatchObject({
     unexpected: ['other'],

@@ -2,7 +2,7 @@ import type { Journal } from './journal';
 
 export const FINAL = ['succeeded', 'failed', 'rejected', 'expired', 'cancelled'];
 
-/** What the fleet says of a signal; `unknown` when it says nothing. */
+/** The fleet's answer about a signal; `unknown` when it has none. */
 export interface Found {
   status: string;
   attempt?: number;
@@ -37,7 +37,7 @@ export interface Verdict {
   unexpected: string[];
   /** Unknown to the client, and came out. */
   recovered: number;
-  /** Refused, and came out all the same: what a client was told was not true. */
+  /** Refused, but run all the same: the refusal was not true. */
   untrue: string[];
   /** Accepted, and without an effect though said to have succeeded. */
   ineffective: string[];

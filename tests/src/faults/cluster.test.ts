@@ -4,7 +4,7 @@ import { INTACT, LONG, repeatable, report, Scene, within } from './scene';
 
 const LOAD_MS = LONG ? 60_000 : 6_000;
 
-/** Who has something, as the broker says it. */
+/** The nodes that have a stream or consumer, as the broker tells. */
 interface Placement {
   leader?: string;
   replicas?: { current: boolean }[];
@@ -34,7 +34,7 @@ describe('a cluster of three NATS nodes', () => {
     return String(state?.leader);
   }
 
-  /** Of every stream and lane each copy is current: one node may be lost. */
+  /** Tells whether each copy of every stream and lane is current, so that one node may be lost. */
   async function isWhole(): Promise<boolean> {
     const { streams, consumers } = await managerOf(bus);
     const all: (Placement | undefined)[] = [];

@@ -1,18 +1,18 @@
-/** What became of one attempt to hand a signal in. `unknown`: it may have arrived. */
+/** The fate of one attempt to submit a signal. `unknown`: it may have arrived. */
 export type Reply = 'accepted' | 'refused' | 'unknown';
 
 export interface Entry {
   /** The `Idempotency-Key`, and in the payload: names the signal wherever it comes out. */
   key: string;
-  /** Of all attempts: what may have arrived once stays unknown until an attempt is accepted. */
+  /** The verdict over all attempts. It stays unknown after an attempt that may have arrived, until one is accepted. */
   reply: Reply;
   id?: string;
   attempts: number;
-  /** Of the attempt that took longest, in milliseconds. */
+  /** Duration of the longest attempt, in milliseconds. */
   longestMs: number;
 }
 
-/** The client's side: what was sent, and what it was told. */
+/** The client's side: the signals it sent and the replies it got. */
 export class Journal {
   readonly entries = new Map<string, Entry>();
 

@@ -1,7 +1,7 @@
 import { freePort, RabbitServer, waitFor } from '@tps/testkit';
 import { INTACT, LONG, long, repeatable, report, Scene, within } from './scene';
 
-/** A service, or a broker: what `make up` runs is killed as it is, and must come back by itself. */
+/** Services and brokers, as `make up` runs them. Each is killed and must come back by itself. */
 const VICTIMS: [name: string, recoveryMs: number][] = [
   ['jidoka-1', 10_000],
   ['kanban-1', 10_000],

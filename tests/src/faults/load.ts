@@ -26,7 +26,7 @@ const TAKEN_LIMIT_MS = 30_000;
 /** A client that was not accepted by then gives up. */
 const RETRY_LIMIT_MS = 60_000;
 const ACCEPTED = 202;
-/** Of the refusals only these may be tried again; of the others a client did wrong. */
+/** Statuses from here on may be tried again. Below, the client is at fault, except for 429. */
 const SERVER_SIDE = 500;
 const TOO_MANY = 429;
 
@@ -88,7 +88,7 @@ export class Load {
     return succeeded;
   }
 
-  /** As many as the time that has passed asks for: timers are late on a busy machine. */
+  /** Sends as many as are due by now, because timers are late on a busy machine. */
   private send(): void {
     const due = Math.floor(((Date.now() - this.began) / 1_000) * this.options.perSecond);
     for (; this.sent < due; this.sent += 1) {

@@ -16,7 +16,7 @@ interface Board {
   stations: Record<string, { colour: string; rule: string; reason: string }>;
 }
 
-/** What the fleet said of itself while it was asked to accept signals. */
+/** Compares the fleet's own state with the signals that it accepted meanwhile. */
 class Truth {
   /** Longest time on end in which nothing was accepted and ready was 200 or the board GREEN, in milliseconds. */
   untrueMs = 0;

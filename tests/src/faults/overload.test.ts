@@ -9,7 +9,7 @@ const PER_SECOND = 400;
 
 describe('ten times as much work as the fleet can do', () => {
   long(
-    'what is accepted stays within the limit, the rest is refused for sure, and all that was accepted is done',
+    'accepted signals stay within the limit and are all done, and the others are refused for certain',
     async () => {
       const scene = await Scene.start({ TPS_KANBAN_BUFFER: String(BUFFER) });
       const bus = await connectBus({ url: String(scene.fleet.environment.NATS_URL), name: 'test' });

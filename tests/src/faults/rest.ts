@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { FINAL, type Found, type Outcome } from './checker';
 import type { Journal } from './journal';
 
-/** What is read of a fleet over its API. */
+/** Reads from a fleet over its API. */
 export type Get = (path: string) => Promise<{ status: number; body: Record<string, unknown> }>;
 
 const COUNTED = ['success_count', 'error_count', 'rejected', 'expired', 'cancelled'];

@@ -16,7 +16,7 @@ export const within = (limitMs: number): number => (LONG ? limitMs : 4 * limitMs
 const SLOTS = 8;
 const PER_SECOND = 60;
 const REST_LIMIT_MS = 90_000;
-/** Longer than any fault: whatever is accepted is to be done. */
+/** Longer than any fault, so that every accepted signal can be done. */
 const TIMEOUT_MS = 300_000;
 
 export interface Trial {
@@ -116,7 +116,7 @@ export class Scene {
   }
 }
 
-/** What every fault leaves intact, whatever it is. */
+/** The verdict that every fault must leave. */
 export const INTACT = {
   lost: [],
   undone: [],

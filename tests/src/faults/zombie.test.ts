@@ -45,7 +45,7 @@ describe('a worker that comes back from the dead', () => {
     const { body } = await scene.fleet.get<{ items: Running[] }>('/signals?status=running&limit=100');
     return body.items.flatMap(({ signal_id, worker_id }) => (worker_id === NAME ? signal_id : []));
   }
-  /** Of these signals. */
+  /** The signals among these that have not succeeded. */
   async function unfinished(ids: readonly string[]): Promise<string[]> {
     const views = await Promise.all(ids.map((id) => scene.fleet.get(`/signal/${id}`)));
     return ids.filter((_, n) => views[n]?.body.status !== 'succeeded');

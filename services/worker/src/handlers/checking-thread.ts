@@ -9,7 +9,7 @@ const LOOKS = 4;
 /** Starting takes a tenth of a second, and many times as long on a busy machine. */
 const START_LIMIT_MS = 10_000;
 
-/** The check took too long or too much memory: what a thread is given to do is the sender's choice. */
+/** The check took too long or too much memory. The sender is at fault, because it chose the work of the thread. */
 export class BrokenLimitError extends RejectedError {}
 
 /** The machine is so busy that the check got no more than `usedMs` of processor time until it had to end. */

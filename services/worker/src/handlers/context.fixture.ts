@@ -4,7 +4,7 @@ import type { HandlerContext } from '@tps/worker';
 export const TRACE_ID = '0af7651916cd43dd8448eb211c80319c';
 export const SPAN_ID = 'b7ad6b7169203331';
 
-/** What the engine hands to a handler, as far as the built-in ones look at it. */
+/** The parts of a handler's context that the built-in handlers use. */
 export function handlerContext(
   abort: AbortSignal = new AbortController().signal,
   trial = false,

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Type } from '@sinclair/typebox';
 import { defineSignal, type HandlerContext, RejectedError, type SignalDefinition } from '@tps/worker';
 
-/** A named piece of work; what it returns and throws counts as the handler's. */
+/** A named piece of work. Its result and its errors count as those of the handler. */
 export type Task = (payload: Record<string, unknown>, context: HandlerContext) => Promise<unknown>;
 
 /** The longest attempt of any task. */

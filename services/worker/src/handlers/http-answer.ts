@@ -6,7 +6,7 @@ import { textFaults } from '@tps/contracts';
 export interface HttpAnswer {
   status: number;
   headers: Record<string, string>;
-  /** What JSON says, text as it is, anything else in base64; null when there is none. */
+  /** The parsed value of a JSON body, the text of a text body, or base64; null without a body. */
   body: unknown;
   encoding?: 'base64';
   /** The answer was longer than 64 KiB, or broke off; the rest was not read. */

@@ -36,7 +36,7 @@ interface Host {
   places: Places;
 }
 
-/** What this process knows of each host: whether it answers, and how many deliveries are on their way to it. */
+/** Knows of each host whether it answers, and how many deliveries are on their way to it. */
 export class HttpHosts {
   /** By `host:port`; only allowed hosts get one, so there are at most two for each entry of the list. */
   private readonly hosts = new Map<string, Host>();

@@ -7,7 +7,7 @@ function work(): { run: () => Promise<string>; end: () => void } {
   const ended = new Promise<string>((resolve) => (end = () => resolve('done')));
   return { run: () => ended, end };
 }
-/** Long beside the pauses of a busy machine: what is refused at once is told apart by it. */
+/** Longer than the pauses of a busy machine, so that a refusal without waiting can be told apart. */
 const WAIT_MS = 1_000;
 const places = (given: { queue?: number } = {}): Places =>
   new Places('the crane', { places: 1, queue: 2, waitMs: WAIT_MS, ...given });

@@ -34,7 +34,7 @@ describe('SchemaCosts', () => {
     expect(rank(mine)).toBe('unknown');
   });
 
-  test('one that broke its limit is refused with the same data for a minute, whatever it is called', () => {
+  test('a schema that broke its limit is refused with the same data for a minute, whatever its title', () => {
     const slow = pattern('^(a+)+$', { title: 'one' });
     costs.took(slow, 'unknown', 5);
     costs.broke(slow, T0);

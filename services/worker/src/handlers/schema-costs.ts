@@ -3,7 +3,7 @@ import type { SchemaCheck } from './schema-thread';
 
 /** `quick` checks are known to end soon; `suspect` ones are like a check that broke its limit a moment ago. */
 export type Rank = 'quick' | 'unknown' | 'suspect';
-/** What is known of a check before it runs: how it ranks and how long it may run, or that it is refused. */
+/** The rank and the time limit of a check before it runs, or its refusal. */
 export type Forecast = { rank: Rank; limitMs: number } | 'refused';
 
 const QUICK_MS = 100;

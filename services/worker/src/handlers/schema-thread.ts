@@ -35,7 +35,7 @@ export function schemaThread(load: (module: string) => unknown): void {
     [DRAFT_07, { Dialect: Ajv, judge: new Ajv() }],
     ['https://json-schema.org/draft/2020-12/schema', { Dialect: Ajv2020, judge: new Ajv2020() }],
   ]);
-  /** What is wrong with a schema, in words for its sender. */
+  /** Tells the sender what is wrong with its schema. */
   class UnusableSchemaError extends Error {}
   // Senders use the same few schemas over and over, and compiling one costs milliseconds.
   const compiled = new Map<string, AjvModule.ValidateFunction>();

@@ -11,7 +11,7 @@ export function validateSignal(threads: SchemaThreads): SignalDefinition {
   return defineSignal({
     name: 'validate',
     input: Type.Object({
-      data: Type.Optional(Type.Unknown({ description: 'what is to be checked' })),
+      data: Type.Optional(Type.Unknown({ description: 'the data to check' })),
       schema: Type.Optional(
         Type.Unknown({
           description:
