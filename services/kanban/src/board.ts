@@ -8,13 +8,13 @@ import {
   WIRE_VERSION,
 } from '@tps/contracts';
 import type { LineView } from '@tps/fleet';
-import type { CardsDesk } from './cards';
-import type { LaneCounts, Queue } from './queue';
+import type { CardLimits } from './queue/card-limits';
+import type { LaneCounts, QueueStats } from './queue/queue-stats';
 
 export interface BoardParts {
   bus: Bus;
-  queue: Queue;
-  cards: CardsDesk;
+  queue: QueueStats;
+  cards: CardLimits;
   buffer: number;
   backup: BackupStatus;
   lines: LineView;
@@ -26,7 +26,7 @@ export interface BoardParts {
 export async function kanbanBoard(parts: BoardParts): Promise<KanbanBoard> {
   const { queue, cards, buffer, backup } = parts;
   await queue.refresh();
-  const { depth, lanes, stranded } = queue;
+  const { depth, lanes, orphans: stranded } = queue;
   const delayed = delayedIn(parts);
   const shown = await Promise.all(
     Object.entries(lanes).map(async ([name, counts]) => {
@@ -86,7 +86,7 @@ async function laneStatus(
 }
 
 /** When the first message after the acknowledged ones of its lane was stored; null when it has gone by now. */
-async function oldest(bus: Bus, queue: Queue, { type, priority }: Lane): Promise<number | null> {
+async function oldest(bus: Bus, queue: QueueStats, { type, priority }: Lane): Promise<number | null> {
   const jsm = await managerOf(bus);
   const seq = (queue.ackFloors.get(laneName(type, priority)) ?? 0) + 1;
   const query = { seq, next_by_subj: bus.names.subjects.work(type, priority, '*') };

@@ -1,16 +1,16 @@
 import { type ArrivalsMessage, WIRE_VERSION } from '@tps/contracts';
 import type { FleetView } from '@tps/fleet';
 import type { ServiceContext } from '@tps/service';
-import { hardLimit } from './admission';
+import { hardLimit } from './queue/admission';
 import type { KanbanConfig } from './config';
-import type { Deadlines, Queued } from './deadlines';
-import type { Drain } from './drain';
-import type { Enqueue } from './enqueue';
-import type { Queue } from './queue';
-import type { Redrives } from './redrives';
-import type { Rescue } from './rescue';
-import type { Retirements } from './retirements';
-import type { Withdrawal } from './withdrawal';
+import type { DeadlineIndex, QueuedSignal } from './queue/deadline-index';
+import type { BackupDrainer } from './backup/backup-drainer';
+import type { QueueWriter } from './queue/queue-writer';
+import type { QueueStats } from './queue/queue-stats';
+import type { RedriveJobs } from './dead-letters/redrive-jobs';
+import type { OrphanRecovery } from './queue/orphan-recovery';
+import type { Retirements } from './retirement/retirements';
+import type { QueueRemoval } from './queue/queue-removal';
 
 const TICK_MS = 1_000;
 const MAX_EXPIRED_PER_TICK = 100;
@@ -18,52 +18,52 @@ const MAX_EXPIRED_PER_TICK = 100;
 export interface Household {
   context: ServiceContext<KanbanConfig>;
   fleet: FleetView;
-  enqueue: Enqueue;
-  queue: Queue;
-  deadlines: Deadlines;
-  withdrawal: Withdrawal;
-  rescue: Rescue;
-  redrives: Redrives;
+  writer: QueueWriter;
+  queue: QueueStats;
+  deadlines: DeadlineIndex;
+  removal: QueueRemoval;
+  rescue: OrphanRecovery;
+  redriveJobs: RedriveJobs;
   retirements: Retirements;
-  drain: Drain | undefined;
+  drainer: BackupDrainer | undefined;
   /** What the stream held before this process came: some of it may be finished. */
-  leftovers: Queued[];
+  leftovers: QueuedSignal[];
 }
 
 /** What kanban does once a second beside looking at its streams. */
 export function housekeeping(household: Household): () => Promise<void> {
-  const { context, fleet, enqueue, queue, deadlines, withdrawal, rescue, redrives, retirements, drain } =
+  const { context, fleet, writer, queue, deadlines, removal, rescue, redriveJobs, retirements, drainer } =
     household;
   let { leftovers } = household;
   let peers: string[] = [];
   return async () => {
     if (!context.bus.connected) return;
-    announce(context, enqueue, queue);
+    announce(context, writer, queue);
     await queue.refreshIfBusy();
     await expire(household);
     await rescue.tick();
-    await redrives.adopt();
+    await redriveJobs.takeOver();
     await retirements.tick();
-    await drain?.count();
+    await drainer?.refreshWaiting();
     const present = fleet.of('kanban').map(({ instance }) => instance);
     // What one accepted that is gone, or an append whose answer was lost, has a deadline that nobody here knows.
-    if (enqueue.unsure || peers.some((one) => !present.includes(one))) deadlines.complete = false;
+    if (writer.hasUnknownAppend || peers.some((one) => !present.includes(one))) deadlines.complete = false;
     peers = present;
-    enqueue.unsure = false;
+    writer.hasUnknownAppend = false;
     if (!deadlines.complete) leftovers = await deadlines.load();
     // Behind one message that stays for long, finished ones gather here: read afresh what is left.
     else if (deadlines.size > 2 * hardLimit(context.config.TPS_KANBAN_BUFFER)) await deadlines.load();
-    if (leftovers.length > 0) await withdrawal.removeFinished(leftovers);
+    if (leftovers.length > 0) await removal.removeFinished(leftovers);
     leftovers = [];
   };
 }
 
-async function expire({ context: { log }, deadlines, queue, withdrawal }: Household): Promise<void> {
+async function expire({ context: { log }, deadlines, queue, removal }: Household): Promise<void> {
   const began = Date.now();
   deadlines.prune(queue.firstSeq);
   for (const seq of deadlines.overdue(began).slice(0, MAX_EXPIRED_PER_TICK)) {
     try {
-      if (await withdrawal.expire(seq)) deadlines.remove(seq);
+      if (await removal.expire(seq)) deadlines.remove(seq);
     } catch (error) {
       // Of one that may have run the records are asked, and without them it waits: the others need not.
       log.warn('not expired yet', { seq, error });
@@ -73,19 +73,19 @@ async function expire({ context: { log }, deadlines, queue, withdrawal }: Househ
 }
 
 /** Says what arrived on each lane and what waits there: demand is measured from arrivals, not from completions. */
-function announce({ bus, instance }: ServiceContext, enqueue: Enqueue, queue: Queue): void {
+function announce({ bus, instance }: ServiceContext, writer: QueueWriter, queue: QueueStats): void {
   const waiting = queue.waiting();
-  const { arrivals } = enqueue;
+  const { arrivals } = writer;
   if (Object.keys(arrivals).length === 0 && Object.keys(waiting).length === 0 && queue.depth === 0) {
-    if (!announcedWork.delete(enqueue)) return;
-  } else announcedWork.add(enqueue);
-  enqueue.arrivals = {};
+    if (!announcedWork.delete(writer)) return;
+  } else announcedWork.add(writer);
+  writer.arrivals = {};
   const message: ArrivalsMessage = { v: WIRE_VERSION, instance, interval_ms: TICK_MS, arrivals, waiting };
   bus.nc.publish(bus.names.subjects.arrivals, JSON.stringify(message));
 }
 
 /** Who announced work has to announce once more that it is gone; then silence costs nothing. */
-const announcedWork = new WeakSet<Enqueue>();
+const announcedWork = new WeakSet<QueueWriter>();
 
 /** Runs a task once a second, unless it still runs. @returns a function that ends that and waits for the last run */
 export function everySecond(

@@ -3,25 +3,25 @@ import { type CircuitState, type KanbanVitals, METRICS, type TypeRecord } from '
 import { FleetView, LineView, TypesView, type TypesViewOptions } from '@tps/fleet';
 import type { RunningService, ServiceContext, ServiceDefinition } from '@tps/service';
 import { Gauge } from 'prom-client';
-import { Acceptance } from './acceptance';
+import { Acceptance } from './queue/acceptance';
 import { kanbanBoard } from './board';
-import { CardsDesk } from './cards';
+import { CardLimits } from './queue/card-limits';
 import { type KanbanConfig, variables } from './config';
-import { backupStatus } from './backup-status';
-import { serveDeadLetters } from './dead-letters';
-import { Deadlines, type Queued } from './deadlines';
-import { Drain } from './drain';
-import { Enqueue } from './enqueue';
+import { backupStatus } from './backup/status';
+import { serveDeadLetters } from './dead-letters/endpoints';
+import { DeadlineIndex, type QueuedSignal } from './queue/deadline-index';
+import { BackupDrainer } from './backup/backup-drainer';
+import { QueueWriter } from './queue/queue-writer';
 import { everySecond, housekeeping } from './housekeeping';
-import { OpenSignals } from './open-signals';
-import { Queue } from './queue';
-import { Rescue } from './rescue';
-import { RetirementChecks } from './retirement-checks';
-import { Retirements } from './retirements';
-import { Revival } from './revival';
-import { ensureStreams, Storage } from './storage';
-import { Unreadable } from './unreadable';
-import { Withdrawal } from './withdrawal';
+import { OpenSignals } from './queue/open-signals';
+import { QueueStats } from './queue/queue-stats';
+import { OrphanRecovery } from './queue/orphan-recovery';
+import { RetirementChecks } from './retirement/retirement-checks';
+import { Retirements } from './retirement/retirements';
+import { Revival } from './retirement/revival';
+import { ensureStreams, Storage } from './queue/storage';
+import { UnreadableMessages } from './queue/unreadable-messages';
+import { QueueRemoval } from './queue/queue-removal';
 
 /** Pull, and limit what is unfinished: owns the durable queue and decides whether there is room. */
 export const kanban: ServiceDefinition<typeof variables> = { name: 'kanban', variables, start };
@@ -35,17 +35,17 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
   await ensureStreams(context);
   const types = await followTypes(bus, { replicas, onError });
   const lines = await LineView.open(bus, { replicas, onError });
-  const deadlines = new Deadlines(bus, lines.heldMs.bind(lines));
+  const deadlines = new DeadlineIndex(bus, lines.heldMs.bind(lines));
   const acceptance = new Acceptance();
-  const queue = new Queue(bus, acceptance, () => deadlines.forget());
+  const queue = new QueueStats(bus, acceptance, () => deadlines.forget());
   const storage = new Storage({ context, queue, types });
   const fleet = new FleetView(bus, { onError: (error) => log.warn('fleet', { error }) });
-  const cards = await CardsDesk.open(context, fleet);
-  const unreadable = new Unreadable(context);
-  const withdrawal = new Withdrawal(context, fleet, unreadable);
+  const cards = await CardLimits.open(context, fleet);
+  const unreadable = new UnreadableMessages(context);
+  const removal = new QueueRemoval(context, fleet, unreadable);
   const [, leftovers] = await Promise.all([queue.refresh(), loadDeadlines(context, deadlines)]);
-  const rescue = new Rescue(context, queue, unreadable);
-  const enqueue = new Enqueue(context, {
+  const rescue = new OrphanRecovery(context, queue, unreadable);
+  const writer = new QueueWriter(context, {
     queue,
     acceptance,
     types,
@@ -53,35 +53,35 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
     onMissing: () => storage.ensureSoon(),
   });
 
-  const open = new OpenSignals(bus, lines, withdrawal);
-  registerEndpoints(context, { enqueue, withdrawal, cards, open, storage });
+  const open = new OpenSignals(bus, lines, removal);
+  registerEndpoints(context, { writer, removal, cards, open, storage });
   const lineOf = (type: string): CircuitState => lines.state(type);
-  const { letters, redrives } = await serveDeadLetters(context, enqueue, { lineOf, types });
+  const { deadLetters, redriveJobs } = await serveDeadLetters(context, writer, { lineOf, types });
   const revival = new Revival(context, types);
-  const drainParts = { enqueue, queue, lines, types, revival };
-  const drain = config.RABBITMQ_URL ? await Drain.open(context, drainParts) : undefined;
-  const checks = new RetirementChecks(context, { types, fleet, queue, enqueue, redrives, drain });
-  const retirements = new Retirements(context, { types, checks, revival, queue, cards, letters });
+  const drainParts = { writer, queue, lines, types, revival };
+  const drainer = config.RABBITMQ_URL ? await BackupDrainer.open(context, drainParts) : undefined;
+  const checks = new RetirementChecks(context, { types, fleet, queue, writer, redriveJobs, drainer });
+  const retirements = new Retirements(context, { types, checks, revival, queue, cards, deadLetters });
   exposeMetrics(context, queue);
 
   const parts = {
-    ...{ context, fleet, enqueue, queue, deadlines, withdrawal, rescue, redrives, retirements, drain },
+    ...{ context, fleet, writer, queue, deadlines, removal, rescue, redriveJobs, retirements, drainer },
     leftovers,
   };
   const onFault = (error: unknown): void => void log.warn('housekeeping failed', { error });
   const stopTicking = everySecond(housekeeping(parts), onFault);
   return {
-    problems: () => problems(bus, [types, lines], acceptance.problem, drain),
-    vitals: () => vitals(queue, buffer, acceptance.problem, drain),
+    problems: () => problems(bus, [types, lines], acceptance.problem, drainer),
+    vitals: () => vitals(queue, buffer, acceptance.problem, drainer),
     board: () => {
-      const backup = backupStatus(fleet, context.instance, drain?.vitals());
+      const backup = backupStatus(fleet, context.instance, drainer?.vitals());
       return kanbanBoard({ bus, queue, cards, lines, buffer, backup, types: types.known() });
     },
     stop: async () => {
-      await drain?.stop();
+      await drainer?.stop();
       await Promise.all([stopTicking(), storage.stop()]);
       await retirements.stop();
-      await redrives.stop();
+      await redriveJobs.stop();
       for (const view of [fleet, cards, types, lines]) view.close();
     },
   };
@@ -96,7 +96,7 @@ function followTypes(bus: Bus, options: TypesViewOptions): Promise<TypesView> {
 }
 
 /** @returns what the stream holds; nothing when it does not answer yet */
-function loadDeadlines({ log }: ServiceContext, deadlines: Deadlines): Promise<Queued[]> {
+function loadDeadlines({ log }: ServiceContext, deadlines: DeadlineIndex): Promise<QueuedSignal[]> {
   return deadlines.load().catch((error: unknown) => {
     log.warn('deadlines not read yet', { error });
     return [];
@@ -105,20 +105,17 @@ function loadDeadlines({ log }: ServiceContext, deadlines: Deadlines): Promise<Q
 
 interface Desks {
   storage: Storage;
-  enqueue: Enqueue;
-  withdrawal: Withdrawal;
-  cards: CardsDesk;
+  writer: QueueWriter;
+  removal: QueueRemoval;
+  cards: CardLimits;
   open: OpenSignals;
 }
 
-function registerEndpoints(
-  context: ServiceContext,
-  { enqueue, withdrawal, cards, open, storage }: Desks,
-): void {
-  context.endpoint('enqueue', enqueue.handle.bind(enqueue));
+function registerEndpoints(context: ServiceContext, { writer, removal, cards, open, storage }: Desks): void {
+  context.endpoint('enqueue', writer.handle.bind(writer));
   context.endpoint('lanes', (request) => storage.lanes(request));
-  context.endpoint('find', ({ id }) => withdrawal.find(id));
-  context.endpoint('cancel', ({ id, by }) => withdrawal.cancel(id, by));
+  context.endpoint('find', ({ id }) => removal.find(id));
+  context.endpoint('cancel', ({ id, by }) => removal.cancel(id, by));
   context.endpoint('openSignals', (request) => open.page(request));
   context.endpoint('openRuns', async ({ ids }) => ({ runs: await open.runsOf(ids) }));
   context.endpoint('cards', (request) => cards.set(request));
@@ -129,27 +126,27 @@ function problems(
   bus: Bus,
   views: readonly { problems(): string[] }[],
   refuses: string | null,
-  drain?: Drain,
+  drainer?: BackupDrainer,
 ): string[] {
   if (!bus.connected) return ['not connected to NATS'];
-  const isBackedUp = drain?.vitals().reachable ?? false;
+  const isBackedUp = drainer?.vitals().reachable ?? false;
   const lost = views.flatMap((view) => view.problems());
   return refuses !== null && !isBackedUp ? [`the queue takes no signals: ${refuses}`, ...lost] : lost;
 }
 
 function vitals(
-  queue: Queue,
+  queue: QueueStats,
   buffer: number,
   refuses: string | null,
-  drain?: Drain,
+  drainer?: BackupDrainer,
 ): Record<string, unknown> {
-  const backup = drain?.vitals();
+  const backup = drainer?.vitals();
   const queue_depth = queue.depth + (backup?.on_backup ?? 0);
   const optional = { ...(refuses === null ? {} : { refuses }), ...(backup ? { backup } : {}) };
   return { queue_depth, buffer, ...optional } satisfies KanbanVitals;
 }
 
-function exposeMetrics({ registry }: ServiceContext, queue: Queue): void {
+function exposeMetrics({ registry }: ServiceContext, queue: QueueStats): void {
   new Gauge({
     ...METRICS.laneSignals,
     registers: [registry],
@@ -165,7 +162,7 @@ function exposeMetrics({ registry }: ServiceContext, queue: Queue): void {
     ...METRICS.strandedSignals,
     registers: [registry],
     collect() {
-      this.set(queue.stranded);
+      this.set(queue.orphans);
     },
   });
 }

@@ -1,0 +1,284 @@
+import { DeliverPolicy, type JsMsg, jetstream, type StoredMsg } from '@nats-io/jetstream';
+import type { MsgHdrs } from '@nats-io/transport-node';
+import { type Bus, headerValues, managerOf } from '@tps/bus';
+import {
+  type ErrorClass,
+  type Letter,
+  LETTER_HEADERS,
+  type LetterFilter,
+  LETTERS_MAX_LIMIT,
+  type LetterStatus,
+  type LetterView,
+  parseLetter,
+  type ReplyOf,
+  type RequestOf,
+  WIRE_VERSION,
+} from '@tps/contracts';
+
+/** A letter without its contents, and its place in the stream. */
+export interface DeadLetterEntry {
+  seq: number;
+  id: string;
+  run: number;
+  type: string;
+  status: LetterStatus;
+  class?: ErrorClass | undefined;
+  fingerprint?: string | undefined;
+  deadMs: number;
+}
+
+/** A letter as it is in the stream. */
+export interface StoredDeadLetter {
+  body: Letter;
+  traceparent: string | undefined;
+}
+
+/** Deleting everything at once is never what somebody means. */
+class MissingFilterError extends Error {
+  override readonly name = 'MissingFilterError';
+}
+
+const BATCH = 500;
+const BATCH_WAIT_MS = 1_000;
+const AT_ONCE = 16;
+const PURGE_LIMIT_MS = 8_000;
+
+/**
+ * The stream DEAD as a list. Headers of all letters are kept here (about 200 bytes each, and the stream is bounded);
+ * contents are read when somebody asks. Before every answer the stream says whether it changed, so a replica sees at
+ * once what another one did, and nothing is followed while nobody asks.
+ */
+export class DeadLetterStore {
+  private entries: DeadLetterEntry[] = [];
+  private readTo = 0;
+  /** Creation time of the stream that was read. */
+  private created = '';
+  private reading: Promise<void> = Promise.resolve();
+  private readonly stream: string;
+
+  constructor(private readonly bus: Bus) {
+    this.stream = bus.names.streams.dead;
+  }
+
+  /** Letters that fit, the oldest first. */
+  async find(filter: LetterFilter): Promise<DeadLetterEntry[]> {
+    await this.refresh();
+    return this.entries.filter(matcher(filter));
+  }
+
+  async list({ filter, limit, cursor }: RequestOf<'letters'>): Promise<ReplyOf<'letters'>> {
+    const all = await this.find(filter);
+    const before = cursor === undefined ? Infinity : Number(cursor);
+    const rest = all.filter(({ seq }) => seq < before);
+    const page = rest.slice(-Math.min(limit, LETTERS_MAX_LIMIT)).reverse();
+    const views = await inGroups(page, (entry) => this.view(entry));
+    const items = views.flatMap((view) => (view ? [summaryOf(view)] : []));
+    const last = page.at(-1);
+    return { items, next: last && page.length < rest.length ? String(last.seq) : null, total: all.length };
+  }
+
+  /** The letter of a signal's latest run. */
+  async ofSignal(id: string): Promise<DeadLetterEntry | undefined> {
+    await this.refresh();
+    return this.entries.findLast((entry) => entry.id === id);
+  }
+
+  async get(id: string): Promise<LetterView | null> {
+    const entry = await this.ofSignal(id);
+    return entry ? this.view(entry) : null;
+  }
+
+  /** Null when it is gone. */
+  async read(seq: number): Promise<StoredDeadLetter | null> {
+    const jsm = await managerOf(this.bus);
+    const message = await jsm.streams.getMessage(this.stream, { seq });
+    return message && stored(message);
+  }
+
+  /** @throws MissingFilterError */
+  async purge(filter: LetterFilter): Promise<ReplyOf<'purge'>> {
+    if (Object.keys(filter).length === 0)
+      throw new MissingFilterError('deleting dead letters needs a filter');
+    const until = Date.now() + PURGE_LIMIT_MS;
+    const found = await this.find(filter);
+    let deleted = 0;
+    for (let from = 0; from < found.length && Date.now() < until; from += AT_ONCE) {
+      const some = found.slice(from, from + AT_ONCE);
+      await Promise.all(some.map(({ seq }) => this.remove(seq)));
+      deleted += some.length;
+    }
+    return { deleted, remaining: found.length - deleted };
+  }
+
+  async remove(seq: number): Promise<void> {
+    const jsm = await managerOf(this.bus);
+    try {
+      await jsm.streams.deleteMessage(this.stream, seq, false);
+    } catch (error) {
+      // Somebody else was faster; anything else is for the caller to know.
+      if (await jsm.streams.getMessage(this.stream, { seq })) throw error;
+    }
+    const at = this.entries.findIndex((entry) => entry.seq === seq);
+    if (at >= 0) this.entries.splice(at, 1);
+  }
+
+  /** One after the other: who asks now must see what was written before the question. */
+  private refresh(): Promise<void> {
+    this.reading = this.reading.catch(() => undefined).then(() => this.readNew());
+    return this.reading;
+  }
+
+  private async readNew(): Promise<void> {
+    const jsm = await managerOf(this.bus);
+    const { state, created } = await jsm.streams.info(this.stream);
+    this.entries = this.entries.filter(({ seq }) => seq >= state.first_seq);
+    // The broker came back without the stream, or with an older copy of it.
+    if (created !== this.created || state.last_seq < this.readTo) this.forget();
+    this.created = created;
+    if (state.last_seq > this.readTo) await this.readFrom(this.readTo + 1);
+    // Letters that were read before have been deleted by another replica: which ones, only reading tells.
+    if (this.entries.length !== state.messages && this.readTo <= state.last_seq) {
+      this.forget();
+      await this.readFrom(1);
+    }
+    this.readTo = Math.max(this.readTo, state.last_seq);
+  }
+
+  private forget(): void {
+    this.entries = [];
+    this.readTo = 0;
+  }
+
+  private async readFrom(seq: number): Promise<void> {
+    const consumer = await jetstream(this.bus.nc).consumers.get(this.stream, {
+      deliver_policy: DeliverPolicy.StartSequence,
+      opt_start_seq: seq,
+      headers_only: true,
+    });
+    try {
+      for (let left = (await consumer.info(true)).num_pending; left > 0;) {
+        const batch = await consumer.fetch({ max_messages: BATCH, expires: BATCH_WAIT_MS });
+        let got = 0;
+        for await (const message of batch) {
+          got += 1;
+          left = message.info.pending;
+          await this.index(message);
+          if (left === 0) break;
+        }
+        if (got === 0) return;
+      }
+    } finally {
+      await consumer.delete().catch(() => false);
+    }
+  }
+
+  private async index({ seq, subject, headers, time }: JsMsg): Promise<void> {
+    const type = subject.slice(this.bus.names.subjects.dead('').length);
+    this.readTo = seq;
+    const facts = factsOf(headers) ?? factsIn(await this.read(seq));
+    this.entries.push({ seq, type, deadMs: time.getTime(), ...facts });
+  }
+
+  private async view(entry: DeadLetterEntry): Promise<LetterView | null> {
+    const letter = await this.read(entry.seq);
+    return letter && viewOf(entry, letter);
+  }
+}
+
+/** Whether a letter fits a filter. */
+function matcher(filter: LetterFilter): (entry: DeadLetterEntry) => boolean {
+  const { type, status, class: errorClass, fingerprint, since, until, ids } = filter;
+  const fromMs = since === undefined ? -Infinity : Date.parse(since);
+  const toMs = until === undefined ? Infinity : Date.parse(until);
+  const wanted = ids && new Set(ids);
+  return (entry) =>
+    (type === undefined || entry.type === type) &&
+    (status === undefined || entry.status === status) &&
+    (errorClass === undefined || entry.class === errorClass) &&
+    (fingerprint === undefined || entry.fingerprint === fingerprint) &&
+    entry.deadMs >= fromMs &&
+    entry.deadMs < toMs &&
+    (!wanted || wanted.has(entry.id));
+}
+
+async function inGroups<T, R>(items: T[], run: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  for (let from = 0; from < items.length; from += AT_ONCE) {
+    results.push(...(await Promise.all(items.slice(from, from + AT_ONCE).map(run))));
+  }
+  return results;
+}
+
+type Facts = Pick<DeadLetterEntry, 'id' | 'run' | 'status' | 'class' | 'fingerprint'>;
+
+function factsOf(headers: MsgHdrs | undefined): Facts | null {
+  const value = (name: string): string | undefined => headerValues(headers, name)[0];
+  const id = value(LETTER_HEADERS.id);
+  const status = value(LETTER_HEADERS.status);
+  if (!id || !status) return null;
+  return {
+    id,
+    run: Number(value(LETTER_HEADERS.run) ?? 0),
+    status: status as LetterStatus,
+    class: value(LETTER_HEADERS.errorClass) as ErrorClass | undefined,
+    fingerprint: value(LETTER_HEADERS.fingerprint),
+  };
+}
+
+/** A letter that was written before letters had headers. */
+function factsIn(letter: StoredDeadLetter | null): Facts {
+  const body = letter?.body;
+  if (!body || 'invalid' in body) {
+    return { id: body?.subject.split('.').at(-1) ?? '', run: 0, status: 'invalid' };
+  }
+  const { signal_id, run, status, error_class, fingerprint } = body.outcome;
+  return { id: signal_id, run, status: status as LetterStatus, class: error_class, fingerprint };
+}
+
+function stored(message: StoredMsg): StoredDeadLetter {
+  const traceparent = headerValues(message.header, 'traceparent')[0];
+  try {
+    return { body: parseLetter(message, `letter ${message.seq}`), traceparent };
+  } catch {
+    const data = Buffer.from(message.data).toString('base64');
+    return { body: { v: WIRE_VERSION, invalid: true, subject: message.subject, data }, traceparent };
+  }
+}
+
+function viewOf(
+  { id, run, type, status, deadMs }: DeadLetterEntry,
+  { body, traceparent }: StoredDeadLetter,
+): LetterView {
+  const head = { signal_id: id, run, signal_type: type, status, dead_at: new Date(deadMs).toISOString() };
+  if ('invalid' in body) return { ...head, message: 'no worker could read it', data: body.data };
+  const { signal, outcome } = body;
+  const { error_class, fingerprint, message, attempt, trace_id, enqueued_at } = outcome;
+  return {
+    ...head,
+    priority: signal.priority,
+    ...(error_class ? { error_class } : {}),
+    ...(fingerprint ? { fingerprint } : {}),
+    message,
+    attempt,
+    trace_id,
+    enqueued_at,
+    payload: signal.payload,
+    timeout_ms: signal.timeout_ms,
+    created_at: signal.created_at,
+    outcome,
+    ...(traceparent ? { traceparent } : {}),
+  };
+}
+
+function summaryOf(view: LetterView): LetterView {
+  const {
+    payload: _p,
+    timeout_ms: _t,
+    created_at: _c,
+    outcome: _o,
+    data: _d,
+    traceparent: _tp,
+    ...summary
+  } = view;
+  return summary;
+}

@@ -1,0 +1,80 @@
+import { type KvView, openView, restoreMissing } from '@tps/bus';
+import {
+  cardsLease,
+  rateLease,
+  type RecordOf,
+  type ReplyOf,
+  type RequestOf,
+  SCHEDULE_KEY,
+  type TypeCards,
+  WIRE_VERSION,
+} from '@tps/contracts';
+import type { FleetView } from '@tps/fleet';
+import type { ServiceContext } from '@tps/service';
+
+type Holders = Record<string, { in_hand: number; cards?: number }>;
+
+/** The cards of every type: as people set them, what they come to, and who holds them. Workers keep to them. */
+export class CardLimits {
+  private constructor(
+    private readonly fleet: FleetView,
+    private readonly cards: KvView<RecordOf<'cards'>>,
+    private readonly leases: KvView<RecordOf<'leases'>>,
+    private readonly schedule: KvView<RecordOf<'schedule'>>,
+  ) {}
+
+  static async open({ bus, config, log }: ServiceContext, fleet: FleetView): Promise<CardLimits> {
+    const onError = (error: unknown): void => void log.error('bucket', { error });
+    const options = { replicas: config.TPS_NATS_REPLICAS, onError };
+    return new CardLimits(
+      fleet,
+      await openView(bus, 'cards', { ...options, restore: restoreMissing }),
+      await openView(bus, 'leases', options),
+      await openView(bus, 'schedule', options),
+    );
+  }
+
+  async set({ signal_type, cards }: RequestOf<'cards'>): Promise<ReplyOf<'cards'>> {
+    if (cards === null) await this.cards.remove(signal_type);
+    else {
+      const set_at = new Date().toISOString();
+      await this.cards.put(signal_type, { v: WIRE_VERSION, signal_type, cards, set_at });
+    }
+    return { signal_type, ...this.of(signal_type) };
+  }
+
+  /** Removes the limit of a retired type, and what workers that are gone hold of it. */
+  async retire(type: string): Promise<void> {
+    await this.cards.remove(type);
+    for (const key of [cardsLease(type), rateLease(type)]) await this.leases.remove(key);
+  }
+
+  of(type: string): TypeCards {
+    const cards = this.cards.get(type)?.cards ?? 'default';
+    const schedule = this.schedule.get(SCHEDULE_KEY);
+    const advice = (schedule && 'demand' in schedule && schedule.cards?.[type]) || null;
+    const limit = cards === 'auto' ? advice : cards === 'default' ? null : cards;
+    return { cards, limit: limit ?? this.slots(type), advice };
+  }
+
+  holders(type: string): Holders {
+    const holders: Holders = {};
+    for (const { instance, vitals } of this.fleet.of('worker')) {
+      const in_hand = vitals.in_hand[type] ?? 0;
+      if (in_hand > 0) holders[instance] = { in_hand };
+    }
+    for (const [worker, { held }] of Object.entries(this.leases.get(cardsLease(type))?.holders ?? {})) {
+      holders[worker] = { in_hand: 0, ...holders[worker], cards: held };
+    }
+    return holders;
+  }
+
+  close(): void {
+    for (const view of [this.cards, this.leases, this.schedule]) view.close();
+  }
+
+  private slots(type: string): number {
+    const serving = this.fleet.of('worker').filter(({ vitals }) => vitals.types.includes(type));
+    return serving.reduce((sum, { vitals }) => sum + vitals.slots, 0);
+  }
+}

@@ -1,0 +1,223 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import type { Msg } from '@nats-io/transport-node';
+import { encodeHeaders, headerValues, managerOf, PublishError } from '@tps/bus';
+import {
+  ALL_FINE,
+  type EnqueueVerdict,
+  laneName,
+  retirementText,
+  type Signal,
+  type SpanAttributes,
+  SPANS,
+  SUSPECT_HEADER,
+  WIRE_VERSION,
+} from '@tps/contracts';
+import type { TypesView } from '@tps/fleet';
+import type { ServiceContext } from '@tps/service';
+import { linksTo, type SignalSpan, type TraceHeaders } from '@tps/telemetry';
+import type { Acceptance } from './acceptance';
+import { fullReason } from './admission';
+import type { BackupMessage } from '../backup/backup-message';
+import type { KanbanConfig } from '../config';
+import type { QueueStats } from './queue-stats';
+import { signalIn } from './unreadable-messages';
+
+/** A stream that takes longer than this has an unknown outcome for the caller. */
+const APPEND_LIMIT_MS = 1_500;
+const RETRY_AFTER_MS = 1_000;
+const SETTLE_LOOK_MS = 5;
+
+interface Accepted {
+  signal: Signal;
+  seq: number;
+}
+
+export interface QueueWriterDeps {
+  queue: QueueStats;
+  acceptance: Acceptance;
+  types: TypesView;
+  onAccepted: (accepted: Accepted) => void;
+  /** No stream took an append. */
+  onMissing: () => void;
+}
+
+/**
+ * Appends signals to the queue. The answer is given only after the stream's acknowledgement of each: from then on the
+ * signal is accepted.
+ */
+export class QueueWriter {
+  /** Signals appended since the last announcement, by lane. */
+  arrivals: Record<string, number> = {};
+  /** An append had no answer since this was last looked at: the stream may hold what was not counted as accepted. */
+  hasUnknownAppend = false;
+  /** Appends without an answer yet, by type. */
+  private readonly appending = new Map<string, { count: number }>();
+
+  constructor(
+    private readonly context: ServiceContext<KanbanConfig>,
+    private readonly deps: QueueWriterDeps,
+  ) {}
+
+  /** The queue takes signals, as far as known. */
+  get accepts(): boolean {
+    return this.deps.acceptance.problem === null;
+  }
+
+  async handle(signals: Signal[], msg: Msg): Promise<typeof ALL_FINE | EnqueueVerdict[]> {
+    const parents = headerValues(msg.headers, 'traceparent');
+    const states = headerValues(msg.headers, 'tracestate');
+    const verdicts = await Promise.all(
+      signals.map((signal, i) => {
+        const parent = { traceparent: parents[i] ?? '', tracestate: states[i] ?? '' };
+        const span = this.startSpan(signal, parent);
+        return this.traced(span, this.enqueue(signal, span));
+      }),
+    );
+    return verdicts.every((verdict) => verdict.ok && !verdict.duplicate) ? ALL_FINE : verdicts;
+  }
+
+  /**
+   * Puts a further run of a signal into the queue, on a trace of its own or on the caller's.
+   * @param before context of the run before, which the span is linked to
+   */
+  requeue(signal: Signal, before?: string, parent?: TraceHeaders): Promise<EnqueueVerdict> {
+    const span = this.startSpan(signal, parent);
+    span.addLinks(linksTo(before));
+    return this.traced(span, this.enqueue(signal, span));
+  }
+
+  /** Whether the queue holds this run: the broker's own memory of message ids ends when it is restarted. */
+  async contains({ signal_type, priority, id, run }: Signal): Promise<boolean> {
+    const { names } = this.context.bus;
+    const jsm = await managerOf(this.context.bus);
+    const query = { last_by_subj: names.subjects.work(signal_type, priority, id) };
+    // Without an answer it is appended: then the worker looks it up.
+    const held = await jsm.direct.getMessage(names.streams.kanban, query).catch(() => null);
+    return held !== null && signalIn(held)?.run === run;
+  }
+
+  /** Appends a signal that was accepted elsewhere and may be here already; only the stream's own limit refuses it. */
+  enqueueFromBackup({ signal, trace }: BackupMessage): Promise<EnqueueVerdict> {
+    const span = this.startSpan(signal, trace);
+    return this.traced(span, this.append(signal, span, true));
+  }
+
+  /** Waits until every append of the type has an answer. @returns false when that took longer than the limit */
+  async settled(type: string, limitMs: number): Promise<boolean> {
+    const endMs = Date.now() + limitMs;
+    const isSettled = (): boolean => !this.appending.get(type)?.count;
+    while (!isSettled() && Date.now() < endMs) await sleep(SETTLE_LOOK_MS);
+    return isSettled();
+  }
+
+  private async traced(span: SignalSpan, appended: Promise<EnqueueVerdict>): Promise<EnqueueVerdict> {
+    const verdict = await appended;
+    if (!verdict.ok) span.setStatus({ code: SpanStatusCode.ERROR, message: verdict.reason });
+    span.end();
+    return verdict;
+  }
+
+  private async enqueue(signal: Signal, span: SignalSpan): Promise<EnqueueVerdict> {
+    let full = this.full(signal);
+    if (full) {
+      const isRead = await this.deps.queue.refresh().then(
+        () => true,
+        () => false,
+      );
+      // As it stood when it was last read the queue is full. What it is now, nobody can say.
+      if (!isRead) return refused('NO_BROKER', 'the queue does not answer', false);
+      full = this.full(signal);
+    }
+    // From the last look to the counting nothing may be awaited: others would find the same place free.
+    if (full) return refused('KANBAN_FULL', full, false);
+    return this.append(signal, span);
+  }
+
+  private async append(signal: Signal, span: SignalSpan, suspect = false): Promise<EnqueueVerdict> {
+    const { signal_type, priority, id, run } = signal;
+    const retirement = this.deps.types.retirement(signal_type);
+    if (retirement) {
+      const code = retirement.phase === 'checking' ? 'LINE_STOPPED' : 'UNKNOWN_SIGNAL_TYPE';
+      return refused(code, retirementText(signal_type, retirement), false);
+    }
+    const { names, publisher } = this.context.bus;
+    const { traceparent, tracestate } = span.headers;
+    const entries: [string, string][] = [
+      ['Nats-Msg-Id', `${id}:${run}`],
+      ['traceparent', traceparent],
+    ];
+    if (tracestate) entries.push(['tracestate', tracestate]);
+    if (suspect) entries.push([SUSPECT_HEADER, '1']);
+    const { queue, acceptance } = this.deps;
+    const counted = queue.count(signal_type);
+    // Between the look at the retirement and the publishing nothing may be awaited.
+    const appending = this.appendsOf(signal_type);
+    appending.count += 1;
+    try {
+      const subject = names.subjects.work(signal_type, priority, id);
+      const data = JSON.stringify(signal.v === WIRE_VERSION ? signal : { ...signal, v: WIRE_VERSION });
+      const options = { headers: encodeHeaders(entries), timeoutMs: APPEND_LIMIT_MS };
+      const ack = await publisher.publish(subject, data, options);
+      acceptance.onAppended();
+      if (ack.duplicate) {
+        queue.uncount(signal_type, counted);
+        return { ok: true, duplicate: true };
+      }
+      const lane = laneName(signal_type, priority);
+      this.arrivals[lane] = (this.arrivals[lane] ?? 0) + 1;
+      this.deps.onAccepted({ signal, seq: ack.seq });
+      return { ok: true };
+    } catch (error) {
+      if (!(error instanceof PublishError)) throw error;
+      if (error.accepted === 'unknown') this.hasUnknownAppend = true;
+      else queue.uncount(signal_type, counted);
+      if (error.full) acceptance.onAppended();
+      if (error.full) return refused('KANBAN_FULL', 'the queue is at its limit', false);
+      acceptance.onAppendFailed(error.message);
+      if (error.isNoStream) this.deps.onMissing();
+      this.context.log.warn('append refused', { signal_id: id, error });
+      return refused('NO_BROKER', error.message, error.accepted);
+    } finally {
+      appending.count -= 1;
+    }
+  }
+
+  /** Kept for each type: adding and deleting an entry per signal would cost more than all else here. */
+  private appendsOf(type: string): { count: number } {
+    let appends = this.appending.get(type);
+    if (!appends) this.appending.set(type, (appends = { count: 0 }));
+    return appends;
+  }
+
+  private full({ priority, signal_type }: Signal): string | null {
+    return fullReason(priority, {
+      depth: this.deps.queue.depth,
+      depthOfType: this.deps.queue.depthOf(signal_type),
+      knownTypes: this.deps.types.known().length,
+      buffer: this.context.config.TPS_KANBAN_BUFFER,
+    });
+  }
+
+  private startSpan(signal: Signal, parent?: TraceHeaders): SignalSpan {
+    const attributes: SpanAttributes = {
+      'messaging.system': 'nats',
+      'messaging.operation.name': 'publish',
+      'messaging.operation.type': 'send',
+      'messaging.destination.name': laneName(signal.signal_type, signal.priority),
+      'messaging.message.id': signal.id,
+      'tps.signal.id': signal.id,
+      'tps.signal.type': signal.signal_type,
+    };
+    const options = { kind: SpanKind.PRODUCER, attributes };
+    return this.context.tracer.start(SPANS.kanban, options, parent);
+  }
+}
+
+function refused(
+  code: (EnqueueVerdict & { ok: false })['code'],
+  reason: string,
+  accepted: false | 'unknown',
+): EnqueueVerdict & { ok: false } {
+  return { ok: false, code, reason, retry_after_ms: RETRY_AFTER_MS, accepted };
+}
