@@ -9,7 +9,8 @@ RUN := ./deploy/local/run.sh
 	bench bench-stop load spike stress chaos faults flame
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 } \
+		/^##/ { printf "%s\n", substr($$0, 4) }' $(MAKEFILE_LIST)
 
 up: ## start the whole fleet; returns when all of it is healthy
 	@$(RUN) up
@@ -107,3 +108,7 @@ faults: ## the fault suite with every fault at full length
 
 flame: ## CPU profile of a running service: SERVICE=gateway (LOAD=1: under full load; DURATION=10)
 	@$(RUN) bench flame $(or $(SERVICE),gateway) $(if $(DURATION),--seconds $(DURATION)) $(if $(LOAD),--load)
+
+##
+## Idempotency-Key: 1 to 64 letters, digits, "_", ".", ":" or "-". The same key means the same signal while it is
+## unfinished and while its outcome is among the latest 100,000 signals, for TPS_OUTCOMES_MAX_AGE (24 h) at the most.

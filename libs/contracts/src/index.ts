@@ -142,12 +142,20 @@ export {
   retirementText,
   type RetireRefusal,
 } from './retirement';
-export { backoffMs, MAX_TIMER_MS, RETRY_DEFAULTS, RETRY_LIMITS, RetryPolicy } from './retry-policy';
+export {
+  ASYNC_RETRY_DEFAULTS,
+  backoffMs,
+  MAX_TIMER_MS,
+  RETRY_DEFAULTS,
+  RETRY_LIMITS,
+  RetryPolicy,
+} from './retry-policy';
 export { ArrivalsMessage, CLASS_WEIGHTS, parseArrivals, SCHEDULE_KEY, ScheduleRecord } from './schedule';
 export {
   BACKUP_APP_ID,
   DEFAULT_TIMEOUT_MS,
   MAX_ASYNC_TIMEOUT_MS,
+  IDEMPOTENCY_KEY_PATTERN,
   MAX_BODY_BYTES,
   MAX_SYNC_TIMEOUT_MS,
   parseSignal,

@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { anyObject, oneOf, text, time } from './fields';
+import { amended, anyObject, oneOf, text, time } from './fields';
 import { RetryPolicy } from './retry-policy';
 import { signalType } from './signal';
 import { version } from './version';
@@ -43,6 +43,11 @@ export const TypeRecord = Type.Object({
     }),
   ),
   retry: RetryPolicy,
+  retry_async: Type.Optional(
+    amended(RetryPolicy, {
+      description: 'For signals that nobody waits for; absent when `retry` holds for all of them',
+    }),
+  ),
   registered_at: text('When the type was registered first, ISO 8601'),
   retired: Type.Optional(Retirement),
 });

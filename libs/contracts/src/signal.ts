@@ -17,6 +17,9 @@ export const SIGNAL_TYPE_PATTERN = '^[a-z][a-z0-9_-]{0,47}$';
 export const signalType = (description = 'Signal type') =>
   Type.String({ pattern: SIGNAL_TYPE_PATTERN, description });
 
+/** An `Idempotency-Key` that a client may send. A `/` is excluded: it separates client and key where the id is made. */
+export const IDEMPOTENCY_KEY_PATTERN = '^[A-Za-z0-9_.:-]{1,64}$';
+
 /** The longest `timeout_ms` of a caller who waits, in milliseconds. */
 export const MAX_SYNC_TIMEOUT_MS = 300_000;
 /** The longest `timeout_ms` with `Prefer: respond-async`, and its default there, in milliseconds. */

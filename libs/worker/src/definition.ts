@@ -61,7 +61,17 @@ export interface SignalDefinition<I extends TSchema = TSchema, O extends TSchema
   timeoutMs?: number;
   /** What one signal should take, in milliseconds. */
   standardMs?: number;
-  /** Default: TPS_MAX_ATTEMPTS attempts, backoff from 200 ms, never above 30 s. */
+  /**
+   * How a transient failure is retried. A policy that names only `max_attempts` keeps the default backoff:
+   *
+   * - The sender waits for the outcome: 200 ms, doubling, up to 30 s, all of it random. 3 attempts take 0.3 s of backoff
+   *   on average, at most 0.6 s.
+   * - Nobody waits (`Prefer: respond-async`): 2 s, times 5, up to 5 minutes, half of it random. 3 attempts take 6 to 12 s,
+   *   5 attempts 2.6 to 5.2 minutes. A backoff takes at most half of the time that is left of `timeout_ms`.
+   *
+   * A policy that names `base_ms`, `cap_ms`, `factor` (2 if absent) or `jitter` (1) holds for all signals of the type.
+   * `TPS_MAX_ATTEMPTS` (3) is the number of attempts of a type that does not say.
+   */
   retry?: Partial<RetryPolicy>;
   /** The outcome's message on success. */
   success?: string;

@@ -65,7 +65,7 @@ export class Announcements {
 
 /** @param known what the fleet has of it; a retired type begins anew */
 function recordOf(definition: CompiledDefinition, known: TypeRecord | undefined): TypeRecord {
-  const { name, input, output, standardMs, timeoutMs, retry } = definition;
+  const { name, input, output, standardMs, timeoutMs, retry, asyncRetry } = definition;
   return {
     v: WIRE_VERSION,
     name,
@@ -74,6 +74,7 @@ function recordOf(definition: CompiledDefinition, known: TypeRecord | undefined)
     timeout_ms: timeoutMs,
     ...(standardMs === undefined ? {} : { standard_ms: standardMs }),
     retry,
+    ...(asyncRetry ? { retry_async: asyncRetry } : {}),
     registered_at: (known?.retired ? undefined : known?.registered_at) ?? new Date().toISOString(),
   };
 }

@@ -27,6 +27,8 @@ export class ReleasedError extends Error {
 export interface CompiledDefinition extends SignalDefinition {
   timeoutMs: number;
   retry: Readonly<RetryPolicy>;
+  /** For signals that nobody waits for; absent if the type has a backoff of its own, which holds for all of them. */
+  asyncRetry?: Readonly<RetryPolicy>;
   /** Faults of a result by the output schema, or null. */
   checkOutput: (result: unknown) => string | null;
 }

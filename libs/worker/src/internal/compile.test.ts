@@ -15,6 +15,8 @@ it.each([
   [{ retry: { max_attempts: 101 } }, 'retry.max_attempts of demo is 101: must be an integer from 1 to 100'],
   [{ retry: { cap_ms: 2 ** 31 } }, 'retry.cap_ms of demo is 2147483648'],
   [{ retry: { base_ms: -1 } }, 'retry.base_ms of demo is -1'],
+  [{ retry: { factor: 0 } }, 'retry.factor of demo is 0: must be a number from 1 to 100'],
+  [{ retry: { jitter: 2 } }, 'retry.jitter of demo is 2: must be a number from 0 to 1'],
   [{ name: 'No' }, 'signal type "No"'],
 ])('%j is refused', (given, message) => {
   expect(() => compiled(given)).toThrow(DefinitionError);
@@ -28,4 +30,13 @@ it('takes the limits themselves', () => {
   });
   expect(compiled({ retry: { max_attempts: 100 } })).toMatchObject({ retry: { max_attempts: 100 } });
   expect(compiled({ timeoutMs: 2 ** 31 - 1 })).toMatchObject({ timeoutMs: 2 ** 31 - 1 });
+});
+
+it('keeps the longer backoff of signals that nobody waits for, unless the type has a backoff of its own', () => {
+  const usual = { base_ms: 2_000, cap_ms: 300_000, factor: 5, jitter: 0.5 };
+  expect(compiled({})).toMatchObject({ asyncRetry: { max_attempts: 3, ...usual } });
+  expect(compiled({ retry: { max_attempts: 5 } })).toMatchObject({
+    asyncRetry: { max_attempts: 5, ...usual },
+  });
+  expect(compiled({ retry: { base_ms: 10 } })).not.toHaveProperty('asyncRetry');
 });

@@ -1,9 +1,11 @@
 import type { TSchema } from '@sinclair/typebox';
 import {
+  ASYNC_RETRY_DEFAULTS,
   DEFAULT_TIMEOUT_MS,
   MAX_TIMER_MS,
   RETRY_DEFAULTS,
   RETRY_LIMITS,
+  type RetryPolicy,
   SIGNAL_TYPE_PATTERN,
 } from '@tps/contracts';
 import { describeThrown } from '@tps/telemetry';
@@ -23,12 +25,8 @@ export function compile(
 ): CompiledDefinition {
   const { name, output, standardMs, timeoutMs = DEFAULT_TIMEOUT_MS } = definition;
   checkWords(definition);
-  const retry = { ...RETRY_DEFAULTS, max_attempts: maxAttempts, ...definition.retry };
   checkNumber(`timeoutMs of ${name}`, timeoutMs, { min: 1, max: MAX_TIMER_MS, whole: true });
-  const { max_attempts, base_ms, cap_ms } = RETRY_LIMITS;
-  checkNumber(`retry.max_attempts of ${name}`, retry.max_attempts, { ...max_attempts, whole: true });
-  checkNumber(`retry.base_ms of ${name}`, retry.base_ms, base_ms);
-  checkNumber(`retry.cap_ms of ${name}`, retry.cap_ms, cap_ms);
+  const policies = retryPolicies(definition, maxAttempts);
   if (standardMs !== undefined)
     checkNumber(`standardMs of ${name}`, standardMs, { min: 0, max: MAX_TIMER_MS });
   const served = withChaos(definition, chaos);
@@ -37,9 +35,27 @@ export function compile(
     // Called on the definition, so that its `this` is not what the station works with.
     run: (input: unknown, context: HandlerContext) => served.run(input, context),
     timeoutMs,
-    retry: Object.freeze(retry),
+    ...policies,
     checkOutput: outputCheck(name, output),
   });
+}
+
+/** A type that says anything about its backoff has said it for all of its signals. */
+function retryPolicies(
+  { name, retry: own = {} }: SignalDefinition,
+  maxAttempts: number,
+): Pick<CompiledDefinition, 'retry' | 'asyncRetry'> {
+  const retry: RetryPolicy = { ...RETRY_DEFAULTS, max_attempts: maxAttempts, ...own };
+  for (const [field, limits] of Object.entries(RETRY_LIMITS)) {
+    const value = retry[field as keyof RetryPolicy];
+    const optional = !(field in RETRY_DEFAULTS);
+    if (value === undefined && optional) continue;
+    checkNumber(`retry.${field} of ${name}`, value, { ...limits, whole: field === 'max_attempts' });
+  }
+  const { max_attempts, ...backoff } = own;
+  if (Object.keys(backoff).length > 0) return { retry: Object.freeze(retry) };
+  const asyncRetry = { ...ASYNC_RETRY_DEFAULTS, max_attempts: max_attempts ?? maxAttempts };
+  return { retry: Object.freeze(retry), asyncRetry: Object.freeze(asyncRetry) };
 }
 
 /** Types are checked at compile time only for users of TypeScript. */

@@ -100,6 +100,27 @@ describe('conclude', () => {
     expect(pause(2, 0)).toBe(0);
   });
 
+  describe('a type without a backoff of its own', () => {
+    const usual = {
+      ...definition,
+      asyncRetry: { ...definition.retry, base_ms: 2_000, cap_ms: 300_000, factor: 5 },
+    };
+    const pause = (given: Partial<AttemptFacts>, reply_to?: string): number => {
+      const asked = inFlight({ signal: { ...signal, ...(reply_to ? { reply_to } : {}) } });
+      const facts = { definition: usual, inFlight: asked, deadlineMs: NOW + 3_600_000, ...given };
+      return after(failure('transient'), facts).retryMs;
+    };
+
+    it('waits seconds when nobody waits for the outcome, and a fraction of one when somebody does', () => {
+      expect([pause({ attempt: 1 }), pause({ attempt: 2 })]).toEqual([2_000, 10_000]);
+      expect([pause({ attempt: 1 }, 'inbox'), pause({ attempt: 2 }, 'inbox')]).toEqual([200, 400]);
+    });
+
+    it('waits at most half of the time that is left, so that every attempt is made', () => {
+      expect(pause({ attempt: 2, deadlineMs: NOW + 4_000 })).toBe(2_000);
+    });
+  });
+
   it('waits at least as long as the failure says that another attempt is of no use', () => {
     const statusesOf = { ...failure('transient'), retryAfterMs: 5_000 };
     const pause = (chance: number): number => after(statusesOf, { random: () => chance }).retryMs;

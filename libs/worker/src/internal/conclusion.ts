@@ -78,14 +78,30 @@ export function conclude(facts: AttemptFacts): Conclusion {
       retryMs: Math.max(AFTER_FAILED_TRIAL_MS, result.retryAfterMs ?? 0),
     };
   }
-  const random = (facts.random ?? Math.random)();
-  const retryMs = backoffMs(definition.retry, attempt, random) + (result.retryAfterMs ?? 0);
+  const retryMs = backoff(facts) + (result.retryAfterMs ?? 0);
   const left = attempt < definition.retry.max_attempts;
   if (left && nowMs + retryMs < deadlineMs) {
     return { ...failure, status: 'retrying', final: false, attempt, retryMs };
   }
   const why = left && result.retryAfterMs ? `${message}; the signal's timeout_ms ends before that` : message;
   return { ...failure, message: why, status: 'failed', final: true, attempt, retryMs: 0 };
+}
+
+/**
+ * A sender who waits, and a type with a backoff of its own, get that policy as it is. Otherwise the backoff is seconds to
+ * minutes long, and at most half of the time that is left: a short deadline still sees every attempt.
+ */
+function backoff({
+  definition,
+  inFlight,
+  attempt,
+  deadlineMs,
+  nowMs,
+  random = Math.random,
+}: AttemptFacts): number {
+  const { retry, asyncRetry } = definition;
+  if (!asyncRetry || inFlight.signal.reply_to !== undefined) return backoffMs(retry, attempt, random());
+  return Math.min(backoffMs(asyncRetry, attempt, random()), Math.max(0, deadlineMs - nowMs) / 2);
 }
 
 /** The failure that ended this run in an earlier delivery, when its dead letter could not be kept then. */

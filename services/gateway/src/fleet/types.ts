@@ -59,13 +59,14 @@ async function listTypes({ types, boards, health, fleet }: TypeHandlersDeps): Pr
   const items = types.known().flatMap((type) => {
     const record = types.get(type);
     if (!record) return [];
-    const { name, timeout_ms, standard_ms = null, retry, registered_at } = record;
+    const { name, timeout_ms, standard_ms = null, retry, retry_async, registered_at } = record;
     const serving = fleet.of('worker').filter(({ vitals }) => vitals.types.includes(name));
     const entry: TypeEntry = {
       name,
       timeout_ms,
       standard_ms,
       retry,
+      ...(retry_async ? { retry_async } : {}),
       registered_at,
       served: serving.length > 0,
       workers: serving.length,

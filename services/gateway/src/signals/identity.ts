@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
+import { IDEMPOTENCY_KEY_PATTERN } from '@tps/contracts';
 import { v5 as uuidv5, v7 as uuidv7 } from 'uuid';
 import { ApiError } from '../problem';
 import type { SignalInput } from './validate';
 
 /** Ids made of keys are unlike those of any other system that does the same. */
 const NAMESPACE = '5b0d4c1e-7a52-4c0e-9d0b-6f1a2c9c7d10';
-const KEY = /^[A-Za-z0-9_-]{1,64}$/;
+const KEY = new RegExp(IDEMPOTENCY_KEY_PATTERN);
 
 export interface Identity {
   id: string;
@@ -19,13 +20,21 @@ export interface Identity {
  */
 export function identify(key: string | undefined, client: string, input: SignalInput): Identity {
   if (key === undefined) return { id: uuidv7() };
-  if (!KEY.test(key)) throw new ApiError('INVALID_REQUEST', `Idempotency-Key must match ${KEY.source}`);
+  if (!KEY.test(key)) throw malformed(key);
   const { signal_type, payload, priority } = input;
   const request = canonical({ signal_type, payload, priority });
   return {
     id: uuidv5(`${client}/${key}`, NAMESPACE),
     request_hash: createHash('sha256').update(request).digest('hex'),
   };
+}
+
+function malformed(key: string): ApiError {
+  const allowed = '1 to 64 characters, each a letter, a digit or one of "_", ".", ":" and "-"';
+  return new ApiError(
+    'INVALID_REQUEST',
+    `Idempotency-Key: "${key.slice(0, 100)}" is not allowed: must be ${allowed}.`,
+  );
 }
 
 /** JSON with keys in one order: a client may build the same body differently the second time. */

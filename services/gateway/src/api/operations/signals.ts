@@ -1,3 +1,4 @@
+import { IDEMPOTENCY_KEY_PATTERN } from '@tps/contracts';
 import { ID, type Operation, PREFER } from '../operation';
 
 /** Handing signals in, and asking for them. */
@@ -20,7 +21,7 @@ export const signalOperations = {
         in: 'header',
         required: false,
         description: 'The same key means the same signal: a repeat gets its outcome and starts nothing',
-        schema: { type: 'string', pattern: '^[A-Za-z0-9_-]{1,64}$' },
+        schema: { type: 'string', pattern: IDEMPOTENCY_KEY_PATTERN },
       },
       {
         name: 'traceparent',

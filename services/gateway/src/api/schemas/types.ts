@@ -10,12 +10,13 @@ import {
   TypeRecord,
 } from '@tps/contracts';
 
-const { name, timeout_ms, retry, registered_at, standard_ms } = TypeRecord.properties;
+const { name, timeout_ms, retry, retry_async, registered_at, standard_ms } = TypeRecord.properties;
 const TypeEntry = Type.Object(
   {
     name,
     timeout_ms,
     retry,
+    retry_async,
     registered_at,
     standard_ms: nullable(standard_ms, 'What one signal should take; null when the type does not say'),
     served: Type.Boolean({ description: 'A living worker serves it' }),
