@@ -60,7 +60,7 @@ describe('neighbours on one line', () => {
     const body = `[${'['.repeat(5_000)}9007199254740993${']'.repeat(5_000)}]`;
     odd = await Host.start((response) => response.setHeader('content-type', 'application/json').end(body));
     fleet = await Fleet.start({
-      ...{ TPS_NUM_WORKERS: '8', TPS_CB_THRESHOLD: '3' },
+      ...{ TPS_NUM_WORKERS: '8', TPS_CB_THRESHOLD: '3', TPS_MAX_ATTEMPTS: '2' },
       TPS_HTTP_ALLOWLIST: [well, failing, hung, odd].map(({ name }) => name).join(),
     });
   }, 120_000);
