@@ -17,6 +17,18 @@ const WorkerVitals = Type.Object({
     Type.Integer(),
     'Signals in its hands by type, started or not; types without any are absent',
   ),
+  running: Type.Optional(
+    mapOf(Type.Integer(), 'Slots that run a handler, by type; absent in the version before'),
+  ),
+  in_flight: Type.Optional(
+    mapOf(
+      Type.Integer(),
+      'Signals delivered and not acknowledged yet, started or not, by type; absent in the version before',
+    ),
+  ),
+  retrying: Type.Optional(
+    mapOf(Type.Integer(), 'Signals that it released for a retry and whose backoff is not over, by type'),
+  ),
   failing: Type.Optional(
     mapOf(
       list(Type.String(), 'Dependencies'),
@@ -54,6 +66,12 @@ export type KanbanVitals = Static<typeof KanbanVitals>;
 
 const GatewayVitals = Type.Object({
   waiting: Type.Integer({ description: 'Callers that wait for an outcome' }),
+  refused_5m: Type.Optional(
+    mapOf(
+      Type.Integer(),
+      'Signals that it refused in the last five minutes because their line was stopped or the queue took none, by type',
+    ),
+  ),
   backup: Type.Optional(
     Type.Object({
       active: Type.Boolean({ description: 'New signals go to the backup without asking kanban' }),

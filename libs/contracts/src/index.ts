@@ -36,6 +36,7 @@ export {
   type LineStatus,
   type OpenCall,
   type Replica,
+  SignalCounts,
   type StationStatus,
   type Suggestion,
 } from './boards/index';
@@ -94,6 +95,8 @@ export {
   typeOfRateKey,
 } from './limits';
 export { type Line, lineName, parseLine, parseStopKey, stopKey } from './line';
+export { CHART, type LineChart } from './line-charts';
+export { LineState, stateOfLine } from './line-state';
 export { type Names, namesFor } from './names';
 export {
   attemptIn,

@@ -46,6 +46,8 @@ function subjectsFor(p: (name: string) => string) {
     resume: p('tps.calls.resume'),
     /** To andon: a page of the history. */
     history: p('tps.calls.history'),
+    /** To andon: what the lines did in the last hour. */
+    charts: p('tps.calls.charts'),
     /** To kanban: append these signals to the queue. */
     enqueue: p('tps.kanban.enqueue'),
     /** To kanban: make sure that the lanes of these types exist. */

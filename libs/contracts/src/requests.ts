@@ -21,6 +21,7 @@ import {
   RetryReply,
   RetryRequest,
 } from './dead-letters';
+import { ChartsReply, ChartsRequest } from './line-charts';
 import { CardsReply, CardsRequest, RateRequest } from './limits';
 import type { BoardService, ServiceName } from './fleet';
 import type { Names } from './names';
@@ -130,6 +131,7 @@ export const REQUESTS = {
   acknowledge: { service: 'andon', endpoint: 'acknowledge', request: AcknowledgeRequest, reply: CallReply },
   resume: { service: 'andon', endpoint: 'resume', request: ResumeRequest, reply: CallReply },
   history: { service: 'andon', endpoint: 'history', request: HistoryRequest, reply: HistoryReply },
+  charts: { service: 'andon', endpoint: 'charts', request: ChartsRequest, reply: ChartsReply },
   lookup: { service: 'andon', endpoint: 'lookup', request: LookupRequest, reply: LookupReply },
   finishedSignals: { service: 'andon', endpoint: 'finished', request: FinishedRequest, reply: FinishedReply },
   report: { service: 'kaizen', endpoint: 'report', request: ReportRequest, reply: ReportReply },

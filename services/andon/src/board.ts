@@ -17,8 +17,8 @@ import type { Calls } from './calls';
 import type { DeadStore } from './dead-store';
 import type { History } from './history';
 import { judge, type Verdict, worst } from './judgement';
-import { cardsOf, queueOf } from './kanban-figures';
 import { advance, type Light } from './lights';
+import { lineStatus } from './line-status';
 import { type LineFigures, LineWindow } from './line-window';
 import { LINE_RULES, type LineFacts, STATION_RULES, type StationFacts } from './rules';
 
@@ -163,14 +163,16 @@ export class Board {
   }
 
   private lineStatus(line: string, nowMs: number, kanban: KanbanBoard | null): LineStatus {
-    const { error_rate, p99_ms, processed, rate_per_s, stopped } = this.lineFacts(line, nowMs);
-    const circuit = this.sources.lines.state(line, nowMs);
-    return {
-      ...this.shown(line, nowMs),
-      ...{ error_rate, p99_ms, processed_5m: processed, rate_per_s, circuit, stopped },
-      queue: kanban && queueOf(kanban, line, circuit !== 'Closed'),
-      cards: kanban && cardsOf(kanban, line),
-    };
+    const { lines } = this.sources;
+    const [light, facts] = [this.shown(line, nowMs), this.lineFacts(line, nowMs)];
+    const [circuit, record] = [lines.state(line, nowMs), lines.circuit(line)];
+    const refused = this.refused(line);
+    return lineStatus(line, { light, facts, circuit, record, refused, kanban }, nowMs);
+  }
+
+  private refused(type: string): number {
+    const gateways = this.sources.fleet.of('gateway');
+    return gateways.reduce((sum, { vitals }) => sum + (vitals.refused_5m?.[type] ?? 0), 0);
   }
 
   private stationStatus(service: ServiceName, nowMs: number): StationStatus {

@@ -6,13 +6,23 @@ export function cardsOf({ types }: KanbanBoard, line: string): LineStatus['cards
   return type ? { limit: type.limit, in_use: type.in_progress } : null;
 }
 
-/** The signals of a line, as kanban counts them. On a stopped line all of them are held. */
-export function queueOf({ lanes }: KanbanBoard, line: string, held: boolean): LineStatus['queue'] {
+/** The signals of a line, as kanban counts them. */
+export function queueOf({ lanes, types }: KanbanBoard, line: string): LineStatus['queue'] {
   const queue = { waiting: 0, in_progress: 0, held: 0 };
   for (const lane of Object.values(lanes)) {
     if (lane.type !== line) continue;
     queue.waiting += lane.waiting;
     queue.in_progress += lane.in_progress;
+    queue.held += lane.held;
   }
-  return held ? { ...queue, held: queue.waiting + queue.in_progress } : queue;
+  const counts = types[line]?.counts;
+  // One count for "held", so that the parts of a line add up.
+  return counts ? { ...queue, held: counts.held, counts } : queue;
+}
+
+/** The signals of a line that no worker has; null while nobody knows. */
+export function waitingOf(queue: LineStatus['queue']): number | null {
+  if (!queue) return null;
+  const { counts, waiting } = queue;
+  return counts ? counts.queued + counts.held + counts.retrying : waiting;
 }

@@ -24,7 +24,7 @@ export interface LineFacts extends LineFigures {
 }
 
 /** A rate or percentile of fewer signals says little. */
-const ENOUGH = 20;
+export const ENOUGH = 20;
 const ERROR_PERCENT = { yellow: 1, red: 5 };
 const DEAD_PERCENT = { yellow: 80, red: 98 };
 const P99_MS = { yellow: 200, red: 500 };

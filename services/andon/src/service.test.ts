@@ -165,3 +165,15 @@ test('a missing station is red and comes back; an open circuit is red until it c
     ['RED', 'GREEN'],
   ]);
 });
+
+test('a restart counts what the lines finished in the last hour again', async () => {
+  const charts = async (): Promise<number> => {
+    const { lines } = await rig.ask<ReplyOf<'charts'>>(bus.names.subjects.charts, { type: 'charted' });
+    return (lines.charted?.finished ?? []).reduce((sum, count) => sum + count, 0);
+  };
+  await publish(Array.from({ length: 7 }, () => ({ signal_type: 'charted' })));
+  await waitFor('the figures', async () => (await charts()) === 7);
+  await rig.stopAll();
+  await rig.andon('four');
+  await waitFor('the same figures', async () => (await charts()) === 7);
+});

@@ -1,5 +1,5 @@
 import { askBoard } from '@tps/bus';
-import { type AndonVitals, type KanbanBoard, parseStopKey } from '@tps/contracts';
+import { type AndonBoard, type AndonVitals, CHART, type KanbanBoard, parseStopKey } from '@tps/contracts';
 import { FleetView, LineView, type LoggedOutcome, OutcomesLog, TypesView } from '@tps/fleet';
 import type { RunningService, ServiceContext, ServiceDefinition } from '@tps/service';
 import { AndonLog } from './andon-log';
@@ -9,7 +9,9 @@ import { Calls } from './calls';
 import { type AndonConfig, andonVariables } from './config';
 import { DeadStore } from './dead-store';
 import { History } from './history';
+import { waitingOf } from './kanban-figures';
 import { FinishedSignals } from './finished-signals';
+import { LineCharts } from './line-charts';
 import { Lookups, RecordsBehindError } from './lookups';
 import { RecordReader } from './record-reader';
 import { Webhook } from './webhook';
@@ -46,7 +48,8 @@ async function start(context: ServiceContext<AndonConfig>): Promise<RunningServi
   const reader = new RecordReader(bus);
   const lookups = new Lookups(reader);
   const finished = new FinishedSignals(reader);
-  const outcomes = await followOutcomes(context, [lookups, finished, board]);
+  const charts = new LineCharts();
+  const outcomes = await followOutcomes(context, [lookups, finished, board, charts]);
   const problems = (): string[] => [
     ...outcomes.problems(),
     ...lines.problems(),
@@ -58,8 +61,13 @@ async function start(context: ServiceContext<AndonConfig>): Promise<RunningServi
   const evaluator = setInterval(() => {
     if (ready()) void evaluateAll({ board, calls, dead }).catch(onError);
   }, EVALUATE_MS);
+  const look = (kanban: KanbanBoard | null): AndonBoard => sampled(charts, board.status(Date.now(), kanban));
+  // The charts have no gaps while nobody looks at the board.
+  const sampler = setInterval(() => {
+    if (ready()) void askKanban(context).then(look).catch(onError);
+  }, CHART.stepMs);
   const webhook = config.TPS_ANDON_WEBHOOK_URL && Webhook.start(context, config.TPS_ANDON_WEBHOOK_URL);
-  serve(context, { calls, changes, history });
+  serve(context, { calls, changes, history, outcomes, charts });
   serveRecords(context, { lookups, finished, outcomes });
   return {
     problems,
@@ -70,10 +78,10 @@ async function start(context: ServiceContext<AndonConfig>): Promise<RunningServi
         outcomes.caughtUp(CATCH_UP_MS),
         changes.caughtUp(CATCH_UP_MS),
       ]);
-      return board.status(Date.now(), kanban);
+      return look(kanban);
     },
     stop: async () => {
-      clearInterval(evaluator);
+      for (const timer of [evaluator, sampler]) clearInterval(timer);
       if (webhook) await webhook.stop();
       lookups.close();
       for (const view of [fleet, lines, types]) view.close();
@@ -124,10 +132,33 @@ async function lineChanged(line: string, { board, calls }: Judges): Promise<void
   await board.record(Date.now());
 }
 
+/** Keeps how much waits on each line, and drops the charts of lines that the board does not have any more. */
+function sampled(charts: LineCharts, status: AndonBoard): AndonBoard {
+  const { at, lines } = status;
+  for (const [line, { queue }] of Object.entries(lines)) {
+    const waiting = waitingOf(queue);
+    if (waiting !== null) charts.sample(line, waiting, Date.parse(at));
+  }
+  charts.keepOnly(new Set(Object.keys(lines)));
+  return status;
+}
+
+interface Answering {
+  calls: Calls;
+  changes: AndonLog;
+  history: History;
+  outcomes: OutcomesLog;
+  charts: LineCharts;
+}
+
 function serve(
   context: ServiceContext<AndonConfig>,
-  { calls, changes, history }: { calls: Calls; changes: AndonLog; history: History },
+  { calls, changes, history, outcomes, charts }: Answering,
 ): void {
+  context.endpoint('charts', async (request) => {
+    await outcomes.caughtUp(CATCH_UP_MS);
+    return charts.answer(request, Date.now());
+  });
   context.endpoint('pull', (request) => calls.pull(request));
   context.endpoint('acknowledge', (request) => calls.acknowledge(request));
   context.endpoint('resume', (request) => calls.resume(request));

@@ -11,6 +11,7 @@ import { checkConfig, gatewayVariables, tracesUrl } from './config';
 import { Boards } from './fleet/boards';
 import { registerFleetGauges, RequestDurations } from './fleet/gauges';
 import { Health } from './fleet/health';
+import { Refusals } from './fleet/refusals';
 import { createRequestListener, HttpServer, shut } from './http-server';
 import { SignalSubmitter } from './signals/signal-submitter';
 import { PostSignal } from './signals/post-signal';
@@ -48,7 +49,8 @@ async function start(context: Context, httpServer: HttpServer): Promise<RunningS
   const lookup = new SignalLookup(bus, fleet);
   const waiters = new OutcomeWaiters(bus, lookup, log);
   const backup = await openBackup(context, fleet);
-  const submitter = new SignalSubmitter({ bus, lines, fleet, log, backup });
+  const refusals = new Refusals();
+  const submitter = new SignalSubmitter({ bus, lines, fleet, refusals, log, backup });
   const boards = new Boards(bus);
   const andonEvents = new AndonEvents(bus, boards, log);
   const health = new Health({ bus, fleet, boards, types, lines, backup });
@@ -86,7 +88,7 @@ async function start(context: Context, httpServer: HttpServer): Promise<RunningS
 
   return {
     problems,
-    vitals: () => vitals(waiters, backup),
+    vitals: () => vitals(waiters, refusals, backup),
     stop: async () => {
       stopping = true;
       andonEvents.close();
@@ -99,8 +101,12 @@ async function start(context: Context, httpServer: HttpServer): Promise<RunningS
   };
 }
 
-function vitals({ size }: OutcomeWaiters, backup: GatewayBackup | undefined): Record<string, unknown> {
-  const vitals: GatewayVitals = { waiting: size };
+function vitals(
+  { size }: OutcomeWaiters,
+  refusals: Refusals,
+  backup: GatewayBackup | undefined,
+): Record<string, unknown> {
+  const vitals: GatewayVitals = { waiting: size, refused_5m: refusals.counts(Date.now()) };
   if (backup) vitals.backup = { active: backup.active };
   return { ...vitals };
 }

@@ -68,6 +68,7 @@ test('per lane: what waits, since when, how much is held, the cards; per type: w
   expect(now.lanes.demo_1).toMatchObject({ waiting: 0, oldest_age_ms: null });
   expect(now.types.demo).toEqual({
     ...{ cards: 'default', limit: 8, advice: null, waiting: 2, in_progress: 0 },
+    counts: { queued: 2, held: 0, retrying: 0, in_flight: 0, running: 0 },
     holders: { w1: { in_hand: 1 } },
   });
   const since = new Date().toISOString();
@@ -92,6 +93,7 @@ test('per lane: what waits, since when, how much is held, the cards; per type: w
   taken.respond('-NAK {"delay":60000000000}');
   beat('w1', {});
   await waitFor('both to be held', async () => (await board()).lanes.demo_2?.held === 2);
+  expect((await board()).types.demo?.counts).toMatchObject({ queued: 0, held: 2, retrying: 0, in_flight: 0 });
 });
 
 test('cards are set, follow the advice and are taken away again; who holds them is shown', async () => {

@@ -7,12 +7,14 @@ import {
   type LaneStatus,
   WIRE_VERSION,
 } from '@tps/contracts';
-import type { LineView } from '@tps/fleet';
+import type { FleetView, LineView } from '@tps/fleet';
 import type { CardLimits } from './queue/card-limits';
 import type { LaneCounts, QueueStats } from './queue/queue-stats';
+import { countSignals, loadOf, type TypeLoad } from './queue/signal-counts';
 
 export interface BoardParts {
   bus: Bus;
+  fleet: FleetView;
   queue: QueueStats;
   cards: CardLimits;
   buffer: number;
@@ -24,13 +26,13 @@ export interface BoardParts {
 
 /** What is accepted and unfinished, lane by lane, and who has it. */
 export async function kanbanBoard(parts: BoardParts): Promise<KanbanBoard> {
-  const { queue, cards, buffer, backup } = parts;
+  const { queue, cards, buffer, backup, lines } = parts;
   await queue.refresh();
   const { depth, lanes, orphans: stranded } = queue;
-  const delayed = delayedIn(parts);
+  const released = releasedIn(parts);
   const shown = await Promise.all(
     Object.entries(lanes).map(async ([name, counts]) => {
-      return [name, await laneStatus(parts, counts, delayed.get(name) ?? 0)] as const;
+      return [name, await laneStatus(parts, counts, released.get(name) ?? 0)] as const;
     }),
   );
   const named = [...new Set([...parts.types, ...Object.values(lanes).map(({ type }) => type)])];
@@ -38,8 +40,9 @@ export async function kanbanBoard(parts: BoardParts): Promise<KanbanBoard> {
     const own = Object.values(lanes).filter((lane) => lane.type === type);
     const sum = (figure: 'waiting' | 'in_progress'): number =>
       own.reduce((total, lane) => total + lane[figure], 0);
-    const counts = { waiting: sum('waiting'), in_progress: sum('in_progress') };
-    return [type, { ...cards.of(type), ...counts, holders: cards.holders(type) }] as const;
+    const both = { waiting: sum('waiting'), in_progress: sum('in_progress') };
+    const counts = countSignals(both, workersLoad(parts, type), lines.state(type) !== 'Closed');
+    return [type, { ...cards.of(type), ...both, counts, holders: cards.holders(type) }] as const;
   });
   return {
     v: WIRE_VERSION,
@@ -53,34 +56,40 @@ export async function kanbanBoard(parts: BoardParts): Promise<KanbanBoard> {
 }
 
 /**
- * Of each lane, what was given back with a delay: the broker counts it as in progress, also when it is over, until
- * somebody pulls. What workers say they have is known per type, and most likely of the highest priority.
+ * Released signals by lane: the broker counts them as in progress until they are delivered again. Workers tell what is
+ * in flight by type; most likely it is what has the highest priority.
  */
-function delayedIn({ queue, cards }: BoardParts): Map<string, number> {
-  const delayed = new Map<string, number>();
-  const inHand = new Map<string, number>();
-  const byPriority = Object.entries(queue.lanes).sort(([, a], [, b]) => a.priority - b.priority);
+function releasedIn(parts: BoardParts): Map<string, number> {
+  const released = new Map<string, number>();
+  const inFlight = new Map<string, number>();
+  const byPriority = Object.entries(parts.queue.lanes).sort(([, a], [, b]) => a.priority - b.priority);
   for (const [name, { type, in_progress }] of byPriority) {
-    const held = Object.values(cards.holders(type)).reduce((sum, { in_hand }) => sum + in_hand, 0);
-    const left = inHand.get(type) ?? held;
+    const left = inFlight.get(type) ?? workersLoad(parts, type).in_flight;
     const working = Math.min(in_progress, left);
-    inHand.set(type, left - working);
-    delayed.set(name, in_progress - working);
+    inFlight.set(type, left - working);
+    released.set(name, in_progress - working);
   }
-  return delayed;
+  return released;
+}
+
+function workersLoad({ fleet }: BoardParts, type: string): TypeLoad {
+  return loadOf(
+    fleet.of('worker').map(({ vitals }) => vitals),
+    type,
+  );
 }
 
 async function laneStatus(
   { bus, queue, cards, lines }: BoardParts,
   counts: LaneCounts,
-  delayed: number,
+  released: number,
 ): Promise<LaneStatus> {
   const { type, waiting, in_progress } = counts;
   const acceptedMs = waiting + in_progress > 0 ? await oldest(bus, queue, counts) : null;
   return {
     ...counts,
     cards: cards.of(type).limit,
-    held: lines.state(type) === 'Closed' ? 0 : waiting + delayed,
+    held: lines.state(type) === 'Closed' ? 0 : waiting + released,
     oldest_age_ms: acceptedMs === null ? null : Math.max(0, Date.now() - acceptedMs),
   };
 }

@@ -75,7 +75,7 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
     vitals: () => vitals(queue, buffer, acceptance.problem, drainer),
     board: () => {
       const backup = backupStatus(fleet, context.instance, drainer?.vitals());
-      return kanbanBoard({ bus, queue, cards, lines, buffer, backup, types: types.known() });
+      return kanbanBoard({ bus, fleet, queue, cards, lines, buffer, backup, types: types.known() });
     },
     stop: async () => {
       await drainer?.stop();

@@ -3,7 +3,9 @@ import { AndonCall, Colour } from '../andon';
 import { CircuitState } from '../circuit';
 import { count, list, mapOf, ms, nullable, number, oneOf, percent, text, time } from '../fields';
 import { SERVICES, type ServiceName } from '../fleet';
+import { LineState } from '../line-state';
 import { version } from '../version';
+import { SignalCounts } from './kanban';
 
 const light = {
   colour: Colour,
@@ -17,17 +19,31 @@ const light = {
 export const LineStatus = Type.Object({
   ...light,
   trace_id: Type.Optional(text('The trace that caused the colour')),
+  state: Type.Optional(LineState),
   error_rate: percent('Failed of processed signals over the last five minutes'),
   p99_ms: ms('99th percentile of the work over the last five minutes'),
   processed_5m: count('Signals processed in the last five minutes'),
+  failed_5m: Type.Optional(count('Of these, those that failed')),
+  judged_from: Type.Optional(
+    count('The error rate and p99 give no colour before so many signals were processed in five minutes'),
+  ),
+  refused_5m: Type.Optional(
+    count(
+      'Signals that gateways refused in the last five minutes because the line was stopped or the queue took none, as far as those gateways still run',
+    ),
+  ),
+  next_trial_at: Type.Optional(
+    time('The circuit lets the next signal through at this moment; absent while no trial is ahead'),
+  ),
   rate_per_s: number('Signals finished per second, over the last ten seconds'),
   circuit: CircuitState,
   stopped: Type.Boolean({ description: 'A person, or a call that nobody answered, has it stopped' }),
   queue: nullable(
     Type.Object({
       waiting: count('Signals that no worker has'),
-      in_progress: count('Signals in the hands of a worker'),
+      in_progress: count('Signals delivered to a worker, or released for a retry'),
       held: count('Of both, those that wait for the line to start again'),
+      counts: Type.Optional(SignalCounts),
     }),
     'Accepted and unfinished; null while kanban does not answer',
   ),

@@ -34,4 +34,4 @@ export { AndonBoard, type LineStatus, type OpenCall, type Replica, type StationS
 export { HeijunkaBoard } from './heijunka';
 export { JidokaBoard } from './jidoka';
 export { DurationFigures, KaizenBoard, type Suggestion, SuggestionsReply } from './kaizen';
-export { type BackupStatus, KanbanBoard, type LaneStatus } from './kanban';
+export { type BackupStatus, KanbanBoard, type LaneStatus, SignalCounts } from './kanban';

@@ -18,11 +18,25 @@ export const LaneStatus = Type.Object({
 });
 export type LaneStatus = Static<typeof LaneStatus>;
 
+/** The unfinished signals of one type, each counted once: `queued + held + retrying + in_flight` is all of them. */
+export const SignalCounts = Type.Object(
+  {
+    queued: count('Signals that wait for a slot or a worker'),
+    held: count('Signals that wait for the line to start again'),
+    retrying: count('Signals that wait for the end of their backoff'),
+    in_flight: count('Signals delivered to a worker and not finished'),
+    running: count('Signals of these that a handler works on'),
+  },
+  { description: 'Every unfinished signal, counted once' },
+);
+export type SignalCounts = Static<typeof SignalCounts>;
+
 const TypeInProgress = Type.Composite([
   TypeCards,
   Type.Object({
     waiting: count('Signals that no worker has, over all lanes'),
-    in_progress: count('Signals in the hands of a worker, over all lanes'),
+    in_progress: count('Signals delivered to a worker, or released for a retry, over all lanes'),
+    counts: Type.Optional(SignalCounts),
     holders: mapOf(
       Type.Object({
         in_hand: count('Signals it has, as of its last beat'),

@@ -32,6 +32,8 @@ export interface InFlightSignal extends Answerable {
   noRoom?: string;
   /** The number of the attempt, once its handler was started. */
   attempt?: number;
+  /** Set when its attempt failed and it is released for a retry: the backoff. */
+  retryMs?: number;
   /** The handler, while it still runs after its attempt was ended from outside. */
   overrun?: Promise<unknown> | undefined;
 }

@@ -32,6 +32,11 @@ export class Overruns {
     return count;
   }
 
+  /** The types of all of them, once for each. */
+  types(): string[] {
+    return [...this.running.keys()].map(({ type }) => type);
+  }
+
   /** Handlers that are deaf, by type. */
   deaf(): Record<string, number> {
     const counts: Record<string, number> = {};

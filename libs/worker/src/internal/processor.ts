@@ -86,6 +86,7 @@ export class Processor {
     if (result) this.prefetch.observe(signal.signal_type, processMs);
     if (result && !result.ok) inFlight.overrun = result.overrun;
     const conclusion = conclude({ definition, inFlight, attempt, deadlineMs, result, nowMs: Date.now() });
+    if (!conclusion.final) inFlight.retryMs = conclusion.retryMs;
     const { instance: workerId } = context;
     const { traceId } = span;
     const outcome = outcomeOf(conclusion, { inFlight, workerId, startedMs, processMs, traceId });

@@ -7,6 +7,7 @@ import { type InFlightSignal, decodeSignal, toInFlight } from './in-flight-signa
 import { PullPlanner, type Wait } from './pull-planner';
 import type { Delivery } from './lane-reader';
 import type { Limits } from './limits';
+import { Backoffs, type Load, loadOf } from './load';
 import { type Overrun, Overruns } from './overruns';
 import { Prefetch } from './prefetch';
 import type { QueueLife } from './queue-life';
@@ -39,6 +40,7 @@ export class SlotRunner {
   /** By sequence in the stream: a broker that forgot that it delivery one delivers it again. */
   private readonly inFlight = new Map<number, InFlightSignal>();
   private readonly running = new Set<InFlightSignal>();
+  private readonly backoffs = new Backoffs();
   private readonly removals = new RemovalGuard();
   private readonly prefetch: Prefetch;
   private readonly renewal: NodeJS.Timeout;
@@ -84,6 +86,13 @@ export class SlotRunner {
   /** A handler that outlived its attempt by more than it may. */
   get endless(): Overrun | undefined {
     return this.overruns.endless;
+  }
+
+  load(): Load {
+    const started = this.inFlight.values();
+    const [arrived, overruns] = [this.planner.arrived(), this.overruns.types()];
+    const retrying = this.backoffs.types(Date.now());
+    return loadOf({ running: this.running, overruns, started, arrived, retrying });
   }
 
   /** Types whose handlers have run here. */
@@ -266,6 +275,7 @@ export class SlotRunner {
   }
 
   private letGo(inFlight: InFlightSignal): void {
+    this.backoffs.add(inFlight);
     const { streamSeq } = inFlight.info;
     if (this.inFlight.get(streamSeq) === inFlight) this.inFlight.delete(streamSeq);
     this.options.limits.onFinished(inFlight.signal.signal_type);

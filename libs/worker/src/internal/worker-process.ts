@@ -150,7 +150,7 @@ async function askForLanes({ bus, log }: ServiceContext, types: string[]): Promi
 
 function vitalsOf(station: SlotRunner, types: string[]): Omit<WorkerVitals, 'slots' | 'failing'> {
   const { busy, started } = station;
-  return { busy, types, started, in_hand: claimed(station, types), deaf: station.deaf() };
+  return { busy, types, started, in_hand: claimed(station, types), deaf: station.deaf(), ...station.load() };
 }
 
 function claimed(station: SlotRunner, types: Iterable<string>): Record<string, number> {

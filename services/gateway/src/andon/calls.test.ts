@@ -8,11 +8,11 @@ const CORD = { signal_type: 'execute', mode: 'stop', reason: 'wrong results', by
 describe('the andon over HTTP', () => {
   let gateway: GatewayHarness;
   const asked: [subject: string, request: unknown][] = [];
-  let reply: ReplyOf<'pull'> | ReplyOf<'history'>;
+  let reply: ReplyOf<'pull'> | ReplyOf<'history'> | ReplyOf<'charts'>;
 
   /** andon, as far as the gateway asks it for calls. */
-  const serve = ({ pull, acknowledge, resume, history }: Names['subjects']): void => {
-    for (const subject of [pull, acknowledge, resume, history]) {
+  const serve = ({ pull, acknowledge, resume, history, charts }: Names['subjects']): void => {
+    for (const subject of [pull, acknowledge, resume, history, charts]) {
       gateway.fleet.bus.nc.subscribe(subject, {
         callback: (_, msg) => {
           asked.push([subject, msg.json()]);
@@ -100,6 +100,17 @@ describe('the andon over HTTP', () => {
     ]) {
       expect((await gateway.http.get(`/andon/history?${wrong}`)).status).toBe(400);
     }
+  });
+
+  test('the charts of all lines or of one', async () => {
+    const line = { finished: [4, 0], failed: [1, 0], waiting: [null, 2] };
+    const at = '2026-01-25T12:00:00.000Z';
+    reply = { v: 1, step_ms: 10_000, from: at, lines: { execute: line }, left_out: 0 };
+    const { status, body } = await gateway.http.get('/andon/charts?type=execute');
+    expect({ status, body }).toEqual({ status: 200, body: reply });
+    await gateway.http.get('/andon/charts');
+    expect(asked.map(([, request]) => request)).toEqual([{ v: 1, type: 'execute' }, { v: 1 }]);
+    expect((await gateway.http.get('/andon/charts?minutes=5')).status).toBe(400);
   });
 
   test('while jidoka is away, a stop by people counts as well; what nobody waits for may be held', async () => {

@@ -12,9 +12,9 @@ const NOBODY = 'unknown';
 
 const CALL_ERRORS = { not_found: 'NOT_FOUND', closed: 'CALL_CLOSED', unavailable: 'UNAVAILABLE' } as const;
 
-type CallOperations = 'pullCord' | 'acknowledgeCall' | 'resumeLine' | 'andonHistory';
+type CallOperations = 'pullCord' | 'acknowledgeCall' | 'resumeLine' | 'andonHistory' | 'andonCharts';
 
-/** Pulls the cord, answers calls and reads the history. */
+/** Pulls the cord, answers calls, and reads the history and the charts. */
 export function callHandlers(bus: Bus, types: SignalTypes, access: Access): Pick<Handlers, CallOperations> {
   async function call<N extends 'pull' | 'acknowledge' | 'resume'>(
     name: N,
@@ -34,6 +34,8 @@ export function callHandlers(bus: Bus, types: SignalTypes, access: Access): Pick
       sendJson(res, 200, await call('acknowledge', { id: idOf(req), ...body })),
     resumeLine: async (req, res, { body }) =>
       sendJson(res, 200, await call('resume', { id: idOf(req), ...body })),
+    andonCharts: async (_req, res, { query }) =>
+      sendJson(res, 200, await requestService(bus, 'charts', query, { limitMs: LIMIT_MS })),
     andonHistory: async (_req, res, { query: { type, station, ...rest } }) => {
       if (type && station)
         throw new ApiError('INVALID_REQUEST', 'Ask for a type or a station, not for both.');

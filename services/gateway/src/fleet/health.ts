@@ -1,14 +1,17 @@
 import type { Bus } from '@tps/bus';
 import { type CircuitState, stoppedSince, worstState } from '@tps/contracts';
 import type { FleetView, LineView, Station } from '@tps/fleet';
-import type { HealthReport } from '../api/schemas';
+import type { BoardSummary, HealthReport } from '../api/schemas';
 import type { SignalTypes } from '../signals/signal-types';
 import type { GatewayBackup } from '../backup/gateway-backup';
+import { summaryOf } from './board-summary';
 import type { Boards } from './boards';
 
 const BOARD_LIMIT_MS = 500;
 /** kaizen counts the last five minutes: a second makes no difference. */
 const ERROR_RATE_AGE_MS = 1_000;
+/** Probes may ask for the health many times a second; the board is judged once a second. */
+const BOARD_AGE_MS = 1_000;
 const MAX_ERROR_PERCENT = 50;
 const NO_TYPE = 'no signal type is known yet';
 
@@ -27,7 +30,8 @@ export class Health {
 
   /** @returns 503 as status only when no work of any type can be accepted */
   async report(): Promise<{ status: 200 | 503; body: HealthReport }> {
-    const [queue_depth, error_rate] = await Promise.all([this.queueDepth(), this.errorRate()]);
+    const figures = [this.queueDepth(), this.errorRate(), this.board()] as const;
+    const [queue_depth, error_rate, board] = await Promise.all(figures);
     const circuits = this.circuits();
     const stations = this.stations();
     const states = Object.values(circuits).map(({ state }) => state);
@@ -52,6 +56,7 @@ export class Health {
       reasons,
       circuits,
       stations,
+      board,
     };
     return { status: accepts ? 200 : 503, body };
   }
@@ -91,6 +96,12 @@ export class Health {
   private async errorRate(): Promise<number> {
     const kaizen = await this.deps.boards.latest('kaizen', BOARD_LIMIT_MS, ERROR_RATE_AGE_MS);
     return kaizen?.board.error_rate_5m ?? 0;
+  }
+
+  /** An old board is none: it would tell a colour that nobody judged. */
+  private async board(): Promise<BoardSummary | null> {
+    const andon = await this.deps.boards.latest('andon', BOARD_LIMIT_MS, BOARD_AGE_MS);
+    return andon?.fresh ? summaryOf(andon.board) : null;
   }
 
   /** Its line is stopped, and what nobody waits for is accepted all the same. */

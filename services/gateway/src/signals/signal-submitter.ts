@@ -9,6 +9,7 @@ import {
 } from '@tps/contracts';
 import type { FleetView, LineView } from '@tps/fleet';
 import type { Logger, TraceHeaders } from '@tps/telemetry';
+import type { Refusals } from '../fleet/refusals';
 import { BackupPublishError, type BackupSignal } from '../backup/backup-publisher';
 import type { GatewayBackup } from '../backup/gateway-backup';
 import { ApiError } from '../problem';
@@ -47,6 +48,7 @@ export interface SignalSubmitterDeps {
   bus: Bus;
   lines: LineView;
   fleet: FleetView;
+  refusals: Refusals;
   log: Logger;
   /** Undefined without RabbitMQ. */
   backup: GatewayBackup | undefined;
@@ -76,6 +78,7 @@ export class SignalSubmitter {
       throw error;
     });
     if (verdict.ok) return;
+    this.deps.refusals.add(signal_type, Date.now());
     const { code, reason, retry_after_ms: retryAfterMs, andon_id } = verdict;
     throw new ApiError(code, reason, { retryAfterMs, ...(andon_id ? { members: { andon_id } } : {}) });
   }
@@ -119,6 +122,7 @@ export class SignalSubmitter {
       refusal = refusal && place === 'kanban' ? afterBackup(refusal, result) : result;
       if (!triesNext(place, result)) break;
     }
+    this.deps.refusals.add(signal.signal_type, Date.now());
     throw refusalError(refusal ?? notSent(unchecked, connected), signal.id);
   }
 

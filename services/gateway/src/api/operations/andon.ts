@@ -63,6 +63,20 @@ export const andonOperations = {
     errors: ['UNAVAILABLE'],
     examples: [''],
   },
+  andonCharts: {
+    method: 'get',
+    path: '/andon/charts',
+    role: 'client',
+    tag: 'Andon',
+    summary: 'What each line did in the last hour, in steps of 10 seconds',
+    description:
+      'Finished and failed signals come from the records, so they survive a restart of andon. How many waited is known ' +
+      'from looks at the queue: after a restart it is null for the time before.',
+    query: 'ChartsQuery',
+    answers: { 200: { description: 'The figures', schema: 'Charts' } },
+    errors: ['UNAVAILABLE'],
+    examples: [''],
+  },
   andonEvents: {
     method: 'get',
     path: '/andon/events',

@@ -14,7 +14,7 @@ import {
 
 export { AndonBoard } from '@tps/contracts';
 
-const { pull, acknowledge, resume, history } = REQUESTS;
+const { pull, acknowledge, resume, history, charts } = REQUESTS;
 
 export const CordRequest = Type.Object(
   {
@@ -60,6 +60,9 @@ export const HistoryPage = Type.Object({
   ),
   next: history.reply.properties.next,
 });
+
+export const ChartsQuery = Type.Object(charts.request.properties, { additionalProperties: false });
+export const Charts = charts.reply;
 
 export const EventsQuery = Type.Object(
   {

@@ -1,14 +1,34 @@
 import { type Static, Type } from '@sinclair/typebox';
 import {
   CircuitState,
+  Colour,
   count,
   KaizenBoard,
   KanbanBoard as Kanban,
+  list,
   mapOf,
+  nullable,
   percent,
   REQUESTS,
+  text,
   time,
 } from '@tps/contracts';
+
+const BoardSummary = Type.Object({
+  colour: Colour,
+  summary: text('The colour and what is wrong, in one sentence'),
+  wrong: list(
+    Type.Object({
+      name: text('A signal type, or `station <service>`'),
+      colour: Colour,
+      rule: text('The rule that gave the colour'),
+      reason: text('Why, in words'),
+      since: time('Since when it has this colour'),
+    }),
+    'Lines and stations that are not GREEN, RED first',
+  ),
+});
+export type BoardSummary = Static<typeof BoardSummary>;
 
 export const Health = Type.Object({
   healthy: Type.Boolean(),
@@ -27,6 +47,10 @@ export const Health = Type.Object({
     }),
   ),
   stations: mapOf(Type.Object({ up: Type.Boolean(), replicas: count('Ready ones') })),
+  board: nullable(
+    BoardSummary,
+    'What the board shows. `healthy` is about the processes and circuits: a healthy fleet may have a RED line. Null while andon does not answer',
+  ),
 });
 export type HealthReport = Static<typeof Health>;
 

@@ -1,0 +1,30 @@
+import { type Static, Type } from '@sinclair/typebox';
+import { count, list, mapOf, nullable, time } from './fields';
+import { signalType } from './signal';
+import { version } from './version';
+
+/** The steps of an hour. A step is as long as the window of a line's rate, so that both show the same figure. */
+export const CHART = { stepMs: 10_000, steps: 360 } as const;
+
+const LineChart = Type.Object({
+  finished: list(count('Signals'), 'Signals that succeeded or failed in each step'),
+  failed: list(count('Signals'), 'Of these, those that failed'),
+  waiting: list(
+    nullable(count('Signals'), 'Null where nobody looked'),
+    'Signals without a worker in each step: queued, held or retrying',
+  ),
+});
+/** What one line did in the last hour. */
+export type LineChart = Static<typeof LineChart>;
+
+/** gateway -> andon: what the lines did in the last hour. */
+export const ChartsRequest = Type.Object({
+  type: Type.Optional(signalType('Only this line')),
+});
+export const ChartsReply = Type.Object({
+  v: version(),
+  step_ms: count('Length of a step'),
+  from: time('When the first step began; each list has one entry for every step from here on'),
+  lines: mapOf(LineChart, 'By signal type; lines without any figure are absent'),
+  left_out: count('Lines that found no room in the answer: the quietest ones. Ask for each by its type'),
+});

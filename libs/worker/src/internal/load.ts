@@ -1,0 +1,50 @@
+import { parseLane, type WorkerVitals } from '@tps/contracts';
+import type { InFlightSignal } from './in-flight-signal';
+import type { Delivery } from './lane-reader';
+
+/** How many signals of each type a worker has, as its heartbeat tells. */
+export type Load = Required<Pick<WorkerVitals, 'running' | 'in_flight' | 'retrying'>>;
+
+/**
+ * The signals that this worker released for a retry and whose backoff is not over. Each entry is an unfinished signal,
+ * so the queue's buffer bounds their number.
+ */
+export class Backoffs {
+  private dues: { type: string; dueMs: number }[] = [];
+
+  /** @param signal released just now, for a retry or not */
+  add({ signal, retryMs }: Pick<InFlightSignal, 'signal' | 'retryMs'>): void {
+    if (retryMs) this.dues.push({ type: signal.signal_type, dueMs: Date.now() + retryMs });
+  }
+
+  /** The types of the signals that still wait, once for each; forgets those that are due. */
+  types(nowMs: number): string[] {
+    this.dues = this.dues.filter(({ dueMs }) => dueMs > nowMs);
+    return this.dues.map(({ type }) => type);
+  }
+}
+
+/** Counts what a worker has, by type. */
+export function loadOf(has: {
+  running: Iterable<InFlightSignal>;
+  /** The types of handlers that outlived their attempts. */
+  overruns: readonly string[];
+  started: Iterable<InFlightSignal>;
+  arrived: readonly Delivery[];
+  retrying: readonly string[];
+}): Load {
+  const types = (signals: Iterable<InFlightSignal>): string[] =>
+    [...signals].map(({ signal }) => signal.signal_type);
+  const arrived = has.arrived.map(({ lane }) => parseLane(lane).type);
+  return {
+    running: tally([...types(has.running), ...has.overruns]),
+    in_flight: tally([...types(has.started), ...arrived]),
+    retrying: tally(has.retrying),
+  };
+}
+
+function tally(names: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
+  return counts;
+}

@@ -1,0 +1,54 @@
+import {
+  type CircuitRecord,
+  type CircuitState,
+  isOpen,
+  type KanbanBoard,
+  type LineStatus,
+  stateOfLine,
+} from '@tps/contracts';
+import { cardsOf, queueOf } from './kanban-figures';
+import { ENOUGH, type LineFacts } from './rules';
+
+/** Everything that the board tells of one line. */
+export interface LineSources {
+  /** The light, as it is shown. */
+  light: Pick<LineStatus, 'colour' | 'rule' | 'reason' | 'since' | 'trace_id' | 'andon_id'>;
+  facts: LineFacts;
+  /** The state of the circuit and the people together. */
+  circuit: CircuitState;
+  record: CircuitRecord | undefined;
+  /** Signals that the living gateways refused in the last five minutes. */
+  refused: number;
+  /** What waits, if kanban answers. */
+  kanban: KanbanBoard | null;
+}
+
+/** The status of a line, made of parts that agree with each other. */
+export function lineStatus(line: string, sources: LineSources, nowMs: number): LineStatus {
+  const { light, facts, circuit, record, refused, kanban } = sources;
+  const { error_rate, p99_ms, processed, failed, rate_per_s, stopped, served } = facts;
+  const next_trial_at = stopped ? undefined : nextTrial(record, nowMs);
+  return {
+    ...light,
+    reason: light.rule === 'within_limits' ? (tooFew(facts) ?? light.reason) : light.reason,
+    state: stateOfLine({ circuit, stopped, served }),
+    ...{ error_rate, p99_ms, processed_5m: processed, failed_5m: failed, judged_from: ENOUGH, rate_per_s },
+    refused_5m: refused,
+    ...(next_trial_at ? { next_trial_at } : {}),
+    ...{ circuit, stopped },
+    queue: kanban && queueOf(kanban, line),
+    cards: kanban && cardsOf(kanban, line),
+  };
+}
+
+/** A rate of three signals gives no colour, so GREEN does not mean that it is within the limits. */
+function tooFew({ processed }: LineFacts): string | undefined {
+  if (processed >= ENOUGH) return undefined;
+  if (processed === 0) return 'nothing finished in the last 5 minutes';
+  return `too few to judge: ${processed} of ${ENOUGH} signals in 5 minutes`;
+}
+
+function nextTrial(record: CircuitRecord | undefined, nowMs: number): string | undefined {
+  if (!record || !isOpen(record) || record.latch || !record.until) return undefined;
+  return Date.parse(record.until) > nowMs ? record.until : undefined;
+}
