@@ -1,7 +1,7 @@
 import { MessageError, ServiceError } from '@tps/contracts';
 import { NatsServer } from '@tps/testkit';
 import { ask, askBoard } from './ask';
-import { type Bus, connectBus, UnansweredError } from './connect';
+import { type Bus, connectBus, NoReplyError } from './connect';
 
 const limit = { timeoutMs: 300 };
 
@@ -60,12 +60,12 @@ describe('asking a service', () => {
   });
 
   test('silence is told apart from nobody listening', async () => {
-    await expect(ask(bus, 'find', { id: 'x' }, limit)).rejects.toMatchObject({ nobody: true });
+    await expect(ask(bus, 'find', { id: 'x' }, limit)).rejects.toMatchObject({ undelivered: true });
     const silent = bus.nc.subscribe(board);
     await bus.nc.flush();
     const asked = askBoard(bus, 'jidoka', limit);
-    await expect(asked).rejects.toBeInstanceOf(UnansweredError);
-    await expect(asked).rejects.toMatchObject({ nobody: false });
+    await expect(asked).rejects.toBeInstanceOf(NoReplyError);
+    await expect(asked).rejects.toMatchObject({ undelivered: false });
     silent.unsubscribe();
   });
 });

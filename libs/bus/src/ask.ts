@@ -2,7 +2,7 @@ import type { MsgHdrs } from '@nats-io/transport-node';
 import {
   type BoardOf,
   type BoardService,
-  encode,
+  encodeMessage,
   MessageError,
   parseBoard,
   parseReply,
@@ -21,7 +21,7 @@ export interface AskOptions {
 /**
  * Asks a service, and parses its reply.
  *
- * @throws UnansweredError when no reply came in time
+ * @throws NoReplyError when no reply came in time
  * @throws ServiceError when the service could not answer
  * @throws MessageError when the reply does not have its shape
  */
@@ -31,7 +31,7 @@ export async function ask<N extends SingleName>(
   request: RequestOf<N>,
   options: AskOptions,
 ): Promise<ReplyOf<N>> {
-  const msg = await bus.request(bus.names.subjects[name], encode(request), options);
+  const msg = await bus.request(bus.names.subjects[name], encodeMessage(request), options);
   return reported(bus, () => parseReply(name, msg));
 }
 
@@ -41,7 +41,7 @@ export async function askBoard<S extends BoardService>(
   service: S,
   options: AskOptions,
 ): Promise<BoardOf<S>> {
-  const msg = await bus.request(bus.names.subjects.board(service), encode({}), options);
+  const msg = await bus.request(bus.names.subjects.board(service), encodeMessage({}), options);
   return reported(bus, () => parseBoard(service, msg));
 }
 

@@ -32,10 +32,10 @@ describe('bus', () => {
   test('whoever waits before another try goes on when the connection is back', async () => {
     await server.kill();
     await waitFor('the connection to be noticed as lost', () => !bus.connected);
-    const waited = bus.backoff(600_000);
+    const waited = bus.sleepUntilReconnect(600_000);
     await server.restart();
     await waited;
-    await bus.backoff(10);
+    await bus.sleepUntilReconnect(10);
   });
 
   describe('publisher', () => {

@@ -11,7 +11,7 @@ import { type LostState, namesFor, type Names } from '@tps/contracts';
 import { accessOptions, type BusAccess } from './access';
 import { StateLosses } from './losses';
 import { Publisher } from './publisher';
-import { nobodyListens, ReplyInbox } from './reply-inbox';
+import { isNoResponders, ReplyInbox } from './reply-inbox';
 
 export interface BusOptions {
   /** Servers, separated by commas. */
@@ -37,7 +37,7 @@ export interface Bus {
   readonly names: Names;
   /**
    * Asks a service, at a tenth of what the client's own request costs; for what is asked for every signal.
-   * @throws UnansweredError
+   * @throws NoReplyError
    */
   request(subject: string, data: string, options: { headers?: MsgHdrs; timeoutMs: number }): Promise<Msg>;
   /** Reports a reply that cannot be read. */
@@ -56,7 +56,7 @@ export interface Bus {
    * Waits before another try: so many milliseconds, or until the connection is back if that is sooner. After a long
    * outage everybody would go on waiting otherwise, each at the cap of its retries.
    */
-  backoff(ms: number): Promise<void>;
+  sleepUntilReconnect(ms: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -151,15 +151,15 @@ class NatsBus implements Bus {
   ): Promise<Msg> {
     return new Promise((resolve, reject) => {
       const reply = this.replies.expect(timeoutMs, (msg) => {
-        if (!msg) reject(new UnansweredError(`no reply on ${subject} in time`, false));
-        else if (nobodyListens(msg)) reject(new UnansweredError(`nobody listens on ${subject}`, true));
+        if (!msg) reject(new NoReplyError(`no reply on ${subject} in time`, false));
+        else if (isNoResponders(msg)) reject(new NoReplyError(`nobody listens on ${subject}`, true));
         else resolve(msg);
       });
       try {
         this.nc.publish(subject, data, headers ? { reply, headers } : { reply });
       } catch (error) {
         this.replies.forget(reply);
-        reject(new UnansweredError(`not sent on ${subject}: ${String(error)}`, true));
+        reject(new NoReplyError(`not sent on ${subject}: ${String(error)}`, true));
       }
     });
   }
@@ -173,7 +173,7 @@ class NatsBus implements Bus {
     return () => this.listeners.delete(listener);
   }
 
-  backoff(ms: number): Promise<void> {
+  sleepUntilReconnect(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const over = (): void => {
         clearTimeout(timer);
@@ -199,12 +199,12 @@ class NatsBus implements Bus {
 }
 
 /** A request got no reply. */
-export class UnansweredError extends Error {
-  override readonly name = 'UnansweredError';
+export class NoReplyError extends Error {
+  override readonly name = 'NoReplyError';
   constructor(
     message: string,
     /** Nobody got it: nobody listens there, or it could not be sent. Otherwise it may have arrived. */
-    readonly nobody: boolean,
+    readonly undelivered: boolean,
   ) {
     super(message);
   }

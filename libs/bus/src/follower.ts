@@ -45,7 +45,7 @@ export class Follower {
   private stopped = false;
   private wake: AbortController | null = null;
   /** Callers of `caughtUp` who wait: for them nothing gathers. */
-  private hurried = 0;
+  private urgentWaiters = 0;
   private moved = new Set<() => void>();
   /** While a stream has no leader it does not answer, and whoever was not served asks again: not each with a question. */
   private end = this.endOfLog();
@@ -84,7 +84,7 @@ export class Follower {
   async caughtUp(limitMs = 1_000): Promise<boolean> {
     const late = new AbortController();
     const tooLate = sleep(limitMs, false, { signal: late.signal, ref: false }).catch(() => false);
-    this.hurried += 1;
+    this.urgentWaiters += 1;
     this.wake?.abort();
     const reached = this.end.get().then(({ created, lastSeq }) => {
       return this.until(() => this.created === created && this.position >= lastSeq, limitMs);
@@ -96,7 +96,7 @@ export class Follower {
       return false;
     } finally {
       late.abort();
-      this.hurried -= 1;
+      this.urgentWaiters -= 1;
     }
   }
 
@@ -145,7 +145,7 @@ export class Follower {
     while (!this.stopped) {
       // What is asked now is dropped, and its answer would be waited for when the broker is long back.
       if (!this.bus.connected) {
-        await this.bus.backoff(RETRY_MS);
+        await this.bus.sleepUntilReconnect(RETRY_MS);
         continue;
       }
       try {
@@ -160,7 +160,7 @@ export class Follower {
         if (this.stopped) return;
         this.options.onError(error);
         this.lose();
-        await this.bus.backoff(RETRY_MS);
+        await this.bus.sleepUntilReconnect(RETRY_MS);
       }
     }
   }
@@ -223,7 +223,7 @@ export class Follower {
     const how = await this.inbox.pull({ stream: this.options.stream, consumer, batch, request, silenceMs });
     if (how !== 'lost') return how === 'full';
     this.lose();
-    await this.bus.backoff(LOST_PAUSE_MS);
+    await this.bus.sleepUntilReconnect(LOST_PAUSE_MS);
     return false;
   }
 
@@ -232,7 +232,7 @@ export class Follower {
   }
 
   private async gather(): Promise<void> {
-    if (this.hurried > 0) return;
+    if (this.urgentWaiters > 0) return;
     this.wake = new AbortController();
     const { signal } = this.wake;
     await sleep(this.gatherMs, undefined, { signal, ref: false }).catch(() => undefined);

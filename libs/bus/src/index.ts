@@ -10,7 +10,7 @@ export {
   type Restore,
   restoreMissing,
 } from './bucket';
-export { type Bus, BusClosedError, type BusOptions, connectBus, UnansweredError } from './connect';
+export { type Bus, BusClosedError, type BusOptions, connectBus, NoReplyError } from './connect';
 export { type DeliveryInfo, parseDelivery } from './delivery';
 export type { FollowOptions, LogMessage, LogStart } from './follow-options';
 export { Follower } from './follower';

@@ -43,11 +43,11 @@ describe('a view of a bucket', () => {
 
   test('follows what others write, and only the first of two writers wins', async () => {
     const [one, two] = await Promise.all([open(), open()]);
-    expect(await one.swap('a', record(1), 0)).toBeGreaterThan(0);
+    expect(await one.compareAndSet('a', record(1), 0)).toBeGreaterThan(0);
     await waitFor('the other to see it', () => two.get('a')?.cards === 1);
     const { revision } = two.entry('a')!;
-    expect(await two.swap('a', record(2), revision)).toBeGreaterThan(revision);
-    expect(await one.swap('a', record(3), revision)).toBeNull();
+    expect(await two.compareAndSet('a', record(2), revision)).toBeGreaterThan(revision);
+    expect(await one.compareAndSet('a', record(3), revision)).toBeNull();
     expect((await one.read('a'))?.value).toEqual(record(2));
     one.close();
     two.close();
@@ -72,8 +72,8 @@ describe('a view of a bucket', () => {
     await view.remove('a');
     expect(await view.update('a', (value) => value ?? record(7))).toEqual(record(7));
     await view.remove('a');
-    expect(await view.swap('a', record(8), 0)).toBeGreaterThan(0);
-    expect(await view.swap('a', record(9), 0)).toBeNull();
+    expect(await view.compareAndSet('a', record(8), 0)).toBeGreaterThan(0);
+    expect(await view.compareAndSet('a', record(9), 0)).toBeNull();
     expect((await view.read('a'))?.value).toEqual(record(8));
     view.close();
   });

@@ -106,7 +106,7 @@ export class KvView<V> {
    * @returns the new revision, or null when somebody else was first, or the bucket is another one by now
    * @throws KvUnsettledError
    */
-  async swap(key: string, value: V, revision: number): Promise<number | null> {
+  async compareAndSet(key: string, value: V, revision: number): Promise<number | null> {
     const written = await this.replace(key, value, revision);
     return written && written.revision;
   }
@@ -137,7 +137,7 @@ export class KvView<V> {
     const entry = await this.bucket.get(key);
     if (!entry) return undefined;
     const isThere = entry.operation === 'PUT';
-    this.take(entry.key, entry.revision, isThere ? entry : null);
+    this.applyEntry(entry.key, entry.revision, isThere ? entry : null);
     return isThere ? { value: this.options.parse(key, entry), revision: entry.revision } : undefined;
   }
 
@@ -253,11 +253,11 @@ export class KvView<V> {
   private receive(key: string, { seq, msg }: LogMessage): void {
     this.unseen.delete(key);
     const isThere = headerValues(msg.headers, OPERATION_HEADER).length === 0;
-    this.take(key, seq, isThere ? msg : null);
+    this.applyEntry(key, seq, isThere ? msg : null);
   }
 
   /** @param message null: the key was deleted */
-  private take(key: string, revision: number, message: Message | null): void {
+  private applyEntry(key: string, revision: number, message: Message | null): void {
     const known = this.entries.get(key);
     // A new consumer repeats values, and our own writes come back through it.
     if (known && known.revision >= revision) return;

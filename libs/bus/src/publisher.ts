@@ -1,5 +1,5 @@
 import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node';
-import { nobodyListens, type ReplyInbox } from './reply-inbox';
+import { isNoResponders, type ReplyInbox } from './reply-inbox';
 
 /** The stream has the message. `duplicate`: it had one with this `Nats-Msg-Id` already, which is as good. */
 export interface PubAck {
@@ -86,7 +86,7 @@ export class Publisher {
 
 function readAck(msg: Msg): PubAck | PublishError {
   // No stream has the subject, or it has no leader now.
-  if (nobodyListens(msg)) return new PublishError('no stream takes this subject now', false, NO_STREAM);
+  if (isNoResponders(msg)) return new PublishError('no stream takes this subject now', false, NO_STREAM);
   try {
     const ack = msg.json<PubAck & { error?: { description: string; err_code: number } }>();
     return ack.error ? new PublishError(ack.error.description, false, ack.error.err_code) : ack;

@@ -1,5 +1,5 @@
 import { NatsServer } from '@tps/testkit';
-import { type Bus, connectBus, UnansweredError } from './connect';
+import { type Bus, connectBus, NoReplyError } from './connect';
 import { ReplyInbox } from './reply-inbox';
 
 let nats: NatsServer;
@@ -29,15 +29,15 @@ test('every request gets its own reply, whatever the order in which they come', 
 
 test('where nobody listens that is known at once, and surely nothing arrived', async () => {
   const asked = bus.request('ask.nobody', '', { timeoutMs: 60_000 });
-  await expect(asked).rejects.toMatchObject({ name: 'UnansweredError', nobody: true });
+  await expect(asked).rejects.toMatchObject({ name: 'NoReplyError', undelivered: true });
 });
 
 test('silence ends at its limit, and what was asked may have arrived', async () => {
   bus.nc.subscribe('ask.silence', { callback: () => undefined });
   const began = Date.now();
   const error: unknown = await bus.request('ask.silence', '', { timeoutMs: 100 }).catch((e: unknown) => e);
-  expect(error).toBeInstanceOf(UnansweredError);
-  expect(error).toMatchObject({ nobody: false });
+  expect(error).toBeInstanceOf(NoReplyError);
+  expect(error).toMatchObject({ undelivered: false });
   expect(Date.now() - began).toBeGreaterThanOrEqual(100);
 });
 
@@ -45,12 +45,12 @@ test('closing answers those who wait', async () => {
   const other = await connectBus({ url: nats.url, name: 'other' });
   const asked = other.request('ask.silence', '', { timeoutMs: 60_000 }).catch((error: unknown) => error);
   await other.close();
-  expect(await asked).toMatchObject({ nobody: false });
+  expect(await asked).toMatchObject({ undelivered: false });
 });
 
 test('what is too large to be sent surely did not arrive', async () => {
   const asked = bus.request('ask.silence', 'x'.repeat(2 * 1024 * 1024), { timeoutMs: 60_000 });
-  await expect(asked).rejects.toMatchObject({ name: 'UnansweredError', nobody: true });
+  await expect(asked).rejects.toMatchObject({ name: 'NoReplyError', undelivered: true });
 });
 
 test('a closed inbox still keeps its deadlines', async () => {

@@ -73,6 +73,6 @@ export class ReplyInbox {
 }
 
 /** Nobody listens on the subject: the broker says so at once. */
-export function nobodyListens(msg: Msg): boolean {
+export function isNoResponders(msg: Msg): boolean {
   return msg.data.length === 0 && msg.headers?.code === 503;
 }

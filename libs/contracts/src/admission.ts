@@ -33,6 +33,8 @@ export const AdmitVerdict = Type.Union([
   }),
 ]);
 export type AdmitVerdict = Static<typeof AdmitVerdict>;
+/** The negative answer of jidoka. */
+export type AdmitRefusal = Extract<AdmitVerdict, { ok: false }>;
 
 /** kanban's answer on one signal. `LINE_STOPPED`: the type is being retired; `UNKNOWN_SIGNAL_TYPE`: it was retired. */
 export const EnqueueVerdict = Type.Union([
@@ -51,6 +53,8 @@ export const EnqueueVerdict = Type.Union([
   }),
 ]);
 export type EnqueueVerdict = Static<typeof EnqueueVerdict>;
+/** The negative answer of kanban. */
+export type EnqueueRefusal = Extract<EnqueueVerdict, { ok: false }>;
 
 /** The answer to a batch in which every item is fine: saves the array on the ordinary path. */
 export const ALL_FINE = 1;

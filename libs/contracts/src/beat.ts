@@ -43,7 +43,7 @@ const WorkerVitals = Type.Object({
 /** What one worker process does. */
 export type WorkerVitals = Static<typeof WorkerVitals>;
 
-const DrainVitals = Type.Object({
+const BackupDrainerVitals = Type.Object({
   reachable: Type.Boolean({ description: 'Connected to RabbitMQ' }),
   appends: Type.Boolean({ description: 'JetStream took what it was given last' }),
   on_backup: Type.Integer({ description: 'Signals that wait on the backup' }),
@@ -51,7 +51,7 @@ const DrainVitals = Type.Object({
   duplicates_suppressed: Type.Integer({ description: 'Found to be in the queue or finished already' }),
 });
 /** What one kanban process knows of the backup. RabbitMQ gives messages to only one of them at a time. */
-export type DrainVitals = Static<typeof DrainVitals>;
+export type BackupDrainerVitals = Static<typeof BackupDrainerVitals>;
 
 const KanbanVitals = Type.Object({
   queue_depth: Type.Integer({ description: 'Accepted and unfinished, what waits on the backup included' }),
@@ -59,7 +59,7 @@ const KanbanVitals = Type.Object({
   refuses: Type.Optional(
     Type.String({ description: 'Why the queue takes no signals now; absent while it does' }),
   ),
-  backup: Type.Optional(DrainVitals),
+  backup: Type.Optional(BackupDrainerVitals),
 });
 /** How much one kanban process sees in the queue. */
 export type KanbanVitals = Static<typeof KanbanVitals>;

@@ -4,7 +4,7 @@ import { CircuitRecord } from './circuit';
 import { CardsRecord, LeasesRecord, RateRecord } from './limits';
 import type { Names } from './names';
 import { type Message, parse } from './parse';
-import { Redrive } from './redrives';
+import { RedriveJob } from './redrive-jobs';
 import { ScheduleRecord } from './schedule';
 import { TypeRecord } from './signal-type';
 
@@ -16,7 +16,7 @@ export const BUCKETS = {
   schedule: Type.Union([ScheduleRecord, RateRecord]),
   cards: CardsRecord,
   leases: LeasesRecord,
-  redrives: Redrive,
+  redrives: RedriveJob,
 } satisfies Record<keyof Names['buckets'], TSchema>;
 
 /** A bucket of the fleet. */

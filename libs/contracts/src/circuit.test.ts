@@ -1,5 +1,5 @@
 import type { AndonCall, Stop, StopRecord } from './andon';
-import { type CircuitRecord, heldMs, isOpen, isStopped, lineState, stoppedSince } from './circuit';
+import { type CircuitRecord, pausedMs, isOpen, isStopped, lineState, stoppedSince } from './circuit';
 
 const T0 = Date.parse('2026-01-25T12:00:00.000Z');
 const at = (ms: number): string => new Date(T0 + ms).toISOString();
@@ -37,10 +37,10 @@ test('a call that nobody answered is a stop by the clock alone', () => {
   expect(isStopped(record, T0 + 999)).toBe(false);
   expect(isStopped(record, T0 + 1_000)).toBe(true);
   expect(stoppedSince(record, T0 + 3_000)).toBe(at(1_000));
-  expect(heldMs(undefined, record, T0, T0 + 3_000)).toBe(2_000);
+  expect(pausedMs(undefined, record, T0, T0 + 3_000)).toBe(2_000);
   const answered = stop({ call: call({ respond_by: at(1_000), acknowledged_at: at(500) }) });
   expect(isStopped(answered, T0 + 3_000)).toBe(false);
-  expect(heldMs(undefined, answered, T0, T0 + 3_000)).toBe(0);
+  expect(pausedMs(undefined, answered, T0, T0 + 3_000)).toBe(0);
 });
 
 test.each<[what: string, circuits: Stop[], people: Stop[], held: number]>([
@@ -53,5 +53,5 @@ test.each<[what: string, circuits: Stop[], people: Stop[], held: number]>([
   ['two stops that overlap count once', [[at(100), at(500)]], [[at(300), at(700)]], 600],
   ['one within the other', [[at(100), at(900)]], [[at(300), at(400)]], 800],
 ])('a signal is held by %s', (_, stops, people, held) => {
-  expect(heldMs(circuit({ stops }), stop({ stops: people }), T0, T0 + 1_000)).toBe(held);
+  expect(pausedMs(circuit({ stops }), stop({ stops: people }), T0, T0 + 1_000)).toBe(held);
 });

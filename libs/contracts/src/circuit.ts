@@ -106,7 +106,7 @@ export function worstState(states: Iterable<CircuitState>): CircuitState {
  * How long stops of either kind held up a signal that waits since `fromMs`, in milliseconds. Time in which the circuit
  * was open and a person had the line stopped counts once.
  */
-export function heldMs(
+export function pausedMs(
   circuit: CircuitRecord | undefined,
   stop: StopRecord | undefined,
   fromMs: number,

@@ -11,27 +11,27 @@ export const DeadLetter = Type.Object({ v: version(), signal: Signal, outcome: O
 export type DeadLetter = Static<typeof DeadLetter>;
 
 /** A message of the stream DEAD: what no worker could read, kept as it came. */
-export const InvalidLetter = Type.Object({
+export const UnreadableDeadLetter = Type.Object({
   v: version(),
   invalid: Type.Literal(true),
   subject: text('Where it was: the subject in the queue, or `amqp:<queue>`'),
   data: text('Base64'),
   reason: Type.Optional(text('What is wrong with it')),
 });
-export type InvalidLetter = Static<typeof InvalidLetter>;
+export type UnreadableDeadLetter = Static<typeof UnreadableDeadLetter>;
 
 /** What the stream DEAD holds. */
-const Letter = Type.Union([DeadLetter, InvalidLetter]);
+const DeadMessage = Type.Union([DeadLetter, UnreadableDeadLetter]);
 /** A message of the stream DEAD. */
-export type Letter = Static<typeof Letter>;
+export type DeadMessage = Static<typeof DeadMessage>;
 
 /**
  * Reads a message of the stream DEAD.
  *
  * @throws MessageError
  */
-export function parseLetter(message: Message, what: string): Letter {
-  return parse(Letter, message, what);
+export function parseDeadMessage(message: Message, what: string): DeadMessage {
+  return parse(DeadMessage, message, what);
 }
 
 /**
@@ -39,23 +39,23 @@ export function parseLetter(message: Message, what: string): Letter {
  *
  * @param seq its sequence in the stream: whoever takes it out, and should two do so at once, it is one letter
  */
-export function invalidLetter(
+export function unreadableDeadLetter(
   subject: string,
   seq: number,
   data: Uint8Array,
-): { letter: InvalidLetter; headers: [string, string][] } {
+): { letter: UnreadableDeadLetter; headers: [string, string][] } {
   return {
     letter: { v: WIRE_VERSION, invalid: true, subject, data: Buffer.from(data).toString('base64') },
     headers: [
       ['Nats-Msg-Id', `dead:${subject}:${seq}`],
-      [LETTER_HEADERS.id, subject.split('.').at(-1) ?? ''],
-      [LETTER_HEADERS.status, 'invalid'],
+      [DEAD_LETTER_HEADERS.id, subject.split('.').at(-1) ?? ''],
+      [DEAD_LETTER_HEADERS.status, 'invalid'],
     ],
   };
 }
 
 /** What a letter's headers say of it, so that letters are listed and filtered without reading them. */
-export const LETTER_HEADERS = {
+export const DEAD_LETTER_HEADERS = {
   id: 'tps-signal',
   run: 'tps-run',
   status: 'tps-status',
@@ -64,33 +64,33 @@ export const LETTER_HEADERS = {
 } as const;
 
 /** The headers of a dead letter. Each run has one letter, however often it is written. */
-export function letterHeaders(outcome: Outcome): [string, string][] {
+export function deadLetterHeaders(outcome: Outcome): [string, string][] {
   const { signal_id, run, status, error_class, fingerprint } = outcome;
   const entries: [string, string][] = [
     ['Nats-Msg-Id', `dead:${signal_id}:${run}`],
-    [LETTER_HEADERS.id, signal_id],
-    [LETTER_HEADERS.run, String(run)],
-    [LETTER_HEADERS.status, status],
+    [DEAD_LETTER_HEADERS.id, signal_id],
+    [DEAD_LETTER_HEADERS.run, String(run)],
+    [DEAD_LETTER_HEADERS.status, status],
   ];
-  if (error_class) entries.push([LETTER_HEADERS.errorClass, error_class]);
-  if (fingerprint) entries.push([LETTER_HEADERS.fingerprint, fingerprint]);
+  if (error_class) entries.push([DEAD_LETTER_HEADERS.errorClass, error_class]);
+  if (fingerprint) entries.push([DEAD_LETTER_HEADERS.fingerprint, fingerprint]);
   return entries;
 }
 
-const LETTER_STATUSES = ['failed', 'expired', 'invalid'] as const;
+const DEAD_LETTER_STATUSES = ['failed', 'expired', 'invalid'] as const;
 /** Why a letter is one. `invalid`: no worker could read it. */
-export type LetterStatus = (typeof LETTER_STATUSES)[number];
+export type DeadLetterStatus = (typeof DEAD_LETTER_STATUSES)[number];
 
 /** Ids of one filter. */
-export const LETTERS_MAX_IDS = 1_000;
+export const DEAD_LETTERS_MAX_IDS = 1_000;
 /** Letters of one page; more is cut to this. */
-export const LETTERS_MAX_LIMIT = 200;
+export const DEAD_LETTERS_MAX_LIMIT = 200;
 
 /** Which letters are meant: those that fit all that is given. */
-export const LetterFilter = Type.Object(
+export const DeadLetterFilter = Type.Object(
   {
     type: Type.Optional(signalType()),
-    status: Type.Optional(oneOf(LETTER_STATUSES, { description: '`invalid`: no worker could read it' })),
+    status: Type.Optional(oneOf(DEAD_LETTER_STATUSES, { description: '`invalid`: no worker could read it' })),
     class: Type.Optional(ErrorClass),
     fingerprint: Type.Optional(Type.String({ minLength: 1, maxLength: 100, description: 'Of equal errors' })),
     since: Type.Optional(time('Became a letter then or later')),
@@ -98,21 +98,21 @@ export const LetterFilter = Type.Object(
     ids: Type.Optional(
       Type.Array(Type.String(), {
         minItems: 1,
-        maxItems: LETTERS_MAX_IDS,
+        maxItems: DEAD_LETTERS_MAX_IDS,
         description: 'Signals by their ids',
       }),
     ),
   },
   { description: 'Letters that fit all of it' },
 );
-export type LetterFilter = Static<typeof LetterFilter>;
+export type DeadLetterFilter = Static<typeof DeadLetterFilter>;
 
 /** One letter as it is listed. */
-export const LetterSummary = Type.Object({
+export const DeadLetterSummary = Type.Object({
   signal_id: Type.String(),
   run: count('The run that ended here'),
   signal_type: Type.String(),
-  status: oneOf(LETTER_STATUSES),
+  status: oneOf(DEAD_LETTER_STATUSES),
   dead_at: time('When it became a letter'),
   priority: Type.Optional(Priority),
   error_class: Type.Optional(oneOf(ERROR_CLASSES, { description: 'Why it did not succeed' })),
@@ -122,12 +122,12 @@ export const LetterSummary = Type.Object({
   trace_id: Type.Optional(Type.String()),
   enqueued_at: Type.Optional(time('When it was accepted')),
 });
-export type LetterSummary = Static<typeof LetterSummary>;
+export type DeadLetterSummary = Static<typeof DeadLetterSummary>;
 
 /** One letter, whole. `payload` is missing, and `data` there, when it was no signal. */
-export const LetterView = Type.Composite(
+export const DeadLetterView = Type.Composite(
   [
-    LetterSummary,
+    DeadLetterSummary,
     Type.Object({
       payload: Type.Optional(anyObject('Input of the handler')),
       timeout_ms: Type.Optional(count('As the sender asked')),
@@ -139,33 +139,35 @@ export const LetterView = Type.Composite(
   ],
   { additionalProperties: true },
 );
-export type LetterView = Static<typeof LetterView>;
+export type DeadLetterView = Static<typeof DeadLetterView>;
 
 /** gateway -> kanban: a page of letters, newest first. */
-export const LettersRequest = Type.Object({
-  filter: LetterFilter,
+export const ListDeadLettersRequest = Type.Object({
+  filter: DeadLetterFilter,
   limit: Type.Integer({ minimum: 1, description: 'Letters of one page' }),
   cursor: Type.Optional(cursor()),
 });
-export const LettersReply = Type.Object({
-  items: list(LetterSummary, 'Newest first'),
+export const ListDeadLettersReply = Type.Object({
+  items: list(DeadLetterSummary, 'Newest first'),
   next: nullable(Type.String(), '`cursor` of the next page'),
   total: count('Letters that fit'),
 });
 
 /** gateway -> kanban: the letter of a signal's latest run. */
-export const LetterRequest = Type.Object({ id: Type.String() });
-export const LetterReply = Type.Object({ letter: nullable(LetterView, 'Null when there is none') });
+export const GetDeadLetterRequest = Type.Object({ id: Type.String() });
+export const GetDeadLetterReply = Type.Object({
+  letter: nullable(DeadLetterView, 'Null when there is none'),
+});
 
 /** gateway -> kanban: delete letters for good. A filter without any field is refused. */
-export const PurgeRequest = Type.Object({ filter: LetterFilter });
-export const PurgeReply = Type.Object({
+export const PurgeDeadLettersRequest = Type.Object({ filter: DeadLetterFilter });
+export const PurgeDeadLettersReply = Type.Object({
   deleted: count('Letters that are gone'),
   remaining: count('Letters that fit and are left, because it took too long: ask again'),
 });
 
 /** gateway -> kanban: run the signal of this letter again, at once. */
-export const RetryRequest = Type.Object({
+export const RequeueRequest = Type.Object({
   id: Type.String(),
   reply_to: Type.Optional(text('Subject on which a caller waits for the outcome of the new run')),
 });
@@ -173,7 +175,7 @@ export const RetryRequest = Type.Object({
  * `unfinished`: the letter's run is not over yet. `overtaken`: a later run exists. `invalid`: it was no signal.
  * `duplicate`: somebody else queued this run a moment ago.
  */
-export const RetryReply = Type.Union([
+export const RequeueReply = Type.Union([
   Type.Object({
     queued: Type.Literal(true),
     signal_type: Type.String(),

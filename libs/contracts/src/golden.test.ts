@@ -4,7 +4,7 @@ import { parseAndonEvent } from './andon';
 import { parseBeat } from './beat';
 import { BOARDS } from './boards/index';
 import { type BucketName, parseRecord } from './buckets';
-import { parseLetter } from './dead-letters';
+import { parseDeadMessage } from './dead-letters';
 import { type BoardService, SERVICES } from './fleet';
 import { namesFor } from './names';
 import { attemptIn, checkOutcome } from './outcome';
@@ -72,7 +72,7 @@ describe.each(['current', 'previous'])('messages of the %s version', (version) =
   test('the streams', () => {
     for (const signal of streams.kanban) expect(parseSignal(message(signal))).toEqual(signal);
     for (const [outcome] of streams.outcomes) expect(checkOutcome(outcome, 'outcome')).toEqual(outcome);
-    for (const letter of streams.dead) expect(parseLetter(message(letter), 'letter')).toEqual(letter);
+    for (const letter of streams.dead) expect(parseDeadMessage(message(letter), 'letter')).toEqual(letter);
     for (const event of streams.andon) {
       expect(parseAndonEvent(message(event), 'event')).toEqual({ event: 'changed', ...event });
     }
@@ -102,7 +102,7 @@ describe.each(['current', 'previous'])('messages of the %s version', (version) =
         ),
       ),
       ...streams.kanban.map((signal) => [signal, parseSignal] as const),
-      ...streams.dead.map((letter) => [letter, (m: Readable) => parseLetter(m, 'letter')] as const),
+      ...streams.dead.map((letter) => [letter, (m: Readable) => parseDeadMessage(m, 'letter')] as const),
       ...streams.andon.map((event) => [event, (m: Readable) => parseAndonEvent(m, 'event')] as const),
       ...Object.values(beats).map((beat) => [beat, parseBeat] as const),
       ...boardNames.map((name) => [boards[name], (m: Readable) => parseBoard(name, m)] as const),

@@ -1,4 +1,11 @@
-export { AdmitRequest, AdmitVerdict, ALL_FINE, EnqueueVerdict } from './admission';
+export {
+  type AdmitRefusal,
+  AdmitRequest,
+  AdmitVerdict,
+  ALL_FINE,
+  type EnqueueRefusal,
+  EnqueueVerdict,
+} from './admission';
 export {
   AndonCall,
   AndonEvent,
@@ -13,7 +20,7 @@ export {
 export {
   type AndonVitals,
   Beat,
-  type DrainVitals,
+  type BackupDrainerVitals,
   type GatewayVitals,
   HEARTBEAT_MS,
   type KanbanVitals,
@@ -45,7 +52,7 @@ export {
   CircuitRecord,
   circuitState,
   CircuitState,
-  heldMs,
+  pausedMs,
   isOpen,
   isStopped,
   isUnanswered,
@@ -55,17 +62,17 @@ export {
 } from './circuit';
 export {
   DeadLetter,
-  InvalidLetter,
-  invalidLetter,
-  type Letter,
-  LETTER_HEADERS,
-  LetterFilter,
-  letterHeaders,
-  LETTERS_MAX_IDS,
-  LETTERS_MAX_LIMIT,
-  type LetterStatus,
-  LetterView,
-  parseLetter,
+  UnreadableDeadLetter,
+  unreadableDeadLetter,
+  type DeadMessage,
+  DEAD_LETTER_HEADERS,
+  DeadLetterFilter,
+  deadLetterHeaders,
+  DEAD_LETTERS_MAX_IDS,
+  DEAD_LETTERS_MAX_LIMIT,
+  type DeadLetterStatus,
+  DeadLetterView,
+  parseDeadMessage,
 } from './dead-letters';
 export { API_ERRORS, type ApiErrorCode } from './errors';
 export { amended, count, cursor, list, mapOf, ms, nullable, oneOf, percent, text, time } from './fields';
@@ -107,7 +114,7 @@ export {
   type FinalStatus,
   HANDED_BACK,
   isFinal,
-  lateMessage,
+  expiredMessage,
   Outcome,
   type OutcomeStatus,
   readReplies,
@@ -123,7 +130,7 @@ export {
   SignalRecord,
   SIGNALS_MAX_LIMIT,
 } from './records';
-export { Redrive, RedriveDryRun, RedriveProgress, RedriveStop } from './redrives';
+export { RedriveJob, RedriveDryRun, RedriveProgress, RedriveStop } from './redrive-jobs';
 export { REPORT_FORMATS, type ReportFormat, type SuggestionRule } from './report';
 export {
   type BatchName,
@@ -171,4 +178,4 @@ export {
 } from './signal';
 export { Retirement, TypeRecord } from './signal-type';
 export { METRICS, type SpanAttribute, type SpanAttributes } from './telemetry';
-export { encode, WIRE_VERSION } from './version';
+export { encodeMessage, WIRE_VERSION } from './version';

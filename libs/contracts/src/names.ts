@@ -63,13 +63,13 @@ function subjectsFor(p: (name: string) => string) {
     /** To andon: a page of the signals that are finished. */
     finishedSignals: p('tps.records.finished'),
     /** To kanban: a page of the dead letters. */
-    letters: p('tps.kanban.letters'),
+    deadLetters: p('tps.kanban.letters'),
     /** To kanban: the dead letter of one signal. */
-    letter: p('tps.kanban.letter'),
+    deadLetter: p('tps.kanban.letter'),
     /** To kanban: delete dead letters. */
     purge: p('tps.kanban.purge'),
     /** To kanban: run the signal of one dead letter again. */
-    retry: p('tps.kanban.retry'),
+    requeue: p('tps.kanban.retry'),
     /** To kanban: begin a redrive. */
     redriveStart: p('tps.redrives.start'),
     /** To kanban: how far one redrive is. */
@@ -91,9 +91,9 @@ function subjectsFor(p: (name: string) => string) {
     /** To heijunka: how many signals of a type may start per second from now on. */
     rate: p('tps.heijunka.rate'),
     /** To all workers, each of which answers: who holds this signal, and has it started? */
-    workerHolds: p('tps.worker.holds'),
+    workerInFlight: p('tps.worker.holds'),
     /** To all workers, each of which answers: refuse this signal from now on. */
-    workerRefuse: p('tps.worker.refuse'),
+    workerBlock: p('tps.worker.refuse'),
     /** A worker process listens to its own: where nobody does, its connection is gone. */
     workerAlive: (process: string) => p(`tps.worker.alive.${process}`),
     /** To andon: the records of these signals. */
@@ -105,7 +105,7 @@ function subjectsFor(p: (name: string) => string) {
     /** To a service: its view of itself, see `BOARDS`. */
     board: (service: ServiceName) => p(`tps.board.${service}`),
     /** A `Beat` of every process, each second; `*` for all services. */
-    beat: (service: ServiceName | '*') => p(`tps.beat.${service}`),
+    heartbeat: (service: ServiceName | '*') => p(`tps.beat.${service}`),
     /** An `ArrivalsMessage` of every kanban process, each second while there is work. */
     arrivals: p('tps.arrivals'),
     /** Stream OUTCOMES: final outcomes, `Outcome[]`. */

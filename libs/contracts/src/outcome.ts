@@ -128,7 +128,7 @@ const NOT_STARTED = 'not started within its timeout_ms';
  * @param attempts attempts that the run has used up
  * @param last the latest record of the run, if any
  */
-export function lateMessage(attempts: number, last?: Pick<Outcome, 'error_class' | 'message'>): string {
+export function expiredMessage(attempts: number, last?: Pick<Outcome, 'error_class' | 'message'>): string {
   if (attempts === 0) {
     if (!last || last.error_class || last.message === HANDED_BACK) return NOT_STARTED;
     return last.message.startsWith(NOT_STARTED) ? last.message : `${NOT_STARTED}: ${last.message}`;

@@ -23,7 +23,7 @@ export const CancelReply = Type.Union([
 ]);
 
 /** kanban -> all workers: who has this signal? Every worker answers, so that silence is not taken for "no". */
-export const HoldsRequest = Type.Object({
+export const InFlightRequest = Type.Object({
   id: Type.Optional(Type.String({ description: 'Absent: whatever it has started' })),
   run: Type.Optional(
     Type.Integer({ description: 'To `refuse`: this run and those before. Absent: every run' }),
@@ -32,7 +32,7 @@ export const HoldsRequest = Type.Object({
     Type.Boolean({ description: 'To `refuse`: the signal stays in the queue, take it again' }),
   ),
 });
-export const HoldsReply = Type.Object({
+export const InFlightReply = Type.Object({
   worker_id: Type.String(),
   state: oneOf(['none', 'waiting', 'started']),
   started: Type.Optional(list(Type.String(), 'Without an `id` in the request: the signals it has started')),

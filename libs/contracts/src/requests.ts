@@ -12,21 +12,28 @@ import {
 } from './andon';
 import { type BoardOf, boardSchema, SuggestionsReply } from './boards/index';
 import {
-  LetterReply,
-  LetterRequest,
-  LettersReply,
-  LettersRequest,
-  PurgeReply,
-  PurgeRequest,
-  RetryReply,
-  RetryRequest,
+  GetDeadLetterReply,
+  GetDeadLetterRequest,
+  ListDeadLettersReply,
+  ListDeadLettersRequest,
+  PurgeDeadLettersReply,
+  PurgeDeadLettersRequest,
+  RequeueReply,
+  RequeueRequest,
 } from './dead-letters';
 import { ChartsReply, ChartsRequest } from './line-charts';
 import { CardsReply, CardsRequest, RateRequest } from './limits';
 import type { BoardService, ServiceName } from './fleet';
 import type { Names } from './names';
 import { check, jsonOf, type Message, readableItems } from './parse';
-import { CancelReply, CancelRequest, HoldsReply, HoldsRequest, LanesReply, LanesRequest } from './queue';
+import {
+  CancelReply,
+  CancelRequest,
+  InFlightReply,
+  InFlightRequest,
+  LanesReply,
+  LanesRequest,
+} from './queue';
 import {
   FindReply,
   FindRequest,
@@ -39,7 +46,13 @@ import {
   OpenRunsReply,
   OpenRunsRequest,
 } from './records';
-import { RedriveReply, RedriveRequest, RedrivesReply, RedriveStart, RedriveStarted } from './redrives';
+import {
+  GetRedriveReply,
+  GetRedriveRequest,
+  ListRedrivesReply,
+  StartRedriveRequest,
+  StartRedriveReply,
+} from './redrive-jobs';
 import { ReportReply, ReportRequest } from './report';
 import {
   RetireLineReply,
@@ -113,20 +126,35 @@ export const REQUESTS = {
     reply: RetireLineReply,
   },
   cards: { service: 'kanban', endpoint: 'cards', request: CardsRequest, reply: CardsReply },
-  letters: { service: 'kanban', endpoint: 'letters', request: LettersRequest, reply: LettersReply },
-  letter: { service: 'kanban', endpoint: 'letter', request: LetterRequest, reply: LetterReply },
-  purge: { service: 'kanban', endpoint: 'purge', request: PurgeRequest, reply: PurgeReply },
-  retry: { service: 'kanban', endpoint: 'retry', request: RetryRequest, reply: RetryReply },
+  deadLetters: {
+    service: 'kanban',
+    endpoint: 'letters',
+    request: ListDeadLettersRequest,
+    reply: ListDeadLettersReply,
+  },
+  deadLetter: {
+    service: 'kanban',
+    endpoint: 'letter',
+    request: GetDeadLetterRequest,
+    reply: GetDeadLetterReply,
+  },
+  purge: {
+    service: 'kanban',
+    endpoint: 'purge',
+    request: PurgeDeadLettersRequest,
+    reply: PurgeDeadLettersReply,
+  },
+  requeue: { service: 'kanban', endpoint: 'retry', request: RequeueRequest, reply: RequeueReply },
   redriveStart: {
     service: 'kanban',
     endpoint: 'redrive-start',
-    request: RedriveStart,
-    reply: RedriveStarted,
+    request: StartRedriveRequest,
+    reply: StartRedriveReply,
   },
-  redrive: { service: 'kanban', endpoint: 'redrive', request: RedriveRequest, reply: RedriveReply },
-  redrives: { service: 'kanban', endpoint: 'redrives', request: nothing, reply: RedrivesReply },
-  workerHolds: { service: 'worker', endpoint: 'holds', request: HoldsRequest, reply: HoldsReply },
-  workerRefuse: { service: 'worker', endpoint: 'refuse', request: HoldsRequest, reply: HoldsReply },
+  redrive: { service: 'kanban', endpoint: 'redrive', request: GetRedriveRequest, reply: GetRedriveReply },
+  redrives: { service: 'kanban', endpoint: 'redrives', request: nothing, reply: ListRedrivesReply },
+  workerInFlight: { service: 'worker', endpoint: 'holds', request: InFlightRequest, reply: InFlightReply },
+  workerBlock: { service: 'worker', endpoint: 'refuse', request: InFlightRequest, reply: InFlightReply },
   pull: { service: 'andon', endpoint: 'pull', request: PullRequest, reply: CallReply },
   acknowledge: { service: 'andon', endpoint: 'acknowledge', request: AcknowledgeRequest, reply: CallReply },
   resume: { service: 'andon', endpoint: 'resume', request: ResumeRequest, reply: CallReply },

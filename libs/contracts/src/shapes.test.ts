@@ -4,11 +4,11 @@ import { AndonCall, AndonEvent } from './andon';
 import { Beat, VITALS } from './beat';
 import { BOARDS } from './boards/index';
 import { BUCKETS } from './buckets';
-import { DeadLetter, InvalidLetter, LetterFilter, LetterSummary } from './dead-letters';
+import { DeadLetter, UnreadableDeadLetter, DeadLetterFilter, DeadLetterSummary } from './dead-letters';
 import { TypeCards } from './limits';
 import { Outcome } from './outcome';
 import { FoundSignal } from './records';
-import { Redrive } from './redrives';
+import { RedriveJob } from './redrive-jobs';
 import { REQUESTS } from './requests';
 import { ArrivalsMessage, ScheduleRecord } from './schedule';
 import { Signal } from './signal';
@@ -34,7 +34,17 @@ interface JsonSchema {
 
 /** Shapes that others are made of: there they are named, and shown once, where they are defined. */
 const NAMED = {
-  ...{ Signal, Outcome, AndonCall, AndonEvent, LetterSummary, LetterFilter, FoundSignal, Redrive, TypeCards },
+  ...{
+    Signal,
+    Outcome,
+    AndonCall,
+    AndonEvent,
+    DeadLetterSummary,
+    DeadLetterFilter,
+    FoundSignal,
+    RedriveJob,
+    TypeCards,
+  },
   ...{ AdmitVerdict, EnqueueVerdict, ScheduleRecord },
 };
 const nameOf = new Map(Object.entries(NAMED).map(([name, schema]) => [JSON.stringify(schema), name]));
@@ -78,7 +88,7 @@ test.each(Object.entries(NAMED))('%s', (_name, schema) => {
   expect(wholeShapeOf(schema as JsonSchema)).toMatchSnapshot();
 });
 test('dead letters', () => {
-  expect(shapes({ DeadLetter, InvalidLetter })).toMatchSnapshot();
+  expect(shapes({ DeadLetter, UnreadableDeadLetter })).toMatchSnapshot();
 });
 test('what services publish', () => {
   const vitals = Object.entries(VITALS).map(([service, { shape }]) => [service, shape] as const);

@@ -20,6 +20,6 @@ export const version = (): TUnsafe<number> =>
   });
 
 /** A message as it goes out: JSON, with the current version. */
-export function encode(message: object): string {
+export function encodeMessage(message: object): string {
   return JSON.stringify({ v: WIRE_VERSION, ...message });
 }

@@ -44,7 +44,7 @@ export class FleetView {
   constructor(bus: Bus, { onError, now = Date.now, only = '*' }: FleetViewOptions) {
     this.now = now;
     this.openedMs = now();
-    this.subscription = bus.nc.subscribe(bus.names.subjects.beat(only), {
+    this.subscription = bus.nc.subscribe(bus.names.subjects.heartbeat(only), {
       callback: (_, msg) => {
         try {
           this.hear(parseBeat(msg));

@@ -1,10 +1,10 @@
 import { type Bus, type KvView, openView, type Restore } from '@tps/bus';
 import {
   type AdmitRequest,
-  type AdmitVerdict,
+  type AdmitRefusal,
   type CircuitRecord,
   type CircuitState,
-  heldMs,
+  pausedMs,
   isStopped,
   lineState,
   parseStopKey,
@@ -79,7 +79,7 @@ export class LineView {
   }
 
   /** Whether a signal may enter as things are: null when it may. On a line that never stopped: a look into two maps. */
-  refusal({ signal_type, async }: AdmitRequest, nowMs: number): (AdmitVerdict & { ok: false }) | null {
+  refusal({ signal_type, async }: AdmitRequest, nowMs: number): AdmitRefusal | null {
     const circuit = this.circuits.get(signal_type);
     const call = this.stops.get(signal_type)?.call;
     if (call && this.stopped(signal_type, nowMs)) {
@@ -114,7 +114,7 @@ export class LineView {
 
   /** How long a signal of this type that waits since `fromMs` has been held, in milliseconds. */
   heldMs(type: string, fromMs: number, nowMs: number): number {
-    return heldMs(this.circuits.get(type), this.stops.get(type), fromMs, nowMs);
+    return pausedMs(this.circuits.get(type), this.stops.get(type), fromMs, nowMs);
   }
 
   /** Why this process may not obey a circuit or a stop now. */

@@ -206,7 +206,7 @@ class Lifecycle<P extends TProperties, D extends FrontDoor | undefined> implemen
       vitals: this.running?.vitals?.() ?? {},
       ...(lost.length > 0 ? { lost } : {}),
     };
-    this.bus.nc.publish(this.bus.names.subjects.beat(this.definition.name), JSON.stringify(beat));
+    this.bus.nc.publish(this.bus.names.subjects.heartbeat(this.definition.name), JSON.stringify(beat));
   }
 
   private context(bus: Bus): ServiceContext<ConfigOf<P>> {

@@ -73,7 +73,7 @@ test('what cannot be read is skipped, and a wrong request is refused', async () 
   const subject = bus.names.subjects.outcomeBatch;
   await bus.publisher.publish(subject, 'not json');
   await bus.publisher.publish(subject, JSON.stringify([7, sampleOutcome({ signal_id: 'beside' })]));
-  bus.nc.publish(bus.names.subjects.beat('worker'), 'no beat');
+  bus.nc.publish(bus.names.subjects.heartbeat('worker'), 'no beat');
   expect(statuses(await lookup({ ids: ['beside'] }))).toEqual([['beside', 'succeeded']]);
   const tooMany = Array.from({ length: 257 }, (_, i) => `${i}`);
   expect(await lookup({ ids: tooMany })).toHaveProperty('error');

@@ -1,5 +1,5 @@
 import type { MsgHdrs } from '@nats-io/transport-node';
-import { ask, type Bus, UnansweredError } from '@tps/bus';
+import { ask, type Bus, NoReplyError } from '@tps/bus';
 import { type ReplyOf, type SingleName, type RequestOf, REQUESTS, type ServiceName } from '@tps/contracts';
 import type { FleetView } from '@tps/fleet';
 import { ApiError } from './problem';
@@ -39,11 +39,11 @@ export async function replyOf<A>(
   if (!bus.connected) throw new ApiError('UNAVAILABLE', 'Not connected to NATS.');
   const result = await retryWhileRestarting(
     () => settled(send()),
-    ({ error }) => error instanceof UnansweredError && error.nobody,
+    ({ error }) => error instanceof NoReplyError && error.undelivered,
     () => bus.connected && isAlive(),
   );
   if (!result.error) return result.reply;
-  const how = result.error instanceof UnansweredError ? 'does not answer' : 'could not answer';
+  const how = result.error instanceof NoReplyError ? 'does not answer' : 'could not answer';
   throw new ApiError('UNAVAILABLE', `${service} ${how}.`, { cause: result.error });
 }
 

@@ -30,14 +30,15 @@ export class Scheduler {
 
   /** Writes an empty schedule if there is none, so that workers always find one. */
   async ensureSchedule(nowMs: number): Promise<void> {
-    if (!this.current) await this.view.swap(SCHEDULE_KEY, scheduleOf({ weights: {}, cards: {} }, nowMs), 0);
+    if (!this.current)
+      await this.view.compareAndSet(SCHEDULE_KEY, scheduleOf({ weights: {}, cards: {} }, nowMs), 0);
   }
 
   async update(plan: SchedulePlan, nowMs: number): Promise<void> {
     const { current } = this;
     if (!this.isOldest() || (current && !isWorthWriting(current, plan))) return;
     const revision = this.view.entry(SCHEDULE_KEY)?.revision ?? 0;
-    await this.view.swap(SCHEDULE_KEY, scheduleOf(plan, nowMs), revision);
+    await this.view.compareAndSet(SCHEDULE_KEY, scheduleOf(plan, nowMs), revision);
   }
 
   /** The rates that people set, in starts per second. */

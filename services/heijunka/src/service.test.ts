@@ -85,7 +85,7 @@ test('capacity is measured from heartbeats and outcomes, without superseded ones
   const at = new Date().toISOString();
   const beat = { v: 1, service: 'worker', instance: 'w1', started_at: at, at, ready: true };
   const vitals = { slots: 4, busy: 2, types: ['a'], started: 9 };
-  bus.nc.publish(bus.names.subjects.beat('worker'), JSON.stringify({ ...beat, vitals }));
+  bus.nc.publish(bus.names.subjects.heartbeat('worker'), JSON.stringify({ ...beat, vitals }));
   await publish([
     { signal_id: 'x', signal_type: 'a', process_ms: 100, worker_id: 'w1' },
     { signal_id: 'y', signal_type: 'a', process_ms: 50 },
@@ -126,7 +126,7 @@ test('the advice on cards follows demand and work, and is part of the schedule',
   const at = new Date().toISOString();
   const beat = { v: 1, service: 'worker', instance: 'w1', started_at: at, at, ready: true };
   const vitals = { slots: 64, busy: 2, types: ['a'], started: 9 };
-  bus.nc.publish(bus.names.subjects.beat('worker'), JSON.stringify({ ...beat, vitals }));
+  bus.nc.publish(bus.names.subjects.heartbeat('worker'), JSON.stringify({ ...beat, vitals }));
   // 40 signals a second of 75 ms each need 3 cards, and half as much again.
   announce({}, { a_3: 2_400 });
   const written = await waitFor('the advice', async () => {

@@ -32,7 +32,7 @@ function beat(instance: string, in_hand: Record<string, number>): void {
   const at = new Date().toISOString();
   const vitals = { slots: 4, busy: 1, types: ['demo'], started: 1, in_hand };
   const body: Beat = { v: 1, service: 'worker', instance, started_at: at, at, ready: true, vitals };
-  bus.nc.publish(bus.names.subjects.beat('worker'), JSON.stringify(body));
+  bus.nc.publish(bus.names.subjects.heartbeat('worker'), JSON.stringify(body));
 }
 
 beforeAll(async () => {

@@ -79,10 +79,10 @@ async function outcomesOf(id: string): Promise<Outcome[]> {
 function beat(instance: string, service: 'worker' | 'kanban' = 'worker'): void {
   const at = new Date().toISOString();
   const body: Beat = { v: 1, service, instance, started_at: at, at, ready: true, vitals: {} };
-  bus.nc.publish(bus.names.subjects.beat(service), JSON.stringify(body));
+  bus.nc.publish(bus.names.subjects.heartbeat(service), JSON.stringify(body));
 }
 /** A worker as far as cancelling goes: it lives and says what it holds. */
-function standInWorker(state: ReplyOf<'workerHolds'>['state']): () => void {
+function standInWorker(state: ReplyOf<'workerInFlight'>['state']): () => void {
   const subscription = bus.nc.subscribe('tps.worker.*', {
     callback: (_, msg) => void msg.respond(JSON.stringify({ worker_id: 'stand-in', state })),
   });

@@ -2,7 +2,7 @@ import {
   backoffMs,
   type ErrorClass,
   HANDED_BACK,
-  lateMessage,
+  expiredMessage,
   type Outcome,
   type OutcomeStatus,
   WIRE_VERSION,
@@ -124,7 +124,7 @@ function notRun({ definition, inFlight, attempt, deadlineMs, nowMs }: AttemptFac
       ...none,
       status: 'expired',
       errorClass: 'capacity',
-      message: lateMessage(none.attempt, inFlight.last),
+      message: expiredMessage(none.attempt, inFlight.last),
     };
   }
   return {

@@ -79,7 +79,7 @@ test('when a handler does not end, its worker finishes the work of others, takes
   let finish = (): void => undefined;
   const gate = new Promise<void>((resolve) => (finish = resolve));
   const beats: Beat<'worker'>[] = [];
-  harness.bus.nc.subscribe(harness.bus.names.subjects.beat('worker'), {
+  harness.bus.nc.subscribe(harness.bus.names.subjects.heartbeat('worker'), {
     callback: (_, msg) => void beats.push(msg.json<Beat<'worker'>>()),
   });
   const types = [signal('endless', running.deaf, limits), signal('honest', () => gate)];

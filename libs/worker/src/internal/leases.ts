@@ -143,7 +143,8 @@ export class Leases {
       this.decided.set(key, decision.held);
       const entry = this.view.entry(key);
       const next = this.after(key, entry?.value, decision);
-      if ((await this.view.swap(key, next, entry?.revision ?? 0)) === null) await this.view.read(key);
+      if ((await this.view.compareAndSet(key, next, entry?.revision ?? 0)) === null)
+        await this.view.read(key);
       this.decided.delete(key);
     }
   }

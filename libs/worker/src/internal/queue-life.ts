@@ -91,7 +91,7 @@ export class QueueLife {
         break;
       }
       if (facts === 'nobody') this.decide();
-      await this.bus.backoff(wait * (0.5 + Math.random() / 2));
+      await this.bus.sleepUntilReconnect(wait * (0.5 + Math.random() / 2));
     }
     this.asking = false;
     if (!this.closed) this.onKnown(lost);

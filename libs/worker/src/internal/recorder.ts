@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { type MsgHdrs, nuid } from '@nats-io/transport-node';
 import { Batcher, type Bus, encodeHeaders, PublishError } from '@tps/bus';
-import { invalidLetter, letterHeaders, type Outcome, parseLane } from '@tps/contracts';
+import { unreadableDeadLetter, deadLetterHeaders, type Outcome, parseLane } from '@tps/contracts';
 import type { Logger, TraceHeaders } from '@tps/telemetry';
 import { exceedsBytes, maxBytesOf } from './bytes';
 import { acknowledge, nak, releaseDelayMs } from './acknowledgement';
@@ -93,7 +93,7 @@ export class Recorder {
       await this.append(
         this.bus.names.subjects.dead(signal.signal_type),
         letter,
-        encodeHeaders([...letterHeaders(outcome), ...Object.entries(trace)]),
+        encodeHeaders([...deadLetterHeaders(outcome), ...Object.entries(trace)]),
       );
       return true;
     } catch (error) {
@@ -158,7 +158,7 @@ export class Recorder {
 
   /** Keeps a message that is no signal, as it came. */
   async keepUnreadable({ msg, lane, info }: Delivery): Promise<void> {
-    const { letter, headers } = invalidLetter(msg.subject, info.streamSeq, msg.data);
+    const { letter, headers } = unreadableDeadLetter(msg.subject, info.streamSeq, msg.data);
     const subject = this.bus.names.subjects.dead(parseLane(lane).type);
     await this.append(subject, JSON.stringify(letter), encodeHeaders(headers));
   }
@@ -223,7 +223,7 @@ export class Recorder {
         // Waiting for room is for the queue: what is kept here would end with the process.
         if (error instanceof PublishError && error.full) throw error;
         this.log.warn('outcome not recorded yet', { subject, error });
-        await this.bus.backoff(wait / 2 + randomInt(wait / 2));
+        await this.bus.sleepUntilReconnect(wait / 2 + randomInt(wait / 2));
       }
     }
     throw new RecorderClosedError(subject);

@@ -30,11 +30,15 @@ function gated(name: string): SignalDefinition['run'] {
 }
 const finished = (id: string): Promise<unknown> => harness.finished(id);
 async function held(id: string): Promise<string> {
-  const { workerHolds } = harness.bus.names.subjects;
+  const { workerInFlight } = harness.bus.names.subjects;
   const options = { strategy: 'timer' as const, maxWait: 100 };
   const states: string[] = [];
-  for await (const reply of await harness.bus.nc.requestMany(workerHolds, JSON.stringify({ id }), options)) {
-    states.push(reply.json<ReplyOf<'workerHolds'>>().state);
+  for await (const reply of await harness.bus.nc.requestMany(
+    workerInFlight,
+    JSON.stringify({ id }),
+    options,
+  )) {
+    states.push(reply.json<ReplyOf<'workerInFlight'>>().state);
   }
   return states.find((state) => state !== 'none') ?? 'none';
 }
@@ -238,15 +242,15 @@ test('a stop finishes what runs and hands back the rest, at no attempt cost', as
 test('a signal that was to be taken out and stays costs no attempt', async () => {
   await harness.worker('undone', [signal('undone', () => 1)]);
   const id = 'undone-1';
-  const { workerRefuse } = harness.bus.names.subjects;
-  await harness.bus.nc.request(workerRefuse, JSON.stringify({ id }), { timeout: 5_000 });
+  const { workerBlock } = harness.bus.names.subjects;
+  await harness.bus.nc.request(workerBlock, JSON.stringify({ id }), { timeout: 5_000 });
   await harness.enqueue('undone', { id });
   const jsm = await managerOf(harness.bus);
   const stream = harness.bus.names.streams.kanban;
   await waitFor('the delivery', async () => {
     return (await jsm.consumers.info(stream, laneName('undone', 3))).num_ack_pending === 1;
   });
-  harness.bus.nc.publish(workerRefuse, JSON.stringify({ id, undo: true }));
+  harness.bus.nc.publish(workerBlock, JSON.stringify({ id, undo: true }));
   await finished(id);
   expect(harness.statusesOf(id).at(-1)).toEqual(['succeeded', 1]);
 });
@@ -254,7 +258,7 @@ test('a signal that was to be taken out and stays costs no attempt', async () =>
 test('a signal that was taken out runs at once when it is run again', async () => {
   await harness.worker('again', [signal('again', () => 1)]);
   const id = 'again-1';
-  await harness.bus.nc.request(harness.bus.names.subjects.workerRefuse, JSON.stringify({ id, run: 0 }), {
+  await harness.bus.nc.request(harness.bus.names.subjects.workerBlock, JSON.stringify({ id, run: 0 }), {
     timeout: 5_000,
   });
   await harness.enqueue('again', { id, run: 1 });

@@ -137,7 +137,7 @@ export class SlotRunner {
     this.planner.plan();
   }
 
-  holds(id?: string): ReplyOf<'workerHolds'> {
+  holds(id?: string): ReplyOf<'workerInFlight'> {
     const worker_id = this.options.context.instance;
     if (id === undefined) {
       return {
@@ -155,7 +155,7 @@ export class SlotRunner {
   }
 
   /** Takes nothing of this run from now on; says whether it was too late. */
-  refuseSignal({ id, run = Infinity, undo }: RequestOf<'workerHolds'>): ReplyOf<'workerHolds'> {
+  refuseSignal({ id, run = Infinity, undo }: RequestOf<'workerInFlight'>): ReplyOf<'workerInFlight'> {
     const answer = this.holds(id);
     if (id === undefined) return answer;
     if (undo) for (const delivery of this.removals.delete(id)) this.refuse(delivery, 0);

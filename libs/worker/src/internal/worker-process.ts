@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ask, UnansweredError } from '@tps/bus';
+import { ask, NoReplyError } from '@tps/bus';
 import { LineView } from '@tps/fleet';
 import type { RunningService, ServiceContext } from '@tps/service';
 import { Counter, Gauge } from 'prom-client';
@@ -144,7 +144,7 @@ async function askForLanes({ bus, log }: ServiceContext, types: string[]): Promi
     return await ask(bus, 'lanes', { types }, { timeoutMs: LANES_LIMIT_MS });
   } catch (error) {
     log.warn('kanban did not make the lanes', { error });
-    return error instanceof UnansweredError && error.nobody ? 'nobody' : 'silence';
+    return error instanceof NoReplyError && error.undelivered ? 'nobody' : 'silence';
   }
 }
 
@@ -160,8 +160,8 @@ function claimed(station: SlotRunner, types: Iterable<string>): Record<string, n
 
 function serveEndpoints(context: ServiceContext, station: SlotRunner): void {
   const each = { broadcast: true };
-  context.endpoint('workerHolds', ({ id }) => station.holds(id), each);
-  context.endpoint('workerRefuse', (request) => station.refuseSignal(request), each);
+  context.endpoint('workerInFlight', ({ id }) => station.holds(id), each);
+  context.endpoint('workerBlock', (request) => station.refuseSignal(request), each);
 }
 
 function showSlots({ registry }: ServiceContext, station: SlotRunner): void {

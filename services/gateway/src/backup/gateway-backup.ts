@@ -1,6 +1,6 @@
 import { BackupConnection } from '@tps/backup';
 import type { Bus } from '@tps/bus';
-import { type BackupStatus, type DrainVitals, HEARTBEAT_MS } from '@tps/contracts';
+import { type BackupStatus, type BackupDrainerVitals, HEARTBEAT_MS } from '@tps/contracts';
 import type { FleetView } from '@tps/fleet';
 import type { Logger } from '@tps/telemetry';
 import { BackupMode } from './backup-mode';
@@ -116,7 +116,7 @@ export class GatewayBackup {
     this.unreportedUntilMs = Date.now() + REPORT_DELAY_MS;
   }
 
-  private drainers(): DrainVitals[] {
+  private drainers(): BackupDrainerVitals[] {
     return this.deps.fleet.of('kanban').flatMap(({ vitals }) => vitals.backup ?? []);
   }
 

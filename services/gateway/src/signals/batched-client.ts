@@ -1,5 +1,5 @@
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
-import { Batcher, type Bus, encodeHeaders, UnansweredError } from '@tps/bus';
+import { Batcher, type Bus, encodeHeaders, NoReplyError } from '@tps/bus';
 import { ALL_FINE, type BatchName, parseReply, type ReplyOf, REQUESTS } from '@tps/contracts';
 import type { Logger, TraceHeaders } from '@tps/telemetry';
 import CircuitBreaker from 'opossum';
@@ -105,7 +105,7 @@ export class BatchedClient<N extends BatchName> {
   private explain(error: unknown): BatchedRequestError {
     if (error instanceof BatchedRequestError) return error;
     const { name } = this;
-    const nobody = error instanceof UnansweredError && error.nobody;
+    const nobody = error instanceof NoReplyError && error.undelivered;
     if (nobody || (error as { code?: string }).code === 'EOPENBREAKER') {
       return new BatchedRequestError(`${name} is away`, false);
     }

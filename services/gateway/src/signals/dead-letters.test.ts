@@ -10,9 +10,9 @@ describe('the filter of dead letters', () => {
   const asked: unknown[] = [];
   beforeAll(async () => {
     gateway = await startGateway();
-    const { letters, purge, redriveStart } = gateway.fleet.bus.names.subjects;
+    const { deadLetters, purge, redriveStart } = gateway.fleet.bus.names.subjects;
     const replies = new Map<string, object>([
-      [letters, { items: [], next: null, total: 0 }],
+      [deadLetters, { items: [], next: null, total: 0 }],
       [purge, { deleted: 1, remaining: 0 }],
       [redriveStart, { dry_run: true, matched: 0, types: {} }],
     ]);

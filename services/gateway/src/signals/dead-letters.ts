@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Static } from '@sinclair/typebox';
 import type { Bus } from '@tps/bus';
-import type { LetterFilter, Redrive, ReplyOf, SingleName, RequestOf } from '@tps/contracts';
+import type { DeadLetterFilter, RedriveJob, ReplyOf, SingleName, RequestOf } from '@tps/contracts';
 import type { Request } from 'express';
 import { v7 as uuidv7 } from 'uuid';
 import { type Handlers, idOf } from '../api/handlers';
@@ -30,11 +30,11 @@ export function deadLetterHandlers(bus: Bus): Pick<Handlers, Names> {
   return {
     deadLetters: async (_req, res, { query: { limit, cursor, ...given } }) => {
       const request = { filter: filterOf(given), limit, ...(cursor ? { cursor } : {}) };
-      sendJson(res, 200, await askKanban(bus, 'letters', request));
+      sendJson(res, 200, await askKanban(bus, 'deadLetters', request));
     },
     deadLetter: async (req, res) => {
       const id = uuidOf(req);
-      const { letter } = await askKanban(bus, 'letter', { id });
+      const { letter } = await askKanban(bus, 'deadLetter', { id });
       if (!letter) throw new ApiError('NOT_FOUND', `There is no dead letter of the signal ${id}.`);
       sendJson(res, 200, letter);
     },
@@ -85,14 +85,19 @@ function askKanban<N extends SingleName>(
 }
 
 /** @throws ApiError NOT_FOUND */
-async function redriveJob(bus: Bus, request: RequestOf<'redrive'>): Promise<Redrive> {
+async function redriveJob(bus: Bus, request: RequestOf<'redrive'>): Promise<RedriveJob> {
   const { redrive } = await askKanban(bus, 'redrive', request, request.wait_ms);
   if (!redrive) throw new ApiError('NOT_FOUND', `There is no redrive ${request.id}.`);
   return redrive;
 }
 
 /** Waits for the end of a job. Returns its latest known state when the time is up or kanban does not answer. */
-async function awaitEnd(bus: Bus, first: Redrive, waitMs: number, res: ServerResponse): Promise<Redrive> {
+async function awaitEnd(
+  bus: Bus,
+  first: RedriveJob,
+  waitMs: number,
+  res: ServerResponse,
+): Promise<RedriveJob> {
   const until = Date.now() + waitMs;
   let job = first;
   while (job.state === 'running' && Date.now() < until && !res.destroyed) {
@@ -110,8 +115,8 @@ type Given = Static<typeof schemas.LetterFilter> & { id?: string };
  * Combines the deps of a filter from query and body. Each narrows the selection.
  * @throws ApiError INVALID_REQUEST when two deps have the same name: one of them would be ignored
  */
-function filterOf(...given: (Given | undefined)[]): LetterFilter {
-  const filter: LetterFilter = {};
+function filterOf(...given: (Given | undefined)[]): DeadLetterFilter {
+  const filter: DeadLetterFilter = {};
   for (const part of given) {
     const { signal_type, error_class, id, ids, ...same } = part ?? {};
     add(filter, same);
@@ -123,7 +128,7 @@ function filterOf(...given: (Given | undefined)[]): LetterFilter {
   return filter;
 }
 
-function add(filter: LetterFilter, part: LetterFilter): void {
+function add(filter: DeadLetterFilter, part: DeadLetterFilter): void {
   const twice = Object.keys(part).find((name) => Object.hasOwn(filter, name));
   if (twice) {
     const { [twice]: names = `/${twice}` } = NAMES;
@@ -139,7 +144,7 @@ function uuidOf(req: Request): string {
 }
 
 /** Leaves out the fields of a redrive job that only kanban needs. */
-function publicJob(job: Redrive): object {
+function publicJob(job: RedriveJob): object {
   const { v: _v, up_to_seq: _s, phase: _p, probing: _g, owner: _o, lease_until: _l, ...rest } = job;
   return { ...rest, remaining: Math.max(0, rest.matched - rest.redriven - rest.skipped) };
 }

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SpanKind } from '@opentelemetry/api';
 import { type Bus, encodeHeaders } from '@tps/bus';
 import {
-  type LetterView,
+  type DeadLetterView,
   MAX_SYNC_TIMEOUT_MS,
   type SpanAttribute,
   type SpanAttributes,
@@ -62,7 +62,7 @@ export class RequeueSignal {
   }
 
   private async run(
-    deadLetter: LetterView,
+    deadLetter: DeadLetterView,
     caller: ServerResponse | null,
     span: SignalSpan,
   ): Promise<Answer> {
@@ -85,14 +85,14 @@ export class RequeueSignal {
   }
 
   private async requeue(
-    { signal_id: id, signal_type }: LetterView,
+    { signal_id: id, signal_type }: DeadLetterView,
     waiter: OutcomeWaiter | null,
     { headers }: SignalSpan,
   ): Promise<void> {
     const { bus, submitter, waiters } = this.deps;
     const request = waiter ? { id, reply_to: waiters.replyTo } : { id };
     await submitter.admit({ ...request, signal_type }, headers);
-    const reply = await requestService(bus, 'retry', request, {
+    const reply = await requestService(bus, 'requeue', request, {
       headers: encodeHeaders(Object.entries(headers)),
       limitMs: REQUEUE_LIMIT_MS,
     });
@@ -104,10 +104,10 @@ export class RequeueSignal {
     if (reply.duplicate && waiter) waiters.follow(waiter);
   }
 
-  private async deadLetterOf(id: string): Promise<LetterView> {
+  private async deadLetterOf(id: string): Promise<DeadLetterView> {
     checkId(id);
     const { bus, views } = this.deps;
-    const { letter } = await requestService(bus, 'letter', { id }, { limitMs: DEAD_LETTER_LIMIT_MS });
+    const { letter } = await requestService(bus, 'deadLetter', { id }, { limitMs: DEAD_LETTER_LIMIT_MS });
     if (letter) return letter;
     const { status, final } = await views.show(id);
     if (!final) throw new ApiError('NOT_RETRYABLE', `This signal is not finished: it is ${status}.`);
@@ -119,7 +119,7 @@ export class RequeueSignal {
   /** Starts a trace, or continues the caller's, with a link to the trace of the run that failed. */
   private startSpan(
     req: IncomingMessage,
-    { signal_id, signal_type, run, traceparent }: LetterView,
+    { signal_id, signal_type, run, traceparent }: DeadLetterView,
   ): SignalSpan {
     const attributes: SpanAttributes = {
       'http.request.method': 'POST',

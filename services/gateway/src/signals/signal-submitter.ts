@@ -1,8 +1,9 @@
 import type { Bus } from '@tps/bus';
 import {
-  encode,
+  encodeMessage,
   type AdmitRequest,
   type AdmitVerdict,
+  type EnqueueRefusal,
   type EnqueueVerdict,
   MAX_BODY_BYTES,
   type Signal,
@@ -15,14 +16,7 @@ import type { GatewayBackup } from '../backup/gateway-backup';
 import { ApiError } from '../problem';
 import { retryWhileRestarting } from '../retry-while-restarting';
 import { BatchedClient, BatchedRequestError, type BatchItem } from './batched-client';
-import {
-  afterBackup,
-  backupRefusal,
-  type EnqueueRefusal,
-  isCertainOutage,
-  submitRoute,
-  triesNext,
-} from './submit-route';
+import { afterBackup, backupRefusal, isCertainOutage, submitRoute, triesNext } from './submit-route';
 
 /** A batch with one signal of this size still fits into one message of the broker. */
 const MAX_SIGNAL_BYTES = 2 * MAX_BODY_BYTES;
@@ -73,7 +67,7 @@ export class SignalSubmitter {
   ): Promise<void> {
     const request: AdmitRequest = { id, signal_type };
     if (!reply_to) request.async = true;
-    const verdict = await this.jidoka.ask({ json: encode(request), trace }).catch((error: unknown) => {
+    const verdict = await this.jidoka.ask({ json: encodeMessage(request), trace }).catch((error: unknown) => {
       if (error instanceof BatchedRequestError) return this.lastKnown(request);
       throw error;
     });

@@ -1,7 +1,7 @@
+import type { EnqueueRefusal } from '@tps/contracts';
 import {
   afterBackup,
   backupRefusal,
-  type EnqueueRefusal,
   type SubmitFacts,
   type SubmitRoute,
   submitRoute,

@@ -1,7 +1,6 @@
-import type { EnqueueVerdict } from '@tps/contracts';
+import type { EnqueueRefusal, EnqueueVerdict } from '@tps/contracts';
 
 export type Place = 'kanban' | 'backup';
-export type EnqueueRefusal = EnqueueVerdict & { ok: false };
 
 export interface SubmitFacts {
   /** RabbitMQ is configured. */

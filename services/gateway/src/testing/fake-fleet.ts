@@ -281,7 +281,7 @@ export class FakeFleet {
         ready: true,
         vitals,
       };
-      this.bus.nc.publish(this.bus.names.subjects.beat(service), JSON.stringify(beat));
+      this.bus.nc.publish(this.bus.names.subjects.heartbeat(service), JSON.stringify(beat));
     }
   }
 }

@@ -3,9 +3,9 @@ import { BackupConnection, type ConfirmChannel, type ConsumeMessage } from '@tps
 import { encodeHeaders } from '@tps/bus';
 import {
   type BackupHoldings,
-  type DrainVitals,
-  type InvalidLetter,
-  LETTER_HEADERS,
+  type BackupDrainerVitals,
+  type UnreadableDeadLetter,
+  DEAD_LETTER_HEADERS,
   retirementText,
   WIRE_VERSION,
 } from '@tps/contracts';
@@ -104,7 +104,7 @@ export class BackupDrainer {
     return drainer;
   }
 
-  vitals(): DrainVitals {
+  vitals(): BackupDrainerVitals {
     return {
       reachable: this.connection.connected,
       // One that has nothing in hand has not tried: RabbitMQ gives all to another, or there is nothing.
@@ -190,9 +190,9 @@ export class BackupDrainer {
       if (this.context.bus.connected) enough = await this.moveWanted();
       else if (channel && consumer) await this.release(channel, consumer).catch(() => undefined);
       if (this.unmoved.size < before) wait = RETRY_FIRST_MS;
-      else if (enough) await this.context.bus.backoff(LOOK_AGAIN_MS);
+      else if (enough) await this.context.bus.sleepUntilReconnect(LOOK_AGAIN_MS);
       else {
-        await this.context.bus.backoff(wait / 2 + randomInt(wait / 2));
+        await this.context.bus.sleepUntilReconnect(wait / 2 + randomInt(wait / 2));
         wait = Math.min(wait * 2, RETRY_CAP_MS);
       }
     }
@@ -276,7 +276,7 @@ export class BackupDrainer {
   private async deadLetter(message: ConsumeMessage, reason: string): Promise<void> {
     const { bus, log } = this.context;
     const { content, properties, fields } = message;
-    const body: InvalidLetter = {
+    const body: UnreadableDeadLetter = {
       v: WIRE_VERSION,
       invalid: true,
       subject: `amqp:${bus.names.queues.backup}`,
@@ -286,8 +286,8 @@ export class BackupDrainer {
     log.error('unreadable message on the backup', { reason, message_id: String(properties.messageId) });
     const headers = encodeHeaders([
       ['Nats-Msg-Id', `dead:${fields.consumerTag}:${fields.deliveryTag}`],
-      [LETTER_HEADERS.id, idOf(properties.messageId)],
-      [LETTER_HEADERS.status, 'invalid'],
+      [DEAD_LETTER_HEADERS.id, idOf(properties.messageId)],
+      [DEAD_LETTER_HEADERS.status, 'invalid'],
     ]);
     const kept = bus.publisher.publish(bus.names.subjects.dead(UNREADABLE_TYPE), JSON.stringify(body), {
       headers,

@@ -1,8 +1,8 @@
-import { type DrainVitals, METRICS } from '@tps/contracts';
+import { type BackupDrainerVitals, METRICS } from '@tps/contracts';
 import { Counter, Gauge, type Registry } from 'prom-client';
 
 /** What this process knows of the backup. Summed over processes the waiting ones would count twice: take the highest. */
-export function registerBackupMetrics(registry: Registry, vitals: () => DrainVitals): void {
+export function registerBackupMetrics(registry: Registry, vitals: () => BackupDrainerVitals): void {
   const registers = [registry];
   new Gauge({
     ...METRICS.backupSignals,

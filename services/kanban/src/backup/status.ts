@@ -1,7 +1,7 @@
-import type { BackupStatus, DrainVitals } from '@tps/contracts';
+import type { BackupStatus, BackupDrainerVitals } from '@tps/contracts';
 import type { FleetView } from '@tps/fleet';
 
-const NOTHING: DrainVitals = {
+const NOTHING: BackupDrainerVitals = {
   reachable: false,
   appends: true,
   on_backup: 0,
@@ -10,7 +10,7 @@ const NOTHING: DrainVitals = {
 };
 
 /** The backup as all kanban processes together see it: only one of them is given anything, and each counts its own. */
-export function backupStatus(fleet: FleetView, instance: string, own?: DrainVitals): BackupStatus {
+export function backupStatus(fleet: FleetView, instance: string, own?: BackupDrainerVitals): BackupStatus {
   const beats = fleet.of('kanban').filter((beat) => beat.instance !== instance);
   const drains = [own, ...beats.map(({ vitals }) => vitals.backup)].filter((vitals) => vitals !== undefined);
   const gateways = fleet.of('gateway');

@@ -3,10 +3,10 @@ import { type Bus, connectBus, encodeHeaders, managerOf, openBucket } from '@tps
 import {
   type DeadLetter,
   laneName,
-  type LetterFilter,
-  letterHeaders,
+  type DeadLetterFilter,
+  deadLetterHeaders,
   type Outcome,
-  type Redrive,
+  type RedriveJob,
   type ReplyOf,
   type RequestOf,
   type Signal,
@@ -62,23 +62,26 @@ export class DeadLetterHarness {
     return reply.json<T>();
   }
 
-  list(filter: LetterFilter, page: Partial<RequestOf<'letters'>> = {}): Promise<ReplyOf<'letters'>> {
-    return this.ask(this.bus.names.subjects.letters, { filter, limit: 100, ...page });
+  list(
+    filter: DeadLetterFilter,
+    page: Partial<RequestOf<'deadLetters'>> = {},
+  ): Promise<ReplyOf<'deadLetters'>> {
+    return this.ask(this.bus.names.subjects.deadLetters, { filter, limit: 100, ...page });
   }
 
-  async deadLetterOf(id: string): Promise<ReplyOf<'letter'>['letter']> {
-    return (await this.ask<ReplyOf<'letter'>>(this.bus.names.subjects.letter, { id })).letter;
+  async deadLetterOf(id: string): Promise<ReplyOf<'deadLetter'>['letter']> {
+    return (await this.ask<ReplyOf<'deadLetter'>>(this.bus.names.subjects.deadLetter, { id })).letter;
   }
 
-  purge(filter: LetterFilter): Promise<ReplyOf<'purge'>> {
+  purge(filter: DeadLetterFilter): Promise<ReplyOf<'purge'>> {
     return this.ask(this.bus.names.subjects.purge, { filter });
   }
 
-  retry(id: string): Promise<ReplyOf<'retry'>> {
-    return this.ask(this.bus.names.subjects.retry, { id });
+  retry(id: string): Promise<ReplyOf<'requeue'>> {
+    return this.ask(this.bus.names.subjects.requeue, { id });
   }
 
-  async redrive(order: Partial<RequestOf<'redriveStart'>>): Promise<Redrive> {
+  async redrive(order: Partial<RequestOf<'redriveStart'>>): Promise<RedriveJob> {
     const id = `redrive-${(ids += 1)}`;
     const request: RequestOf<'redriveStart'> = { id, filter: {}, probe: [1, 5], max_per_s: 1_000, ...order };
     const started = await this.ask<ReplyOf<'redriveStart'>>(this.bus.names.subjects.redriveStart, request);
@@ -86,12 +89,12 @@ export class DeadLetterHarness {
     return started.redrive;
   }
 
-  async redriveNow(id: string, given: object = {}): Promise<Redrive> {
+  async redriveNow(id: string, given: object = {}): Promise<RedriveJob> {
     const subject = this.bus.names.subjects.redrive;
-    return (await this.ask<ReplyOf<'redrive'>>(subject, { id, ...given })).redrive as Redrive;
+    return (await this.ask<ReplyOf<'redrive'>>(subject, { id, ...given })).redrive as RedriveJob;
   }
 
-  ended({ id }: Pick<Redrive, 'id'>): Promise<Redrive> {
+  ended({ id }: Pick<RedriveJob, 'id'>): Promise<RedriveJob> {
     return this.redriveNow(id, { wait_ms: 20_000 });
   }
 
@@ -119,7 +122,9 @@ export class DeadLetterHarness {
   async write(letter: DeadLetter, plain = false): Promise<void> {
     const { signal_type, trace_id } = letter.outcome;
     const traceparent: [string, string] = ['traceparent', `00-${trace_id}-b7ad6b7169203331-01`];
-    const headers = encodeHeaders(plain ? [traceparent] : [...letterHeaders(letter.outcome), traceparent]);
+    const headers = encodeHeaders(
+      plain ? [traceparent] : [...deadLetterHeaders(letter.outcome), traceparent],
+    );
     const subject = this.bus.names.subjects.dead(signal_type);
     await this.bus.publisher.publish(subject, JSON.stringify(letter), { headers });
   }

@@ -1,5 +1,5 @@
 import { encodeHeaders, headerValues, managerOf } from '@tps/bus';
-import type { LetterFilter, Outcome } from '@tps/contracts';
+import type { DeadLetterFilter, Outcome } from '@tps/contracts';
 import { sampleOutcome, waitFor } from '@tps/testkit';
 import { DeadLetterHarness } from './dead-letter-harness.fixture';
 
@@ -25,7 +25,7 @@ test('letters are listed newest first, by filter and in pages; one is shown whol
   const old = await rig.letter('listed', { status: 'expired', error_class: 'capacity' }, true);
   const last = await rig.letter('listed');
   await rig.letter('other');
-  const idsOf = async (filter: LetterFilter): Promise<string[]> =>
+  const idsOf = async (filter: DeadLetterFilter): Promise<string[]> =>
     (await rig.list({ type: 'listed', ...filter })).items.map(({ signal_id }) => signal_id);
   expect(await idsOf({})).toEqual([last, old, first]);
   expect(await idsOf({ status: 'expired' })).toEqual([old]);
@@ -90,7 +90,7 @@ test('a retry goes on in the trace of who asked for it', async () => {
   const { nc, names } = rig.bus;
   const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
   const headers = encodeHeaders(Object.entries({ traceparent, tracestate: 'vendor=1' }));
-  await nc.request(names.subjects.retry, JSON.stringify({ id }), { headers, timeout: 10_000 });
+  await nc.request(names.subjects.requeue, JSON.stringify({ id }), { headers, timeout: 10_000 });
   const last_by_subj = names.subjects.work('traced', 3, id);
   const message = await (await managerOf(rig.bus)).streams.getMessage(names.streams.kanban, { last_by_subj });
   expect(headerValues(message?.header, 'traceparent')[0]).toContain('4bf92f3577b34da6a3ce929d0e0e4736');

@@ -3,13 +3,13 @@ import type { MsgHdrs } from '@nats-io/transport-node';
 import { type Bus, headerValues, managerOf } from '@tps/bus';
 import {
   type ErrorClass,
-  type Letter,
-  LETTER_HEADERS,
-  type LetterFilter,
-  LETTERS_MAX_LIMIT,
-  type LetterStatus,
-  type LetterView,
-  parseLetter,
+  type DeadMessage,
+  DEAD_LETTER_HEADERS,
+  type DeadLetterFilter,
+  DEAD_LETTERS_MAX_LIMIT,
+  type DeadLetterStatus,
+  type DeadLetterView,
+  parseDeadMessage,
   type ReplyOf,
   type RequestOf,
   WIRE_VERSION,
@@ -21,7 +21,7 @@ export interface DeadLetterEntry {
   id: string;
   run: number;
   type: string;
-  status: LetterStatus;
+  status: DeadLetterStatus;
   class?: ErrorClass | undefined;
   fingerprint?: string | undefined;
   deadMs: number;
@@ -29,7 +29,7 @@ export interface DeadLetterEntry {
 
 /** A letter as it is in the stream. */
 export interface StoredDeadLetter {
-  body: Letter;
+  body: DeadMessage;
   traceparent: string | undefined;
 }
 
@@ -61,16 +61,16 @@ export class DeadLetterStore {
   }
 
   /** Letters that fit, the oldest first. */
-  async find(filter: LetterFilter): Promise<DeadLetterEntry[]> {
+  async find(filter: DeadLetterFilter): Promise<DeadLetterEntry[]> {
     await this.refresh();
     return this.entries.filter(matcher(filter));
   }
 
-  async list({ filter, limit, cursor }: RequestOf<'letters'>): Promise<ReplyOf<'letters'>> {
+  async list({ filter, limit, cursor }: RequestOf<'deadLetters'>): Promise<ReplyOf<'deadLetters'>> {
     const all = await this.find(filter);
     const before = cursor === undefined ? Infinity : Number(cursor);
     const rest = all.filter(({ seq }) => seq < before);
-    const page = rest.slice(-Math.min(limit, LETTERS_MAX_LIMIT)).reverse();
+    const page = rest.slice(-Math.min(limit, DEAD_LETTERS_MAX_LIMIT)).reverse();
     const views = await inGroups(page, (entry) => this.view(entry));
     const items = views.flatMap((view) => (view ? [summaryOf(view)] : []));
     const last = page.at(-1);
@@ -83,7 +83,7 @@ export class DeadLetterStore {
     return this.entries.findLast((entry) => entry.id === id);
   }
 
-  async get(id: string): Promise<LetterView | null> {
+  async get(id: string): Promise<DeadLetterView | null> {
     const entry = await this.ofSignal(id);
     return entry ? this.view(entry) : null;
   }
@@ -96,7 +96,7 @@ export class DeadLetterStore {
   }
 
   /** @throws MissingFilterError */
-  async purge(filter: LetterFilter): Promise<ReplyOf<'purge'>> {
+  async purge(filter: DeadLetterFilter): Promise<ReplyOf<'purge'>> {
     if (Object.keys(filter).length === 0)
       throw new MissingFilterError('deleting dead letters needs a filter');
     const until = Date.now() + PURGE_LIMIT_MS;
@@ -179,14 +179,14 @@ export class DeadLetterStore {
     this.entries.push({ seq, type, deadMs: time.getTime(), ...facts });
   }
 
-  private async view(entry: DeadLetterEntry): Promise<LetterView | null> {
+  private async view(entry: DeadLetterEntry): Promise<DeadLetterView | null> {
     const letter = await this.read(entry.seq);
     return letter && viewOf(entry, letter);
   }
 }
 
 /** Whether a letter fits a filter. */
-function matcher(filter: LetterFilter): (entry: DeadLetterEntry) => boolean {
+function matcher(filter: DeadLetterFilter): (entry: DeadLetterEntry) => boolean {
   const { type, status, class: errorClass, fingerprint, since, until, ids } = filter;
   const fromMs = since === undefined ? -Infinity : Date.parse(since);
   const toMs = until === undefined ? Infinity : Date.parse(until);
@@ -213,15 +213,15 @@ type Facts = Pick<DeadLetterEntry, 'id' | 'run' | 'status' | 'class' | 'fingerpr
 
 function factsOf(headers: MsgHdrs | undefined): Facts | null {
   const value = (name: string): string | undefined => headerValues(headers, name)[0];
-  const id = value(LETTER_HEADERS.id);
-  const status = value(LETTER_HEADERS.status);
+  const id = value(DEAD_LETTER_HEADERS.id);
+  const status = value(DEAD_LETTER_HEADERS.status);
   if (!id || !status) return null;
   return {
     id,
-    run: Number(value(LETTER_HEADERS.run) ?? 0),
-    status: status as LetterStatus,
-    class: value(LETTER_HEADERS.errorClass) as ErrorClass | undefined,
-    fingerprint: value(LETTER_HEADERS.fingerprint),
+    run: Number(value(DEAD_LETTER_HEADERS.run) ?? 0),
+    status: status as DeadLetterStatus,
+    class: value(DEAD_LETTER_HEADERS.errorClass) as ErrorClass | undefined,
+    fingerprint: value(DEAD_LETTER_HEADERS.fingerprint),
   };
 }
 
@@ -232,13 +232,13 @@ function factsIn(letter: StoredDeadLetter | null): Facts {
     return { id: body?.subject.split('.').at(-1) ?? '', run: 0, status: 'invalid' };
   }
   const { signal_id, run, status, error_class, fingerprint } = body.outcome;
-  return { id: signal_id, run, status: status as LetterStatus, class: error_class, fingerprint };
+  return { id: signal_id, run, status: status as DeadLetterStatus, class: error_class, fingerprint };
 }
 
 function stored(message: StoredMsg): StoredDeadLetter {
   const traceparent = headerValues(message.header, 'traceparent')[0];
   try {
-    return { body: parseLetter(message, `letter ${message.seq}`), traceparent };
+    return { body: parseDeadMessage(message, `letter ${message.seq}`), traceparent };
   } catch {
     const data = Buffer.from(message.data).toString('base64');
     return { body: { v: WIRE_VERSION, invalid: true, subject: message.subject, data }, traceparent };
@@ -248,7 +248,7 @@ function stored(message: StoredMsg): StoredDeadLetter {
 function viewOf(
   { id, run, type, status, deadMs }: DeadLetterEntry,
   { body, traceparent }: StoredDeadLetter,
-): LetterView {
+): DeadLetterView {
   const head = { signal_id: id, run, signal_type: type, status, dead_at: new Date(deadMs).toISOString() };
   if ('invalid' in body) return { ...head, message: 'no worker could read it', data: body.data };
   const { signal, outcome } = body;
@@ -270,7 +270,7 @@ function viewOf(
   };
 }
 
-function summaryOf(view: LetterView): LetterView {
+function summaryOf(view: DeadLetterView): DeadLetterView {
   const {
     payload: _p,
     timeout_ms: _t,

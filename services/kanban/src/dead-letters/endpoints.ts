@@ -17,10 +17,10 @@ export async function serveDeadLetters(
   const deadLetters = new DeadLetterStore(context.bus);
   const requeuer = new Requeuer(context, deadLetters, writer);
   const redriveJobs = await RedriveJobs.open(context, { deadLetters, requeuer, lineOf, types });
-  context.endpoint('letters', (request) => deadLetters.list(request));
-  context.endpoint('letter', async ({ id }) => ({ letter: await deadLetters.get(id) }));
+  context.endpoint('deadLetters', (request) => deadLetters.list(request));
+  context.endpoint('deadLetter', async ({ id }) => ({ letter: await deadLetters.get(id) }));
   context.endpoint('purge', ({ filter }) => deadLetters.purge(filter));
-  context.endpoint('retry', (request, msg) => retry(deadLetters, requeuer, { request, msg }));
+  context.endpoint('requeue', (request, msg) => retry(deadLetters, requeuer, { request, msg }));
   context.endpoint('redriveStart', (request) => redriveJobs.start(request));
   context.endpoint('redrive', (request) => redriveJobs.get(request));
   context.endpoint('redrives', () => redriveJobs.list());
@@ -30,8 +30,8 @@ export async function serveDeadLetters(
 async function retry(
   deadLetters: DeadLetterStore,
   requeuer: Requeuer,
-  { request, msg }: { request: RequestOf<'retry'>; msg: Msg },
-): Promise<ReplyOf<'retry'>> {
+  { request, msg }: { request: RequestOf<'requeue'>; msg: Msg },
+): Promise<ReplyOf<'requeue'>> {
   const entry = await deadLetters.ofSignal(request.id);
   if (!entry) return { queued: false, reason: 'no_letter' };
   const [traceparent = ''] = headerValues(msg.headers, 'traceparent');

@@ -1,5 +1,5 @@
 import { openBucket } from '@tps/bus';
-import type { CircuitRecord, Redrive, ReplyOf } from '@tps/contracts';
+import type { CircuitRecord, RedriveJob, ReplyOf } from '@tps/contracts';
 import { waitFor } from '@tps/testkit';
 import { DeadLetterHarness } from './dead-letter-harness.fixture';
 
@@ -126,7 +126,7 @@ test('is taken over from one that was killed at its probes: what it had queued i
   const [queuedBefore, next] = all as [string, string];
   expect(await rig.retry(queuedBefore)).toMatchObject({ queued: true });
   const now = new Date().toISOString();
-  const lost: Redrive = {
+  const lost: RedriveJob = {
     ...{ v: 1, id: 'orphan', state: 'running', filter: { ids: all }, probe: [2], max_per_s: 100, phase: 0 },
     ...{ up_to_seq: 1_000_000, matched: 3, redriven: 0, probes_succeeded: 0, skipped: 0 },
     probing: [queuedBefore, next].map((id) => ({ id, run: 1, type: 'demo' })),

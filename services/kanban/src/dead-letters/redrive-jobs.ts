@@ -1,7 +1,7 @@
 import { type KvView, openView, restoreMissing } from '@tps/bus';
 import {
   type CircuitState,
-  type Redrive,
+  type RedriveJob,
   type ReplyOf,
   type RequestOf,
   retirementText,
@@ -40,7 +40,7 @@ export class RedriveJobs {
   private readonly waiters = new Map<string, Set<() => void>>();
   /** Redrives whose record is being written: `running` may show them already, or not yet. */
   private readonly starting = new Set<string>();
-  private view!: KvView<Redrive>;
+  private view!: KvView<RedriveJob>;
   private stopping = false;
 
   private constructor(
@@ -94,14 +94,14 @@ export class RedriveJobs {
     letters: readonly DeadLetterEntry[],
   ): Promise<ReplyOf<'redriveStart'>> {
     const now = new Date().toISOString();
-    const record: Redrive = {
+    const record: RedriveJob = {
       ...{ v: WIRE_VERSION, id, filter, probe, max_per_s, state: 'running', phase: 0, probing: [] },
       ...{ up_to_seq: letters.at(-1)?.seq ?? 0, matched: letters.length },
       ...{ redriven: 0, probes_succeeded: 0, skipped: 0, created_at: now },
       ...this.stamp(),
     };
     // The same order once more, because its answer was lost: it is under way.
-    if ((await this.view.swap(id, record, 0)) === null)
+    if ((await this.view.compareAndSet(id, record, 0)) === null)
       return { redrive: (await this.view.read(id))?.value ?? record };
     // Another replica may have started some at the same moment: all of them look again after they have written.
     await this.view.caughtUp(CATCH_UP_MS);
@@ -148,7 +148,7 @@ export class RedriveJobs {
       const entry = this.view.entry(id);
       if (!free || !entry || this.stopping || this.runs.has(id)) continue;
       const record = { ...entry.value, ...this.stamp() };
-      if ((await this.view.swap(id, record, entry.revision)) === null) continue;
+      if ((await this.view.compareAndSet(id, record, entry.revision)) === null) continue;
       this.context.log.info('redrive taken over', { id, from: owner });
       this.work(record);
     }
@@ -162,7 +162,11 @@ export class RedriveJobs {
     for (const { id, owner } of this.running()) {
       const entry = this.view.entry(id);
       if (!entry || owner !== this.context.instance) continue;
-      await this.view.swap(id, { ...entry.value, lease_until: new Date(0).toISOString() }, entry.revision);
+      await this.view.compareAndSet(
+        id,
+        { ...entry.value, lease_until: new Date(0).toISOString() },
+        entry.revision,
+      );
     }
     this.view.close();
   }
@@ -175,7 +179,7 @@ export class RedriveJobs {
     return retired.length > 0 ? retired.join('; ') : undefined;
   }
 
-  private work(record: Redrive): void {
+  private work(record: RedriveJob): void {
     const { bus, log } = this.context;
     const run = new RedriveRunner(record, { ...this.deps, bus, save: (changed) => this.save(changed) });
     this.runs.set(record.id, run);
@@ -189,10 +193,11 @@ export class RedriveJobs {
     this.working.add(done);
   }
 
-  private async save(record: Redrive): Promise<void> {
+  private async save(record: RedriveJob): Promise<void> {
     const entry = this.view.entry(record.id);
     const mine = entry?.value.state === 'running' && entry.value.owner === this.context.instance;
-    const saved = mine && (await this.view.swap(record.id, { ...record, ...this.stamp() }, entry.revision));
+    const saved =
+      mine && (await this.view.compareAndSet(record.id, { ...record, ...this.stamp() }, entry.revision));
     if (!saved) throw new RedriveLostError('cancelled, or taken over');
   }
 
@@ -201,23 +206,23 @@ export class RedriveJobs {
       const entry = await this.view.read(id);
       if (entry?.value.state !== 'running') return;
       const finished_at = new Date().toISOString();
-      const record: Redrive = { ...entry.value, state: 'cancelled', finished_at, updated_at: finished_at };
-      if ((await this.view.swap(id, record, entry.revision)) !== null) return;
+      const record: RedriveJob = { ...entry.value, state: 'cancelled', finished_at, updated_at: finished_at };
+      if ((await this.view.compareAndSet(id, record, entry.revision)) !== null) return;
     }
     throw new RedriveLostError('changed by others all the time');
   }
 
-  private stamp(): Pick<Redrive, 'owner' | 'updated_at' | 'lease_until'> {
+  private stamp(): Pick<RedriveJob, 'owner' | 'updated_at' | 'lease_until'> {
     const now = Date.now();
     const lease_until = new Date(now + LEASE_MS).toISOString();
     return { owner: this.context.instance, updated_at: new Date(now).toISOString(), lease_until };
   }
 
-  private running(): Redrive[] {
+  private running(): RedriveJob[] {
     return this.view.values().filter(({ state }) => state === 'running');
   }
 
-  private changed(id: string, record: Redrive | undefined): void {
+  private changed(id: string, record: RedriveJob | undefined): void {
     if (record?.state === 'running') return;
     this.runs.get(id)?.abandon(new RedriveLostError('ended by somebody else'));
     for (const leave of this.waiters.get(id) ?? []) leave();

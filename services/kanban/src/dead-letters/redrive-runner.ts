@@ -1,7 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Msg } from '@nats-io/transport-node';
 import { type Bus, RecordsUnavailableError } from '@tps/bus';
-import { type CircuitState, type Outcome, readReplies, type Redrive, type RedriveStop } from '@tps/contracts';
+import {
+  type CircuitState,
+  type Outcome,
+  readReplies,
+  type RedriveJob,
+  type RedriveStop,
+} from '@tps/contracts';
 import type { DeadLetterEntry, DeadLetterStore } from './dead-letter-store';
 import type { RequeueResult, Requeuer } from './requeuer';
 
@@ -11,7 +17,7 @@ export interface RedriveRunnerDeps {
   requeuer: Requeuer;
   lineOf: (type: string) => CircuitState;
   /** Stores how far it is. Throws LostError when it is no longer this process's to do. */
-  save: (record: Redrive) => Promise<void>;
+  save: (record: RedriveJob) => Promise<void>;
 }
 
 /** The redrive was cancelled, or another process has taken it over. */
@@ -27,7 +33,7 @@ class RedriveStoppedError extends Error {
   }
 }
 
-type Probe = Redrive['probing'][number];
+type Probe = RedriveJob['probing'][number];
 
 const SAVE_EVERY_MS = 2_000;
 const LOOK_EVERY_MS = 1_000;
@@ -53,7 +59,7 @@ export class RedriveRunner {
   private onOutcome: () => void = () => undefined;
 
   constructor(
-    private record: Redrive,
+    private record: RedriveJob,
     private readonly deps: RedriveRunnerDeps,
   ) {
     this.inbox = deps.bus.createInbox();
@@ -219,7 +225,7 @@ export class RedriveRunner {
   }
 
   /** One after the other: each builds on the one before. */
-  private change(change: Partial<Redrive>): Promise<void> {
+  private change(change: Partial<RedriveJob>): Promise<void> {
     this.saving = this.saving
       .catch(() => undefined)
       .then(() => {

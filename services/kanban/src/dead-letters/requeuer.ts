@@ -1,5 +1,5 @@
 import { managerOf, RecordsClient } from '@tps/bus';
-import type { EnqueueVerdict, Signal } from '@tps/contracts';
+import type { EnqueueRefusal, Signal } from '@tps/contracts';
 import type { ServiceContext } from '@tps/service';
 import type { TraceHeaders } from '@tps/telemetry';
 import type { QueueWriter } from '../queue/queue-writer';
@@ -10,7 +10,7 @@ import { signalIn } from '../queue/unreadable-messages';
 export type RequeueResult =
   /** `duplicate`: somebody else queued this run a moment ago. */
   | { kind: 'queued'; signal: Signal; duplicate: boolean }
-  | { kind: 'refused'; verdict: EnqueueVerdict & { ok: false } }
+  | { kind: 'refused'; verdict: EnqueueRefusal }
   /** The letter is no longer there. */
   | { kind: 'gone' }
   /** The run of the letter is not over yet: its worker died behind the letter, or is about to record it. */

@@ -111,7 +111,7 @@ test('what has a final outcome is taken out after a crash, what has none stays',
 test('a worker that was heard while the others were asked must have answered, too', async () => {
   const seq = await accept('joined');
   workers = ['first'];
-  const first = bus.nc.subscribe(bus.names.subjects.workerRefuse, {
+  const first = bus.nc.subscribe(bus.names.subjects.workerBlock, {
     callback: (_, msg) => {
       workers = ['first', 'joined'];
       msg.respond(JSON.stringify({ worker_id: 'first', state: 'none' }));

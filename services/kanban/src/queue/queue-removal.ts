@@ -4,11 +4,11 @@ import { type Msg, NoRespondersError } from '@nats-io/transport-node';
 import { encodeHeaders, headerValues, managerOf } from '@tps/bus';
 import {
   type DeadLetter,
-  encode,
+  encodeMessage,
   type FoundSignal,
   HEARTBEAT_MS,
-  lateMessage,
-  letterHeaders,
+  expiredMessage,
+  deadLetterHeaders,
   LOOKUP_MAX_IDS,
   type Outcome,
   parseReply,
@@ -50,8 +50,8 @@ export class QueueRemoval {
   async find(id: string): Promise<ReplyOf<'find'>> {
     const waiting = await this.get(id);
     if (!waiting) return { found: null };
-    const { workerHolds } = this.context.bus.names.subjects;
-    const { answers } = await this.askWorkers(workerHolds, { id });
+    const { workerInFlight } = this.context.bus.names.subjects;
+    const { answers } = await this.askWorkers(workerInFlight, { id });
     const holder = answers.find(({ state }) => state === 'started');
     const trace_id = traceIdIn(waiting.traceparent);
     const found: FoundSignal = {
@@ -67,7 +67,7 @@ export class QueueRemoval {
 
   /** What workers have started, and who. Silence of a worker is no answer: what it has counts as waiting. */
   async started(): Promise<Map<string, string>> {
-    const { answers } = await this.askWorkers(this.context.bus.names.subjects.workerHolds);
+    const { answers } = await this.askWorkers(this.context.bus.names.subjects.workerInFlight);
     return new Map(answers.flatMap(({ worker_id, started = [] }) => started.map((id) => [id, worker_id])));
   }
 
@@ -98,7 +98,7 @@ export class QueueRemoval {
     }
     const last = await lastAttempt(this.context.bus, waiting.signal);
     const attempt = last?.attempt ?? 0;
-    const message = lateMessage(attempt, last);
+    const message = expiredMessage(attempt, last);
     const what = { status: 'expired', message, attempt, error_class: 'capacity' } as const;
     const outcome = this.outcomeOf(waiting, what);
     const removed = await this.remove(waiting, outcome, () => this.keepDeadLetter(waiting, outcome));
@@ -122,7 +122,7 @@ export class QueueRemoval {
   private async keepDeadLetter({ signal, traceparent }: RemovableSignal, outcome: Outcome): Promise<boolean> {
     const { names, publisher } = this.context.bus;
     const letter: DeadLetter = { v: WIRE_VERSION, signal, outcome };
-    const headers = encodeHeaders([...letterHeaders(outcome), ['traceparent', traceparent ?? '']]);
+    const headers = encodeHeaders([...deadLetterHeaders(outcome), ['traceparent', traceparent ?? '']]);
     try {
       await publisher.publish(names.subjects.dead(signal.signal_type), JSON.stringify(letter), { headers });
       return true;
@@ -146,7 +146,7 @@ export class QueueRemoval {
     const { signal, seq, traceparent } = waiting;
     await sleep(Math.max(0, this.fleetKnownMs - Date.now()));
     const { id, run } = signal;
-    const { answers, complete } = await this.askWorkers(bus.names.subjects.workerRefuse, { id, run });
+    const { answers, complete } = await this.askWorkers(bus.names.subjects.workerBlock, { id, run });
     const started = answers.some(({ state }) => state === 'started');
     // Done before they were asked: there must be no dead letter of it.
     if (!started && complete && !(await this.messageAt(seq))) return 'not_found';
@@ -207,8 +207,8 @@ export class QueueRemoval {
   /** @param undo it stays: those who would refuse it must take it again */
   private block({ id, run }: Pick<Signal, 'id' | 'run'>, undo = false): void {
     const { nc, names } = this.context.bus;
-    const request: RequestOf<'workerHolds'> = undo ? { id, run, undo } : { id, run };
-    nc.publish(names.subjects.workerRefuse, encode(request));
+    const request: RequestOf<'workerInFlight'> = undo ? { id, run, undo } : { id, run };
+    nc.publish(names.subjects.workerBlock, encodeMessage(request));
   }
 
   /**
@@ -217,12 +217,12 @@ export class QueueRemoval {
    */
   private async askWorkers(
     subject: string,
-    request: RequestOf<'workerHolds'> = {},
-  ): Promise<{ answers: ReplyOf<'workerHolds'>[]; complete: boolean }> {
+    request: RequestOf<'workerInFlight'> = {},
+  ): Promise<{ answers: ReplyOf<'workerInFlight'>[]; complete: boolean }> {
     const workers = this.fleet.of('worker').length;
-    const answers: ReplyOf<'workerHolds'>[] = [];
+    const answers: ReplyOf<'workerInFlight'>[] = [];
     if (workers === 0) return { answers, complete: true };
-    const replies = await this.context.bus.nc.requestMany(subject, encode(request), {
+    const replies = await this.context.bus.nc.requestMany(subject, encodeMessage(request), {
       strategy: 'count',
       maxMessages: workers,
       maxWait: ANSWER_LIMIT_MS,
@@ -241,9 +241,9 @@ export class QueueRemoval {
   }
 
   /** A reply that cannot be read counts as silence: that worker has not said what it holds. */
-  private readInFlight(reply: Msg): ReplyOf<'workerHolds'>[] {
+  private readInFlight(reply: Msg): ReplyOf<'workerInFlight'>[] {
     try {
-      return [parseReply('workerHolds', reply)];
+      return [parseReply('workerInFlight', reply)];
     } catch (error) {
       this.context.log.warn('what a worker holds is not known', { error });
       return [];

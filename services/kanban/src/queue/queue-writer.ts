@@ -4,6 +4,7 @@ import type { Msg } from '@nats-io/transport-node';
 import { encodeHeaders, headerValues, managerOf, PublishError } from '@tps/bus';
 import {
   ALL_FINE,
+  type EnqueueRefusal,
   type EnqueueVerdict,
   laneName,
   retirementText,
@@ -214,10 +215,6 @@ export class QueueWriter {
   }
 }
 
-function refused(
-  code: (EnqueueVerdict & { ok: false })['code'],
-  reason: string,
-  accepted: false | 'unknown',
-): EnqueueVerdict & { ok: false } {
+function refused(code: EnqueueRefusal['code'], reason: string, accepted: false | 'unknown'): EnqueueRefusal {
   return { ok: false, code, reason, retry_after_ms: RETRY_AFTER_MS, accepted };
 }

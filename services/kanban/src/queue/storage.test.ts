@@ -54,7 +54,7 @@ describe('the streams and lanes of kanban', () => {
     nats = await NatsServer.start();
     bus = await connectBus({ url: nats.url, name: 'test' });
     beats = [];
-    bus.nc.subscribe(bus.names.subjects.beat('kanban'), {
+    bus.nc.subscribe(bus.names.subjects.heartbeat('kanban'), {
       callback: (_, msg) => void beats.push(parseBeat(msg) as Beat<'kanban'>),
     });
     const env = { NATS_URL: nats.url, METRICS_PORT: 'disabled', LOG_LEVEL: 'error', INSTANCE_ID: 'kanban-1' };

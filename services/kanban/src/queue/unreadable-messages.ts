@@ -1,6 +1,6 @@
 import type { StoredMsg } from '@nats-io/jetstream';
 import { encodeHeaders, managerOf } from '@tps/bus';
-import { invalidLetter, isOfLaterVersion, METRICS, parseSignal, type Signal } from '@tps/contracts';
+import { unreadableDeadLetter, isOfLaterVersion, METRICS, parseSignal, type Signal } from '@tps/contracts';
 import type { ServiceContext } from '@tps/service';
 import { Counter } from 'prom-client';
 
@@ -32,7 +32,7 @@ export class UnreadableMessages {
     const { subject, seq } = message;
     if (isOfLaterVersion(message)) return false;
     const type = subject.split('.').at(-3) ?? '';
-    const { letter, headers } = invalidLetter(subject, seq, message.data);
+    const { letter, headers } = unreadableDeadLetter(subject, seq, message.data);
     try {
       await bus.publisher.publish(bus.names.subjects.dead(type), JSON.stringify(letter), {
         headers: encodeHeaders(headers),

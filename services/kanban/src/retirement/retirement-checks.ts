@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { managerOf } from '@tps/bus';
 import {
-  encode,
+  encodeMessage,
   HEARTBEAT_MS,
   parseReply,
   type ReplyOf,
@@ -75,7 +75,7 @@ export class RetirementChecks {
     const { bus } = this.context;
     const living = this.deps.fleet.of('kanban').map(({ instance }) => instance);
     const request: RequestOf<'seal'> = { signal_type: type, id };
-    const answers = await bus.nc.requestMany(bus.names.subjects.seal, encode(request), {
+    const answers = await bus.nc.requestMany(bus.names.subjects.seal, encodeMessage(request), {
       strategy: 'count',
       maxMessages: Math.max(1, living.length),
       maxWait: SEALED_LIMIT_MS,

@@ -149,6 +149,6 @@ export class RetirementRig {
   private say(service: ServiceName, instance: string, vitals: Record<string, unknown>): void {
     const at = new Date().toISOString();
     const beat: Beat = { v: 1, service, instance, started_at: at, at, ready: true, vitals };
-    this.dead.bus.nc.publish(this.subjects.beat(service), JSON.stringify(beat));
+    this.dead.bus.nc.publish(this.subjects.heartbeat(service), JSON.stringify(beat));
   }
 }

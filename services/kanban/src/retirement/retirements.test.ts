@@ -71,7 +71,7 @@ test('retiring a type removes its lanes, cards and leases, and leaves those of o
     const started = await rig.dead.ask<ReplyOf<'redriveStart'>>(rig.subjects.redriveStart, order);
     expect(started).toEqual({ retired: expect.stringContaining('"old" was retired by bob') as string });
   }
-  expect(await rig.dead.retry(dead)).toMatchObject<Partial<ReplyOf<'retry'>>>({
+  expect(await rig.dead.retry(dead)).toMatchObject<Partial<ReplyOf<'requeue'>>>({
     queued: false,
     reason: 'refused',
   });

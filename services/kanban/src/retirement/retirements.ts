@@ -123,7 +123,7 @@ export class Retirements {
         ...{ at: new Date().toISOString(), ...this.stamp() },
       };
       const record = { ...entry.value, retired };
-      const revision = await types.records.swap(type, record, entry.revision);
+      const revision = await types.records.compareAndSet(type, record, entry.revision);
       if (revision !== null) return this.check({ type, record, revision });
     }
     return unavailable(`the record of "${type}" changes all the time: try again`);
@@ -181,7 +181,7 @@ export class Retirements {
   /** Nobody was told that the type is retired: whoever wants it asks again. */
   private async undo({ type, record, revision }: Marked): Promise<void> {
     const { retired: _over, ...before } = record;
-    await this.deps.types.records.swap(type, before, revision);
+    await this.deps.types.records.compareAndSet(type, before, revision);
   }
 
   /** A signal that was accepted before every process was sealed keeps the type. */
@@ -234,7 +234,7 @@ export class Retirements {
     phase: Retirement['phase'],
   ): Promise<Marked | null> {
     const next = { ...record, retired: { ...record.retired, phase, ...this.stamp() } };
-    const written = await this.deps.types.records.swap(type, next, revision);
+    const written = await this.deps.types.records.compareAndSet(type, next, revision);
     return written === null ? null : { type, record: next, revision: written };
   }
 

@@ -3,10 +3,10 @@ import {
   amended,
   count,
   cursor,
-  LetterFilter as Filter,
-  LETTERS_MAX_IDS,
-  LETTERS_MAX_LIMIT,
-  LetterView,
+  DeadLetterFilter as Filter,
+  DEAD_LETTERS_MAX_IDS,
+  DEAD_LETTERS_MAX_LIMIT,
+  DeadLetterView,
   list,
   RedriveDryRun as DryRun,
   RedriveProgress,
@@ -18,7 +18,7 @@ const { type, status, class: errorClass, ids: _ids, ...others } = Filter.propert
 const filters = { type, signal_type: type, status, class: errorClass, error_class: errorClass, ...others };
 const ID = Type.String({ format: 'uuid' });
 const ids = Type.Optional(
-  Type.Array(ID, { minItems: 1, maxItems: LETTERS_MAX_IDS, description: 'Signals by their ids' }),
+  Type.Array(ID, { minItems: 1, maxItems: DEAD_LETTERS_MAX_IDS, description: 'Signals by their ids' }),
 );
 
 export const LettersQuery = Type.Object(
@@ -27,7 +27,7 @@ export const LettersQuery = Type.Object(
     id: Type.Optional(ID),
     limit: Type.Integer({
       minimum: 1,
-      maximum: LETTERS_MAX_LIMIT,
+      maximum: DEAD_LETTERS_MAX_LIMIT,
       default: 50,
       description: 'Letters of one page',
     }),
@@ -55,8 +55,8 @@ export const RedriveRequest = Type.Object(
   { additionalProperties: false },
 );
 
-export const DeadLetters = REQUESTS.letters.reply;
-export const DeadLetter = LetterView;
+export const DeadLetters = REQUESTS.deadLetters.reply;
+export const DeadLetter = DeadLetterView;
 export const Purged = REQUESTS.purge.reply;
 
 export const Redrive = Type.Object(

@@ -1,12 +1,12 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { LetterFilter } from './dead-letters';
+import { DeadLetterFilter } from './dead-letters';
 import { count, list, mapOf, nullable, oneOf, text, time } from './fields';
 import { ErrorClass } from './outcome';
 import { version } from './version';
 
 /** What a redrive is to do. */
-const RedriveOrder = Type.Object({
-  filter: LetterFilter,
+const RedriveSpec = Type.Object({
+  filter: DeadLetterFilter,
   probe: Type.Array(Type.Integer({ minimum: 1, maximum: 1_000 }), {
     maxItems: 10,
     description: 'Sizes of the groups that go first; each must succeed before the next',
@@ -54,9 +54,9 @@ export const RedriveProgress = Type.Object({
  * A redrive as `tps_redrives` holds it, under its id. kanban writes it, by compare-and-set; it is enough for another
  * replica to go on where it stands.
  */
-export const Redrive = Type.Composite([
+export const RedriveJob = Type.Composite([
   Type.Object({ v: version() }),
-  RedriveOrder,
+  RedriveSpec,
   RedriveProgress,
   Type.Object({
     up_to_seq: count('Letters of the stream up to here are meant: one that fails again is not taken again'),
@@ -69,11 +69,11 @@ export const Redrive = Type.Composite([
     lease_until: time('Until when others leave it to its owner'),
   }),
 ]);
-export type Redrive = Static<typeof Redrive>;
+export type RedriveJob = Static<typeof RedriveJob>;
 
 /** gateway -> kanban: begin a redrive. The same id once more begins nothing. */
-export const RedriveStart = Type.Composite([
-  RedriveOrder,
+export const StartRedriveRequest = Type.Composite([
+  RedriveSpec,
   Type.Object({
     id: Type.String(),
     dry_run: Type.Optional(Type.Boolean({ description: 'Only count what it would take' })),
@@ -87,21 +87,21 @@ export const RedriveDryRun = Type.Object({
   types: mapOf(count('Of this type')),
 });
 /** `refused`: why no further redrive may run now. `retired`: which types of the letters were retired, and by whom. */
-export const RedriveStarted = Type.Union([
-  Type.Object({ redrive: Redrive }),
+export const StartRedriveReply = Type.Union([
+  Type.Object({ redrive: RedriveJob }),
   RedriveDryRun,
   Type.Object({ refused: Type.String() }),
   Type.Object({ retired: Type.String() }),
 ]);
 
 /** gateway -> kanban: how far a redrive is. */
-export const RedriveRequest = Type.Object({
+export const GetRedriveRequest = Type.Object({
   id: Type.String(),
   wait_ms: Type.Optional(
     Type.Number({ minimum: 0, description: 'Hold the answer until it has ended, at most this long' }),
   ),
   cancel: Type.Optional(Type.Boolean({ description: 'End it: letters that it has not taken stay' })),
 });
-export const RedriveReply = Type.Object({ redrive: nullable(Redrive, 'Null when there is none') });
+export const GetRedriveReply = Type.Object({ redrive: nullable(RedriveJob, 'Null when there is none') });
 /** To kanban: all redrives under way, and the latest that ended; newest first. */
-export const RedrivesReply = Type.Object({ redrives: list(Redrive, 'Newest first') });
+export const ListRedrivesReply = Type.Object({ redrives: list(RedriveJob, 'Newest first') });
