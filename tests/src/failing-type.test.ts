@@ -27,9 +27,9 @@ class Outside {
     return `127.0.0.${n + 1}:${this.receiver.port}`;
   }
 
-  posts(): { id: string; event: string }[] {
+  posts(): Event[] {
     const hooks = this.receiver.received.filter(({ path }) => path === '/hook');
-    return hooks.map(({ body }) => JSON.parse(body) as { id: string; event: string });
+    return hooks.map(({ body }) => JSON.parse(body) as Event);
   }
 
   stop(): Promise<void> {
@@ -48,7 +48,9 @@ class Outside {
 }
 
 interface Event {
+  id: string;
   event: string;
+  level?: number;
   colour: string;
   was: string;
 }
@@ -145,15 +147,16 @@ describe('a type that fails all the time', () => {
       return status === 200;
     });
     const acts = (await history(`id=${call.id}`))
-      .map(({ event }) => event)
-      .filter((event) => event !== 'changed');
-    expect(acts.reverse()).toEqual(['pulled', 'escalated', 'resumed']);
+      .filter(({ event }) => event !== 'changed')
+      .map(({ event, level = 0 }) => `${event} ${level}`)
+      .reverse();
+    // However late the resume was: each level was told once.
+    const levels = [1, 2, 3].slice(0, acts.length - 2).map((level) => `escalated ${level}`);
+    expect(acts).toEqual(['pulled 0', ...levels, 'resumed 0']);
     // The posts of the killed replica come to the other one when their time is up.
-    const posted = (): string[] => outside.posts().flatMap(({ id, event }) => (id === call.id ? event : []));
-    await waitFor('the posts', () => posted().includes('resumed'), { limitMs: 60_000 });
-    expect(posted().filter((event) => event === 'escalated' || event === 'resumed')).toEqual([
-      'escalated',
-      'resumed',
-    ]);
+    const posted = (): string[] =>
+      outside.posts().flatMap(({ id, event, level = 0 }) => (id === call.id ? `${event} ${level}` : []));
+    await waitFor('the posts', () => posted().includes('resumed 0'), { limitMs: 60_000 });
+    expect(posted().filter((post) => /escalated|resumed/.test(post))).toEqual([...levels, 'resumed 0']);
   }, 120_000);
 });

@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { amended, count, list, nullable, number, oneOf, text, time } from './fields';
+import { amended, count, list, ms, nullable, number, oneOf, text, time } from './fields';
 import { check, jsonOf, type Message } from './parse';
 import { signalType } from './signal';
 import { version } from './version';
@@ -22,9 +22,31 @@ const said = (description: string, maxLength: number) =>
   Type.String({ minLength: 1, maxLength, pattern: '\\S', description });
 const LINE = 'A signal type, or `station:<service>`';
 
+/** Default ETA of an acknowledgement, in milliseconds. */
+export const DEFAULT_ETA_MS = 1_800_000;
+
+/** One pull of the cord, or the rule that called. */
+const Pull = Type.Object({
+  by: text('Who called'),
+  reason: text('What is wrong'),
+  mode: CallMode,
+  at: time('When'),
+});
+
+/** The countermeasure of the latest call about the same thing. */
+export const LastCountermeasure = Type.Object(
+  {
+    owner: text('Who resumed the line'),
+    text: text('What was done'),
+    at: time('When'),
+  },
+  { description: 'The last countermeasure. It did not hold: resuming with the same text is refused' },
+);
+export type LastCountermeasure = Static<typeof LastCountermeasure>;
+
 /**
  * A call for help on a line, by a person at the cord or by a rule. It is open until somebody resumes the line and says
- * what was done.
+ * what was done. An automatic call that nobody acknowledged also ends when its line is no longer RED.
  */
 export const AndonCall = Type.Object(
   {
@@ -32,24 +54,47 @@ export const AndonCall = Type.Object(
     line: text(LINE),
     mode: CallMode,
     rule: text('What made the call: `cord`, or the rule of a light or circuit'),
-    reason: text('What is wrong'),
-    by: text('Who called'),
+    reason: text('What is wrong, in the words of the first who called'),
+    by: text('Who called first'),
+    pulls: Type.Optional(
+      list(Pull, 'Everybody who called, the first one first; of many, the first and the latest ones'),
+    ),
+    automatic: Type.Optional(
+      Type.Boolean({
+        description:
+          'A rule made the call because the line was RED for a while. It never stops the line, and it closes by ' +
+          'itself if the line is no longer RED and nobody has acknowledged it',
+      }),
+    ),
     opened_at: time('When the call was made'),
     respond_by: Type.Optional(
       time('Not acknowledged by then, the call becomes a stop: by the clock alone, whatever service is away'),
     ),
+    respond_ms: Type.Optional(
+      ms('Time to respond. Without an acknowledgement, the call escalates after 1, 2 and 4 times as long'),
+    ),
+    unanswered_since: Type.Optional(time('Start of the time to respond: the opening, or the end of an ETA')),
+    level: Type.Optional(count('How often the call escalated since then')),
     intake: CallIntake,
     owner: Type.Optional(text('Who looks after it')),
-    acknowledged_at: Type.Optional(time('When somebody took it on')),
+    acknowledged_at: Type.Optional(time('When the owner took it on; absent again when the ETA has passed')),
+    first_acknowledged_at: Type.Optional(time('When somebody took it on for the first time')),
+    eta: Type.Optional(time('By when the owner expects to be done; then the call is unacknowledged again')),
+    overdue_at: Type.Optional(time('When an ETA passed and the line was not resumed')),
+    late_owner: Type.Optional(text('Whose ETA that was')),
     escalated_at: Type.Optional(time('When it became a stop because nobody acknowledged')),
     countermeasure: Type.Optional(text('In the answer to resuming: what was done')),
     resumed_at: Type.Optional(time('In the answer to resuming: when the line was started again')),
     fingerprint: Type.Optional(text('Of the failure behind it')),
     trace_id: Type.Optional(text('The trace behind it')),
     recurrence_of: Type.Optional(
-      text('The latest resumed call with the same fingerprint: its countermeasure did not hold'),
+      text('The latest resumed call about the same thing: its countermeasure did not hold'),
     ),
-    recurrences: count('Calls with this fingerprint that were resumed before'),
+    recurrences: count('Calls about the same thing that were resumed before'),
+    last_countermeasure: Type.Optional(LastCountermeasure),
+    forced: Type.Optional(
+      Type.Boolean({ description: 'In the answer to resuming: the same countermeasure as the last time' }),
+    ),
   },
   { additionalProperties: true, description: 'A call for help on a line' },
 );
@@ -59,6 +104,9 @@ export type AndonCall = Static<typeof AndonCall>;
 const ResolvedCall = Type.Object({
   id: text("The call's id"),
   fingerprint: Type.Optional(text('Of the failure behind it')),
+  about: Type.Optional(
+    text('What the call was about: the fingerprint, the rule, or the reason given at the cord'),
+  ),
   owner: text('Who resumed the line'),
   countermeasure: text('What was done'),
   resumed_at: time('When'),
@@ -66,10 +114,20 @@ const ResolvedCall = Type.Object({
 /** A call that a person has closed by resuming the line. */
 export type ResolvedCall = Static<typeof ResolvedCall>;
 
-const ANDON_EVENTS = ['changed', 'pulled', 'acknowledged', 'escalated', 'resumed', 'retired'] as const;
+const ANDON_EVENTS = [
+  'changed',
+  'pulled',
+  'acknowledged',
+  'escalated',
+  'overdue',
+  'resumed',
+  'closed',
+  'retired',
+] as const;
 /**
- * `changed`: a rule changed the light. The others are what people did, or what followed because nobody did. `retired`
- * ends the history of a line, and whatever call is open on it.
+ * `changed`: the light has another colour, rule or cause, or the circuit behind it opened, failed a trial or closed. The
+ * others are what people did, or what followed because nobody did: `overdue` when the owner let the ETA pass, `closed`
+ * when an automatic call ended by itself. `retired` ends the history of a line, and whatever call is open on it.
  */
 export type AndonEventKind = (typeof ANDON_EVENTS)[number];
 
@@ -90,11 +148,31 @@ export const AndonEvent = Type.Object(
     trace_id: Type.Optional(text('The trace behind it')),
     by: text('Who did it; `andon` for a rule'),
     owner: Type.Optional(text('Who looks after it')),
+    about: Type.Optional(
+      text('`changed`: what the rule is about, apart from figures, such as the dependencies that fail'),
+    ),
+    circuit: Type.Optional(
+      text(
+        '`changed`: the end of the pause of an open circuit, or `latched`; another trial failed if it differs',
+      ),
+    ),
+    level: Type.Optional(
+      count('`escalated`: 1, 2 or 3, after 1, 2 or 4 times the time to respond without an acknowledgement'),
+    ),
+    eta: Type.Optional(time('`acknowledged`, `overdue`: by when the owner expects or expected to be done')),
     countermeasure: Type.Optional(text('`resumed`: what was done')),
+    forced: Type.Optional(
+      Type.Boolean({
+        description: '`resumed`: the same countermeasure as the last time, in spite of the warning',
+      }),
+    ),
     fingerprint: Type.Optional(text('Of the failure behind it')),
-    recurrence_of: Type.Optional(text('The earlier call with the same fingerprint')),
-    recurrences: Type.Optional(count('Calls with this fingerprint that were resumed before')),
-    acknowledge_ms: Type.Optional(number('`resumed`: milliseconds until the call had an owner')),
+    recurrence_of: Type.Optional(text('The earlier call about the same thing')),
+    recurrences: Type.Optional(count('Calls about the same thing that were resumed before')),
+    last_countermeasure: Type.Optional(LastCountermeasure),
+    acknowledge_ms: Type.Optional(
+      number('`resumed`: milliseconds until the call had an owner; absent if it never had one'),
+    ),
     restore_ms: Type.Optional(number('`resumed`: milliseconds until the line ran again')),
   },
   { additionalProperties: true },
@@ -129,6 +207,9 @@ export const StopRecord = Type.Object({
   stops: list(Stop, 'The latest stops by people, oldest first'),
   resolved: list(ResolvedCall, 'The latest resumed calls, oldest first'),
   unlogged: list(AndonEvent, 'Events that the stream ANDON does not have yet: any replica appends them'),
+  unlogged_more: Type.Optional(
+    list(AndonEvent, 'The same for kinds of events that the version before cannot read: `overdue`, `closed`'),
+  ),
 });
 export type StopRecord = Static<typeof StopRecord>;
 
@@ -149,19 +230,42 @@ export const PullRequest = Type.Object({
 });
 
 /** gateway -> andon: somebody looks after a call. */
-export const AcknowledgeRequest = Type.Object({ id: Type.String(), owner: said('Who looks after it', 100) });
+export const AcknowledgeRequest = Type.Object({
+  id: Type.String(),
+  owner: said('Who looks after it', 100),
+  eta_ms: Type.Optional(
+    Type.Integer({
+      minimum: 1_000,
+      maximum: 604_800_000,
+      default: DEFAULT_ETA_MS,
+      description:
+        'How long the owner expects to need, in milliseconds. After that the call is unacknowledged again, and ' +
+        'the event `overdue` says so',
+    }),
+  ),
+});
 
 /** gateway -> andon: somebody starts the line again. */
 export const ResumeRequest = Type.Object({
   id: Type.String(),
   owner: said('Who starts the line again', 100),
   countermeasure: said('What was done about it', 1_000),
+  force: Type.Optional(
+    Type.Boolean({
+      default: false,
+      description:
+        'Resume even if the same countermeasure did not hold the last time. The history records it',
+    }),
+  ),
 });
 
 /** `unavailable`: it could not be done now, and nothing was changed. */
 export const CallReply = Type.Union([
   Type.Object({ call: AndonCall }),
-  Type.Object({ refused: oneOf(['not_found', 'closed', 'unavailable']), reason: text('Why, in words') }),
+  Type.Object({
+    refused: oneOf(['not_found', 'closed', 'unavailable', 'same_countermeasure']),
+    reason: text('Why, in words'),
+  }),
 ]);
 
 /** andon -> jidoka: a person starts the line again, whatever its circuit says. */

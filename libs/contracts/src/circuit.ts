@@ -74,7 +74,7 @@ export function isStopped(record: StopRecord | undefined, nowMs: number): boolea
 }
 
 /** Whether nobody acknowledged the call in time. */
-export function isUnanswered({ respond_by, acknowledged_at }: AndonCall, nowMs: number): boolean {
+function isUnanswered({ respond_by, acknowledged_at }: AndonCall, nowMs: number): boolean {
   return respond_by !== undefined && acknowledged_at === undefined && Date.parse(respond_by) <= nowMs;
 }
 

@@ -37,7 +37,12 @@ export const API_ERRORS = {
     meaning: 'The signal has started and cannot be cancelled.',
   },
   ALREADY_FINISHED: { status: 409, retryable: false, meaning: 'The signal has a final outcome.' },
-  CALL_CLOSED: { status: 409, retryable: false, meaning: 'The line was resumed already.' },
+  CALL_CLOSED: { status: 409, retryable: false, meaning: 'The call is closed already.' },
+  SAME_COUNTERMEASURE: {
+    status: 409,
+    retryable: false,
+    meaning: 'The same countermeasure did not hold the last time. `force: true` resumes all the same.',
+  },
   TYPE_HAS_WORK: {
     status: 409,
     retryable: false,

@@ -12,8 +12,9 @@ import {
 import { type AndonEvent, parseAndonEvent, WIRE_VERSION } from '@tps/contracts';
 import { TwoGenerationMap } from '@tps/fleet';
 import type { ServiceContext } from '@tps/service';
+import { eventKey } from './call-events';
 import type { History } from './history';
-import type { Light } from './lights';
+import { isTold, type Light, type Told } from './lights';
 
 const WRONG_LAST_SEQUENCE = 10071;
 
@@ -22,14 +23,22 @@ interface Entry {
   seq: number;
 }
 
+/** The latest event of a line, and the light that its events tell. */
+interface LastEntry extends Entry {
+  /** Since when the line has the colour of its last event. */
+  sinceMs: number;
+  told: Told;
+}
+
+const NOTHING_TOLD: Told = { colour: 'GREEN', rule: 'within_limits' };
+
 /**
- * The stream ANDON: every change of colour and every act of a person, and by the last one of each line what colour it
- * is known to have. All replicas see the same facts; a change of colour says which entry it follows, so that only one
- * of them is taken.
+ * The stream ANDON: every change of a light and every act of a person. The events of a line say what is known about its
+ * light. All replicas see the same facts; a change names the event that it follows, so the stream takes only one of them.
  */
 export class AndonLog {
-  private readonly lastOf = new Map<string, Entry>();
-  /** Acts that the stream has: one that is written again after a crash is not told twice. */
+  private readonly lastOf = new Map<string, LastEntry>();
+  /** Acts that the stream has. An act that is written again after a crash is appended once. */
   private acts = new TwoGenerationMap<true>(10_000);
   private readonly follower: Follower;
   private readonly bus: Bus;
@@ -63,7 +72,7 @@ export class AndonLog {
     return this.follower.position >= this.rebuiltAt;
   }
 
-  /** Creation time of the stream: another one begins empty. */
+  /** Creation time of the stream. Another stream begins empty. */
   get created(): string | undefined {
     return this.follower.created;
   }
@@ -80,6 +89,25 @@ export class AndonLog {
     return this.lastOf.get(line)?.event;
   }
 
+  /** The light of a line by its events; undefined for a line without any. */
+  light(line: string): Light | undefined {
+    const last = this.lastOf.get(line);
+    if (!last) return undefined;
+    const { rule, reason, colour, trace_id } = last.event;
+    const { about, circuit } = last.told;
+    return {
+      ...{ colour, rule, reason, sinceMs: last.sinceMs, better: 0 },
+      ...(trace_id ? { trace_id } : {}),
+      ...(about ? { about } : {}),
+      ...(circuit ? { circuit } : {}),
+    };
+  }
+
+  /** Whether the history has an event with this id. */
+  knows(id: string): boolean {
+    return this.history.knows(id);
+  }
+
   /** Lines and stations whose last recorded colour is not GREEN. */
   abnormal(): string[] {
     return [...this.lastOf.values()]
@@ -94,42 +122,54 @@ export class AndonLog {
   }
 
   /**
-   * Records that a line has this colour, unless the log says so already.
-   * @param id of the call or circuit behind it, if any
+   * Records the light of a line, unless the log has it already.
+   * @param id the call or circuit behind it, if any
    * @returns false when it could not be recorded now
    */
-  async change(line: string, light: Light, id?: string): Promise<boolean> {
-    const { colour, rule, reason, trace_id } = light;
+  async change(
+    line: string,
+    light: Light,
+    { id, nowMs }: { id: string | undefined; nowMs: number },
+  ): Promise<boolean> {
     const before = this.lastOf.get(line);
-    const was = before?.event.colour ?? 'GREEN';
-    if (was === colour) return true;
+    const told = before?.told ?? NOTHING_TOLD;
+    if (isTold(told, light)) return true;
+    const { colour, rule, trace_id, about, circuit } = light;
     const event: AndonEvent = {
       ...{ v: WIRE_VERSION, id: id ?? this.idOf(line) ?? randomUUID(), event: 'changed' },
-      ...{ at: new Date(light.sinceMs).toISOString(), line, colour, was, rule, reason },
+      // Another rule behind the same colour is new now; the colour is older.
+      at: new Date(told.colour === colour ? nowMs : light.sinceMs).toISOString(),
+      ...{ line, colour, was: told.colour, rule, reason: reasonOf(light, told) },
+      ...(about ? { about } : {}),
+      ...(circuit ? { circuit } : {}),
       ...(trace_id ? { trace_id } : {}),
       by: 'andon',
     };
+    const key = [line, colour, rule, before ? Date.parse(before.event.at) : 0, about, circuit];
     try {
       await this.append(event, [
-        ['Nats-Msg-Id', `${line}:${colour}:${rule}:${before ? Date.parse(before.event.at) : 0}`],
+        ['Nats-Msg-Id', key.filter((part) => part !== undefined).join(':')],
         ['Nats-Expected-Last-Subject-Sequence', String(before?.seq ?? 0)],
       ]);
       return true;
     } catch (error) {
-      // Another replica was first: what it wrote is on its way here.
+      // Another replica was first: its event is on the way here.
       const raced = error instanceof PublishError && error.code === WRONG_LAST_SEQUENCE;
-      if (!raced) this.log.warn('change of colour not recorded yet', { line, error });
+      if (!raced) this.log.warn('change of a light not recorded yet', { line, error });
       return false;
     }
   }
 
   /**
-   * Records what was done to a line, once however often it is tried.
+   * Records an act on a line, once however often it is tried. The event follows the last one, so `was` is the colour that
+   * the board showed until now.
    * @throws PublishError
    */
   async act(event: AndonEvent): Promise<void> {
-    const key = actKey(event);
-    if (!this.acts.has(key)) await this.append(event, [['Nats-Msg-Id', key]]);
+    const key = eventKey(event);
+    if (this.acts.has(key)) return;
+    const was = this.last(event.line)?.colour ?? 'GREEN';
+    await this.append({ ...event, was }, [['Nats-Msg-Id', key]]);
   }
 
   stop(): Promise<void> {
@@ -147,7 +187,19 @@ export class AndonLog {
     const subject = this.bus.names.subjects.andon(event.line);
     const options = { headers: encodeHeaders(headers) };
     const ack = await this.bus.publisher.publish(subject, JSON.stringify(event), options);
-    if (!ack.duplicate) this.keep({ event, seq: ack.seq });
+    if (ack.duplicate) return;
+    this.keep({ event, seq: ack.seq });
+    const { line, event: what, colour, rule, reason, by, level } = event;
+    const severity = colour === 'RED' || what === 'overdue' ? 'warn' : 'info';
+    this.log[severity]('andon event', {
+      line,
+      event: what,
+      colour,
+      rule,
+      reason,
+      by,
+      ...(level ? { level } : {}),
+    });
   }
 
   private take({ seq, msg }: LogMessage): void {
@@ -160,17 +212,29 @@ export class AndonLog {
     }
   }
 
-  private keep(entry: Entry): void {
-    const { line, event } = entry.event;
-    if (event !== 'changed') this.acts.set(actKey(entry.event), true);
-    if ((this.lastOf.get(line)?.seq ?? 0) < entry.seq) this.lastOf.set(line, entry);
+  private keep({ event, seq }: Entry): void {
+    if (event.event !== 'changed') this.acts.set(eventKey(event), true);
+    const before = this.lastOf.get(event.line);
+    if (before && before.seq >= seq) return;
+    const isSame = before?.event.colour === event.colour;
+    const sinceMs = before && isSame ? before.sinceMs : Date.parse(event.at);
+    this.lastOf.set(event.line, { event, seq, sinceMs, told: toldBy(event, before?.told ?? NOTHING_TOLD) });
   }
+}
+
+/** The light that the history tells after this event. An act tells the colour, and for a latch also the circuit. */
+function toldBy({ event, colour, rule, about, circuit }: AndonEvent, before: Told): Told {
+  if (event === 'retired') return NOTHING_TOLD;
+  if (event !== 'changed') return { ...before, colour, ...(circuit ? { circuit } : {}) };
+  return { colour, rule, ...(about ? { about } : {}), ...(circuit ? { circuit } : {}) };
+}
+
+/** A circuit that closed while another rule keeps the colour would else go without a word. */
+function reasonOf({ colour, circuit, reason }: Light, told: Told): string {
+  const isClosed = told.circuit !== undefined && circuit === undefined && colour !== 'GREEN';
+  return isClosed ? `the circuit closed; ${reason}` : reason;
 }
 
 function ensureLog({ bus, config }: ServiceContext): Promise<void> {
   return ensureStream(bus, 'andon', { replicas: config.TPS_NATS_REPLICAS });
-}
-
-function actKey({ id, event, at }: AndonEvent): string {
-  return `${id}:${event}:${at}`;
 }

@@ -14,15 +14,17 @@ import {
 import { type FleetView, type LineView, type LoggedOutcome, SILENT_MS, type TypesView } from '@tps/fleet';
 import type { AndonLog } from './andon-log';
 import type { Calls } from './calls';
+import { circuitMark } from './causes';
 import type { DeadStore } from './dead-store';
 import type { History } from './history';
-import { judge, type Verdict, worst } from './judgement';
-import { advance, type Light } from './lights';
+import { deafOf, failingOf, isServed, queueFacts, replicaFacts } from './fleet-facts';
+import { judge, rank, type Verdict, worst } from './judgement';
+import { advance, isSameCause, type Light } from './lights';
 import { lineStatus } from './line-status';
 import { type LineFigures, LineWindow } from './line-window';
-import { LINE_RULES, type LineFacts, STATION_RULES, type StationFacts } from './rules';
+import { fineReason, LINE_RULES, type LineFacts, STATION_RULES, type StationFacts } from './rules';
 
-/** Where the board's facts come from. */
+/** The sources of the board's facts. */
 export interface BoardSources {
   fleet: FleetView;
   lines: LineView;
@@ -34,14 +36,12 @@ export interface BoardSources {
 }
 
 const NOTHING: LineFigures = { processed: 0, failed: 0, error_rate: 0, p99_ms: 0, rate_per_s: 0 };
-/** A process may take this long to become ready. */
-const STARTING_MS = 10_000;
 const stationLine = (service: ServiceName): string => lineName({ kind: 'station', name: service });
 const isStation = (line: string): boolean => parseLine(line).kind === 'station';
 
 /**
- * The lights of all lines and stations. A change of colour goes to the andon log, and is due until the log has
- * it; what a restarted board shows first is what the log has.
+ * The lights of all lines and stations. A change of a light goes to the andon log, and is due until the log has it. A
+ * restarted board first shows what the log has.
  */
 export class Board {
   private readonly windows = new Map<string, LineWindow>();
@@ -60,7 +60,7 @@ export class Board {
     if (superseded || !outcome.final) return;
     if (outcome.status === 'failed' || outcome.status === 'expired') this.sources.dead.grown();
     const line = outcome.signal_type;
-    // Read again after a restart: a type that comes back later begins without a past.
+    // A restart reads these outcomes again, but a type that comes back later begins without a past.
     if (this.sources.types.isRetired(line)) return;
     const window = this.windows.get(line) ?? new LineWindow();
     this.windows.set(line, window);
@@ -85,17 +85,20 @@ export class Board {
     for (const line of this.lineNames()) this.evaluateLine(line, nowMs);
     for (const service of SERVICES) {
       const verdict = judge(STATION_RULES, this.stationFacts(service, nowMs), 'ready');
-      this.judge(stationLine(service), verdict, nowMs);
+      this.advance(stationLine(service), verdict, nowMs);
     }
   }
 
   /** Judges one line: its circuit or its call has just changed. */
   evaluateLine(line: string, nowMs: number): void {
     if (this.sources.types.isRetired(line)) return this.forget(line);
-    this.judge(line, judge(LINE_RULES, this.lineFacts(line, nowMs), 'all within limits'), nowMs);
+    const facts = this.lineFacts(line, nowMs);
+    const circuit = circuitMark(this.sources.lines.circuit(line));
+    const verdict = judge(LINE_RULES, facts, fineReason(facts));
+    this.advance(line, { ...verdict, ...(circuit ? { circuit } : {}) }, nowMs);
   }
 
-  /** Writes the changes of colour down that the log does not have. */
+  /** Writes down the changes of lights that the log does not have. */
   async record(nowMs: number): Promise<void> {
     if (this.recording) return;
     this.recording = true;
@@ -114,13 +117,14 @@ export class Board {
       this.recordedIn = changes.created;
     }
     for (const line of this.due) {
-      // What is seen of stations before everyone was heard is not worth an entry.
+      // Before every process was heard, a station's light says nothing.
       if (isStation(line) && !this.settled(nowMs)) continue;
-      // The act that changed it tells of the colour, too, and comes first.
+      // The act that changed the light tells its colour, too, and comes first.
       if (calls.isUntold(line)) continue;
       const light = this.lightOf(line, nowMs);
-      const recorded = await changes.change(line, light, calls.idOf(line));
-      if (recorded && this.lightOf(line, nowMs).colour === light.colour) this.due.delete(line);
+      const recorded = await changes.change(line, light, { id: calls.idOf(line), nowMs });
+      const now = this.lightOf(line, nowMs);
+      if (recorded && now.colour === light.colour && isSameCause(now, light)) this.due.delete(line);
     }
   }
 
@@ -129,19 +133,14 @@ export class Board {
     return worst([...this.lights.values()].map((light) => light.colour));
   }
 
-  /** A line nobody judged since the start shows what it was last known to be. */
+  /** A line that was not judged since the start shows what the history has last. */
   lightOf(line: string, nowMs: number): Light {
-    const known = this.lights.get(line);
-    if (known) return known;
-    const last = this.sources.changes.last(line);
-    if (last) {
-      const { colour, rule, reason, at, trace_id } = last;
-      return { colour, rule, reason, ...(trace_id ? { trace_id } : {}), sinceMs: Date.parse(at), better: 0 };
-    }
+    const light = this.lights.get(line) ?? this.sources.changes.light(line);
+    if (light) return light;
     return { colour: 'GREEN', rule: 'within_limits', reason: 'nothing known yet', sinceMs: nowMs, better: 0 };
   }
 
-  /** @param kanban what waits, if kanban answers */
+  /** @param kanban the queue's figures, or null while kanban does not answer */
   status(nowMs: number, kanban: KanbanBoard | null): AndonBoard {
     const { calls, changes, history } = this.sources;
     const lines = this.lineNames().map((line) => [line, this.lineStatus(line, nowMs, kanban)] as const);
@@ -192,11 +191,13 @@ export class Board {
     return { colour, rule, reason, since, ...named };
   }
 
-  private judge(line: string, verdict: Verdict, nowMs: number): void {
+  private advance(line: string, verdict: Verdict, nowMs: number): void {
     const light = this.lightOf(line, nowMs);
+    // Silence right after a start makes no light better.
+    if (rank(verdict.colour) < rank(light.colour) && !this.settled(nowMs)) return;
     const next = advance(light, verdict, nowMs);
     this.lights.set(line, next);
-    if (next.colour !== light.colour) this.due.add(line);
+    if (next.colour !== light.colour || !isSameCause(light, next)) this.due.add(line);
   }
 
   /** Known types, and any other that has outcomes, a circuit or a light that is not GREEN, unless it was retired. */
@@ -209,7 +210,8 @@ export class Board {
   }
 
   private lineFacts(line: string, nowMs: number): LineFacts {
-    const { lines, types, calls } = this.sources;
+    const { lines, types, calls, fleet } = this.sources;
+    const shown = this.lights.get(line);
     const figures = this.windows.get(line)?.figures(nowMs) ?? NOTHING;
     if (figures.processed === 0) this.windows.delete(line);
     const record = lines.circuit(line);
@@ -224,70 +226,27 @@ export class Board {
       ...(call ? { call } : {}),
       stopped: lines.stopped(line, nowMs),
       ...(type?.standard_ms ? { standard_ms: type.standard_ms } : {}),
-      served: !type || !this.settled(nowMs) || this.isServed(line),
-      failing: this.failing(line),
-      deaf: this.deaf(line),
+      served: !type || !this.settled(nowMs) || isServed(fleet, line),
+      failing: failingOf(fleet, line),
+      deaf: deafOf(fleet, line),
+      ...(shown ? { shown } : {}),
     };
   }
 
-  private failing(type: string): string[] {
-    const workers = this.sources.fleet.of('worker');
-    return [...new Set(workers.flatMap(({ vitals }) => vitals.failing?.[type] ?? []))].sort();
-  }
-
-  private isServed(type: string): boolean {
-    return this.sources.fleet.of('worker').some(({ vitals }) => vitals.types.includes(type));
-  }
-
-  private deaf(type: string): number {
-    const workers = this.sources.fleet.of('worker');
-    return workers.reduce((sum, { vitals }) => sum + (vitals.deaf[type] ?? 0), 0);
-  }
-
   private stationFacts(service: ServiceName, nowMs: number): StationFacts {
-    const processes = this.sources.fleet.replicas(service);
-    const replicas = processes.filter(({ ready }) => ready).length;
-    const unready = processes.filter(({ ready, started_at }) => {
-      return !ready && nowMs - Date.parse(started_at) > STARTING_MS;
-    });
-    const call = this.sources.calls.of(stationLine(service));
+    const { fleet, calls, dead } = this.sources;
+    const call = calls.of(stationLine(service));
     return {
-      ...{
-        service,
-        up: replicas > 0,
-        replicas,
-        unready: unready.length,
-        lost: this.sources.fleet.lost(service),
-      },
+      ...replicaFacts(fleet, service, nowMs),
       settled: this.settled(nowMs),
-      dead_percent: service === 'kanban' ? this.sources.dead.percent : 0,
-      ...(service === 'kanban' ? this.queueFacts() : {}),
+      dead_percent: service === 'kanban' ? dead.percent : 0,
+      ...(service === 'kanban' ? queueFacts(fleet) : {}),
       ...(call ? { call } : {}),
     };
   }
 
-  private queueFacts(): Partial<StationFacts> {
-    return { ...this.refusal(), lost_state: this.sources.fleet.lostState(), backup: this.backup() };
-  }
-
-  /** No kanban process accepts signals, and none of them has a backup to drain. */
-  private refusal(): { refuses?: string } {
-    const kanbans = this.sources.fleet.of('kanban').map(({ vitals }) => vitals);
-    const reasons = kanbans.flatMap(({ refuses, backup }) => (backup?.reachable ? [] : (refuses ?? [])));
-    return reasons[0] !== undefined && reasons.length === kanbans.length ? { refuses: reasons[0] } : {};
-  }
-
-  private backup(): { active: boolean; waiting: number } {
-    const { fleet } = this.sources;
-    const drains = fleet.of('kanban').flatMap(({ vitals }) => vitals.backup ?? []);
-    // What others put there passes through within moments.
-    const stuck = drains.filter(({ appends }) => !appends).map(({ on_backup }) => on_backup);
-    const active = fleet.of('gateway').some(({ vitals }) => vitals.backup?.active);
-    return { active, waiting: Math.max(0, ...(active ? drains.map((drain) => drain.on_backup) : stuck)) };
-  }
-
-  /** Everyone who lives has had time to say so. */
-  private settled(nowMs: number): boolean {
+  /** Every living process has had time to be heard. */
+  settled(nowMs: number): boolean {
     return nowMs - this.startedMs > SILENT_MS;
   }
 }

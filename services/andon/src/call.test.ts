@@ -1,5 +1,7 @@
 import type { StopRecord } from '@tps/contracts';
-import { acknowledged, called, type Cause, escalated, type Moment, pulled, resumed, untouched } from './call';
+import { acknowledged, called, type Cause, closed, pulled, resumed, untouched } from './call';
+import { type Moment, untold, withoutTold } from './call-events';
+import { afterTime } from './deadlines';
 
 const T0 = Date.parse('2026-01-25T12:00:00.000Z');
 const at = (ms: number): string => new Date(T0 + ms).toISOString();
@@ -10,29 +12,22 @@ const cause = (given: Partial<Cause> = {}): Cause => ({
 });
 const pull = (ms: number, given: Partial<Cause> = {}, record = untouched('demo')): StopRecord =>
   called(record, cause(given), moment(ms));
-const told = ({ unlogged }: StopRecord): unknown[] =>
-  unlogged.map(({ event, colour, by }) => [event, colour, by]);
+const told = (record: StopRecord): unknown[] =>
+  untold(record).map(({ event, colour, by }) => [event, colour, by]);
+const oiled = { id: 'c1', owner: 'bob', countermeasure: 'oiled it' };
 
 test('a call waits for an owner and stops nothing', () => {
   const record = pull(0);
   expect(record.call).toMatchObject({ mode: 'call', respond_by: at(1_000), opened_at: at(0), by: 'alice' });
   expect(record.stops).toEqual([]);
   expect(told(record)).toEqual([['pulled', 'YELLOW', 'alice']]);
-  expect(escalated(record, moment(999))).toBeNull();
+  expect(afterTime(record, moment(999))).toBeNull();
 });
 
-test('nobody acknowledged in time: it has been a stop since then, however late that is written', () => {
-  const record = escalated(pull(0), moment(5_000, 'YELLOW'))!;
-  expect(record.call).toMatchObject({ mode: 'stop', escalated_at: at(1_000) });
-  expect(record.stops).toEqual([[at(1_000)]]);
-  expect(told(record).at(-1)).toEqual(['escalated', 'RED', 'andon']);
-  expect(escalated(record, moment(6_000))).toBeNull();
-});
-
-test('who acknowledges in time prevents the stop, who comes late does not; a second owner takes over', () => {
+test('an acknowledgement in time prevents the stop, a late one does not; a second owner takes over', () => {
   const owned = acknowledged(pull(0), { id: 'c1', owner: 'bob' }, moment(500, 'YELLOW'))!;
   expect(owned.call).toMatchObject({ owner: 'bob', acknowledged_at: at(500) });
-  expect(escalated(owned, moment(5_000))).toBeNull();
+  expect(afterTime(owned, moment(5_000))).toBeNull();
   const late = acknowledged(pull(0), { id: 'c1', owner: 'bob' }, moment(1_500, 'YELLOW'))!;
   expect(late.call).toMatchObject({ owner: 'bob', mode: 'stop' });
   expect(told(late).map((event) => (event as string[])[0])).toEqual(['pulled', 'escalated', 'acknowledged']);
@@ -41,43 +36,99 @@ test('who acknowledges in time prevents the stop, who comes late does not; a sec
   expect(acknowledged(owned, { id: 'c2', owner: 'bob' }, moment(700))).toBeNull();
 });
 
-test('a stop stops now; a second pull joins the call that is open', () => {
+test('a stop stops now; a second pull joins the open call, and the first reason stays', () => {
   const record = pull(0, { mode: 'stop' });
   expect(record.stops).toEqual([[at(0)]]);
   expect(record.call).not.toHaveProperty('respond_by');
-  const stopped = pull(300, { id: 'c2', mode: 'stop', intake: 'hold', by: 'bob' }, pull(0));
-  expect(stopped.call).toMatchObject({ id: 'c1', mode: 'stop', intake: 'hold' });
+  const second = { id: 'c2', mode: 'stop', intake: 'hold', by: 'bob', reason: 'smoke' } as const;
+  const stopped = pull(300, second, pull(0));
+  expect(stopped.call).toMatchObject({
+    id: 'c1',
+    mode: 'stop',
+    intake: 'hold',
+    by: 'alice',
+    reason: 'noise',
+  });
+  expect(stopped.call).not.toHaveProperty('respond_by');
+  expect(stopped.call?.pulls).toEqual([
+    { by: 'alice', reason: 'noise', mode: 'call', at: at(0) },
+    { by: 'bob', reason: 'smoke', mode: 'stop', at: at(300) },
+  ]);
   expect(stopped.stops).toEqual([[at(300)]]);
+  expect(untold(stopped).at(-1)).toMatchObject({ event: 'pulled', by: 'bob', reason: 'smoke', id: 'c1' });
   const joined = pull(400, { id: 'c3' }, stopped);
   expect(joined.call).toMatchObject({ id: 'c1', mode: 'stop', intake: 'hold' });
   expect(joined.stops).toEqual([[at(300)]]);
 });
 
+test('of many pulls, the call keeps the first and the latest ones', () => {
+  const reasons = Array.from({ length: 50 }, (_, i) => `${i}`);
+  const record = reasons.reduce((known, reason, i) => pull(i, { reason }, known), untouched('demo'));
+  const kept = record.call!.pulls!.map(({ reason }) => reason);
+  expect(kept).toHaveLength(20);
+  expect([kept[0], kept[1], kept.at(-1)]).toEqual(['0', '31', '49']);
+});
+
 test('a pull that names a call resumed meanwhile opens another one', () => {
-  const act = { id: 'c1', owner: 'bob', countermeasure: 'oiled it' };
-  const over = resumed(pull(0), act, moment(500))!;
+  const over = resumed(pull(0), oiled, moment(500))!;
   expect(pulled(over, cause(), 'spare', moment(600)).call).toMatchObject({ id: 'spare' });
   expect(pulled(pull(0), cause(), 'spare', moment(600)).call).toMatchObject({ id: 'c1' });
 });
 
 test('resuming ends the stop, says what was done, and how long it took', () => {
-  const owned = acknowledged(pull(0, { mode: 'stop' }), { id: 'c1', owner: 'bob' }, moment(2_000, 'RED'))!;
-  const act = { id: 'c1', owner: 'bob', countermeasure: 'oiled it' };
-  const record = resumed(owned, act, moment(9_000, 'RED'))!;
+  const owned = acknowledged(pull(0, { mode: 'stop' }), { id: 'c1', owner: 'bob' }, moment(500, 'RED'))!;
+  const record = resumed(owned, oiled, moment(9_000, 'RED'))!;
   expect(record.call).toBeUndefined();
   expect(record.stops).toEqual([[at(0), at(9_000)]]);
   expect(record.resolved).toMatchObject([{ id: 'c1', owner: 'bob', countermeasure: 'oiled it' }]);
-  const last = { event: 'resumed', countermeasure: 'oiled it', acknowledge_ms: 2_000, restore_ms: 9_000 };
-  expect(record.unlogged.at(-1)).toMatchObject(last);
-  expect(resumed(record, act, moment(9_001))).toBeNull();
+  const last = { event: 'resumed', countermeasure: 'oiled it', acknowledge_ms: 500, restore_ms: 9_000 };
+  expect(untold(record).at(-1)).toMatchObject(last);
+  expect(resumed(record, oiled, moment(9_001))).toBeNull();
 });
 
-test('the same fingerprint again is a recurrence; another one is not', () => {
-  const act = { id: 'c1', owner: 'bob', countermeasure: 'oiled it' };
-  const once = resumed(pull(0, { fingerprint: 'f' }), act, moment(500))!;
-  expect(pull(900, { id: 'c2', fingerprint: 'f' }, once).call).toMatchObject({
-    recurrence_of: 'c1',
-    recurrences: 1,
+test('a call that was resumed and never acknowledged has no time of acknowledgement', () => {
+  const record = resumed(pull(0), oiled, { ...moment(500), forced: true })!;
+  expect(untold(record).at(-1)).toMatchObject({ event: 'resumed', restore_ms: 500, forced: true });
+  expect(untold(record).at(-1)).not.toHaveProperty('acknowledge_ms');
+});
+
+describe('an automatic call', () => {
+  const automatic = { rule: 'p99', by: 'andon', automatic: true } as const;
+
+  test('never stops its line, and closes when the line is well and nobody has acknowledged it', () => {
+    const record = pull(0, automatic);
+    expect(record.call).not.toHaveProperty('respond_by');
+    const over = closed(record, moment(500, 'GREEN'))!;
+    expect(over.call).toBeUndefined();
+    expect(over.stops).toEqual([]);
+    expect(told(over).at(-1)).toEqual(['closed', 'GREEN', 'andon']);
+    expect(over.resolved).toEqual([]);
   });
-  expect(pull(900, { id: 'c2', fingerprint: 'g' }, once).call).toMatchObject({ recurrences: 0 });
+
+  test('stays open while its owner works, until the owner resumes the line', () => {
+    const owned = acknowledged(pull(0, automatic), { id: 'c1', owner: 'bob' }, moment(500))!;
+    expect(closed(owned, moment(600))).toBeNull();
+  });
+
+  test('becomes a call by people when somebody pulls the cord, with a new time to respond', () => {
+    const record = pull(3_000, { by: 'alice', reason: 'smoke' }, pull(0, automatic));
+    expect(record.call).toMatchObject({
+      id: 'c1',
+      by: 'andon',
+      rule: 'p99',
+      respond_by: at(4_000),
+      level: 0,
+    });
+    expect(record.call).not.toHaveProperty('automatic');
+    expect(closed(record, moment(3_100))).toBeNull();
+  });
+});
+
+test('a record has its events until the history has them; later kinds stand apart', () => {
+  const record = closed(pull(0, { automatic: true }), moment(500))!;
+  expect(record.unlogged.map(({ event }) => event)).toEqual(['pulled']);
+  expect(record.unlogged_more?.map(({ event }) => event)).toEqual(['closed']);
+  const after = withoutTold(record, untold(record))!;
+  expect(untold(after)).toEqual([]);
+  expect(withoutTold(after, untold(record))).toBeNull();
 });

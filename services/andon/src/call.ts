@@ -1,23 +1,19 @@
 import {
   type AndonCall,
   type AndonEvent,
-  type AndonEventKind,
   type Colour,
-  isUnanswered,
+  DEFAULT_ETA_MS,
   type RequestOf,
   type ResolvedCall,
   type Retirement,
   type StopRecord,
   WIRE_VERSION,
 } from '@tps/contracts';
+import { logged, type Moment, stopped } from './call-events';
+import { afterTime } from './deadlines';
+import { recurrenceOf, topicOf } from './recurrence';
 
-/** When something is done to a line, and what its light shows then. */
-export interface Moment {
-  at: Date;
-  light: Colour;
-}
-
-/** Why a line is to be called on. */
+/** Why andon makes a call on a line. */
 export interface Cause {
   id: string;
   rule: string;
@@ -25,22 +21,27 @@ export interface Cause {
   by: string;
   mode: AndonCall['mode'];
   intake?: AndonCall['intake'];
-  /** Milliseconds until an unacknowledged call becomes a stop; 0: never. */
+  /** Milliseconds until an unacknowledged call escalates; 0: never. */
   respondMs: number;
+  /** A call that never stops the line, and that closes by itself. */
+  automatic?: true;
   fingerprint?: string;
   trace_id?: string;
+  /** The state of the circuit that the event tells, see `AndonEvent`. */
+  circuit?: string;
 }
 
-const MAX_STOPS = 200;
 const MAX_RESOLVED = 20;
+const MAX_PULLS = 20;
 
+/** The record of a line on which nobody ever called. */
 export function untouched(line: string): StopRecord {
   return { v: WIRE_VERSION, line, stops: [], resolved: [], unlogged: [] };
 }
 
 /**
- * What to write again after the stops were lost. An open call stays open, unless it is known to have been resumed since:
- * a line that a person stopped must not run only because the broker forgot.
+ * The record to write again after the stops were lost. An open call stays open, unless it is known to have been resumed
+ * since: a line that a person stopped must not run only because the broker forgot.
  */
 export function restoreStop(remembered: StopRecord, found?: StopRecord): StopRecord | null {
   if (!found) return remembered;
@@ -50,87 +51,133 @@ export function restoreStop(remembered: StopRecord, found?: StopRecord): StopRec
 }
 
 /*
- * What can happen to the calls of a line. All pure: the same record, act and moment give the same answer, so that it
- * can be decided again when another replica was first. Each puts its event into the record; it is in the history once
- * the record is written.
+ * How a call changes. All functions are pure: the same record, act and moment give the same answer, so the caller can
+ * decide again when another replica was first. Each function puts its event into the record; the history has it once the
+ * record is written.
  */
 
-/** Opens a call; a line has one at a time, so a second cause joins the one that is open. */
+/** Opens a call. A line has one at a time, so a second cause joins the open one. */
 export function called(record: StopRecord, cause: Cause, moment: Moment): StopRecord {
-  const open = escalated(record, moment) ?? record;
-  return open.call ? joined(open, open.call, cause, moment) : opened(open, cause, moment);
+  const now = afterTime(record, moment) ?? record;
+  return now.call ? joined(now, now.call, cause, moment) : opened(now, cause, moment);
 }
 
 /**
- * Opens a call for a pull of the cord. If the call that the cause names was resumed meanwhile, the id is taken: a new call
- * under it could be neither acknowledged nor resumed.
+ * Opens a call for a pull of the cord. If the call that the cause names was resumed meanwhile, the id is taken: a new
+ * call under it could be neither acknowledged nor resumed.
  */
 export function pulled(record: StopRecord, cause: Cause, spareId: string, moment: Moment): StopRecord {
   const isTaken = record.resolved.some(({ id }) => id === cause.id);
   return called(record, isTaken ? { ...cause, id: spareId } : cause, moment);
 }
 
-function opened(record: StopRecord, cause: Cause, { at, light }: Moment): StopRecord {
+function opened(record: StopRecord, cause: Cause, moment: Moment): StopRecord {
   const { id, rule, reason, by, mode, intake = 'refuse', respondMs, fingerprint, trace_id } = cause;
-  const before = fingerprint ? record.resolved.filter((call) => call.fingerprint === fingerprint) : [];
-  const recurrence_of = before.at(-1)?.id;
-  const waits = mode === 'call' && respondMs > 0;
+  const at = moment.at.toISOString();
   const call: AndonCall = {
-    ...{ id, line: record.line, mode, rule, reason, by, intake, opened_at: at.toISOString() },
-    ...(waits ? { respond_by: new Date(at.getTime() + respondMs).toISOString() } : {}),
+    ...{ id, line: record.line, mode, rule, reason, by, intake, opened_at: at },
+    pulls: [{ by, reason, mode, at }],
+    ...(cause.automatic ? { automatic: true } : {}),
+    ...timeToRespond(cause, moment.at),
     ...(fingerprint ? { fingerprint } : {}),
     ...(trace_id ? { trace_id } : {}),
-    ...(recurrence_of ? { recurrence_of } : {}),
-    recurrences: before.length,
+    ...recurrenceOf(record, topicOf({ rule, reason, ...(fingerprint ? { fingerprint } : {}) })),
+    ...(respondMs > 0 ? { level: 0 } : {}),
   };
-  const next = mode === 'stop' ? stopped(record, at.toISOString()) : record;
-  return logged({ ...next, call }, 'pulled', { at, light, by });
+  const next = mode === 'stop' ? stopped(record, at) : record;
+  const more = cause.circuit ? { circuit: cause.circuit } : {};
+  return logged({ ...next, call }, 'pulled', { ...moment, by, more });
 }
 
-/** Whoever stops a line that somebody only called on, stops it; nobody undoes a stop by calling. */
-function joined(record: StopRecord, call: AndonCall, cause: Cause, { at, light }: Moment): StopRecord {
+/** Only a call by people becomes a stop: a line must not stop because nobody heard a machine. */
+function timeToRespond(
+  { mode, respondMs, automatic }: Cause,
+  at: Date,
+): Pick<AndonCall, 'respond_by' | 'respond_ms' | 'unanswered_since'> {
+  if (respondMs === 0) return {};
+  const stopsAt = new Date(at.getTime() + respondMs).toISOString();
+  return {
+    ...(mode === 'call' && !automatic ? { respond_by: stopsAt } : {}),
+    respond_ms: respondMs,
+    unanswered_since: at.toISOString(),
+  };
+}
+
+/**
+ * A second cause joins the open call. The first reason stays. A pull with mode `stop` stops the line; a pull with mode
+ * `call` never undoes a stop. A person who joins an automatic call makes it a call by people, with a new time to respond.
+ */
+function joined(record: StopRecord, call: AndonCall, cause: Cause, moment: Moment): StopRecord {
   const { mode, intake = call.intake, reason, by } = cause;
+  const at = moment.at.toISOString();
   const stops = mode === 'stop' && call.mode === 'call';
-  const next = stops ? stopped(record, at.toISOString()) : record;
-  const changed: AndonCall = { ...call, mode: stops ? 'stop' : call.mode, intake, reason, by };
-  return logged({ ...next, call: changed }, 'pulled', { at, light, by });
+  const { automatic, respond_by, pulls = [firstPull(call)], ...rest } = call;
+  const isAdopted = automatic === true && !cause.automatic;
+  const restarts = isAdopted && !call.acknowledged_at;
+  const changed: AndonCall = {
+    ...rest,
+    mode: stops ? 'stop' : call.mode,
+    intake,
+    pulls: bounded([...pulls, { by, reason, mode, at }]),
+    ...(automatic && !isAdopted ? { automatic } : {}),
+    ...(respond_by && !stops ? { respond_by } : {}),
+    ...(restarts ? { ...timeToRespond(cause, moment.at), level: 0 } : {}),
+  };
+  const next = stops ? stopped(record, at) : record;
+  return logged({ ...next, call: changed }, 'pulled', { ...moment, by, more: { rule: cause.rule, reason } });
 }
 
-/** Names who looks after it; a second owner takes over. Null when this call is not open. */
+/** The pull behind a call that the version before opened. */
+function firstPull({ by, reason, mode, opened_at }: AndonCall): NonNullable<AndonCall['pulls']>[number] {
+  return { by, reason, mode, at: opened_at };
+}
+
+function bounded<T>(items: T[]): T[] {
+  return items.length > MAX_PULLS ? [...items.slice(0, 1), ...items.slice(1 - MAX_PULLS)] : items;
+}
+
+/** Names the person who looks after the call; a second owner takes over. Null when this call is not open. */
 export function acknowledged(
   record: StopRecord,
-  { id, owner }: RequestOf<'acknowledge'>,
+  { id, owner, eta_ms = DEFAULT_ETA_MS }: RequestOf<'acknowledge'>,
   moment: Moment,
 ): StopRecord | null {
-  const now = escalated(record, moment) ?? record;
+  const now = afterTime(record, moment) ?? record;
   if (now.call?.id !== id) return null;
-  const acknowledged_at = now.call.acknowledged_at ?? moment.at.toISOString();
-  return logged({ ...now, call: { ...now.call, owner, acknowledged_at } }, 'acknowledged', {
-    ...moment,
-    by: owner,
-  });
+  const at = moment.at.toISOString();
+  const call: AndonCall = {
+    ...now.call,
+    owner,
+    acknowledged_at: now.call.acknowledged_at ?? at,
+    first_acknowledged_at: now.call.first_acknowledged_at ?? now.call.acknowledged_at ?? at,
+    eta: new Date(moment.at.getTime() + eta_ms).toISOString(),
+  };
+  return logged({ ...now, call }, 'acknowledged', { ...moment, by: owner });
 }
 
 /** The line runs again, as far as people are concerned. Null when this call is not open. */
 export function resumed(
   record: StopRecord,
   { id, owner, countermeasure }: RequestOf<'resume'>,
-  moment: Moment,
+  moment: Moment & { forced?: boolean },
 ): StopRecord | null {
-  const now = escalated(record, moment) ?? record;
+  const now = afterTime(record, moment) ?? record;
   const { call, ...rest } = now;
   if (call?.id !== id) return null;
   const resumed_at = moment.at.toISOString();
-  const kept = call.fingerprint ? { fingerprint: call.fingerprint } : {};
-  const resolved: ResolvedCall = { id, owner, countermeasure, resumed_at, ...kept };
   const openedMs = Date.parse(call.opened_at);
-  const answered = call.acknowledged_at ? Date.parse(call.acknowledged_at) : moment.at.getTime();
-  const event = {
+  const answered = call.first_acknowledged_at ?? call.acknowledged_at;
+  const resolved: ResolvedCall = {
+    ...{ id, owner, countermeasure, resumed_at, about: topicOf(call) },
+    ...(call.fingerprint ? { fingerprint: call.fingerprint } : {}),
+  };
+  const more = {
     ...{ countermeasure, owner },
-    acknowledge_ms: answered - openedMs,
+    ...(moment.forced ? { forced: true } : {}),
+    ...(answered ? { acknowledge_ms: Date.parse(answered) - openedMs } : {}),
     restore_ms: moment.at.getTime() - openedMs,
   };
-  const { unlogged } = logged(now, 'resumed', { ...moment, by: owner, more: event });
+  const { unlogged } = logged(now, 'resumed', { ...moment, by: owner, more });
   return {
     ...rest,
     stops: now.stops.map(([from, to]) => [from, to ?? resumed_at]),
@@ -139,7 +186,21 @@ export function resumed(
   };
 }
 
-/** The last event of a line whose type was retired. It has the id of what is open on the line, which it closes. */
+/** Ends an automatic call because its line is no longer RED. The line never stood still for it. */
+export function closed(record: StopRecord, moment: Moment): StopRecord | null {
+  const now = afterTime(record, moment) ?? record;
+  const { call } = now;
+  if (!call?.automatic || call.acknowledged_at) return null;
+  const reason = `the line is ${moment.light} again, and nobody had acknowledged the call: ${call.reason}`;
+  const { call: _over, ...rest } = logged(now, 'closed', {
+    ...moment,
+    by: 'andon',
+    more: { reason, colour: moment.light },
+  });
+  return rest;
+}
+
+/** The last event of a line whose type was retired. It has the id of the open call of the line, and closes it. */
 export function retirementEvent(
   line: string,
   { id, by, reason = 'the type was retired', at }: Retirement,
@@ -151,39 +212,4 @@ export function retirementEvent(
     ...(call?.trace_id ? { trace_id: call.trace_id } : {}),
     ...(call?.fingerprint ? { fingerprint: call.fingerprint } : {}),
   };
-}
-
-/** Nobody acknowledged the call in time: the line has stood still since then. Null while there is time. */
-export function escalated(record: StopRecord, { at, light }: Moment): StopRecord | null {
-  const { call } = record;
-  if (call?.mode !== 'call' || !call.respond_by || !isUnanswered(call, at.getTime())) return null;
-  const next: AndonCall = { ...call, mode: 'stop', escalated_at: call.respond_by };
-  return logged({ ...stopped(record, call.respond_by), call: next }, 'escalated', { at, light, by: 'andon' });
-}
-
-function stopped(record: StopRecord, since: string): StopRecord {
-  return { ...record, stops: [...record.stops, [since] as [string]].slice(-MAX_STOPS) };
-}
-
-function logged(
-  record: StopRecord,
-  event: AndonEventKind,
-  { at, light, by, more = {} }: Moment & { by: string; more?: Partial<AndonEvent> },
-): StopRecord {
-  const call = record.call as AndonCall;
-  const shows: Colour = call.mode === 'stop' ? 'RED' : 'YELLOW';
-  const item: AndonEvent = {
-    ...{ v: WIRE_VERSION, id: call.id, event, at: at.toISOString(), line: call.line },
-    // What a person does never makes a light better: that is for the rules to find.
-    colour: light === 'RED' ? 'RED' : shows,
-    was: light,
-    ...{ rule: event === 'escalated' ? 'unanswered' : call.rule, reason: call.reason },
-    ...(call.trace_id ? { trace_id: call.trace_id } : {}),
-    by,
-    ...(call.owner ? { owner: call.owner } : {}),
-    ...(call.fingerprint ? { fingerprint: call.fingerprint } : {}),
-    ...(call.recurrence_of ? { recurrence_of: call.recurrence_of, recurrences: call.recurrences } : {}),
-    ...more,
-  };
-  return { ...record, unlogged: [...record.unlogged, item] };
 }

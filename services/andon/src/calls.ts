@@ -2,9 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { ask, type Bus, type KvView } from '@tps/bus';
 import {
   type AndonCall,
-  type CircuitRecord,
-  type Colour,
-  type Line,
+  isOpen,
   parseLine,
   type ReplyOf,
   type RequestOf,
@@ -13,43 +11,45 @@ import {
 } from '@tps/contracts';
 import type { LineView } from '@tps/fleet';
 import type { Logger } from '@tps/telemetry';
+import { closedReason } from './advice';
 import type { AndonLog } from './andon-log';
 import {
   acknowledged,
   called,
   type Cause,
-  escalated,
-  type Moment,
+  closed,
   pulled,
   resumed,
   retirementEvent,
   untouched,
 } from './call';
-import type { Rule } from './judgement';
+import { type Moment, untold, withoutTold } from './call-events';
+import { causeOf, isOver, type LineState, originOf } from './causes';
+import { afterTime } from './deadlines';
 import type { Light } from './lights';
-import { LINE_RULES, STATION_RULES } from './rules';
+import { repeatedCountermeasure } from './recurrence';
 
 export interface CallParts {
   bus: Bus;
   log: Logger;
   lines: LineView;
   changes: AndonLog;
-  /** What the light of a line shows. */
+  /** The light of a line. */
   lightOf: (line: string) => Light;
+  /** Every process that lives was heard, so that a RED light says what it seems to say. */
+  isSettled: () => boolean;
   /** TPS_ANDON_RESPOND_MS */
   respondMs: number;
+  /** TPS_ANDON_CALL_AFTER_MS */
+  callAfterMs: number;
 }
 
 const RESUME_LIMIT_MS = 3_000;
 const CATCH_UP_MS = 500;
-const HOUR_MS = 3_600_000;
-/** So many openings within an hour call for a person. */
-const REPEATED = 3;
 
 /**
- * The calls of all lines: who has the line stopped and why, who looks after it, what was done about it. The record of a
- * line is in the bucket, written by compare-and-set, so that replicas agree; what happens to it goes from there into
- * the history.
+ * The calls of all lines: causes, owners and countermeasures. The bucket has one record for each line, written by
+ * compare-and-set, so that replicas agree. Its events go from there into the history.
  */
 export class Calls {
   private readonly stops: KvView<StopRecord>;
@@ -62,22 +62,27 @@ export class Calls {
     return this.stops.get(keyOf(line))?.call;
   }
 
+  private recordOf(line: string): StopRecord {
+    return this.stops.get(keyOf(line)) ?? untouched(line);
+  }
+
   /** Open calls, oldest first. */
   open(): AndonCall[] {
     const calls = this.stops.values().flatMap(({ call }) => call ?? []);
     return calls.sort((a, b) => Date.parse(a.opened_at) - Date.parse(b.opened_at));
   }
 
-  /** What to acknowledge or resume on a line, if anything. */
+  /** The id under which people acknowledge or resume a line, if there is anything to answer. */
   idOf(line: string): string | undefined {
     const circuit = this.parts.lines.circuit(line);
     const stopped = circuit?.state === 'open' ? circuit.andon_id : undefined;
     return this.of(line)?.id ?? stopped ?? this.parts.changes.idOf(line);
   }
 
-  /** Something was done to the line that the history does not have yet. */
+  /** Whether the record of the line has events that the history does not have yet. */
   isUntold(line: string): boolean {
-    return (this.stops.get(keyOf(line))?.unlogged.length ?? 0) > 0;
+    const record = this.stops.get(keyOf(line));
+    return record !== undefined && untold(record).length > 0;
   }
 
   async pull(request: RequestOf<'pull'>): Promise<ReplyOf<'pull'>> {
@@ -89,7 +94,7 @@ export class Calls {
       ...{ id: known && !this.isResolved(known) ? known : randomUUID(), rule: 'cord', reason, by, mode },
       ...(intake ? { intake } : {}),
       respondMs: request.respond_within_ms ?? respondMs,
-      ...(circuit?.state === 'open' ? originOf(circuit) : {}),
+      ...(circuit && isOpen(circuit) ? originOf(circuit) : {}),
     };
     const spareId = randomUUID();
     const record = await this.change(line, (known, moment) => pulled(known, cause, spareId, moment));
@@ -105,27 +110,38 @@ export class Calls {
     return record ? replyOf(record.call) : this.unknown(request.id);
   }
 
-  /** The circuit first: as long as that fails, the line is still stopped and the call open. */
+  /** Closes the circuit first: as long as that fails, the line is still stopped and the call open. */
   async resume(request: RequestOf<'resume'>): Promise<ReplyOf<'pull'>> {
     const line = await this.findLine(request.id);
     if (!line) return this.unknown(request.id);
+    const moment: Moment = { at: new Date(), light: this.parts.lightOf(line).colour };
+    const { call: about } = this.withCall(this.recordOf(line), request.id, moment);
+    const repeated = repeatedCountermeasure(about, request);
+    if (repeated && !request.force) {
+      const reason =
+        `${repeated.owner} did the same at ${repeated.at}, and it did not hold: ${repeated.text}. ` +
+        'Say what else was done, or send force: true';
+      return { refused: 'same_countermeasure', reason };
+    }
     if (!(await this.resumeCircuit(line, request))) {
       const reason = 'jidoka does not answer: the circuit of this line stays open';
       return { refused: 'unavailable', reason };
     }
+    const forced = repeated !== null;
     let call: AndonCall | undefined;
     const record = await this.change(line, (known, moment) => {
       const open = this.withCall(known, request.id, moment);
       const { owner, countermeasure } = request;
-      call = open.call && { ...open.call, owner, countermeasure, resumed_at: moment.at.toISOString() };
-      return resumed(open, request, moment);
+      const resumed_at = moment.at.toISOString();
+      call = open.call && { ...open.call, owner, countermeasure, resumed_at, ...(forced ? { forced } : {}) };
+      return resumed(open, request, { ...moment, forced });
     });
     return record ? replyOf(call) : this.unknown(request.id);
   }
 
   /**
-   * The type of a line was retired: its history ends with the event that says who did it, which closes whatever call is
-   * open, and its record goes. Done again, it adds nothing.
+   * Ends the history of a retired type with the event that says who retired it. That closes its open call, and the record
+   * of the line goes. Doing it again adds nothing.
    */
   async retire({ signal_type: line, retirement }: RequestOf<'retireLine'>): Promise<void> {
     const { changes, lines, lightOf } = this.parts;
@@ -139,27 +155,46 @@ export class Calls {
     await this.stops.remove(keyOf(line));
   }
 
-  /** What the circuit of a line calls for, and what nobody answered. */
+  /** Does what the clock, the circuit and the light ask for: escalates, opens or closes the call of the line. */
   async look(line: string): Promise<void> {
-    const circuit = this.parts.lines.circuit(line);
     const known = this.stops.get(keyOf(line));
-    const now = new Date();
-    if (known && escalated(known, { at: now, light: 'RED' })) {
-      await this.change(line, (record, moment) => escalated(record, moment));
+    const moment: Moment = { at: new Date(), light: this.parts.lightOf(line).colour };
+    if (known && afterTime(known, moment)) await this.change(line, afterTime);
+    const spareId = randomUUID();
+    const cause = (record: StopRecord | undefined): Cause | null => this.causeOf(line, record, spareId);
+    if (cause(known)) {
+      await this.change(line, (record, moment) => {
+        const due = cause(record);
+        return due && called(record, due, moment);
+      });
     }
-    const due = (record: StopRecord | undefined): Cause | null =>
-      circuit ? causeOf(circuit, record, { nowMs: now.getTime(), respondMs: this.parts.respondMs }) : null;
-    if (!due(known)) return;
+    const isSettled = this.parts.isSettled();
+    if (!isSettled || !isOver(this.stateOf(line, known))) return;
     await this.change(line, (record, moment) => {
-      const cause = due(record);
-      return cause && called(record, cause, moment);
+      return isOver(this.stateOf(line, record)) ? closed(record, moment) : null;
     });
   }
 
-  /** Looks at every line, and tells what another replica left untold. */
+  /** Looks at every line and station, and tells the events that another replica left untold. */
   async sweep(): Promise<void> {
-    for (const line of this.parts.lines.known()) await this.look(line);
-    for (const { line, unlogged } of this.stops.values()) if (unlogged.length > 0) await this.tell(line);
+    const { lines, changes } = this.parts;
+    const records = this.stops.values();
+    const names = [...lines.known(), ...records.map(({ line }) => line), ...changes.abnormal()];
+    for (const line of new Set(names)) await this.look(line);
+    for (const record of records) if (untold(record).length > 0) await this.tell(record.line);
+  }
+
+  private causeOf(line: string, record: StopRecord | undefined, spareId: string): Cause | null {
+    const { respondMs, callAfterMs, isSettled } = this.parts;
+    const afterMs = isSettled() ? callAfterMs : 0;
+    const settings = { nowMs: Date.now(), respondMs, callAfterMs: afterMs, spareId };
+    return causeOf(this.stateOf(line, record), settings);
+  }
+
+  private stateOf(line: string, record: StopRecord | undefined): LineState {
+    const { lines, changes, lightOf } = this.parts;
+    const toldColour = changes.last(line)?.colour ?? 'GREEN';
+    return { record, circuit: lines.circuit(line), light: lightOf(line), id: this.idOf(line), toldColour };
   }
 
   private async change(
@@ -167,37 +202,33 @@ export class Calls {
     apply: (record: StopRecord, moment: Moment) => StopRecord | null,
   ): Promise<StopRecord | null> {
     const record = await this.stops.update(keyOf(line), (known) => {
-      const light: Colour = this.parts.lightOf(line).colour;
-      return apply(known ?? untouched(line), { at: new Date(), light });
+      return apply(known ?? untouched(line), { at: new Date(), light: this.parts.lightOf(line).colour });
     });
     if (!record) return null;
-    const { call } = record;
-    this.parts.log.info('call', { line, id: call?.id, mode: call?.mode, owner: call?.owner });
     await this.tell(line).catch((error: unknown) => {
       this.parts.log.warn('not in the history yet', { line, error });
     });
     return record;
   }
 
-  /** Moves what happened from the record into the history. */
+  /** Moves the events of the record into the history. */
   private async tell(line: string): Promise<void> {
-    const untold = this.stops.get(keyOf(line))?.unlogged ?? [];
-    for (const event of untold) await this.parts.changes.act(event);
-    const told = new Set(untold.map(({ id, event, at }) => `${id}:${event}:${at}`));
-    await this.stops.update(keyOf(line), (record) => {
-      if (!record) return null;
-      const unlogged = record.unlogged.filter(({ id, event, at }) => !told.has(`${id}:${event}:${at}`));
-      return unlogged.length === record.unlogged.length ? null : { ...record, unlogged };
-    });
+    const record = this.stops.get(keyOf(line));
+    const events = record ? untold(record) : [];
+    for (const event of events) await this.parts.changes.act(event);
+    if (events.length > 0)
+      await this.stops.update(keyOf(line), (known) => (known ? withoutTold(known, events) : null));
   }
 
-  /** Whoever acknowledges or resumes a light or circuit that nobody called for, makes it a call. */
+  /** Acknowledging or resuming a light or circuit on which nobody called makes it a call. */
   private withCall(record: StopRecord, id: string, moment: Moment): StopRecord {
     if (record.call || record.resolved.some((call) => call.id === id)) return record;
     const { rule, reason, trace_id } = this.parts.lightOf(record.line);
     const circuit = this.parts.lines.circuit(record.line);
-    const origin = circuit?.state === 'open' ? originOf(circuit) : trace_id ? { trace_id } : {};
-    return called(record, { id, rule, reason, by: 'andon', mode: 'call', respondMs: 0, ...origin }, moment);
+    const origin = circuit && isOpen(circuit) ? originOf(circuit) : trace_id ? { trace_id } : {};
+    const { respondMs } = this.parts;
+    const fixed = { by: 'andon', mode: 'call', automatic: true, respondMs } as const;
+    return called(record, { id, rule, reason, ...fixed, ...origin }, moment);
   }
 
   private async resumeCircuit(
@@ -207,7 +238,7 @@ export class Calls {
     const { bus, lines, log } = this.parts;
     const isType = parseLine(line).kind === 'type';
     const circuit = isType ? await lines.circuits.read(line) : undefined;
-    if (circuit?.value.state !== 'open') return true;
+    if (!circuit || !isOpen(circuit.value)) return true;
     const request = { signal_type: line, reason: `resumed by ${owner}: ${countermeasure}` };
     try {
       const options = { timeoutMs: RESUME_LIMIT_MS };
@@ -218,7 +249,7 @@ export class Calls {
     }
   }
 
-  /** Another replica may have written it just now: an id is unknown only to one that knows what all have written. */
+  /** Catches up before it says that an id is unknown: another replica may have written it just now. */
   private async findLine(id: string): Promise<string | undefined> {
     const line = this.lineOf(id);
     if (line || this.isResolved(id)) return line;
@@ -239,47 +270,15 @@ export class Calls {
 
   private unknown(id: string): ReplyOf<'pull'> {
     const line = this.stops.values().find(({ resolved }) => resolved.some((call) => call.id === id))?.line;
-    if (line !== undefined) return { refused: 'closed', reason: this.closedReason(line) };
+    if (line !== undefined)
+      return { refused: 'closed', reason: closedReason(line, this.parts.lightOf(line)) };
+    if (this.parts.changes.knows(id)) return { refused: 'closed', reason: 'this call is closed already' };
     return { refused: 'not_found', reason: `there is no call ${id}` };
-  }
-
-  /** Resuming does not mend what a rule finds: as long as it finds it, say what would. */
-  private closedReason(line: string): string {
-    const closed = 'this call was resumed already';
-    const { colour, rule, reason } = this.parts.lightOf(line);
-    if (colour === 'GREEN') return closed;
-    return `${closed}, and ${line} is still ${colour} (${rule}: ${reason}). ${firstOf(rule, parseLine(line))}`.trim();
   }
 
   private isResolved(id: string): boolean {
     return this.stops.values().some(({ resolved }) => resolved.some((call) => call.id === id));
   }
-}
-
-/** What a stopped circuit calls a person for: a defect at once, a timed stop when it comes again and again. */
-function causeOf(
-  circuit: CircuitRecord,
-  record: StopRecord | undefined,
-  { nowMs, respondMs }: { nowMs: number; respondMs: number },
-): Cause | null {
-  const { state, andon_id: id, latch, reason, stops } = circuit;
-  if (state !== 'open' || !id || record?.call || record?.resolved.some((call) => call.id === id)) return null;
-  const origin = originOf(circuit);
-  if (latch) return { id, rule: 'defect', reason, by: 'jidoka', mode: 'stop', respondMs, ...origin };
-  const lastResumed = record?.resolved.at(-1)?.resumed_at;
-  const fromMs = Math.max(nowMs - HOUR_MS, lastResumed ? Date.parse(lastResumed) : 0);
-  const openings = stops.filter(([from]) => Date.parse(from) > fromMs).length;
-  if (openings < REPEATED) return null;
-  const repeated = `stopped ${openings} times within an hour, last: ${reason}`;
-  return {
-    ...{ id, rule: 'repeated_stops', reason: repeated, by: 'jidoka', mode: 'call', respondMs },
-    ...origin,
-  };
-}
-
-function originOf({ latch, fingerprint, trace_id }: CircuitRecord): Pick<Cause, 'fingerprint' | 'trace_id'> {
-  const mark = latch?.fingerprint ?? fingerprint;
-  return { ...(mark ? { fingerprint: mark } : {}), ...(trace_id ? { trace_id } : {}) };
 }
 
 function replyOf(call: AndonCall | undefined): ReplyOf<'pull'> {
@@ -289,11 +288,4 @@ function replyOf(call: AndonCall | undefined): ReplyOf<'pull'> {
 /** The key of a line's record, by the name of the line. */
 function keyOf(line: string): string {
   return stopKey(parseLine(line));
-}
-
-/** What to do first about a light that this rule gave. */
-function firstOf(rule: string, { kind, name }: Line): string {
-  const rules: readonly Pick<Rule<never>, 'rule' | 'first'>[] =
-    kind === 'station' ? STATION_RULES : LINE_RULES;
-  return rules.find((each) => each.rule === rule)?.first.replace(':type', name) ?? '';
 }

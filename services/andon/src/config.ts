@@ -15,11 +15,19 @@ export const andonVariables = {
     default: 300_000,
     minimum: 0,
     maximum: 86_400_000,
-    description: 'milliseconds until an unacknowledged call stops its line; 0 never stops it',
+    description:
+      'milliseconds until an unacknowledged call escalates; a call by a person stops its line then. 0 never escalates',
+  }),
+  TPS_ANDON_CALL_AFTER_MS: Type.Integer({
+    default: 60_000,
+    minimum: 0,
+    maximum: 86_400_000,
+    description:
+      'milliseconds after which an open circuit or a RED light makes a call by itself; 0 never calls',
   }),
   TPS_ANDON_WEBHOOK_URL: Type.String({
     default: '',
-    // The path is often the only secret that keeps others from posting there.
+    // The path is often the only secret that keeps other people from posting there.
     secret: true,
     // `fetch` takes no credentials in a URL.
     pattern: '^(https?://[^\\s/?#@]+([/?#]\\S*)?)?$',

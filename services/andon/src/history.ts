@@ -8,7 +8,7 @@ import {
   type RequestOf,
 } from '@tps/contracts';
 
-/** What the pages are chosen by; the events themselves stay in the stream. */
+/** The fields by which a page is chosen. The events themselves stay in the stream. */
 interface Entry {
   seq: number;
   id: string;
@@ -19,7 +19,7 @@ interface Entry {
   rule: string;
 }
 
-/** Of what lies further back than this many events, only the stream knows. */
+/** The index covers so many events; only the stream has older ones. */
 const MAX_ENTRIES = 200_000;
 const READS_AT_ONCE = 16;
 /** Leaves room for the rest of the answer below the broker's limit of 1 MiB. */
@@ -31,12 +31,18 @@ class HistoryRequestError extends Error {
   override readonly name = 'HistoryRequestError';
 }
 
+interface Answers {
+  resumed: number;
+  restoreMs: number;
+  acknowledged: number;
+  acknowledgeMs: number;
+}
+const noAnswers = (): Answers => ({ resumed: 0, restoreMs: 0, acknowledged: 0, acknowledgeMs: 0 });
+
 /** Pages of the stream ANDON, newest first. */
 export class History {
   private entries: Entry[] = [];
-  private resumed = 0;
-  private acknowledgeMs = 0;
-  private restoreMs = 0;
+  private answered = noAnswers();
 
   constructor(
     private readonly bus: Bus,
@@ -47,27 +53,33 @@ export class History {
     this.entries.push({ seq, id, atMs: Date.parse(at), line, colour, event, rule });
     if (this.entries.length > MAX_ENTRIES) this.entries = this.entries.slice(-MAX_ENTRIES / 2);
     if (event !== 'resumed') return;
-    this.resumed += 1;
-    this.acknowledgeMs += acknowledge_ms ?? 0;
-    this.restoreMs += restore_ms ?? 0;
+    const { answered } = this;
+    answered.resumed += 1;
+    answered.restoreMs += restore_ms ?? 0;
+    if (acknowledge_ms === undefined) return;
+    answered.acknowledged += 1;
+    answered.acknowledgeMs += acknowledge_ms;
   }
 
   /** The stream is another one. */
   restart(): void {
     this.entries = [];
-    this.resumed = 0;
-    this.acknowledgeMs = 0;
-    this.restoreMs = 0;
+    this.answered = noAnswers();
   }
 
-  /** How people answered, over all that the stream holds. */
+  /** Whether an event has this id. Looks at all entries, so it is for errors only. */
+  knows(id: string): boolean {
+    return this.entries.some((entry) => entry.id === id);
+  }
+
+  /** How people answered, over all that the stream holds. A call without an acknowledgement says nothing of its mean. */
   answers(): { calls: number; mean_acknowledge_ms: number | null; mean_restore_ms: number | null } {
-    const mean = (sum: number): number | null => (this.resumed === 0 ? null : Math.round(sum / this.resumed));
-    const { acknowledgeMs, restoreMs } = this;
+    const { resumed, acknowledged, acknowledgeMs, restoreMs } = this.answered;
+    const mean = (sum: number, of: number): number | null => (of === 0 ? null : Math.round(sum / of));
     return {
-      calls: this.resumed,
-      mean_acknowledge_ms: mean(acknowledgeMs),
-      mean_restore_ms: mean(restoreMs),
+      calls: resumed,
+      mean_acknowledge_ms: mean(acknowledgeMs, acknowledged),
+      mean_restore_ms: mean(restoreMs, resumed),
     };
   }
 
@@ -75,7 +87,7 @@ export class History {
     const limit = Math.min(Math.max(1, request.limit ?? this.pageSize), MAX_PAGE);
     const matches = filter(request);
     const seqs: number[] = [];
-    // One more than asked for tells whether there is a next page.
+    // Look for one more than the limit, to know whether there is a next page.
     for (let i = this.before(request.cursor) - 1; i >= 0 && seqs.length <= limit; i -= 1) {
       const entry = this.entries[i]!;
       if (matches(entry)) seqs.push(entry.seq);
@@ -116,7 +128,7 @@ export class History {
   }
 }
 
-/** As many as one message takes; what is left begins the next page. */
+/** Cuts the page to the size of one message. The rest begins the next page. */
 function fitted(
   found: { seq: number; event: AndonEvent }[],
   more: boolean,

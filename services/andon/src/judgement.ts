@@ -1,22 +1,37 @@
 import { type Colour, COLOURS } from '@tps/contracts';
 
-/** A colour and what gave it. */
+/**
+ * How a change of the rule behind an unchanged colour becomes known. `circuit`: at once. `call`: by the event of the call,
+ * so the change of the light tells nothing new. Absent: at once for a rule that stands earlier in the list; for a later
+ * one after a while, so that two rules near their thresholds do not take turns in the history.
+ */
+type RuleKind = 'circuit' | 'call';
+
+/** A colour and the rule that gave it. */
 export interface Verdict {
   colour: Colour;
   rule: string;
   reason: string;
   trace_id?: string;
+  kind?: RuleKind;
+  /** The place of the rule in its list. */
+  place?: number;
+  /** The subject of the rule, apart from figures. */
+  about?: string;
+  /** See `circuitMark`. */
+  circuit?: string;
 }
 
-/** What one rule says of the facts. */
-export type Finding = Omit<Verdict, 'rule'>;
+/** The verdict of one rule on the facts. */
+export type Finding = Pick<Verdict, 'colour' | 'reason' | 'trace_id' | 'about'>;
 
-/** A written rule: what gives which colour, and what to do first. The runbook is printed from it. */
+/** A written rule: the conditions of its colours, and the first thing to do. `make render` prints the runbook's tables from it. */
 export interface Rule<F> {
   rule: string;
   yellow?: string;
   red?: string;
   first: string;
+  kind?: RuleKind;
   judge: (facts: F) => Finding | undefined;
 }
 
@@ -31,12 +46,14 @@ export function worst(colours: Iterable<Colour>): Colour {
   return worst;
 }
 
-/** The worst that any rule finds. */
+/** The worst finding of all rules; the first one if several are equal. */
 export function judge<F>(rules: readonly Rule<F>[], facts: F, fine: string): Verdict {
   let verdict: Verdict = { colour: 'GREEN', rule: 'within_limits', reason: fine };
-  for (const { rule, judge } of rules) {
+  for (const [place, { rule, kind, judge }] of rules.entries()) {
     const finding = judge(facts);
-    if (finding && rank(finding.colour) > rank(verdict.colour)) verdict = { rule, ...finding };
+    if (finding && rank(finding.colour) > rank(verdict.colour)) {
+      verdict = { rule, place, ...(kind ? { kind } : {}), ...finding };
+    }
   }
   return verdict;
 }

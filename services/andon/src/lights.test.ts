@@ -1,5 +1,6 @@
 import type { Colour } from '@tps/contracts';
-import { advance, type Light } from './lights';
+import type { Verdict } from './judgement';
+import { advance, isSameCause, isTold, type Light, type Told } from './lights';
 
 const light = (colour: Colour): Light => ({ colour, rule: 'old', reason: 'old', sinceMs: 1, better: 0 });
 const run = (start: Light, ...colours: Colour[]): Light =>
@@ -32,4 +33,87 @@ test('an unchanged colour keeps its time and tells the latest reason', () => {
     reason: '1',
     sinceMs: 1,
   });
+});
+
+/** The history of one line with an evaluation every second. */
+class Story {
+  readonly events: Light[] = [];
+  light = light('GREEN');
+  private told: Told = { colour: 'GREEN', rule: 'within_limits' };
+  private nowMs = 0;
+
+  see(verdict: Verdict, times = 1): void {
+    for (let i = 0; i < times; i += 1) {
+      this.nowMs += 1_000;
+      const next = advance(this.light, verdict, this.nowMs);
+      const isNew = next.colour !== this.light.colour || !isSameCause(this.light, next);
+      this.light = next;
+      if (!isNew || isTold(this.told, next)) continue;
+      const { colour, rule, about, circuit } = next;
+      this.told = { colour, rule, ...(about ? { about } : {}), ...(circuit ? { circuit } : {}) };
+      this.events.push(next);
+    }
+  }
+
+  rules(): unknown[] {
+    return this.events.map(({ colour, rule, circuit }) => [colour, rule, circuit]);
+  }
+}
+const p99 = (colour: Colour, ms: number): Verdict => ({ colour, rule: 'p99', place: 9, reason: `${ms} ms` });
+const errors = (colour: Colour): Verdict => ({ colour, rule: 'error_rate', place: 8, reason: '2 of 100' });
+const open = (until: string): Verdict => ({
+  ...{ colour: 'RED', rule: 'circuit', place: 1, kind: 'circuit', reason: 'no link', circuit: until },
+});
+
+test('a line RED by p99 whose circuit opens, fails two trials and closes: each step is told', () => {
+  const story = new Story();
+  story.see(p99('RED', 612), 30);
+  story.see(open('t1'), 30);
+  // The circuit is half-open: the clock alone moves the rule, which says nothing new.
+  story.see({ ...p99('RED', 640), circuit: 't1' }, 3);
+  story.see(open('t2'), 30);
+  story.see(open('t3'), 30);
+  story.see(p99('RED', 630), 30);
+  expect(story.rules()).toEqual([
+    ['RED', 'p99', undefined],
+    ['RED', 'circuit', 't1'],
+    ['RED', 'circuit', 't2'],
+    ['RED', 'circuit', 't3'],
+    ['RED', 'p99', undefined],
+  ]);
+});
+
+test('figures alone are told to nobody: an hour of the same rule is one event', () => {
+  const story = new Story();
+  for (let second = 0; second < 3_600; second += 1) story.see(p99('RED', 600 + second));
+  expect(story.rules()).toEqual([['RED', 'p99', undefined]]);
+  expect(story.light).toMatchObject({ reason: '4199 ms', sinceMs: 1_000 });
+});
+
+test('two rules that take turns behind one colour are one change, because the later one is not believed at once', () => {
+  const story = new Story();
+  for (let second = 0; second < 600; second += 1) {
+    story.see(second % 3 === 0 ? errors('YELLOW') : p99('YELLOW', 200));
+  }
+  expect(story.events).toHaveLength(1);
+  story.see(p99('YELLOW', 200), 10);
+  expect(story.rules().at(-1)).toEqual(['YELLOW', 'p99', undefined]);
+  expect(story.events).toHaveLength(2);
+});
+
+test('a rule that is about something else is told; the same one in other words is not', () => {
+  const story = new Story();
+  const fails = (about: string): Verdict => ({
+    ...{ colour: 'YELLOW', rule: 'dependency', place: 6, about, reason: `${about} fails` },
+  });
+  story.see(fails('a'), 20);
+  story.see(fails('a, b'), 20);
+  expect(story.events.map(({ about }) => about)).toEqual(['a', 'a, b']);
+});
+
+test('a call tells its own events, so its light adds none', () => {
+  const call: Light = { ...light('RED'), rule: 'cord', kind: 'call' };
+  expect(isTold({ colour: 'RED', rule: 'p99' }, call)).toBe(true);
+  expect(isTold({ colour: 'YELLOW', rule: 'p99' }, call)).toBe(false);
+  expect(isTold({ colour: 'RED', rule: 'p99', circuit: 't1' }, call)).toBe(false);
 });

@@ -1,19 +1,61 @@
+import type { AndonEvent } from '@tps/contracts';
 import { rank, type Verdict } from './judgement';
 
-/** A light that is on: its colour, why, and since when. */
+/** A light that is on: its colour, its rule, and the moment from which it has the colour. */
 export interface Light extends Verdict {
   sinceMs: number;
-  /** Evaluations in a row that found it better than it shows. */
+  /** Consecutive evaluations that found it better than it shows. */
   better: number;
+  /** Consecutive evaluations that found a later rule behind the same colour. */
+  later?: number;
 }
 
-/** A better colour must be found so often in a row before the light shows it: no flicker at a threshold. */
+/** Evaluations in a row that must find a better colour before the light shows it. */
 const HOLD = 2;
+/** The same for a later rule behind the same colour: about 10 s. */
+const HOLD_RULE = 10;
 
-/** Worse at once, better only when it lasts. The reason of an unchanged colour is kept up to date. */
+/**
+ * The next light. It gets worse at once, and better only when that lasts. The reason of an unchanged rule is kept up to
+ * date.
+ */
 export function advance(light: Light, verdict: Verdict, nowMs: number): Light {
   const change = rank(verdict.colour) - rank(light.colour);
-  if (change === 0) return { ...verdict, sinceMs: light.sinceMs, better: 0 };
   if (change < 0 && light.better + 1 < HOLD) return { ...light, better: light.better + 1 };
-  return { ...verdict, sinceMs: nowMs, better: 0 };
+  if (change !== 0) return { ...verdict, sinceMs: nowMs, better: 0 };
+  const same = { sinceMs: light.sinceMs, better: 0 };
+  if (isSameCause(light, verdict) || !isHeld(light, verdict)) return { ...verdict, ...same };
+  const later = (light.later ?? 0) + 1;
+  if (later >= HOLD_RULE) return { ...verdict, ...same };
+  // The figures of the same rule go on meanwhile.
+  return verdict.rule === light.rule
+    ? { ...light, ...same, later, reason: verdict.reason }
+    : { ...light, ...same, later };
+}
+
+/** Whether the light shows the same thing, apart from figures. */
+export function isSameCause(light: Verdict, verdict: Verdict): boolean {
+  return light.rule === verdict.rule && light.about === verdict.about && light.circuit === verdict.circuit;
+}
+
+function isHeld(light: Light, verdict: Verdict): boolean {
+  if (light.kind !== undefined || verdict.kind !== undefined || light.circuit !== verdict.circuit)
+    return false;
+  // Unknown after a restart, until the first evaluation.
+  return light.place !== undefined && verdict.place !== undefined && verdict.place >= light.place;
+}
+
+/** The light of a line as the history has it. */
+export interface Told extends Pick<AndonEvent, 'colour' | 'about' | 'circuit'> {
+  /** The rule of the latest change; a call may have changed the colour since. */
+  rule: string;
+}
+
+/** Whether the history has this light already: an event that differs only in its figures is not worth writing. */
+export function isTold(told: Told, light: Light): boolean {
+  if (told.colour !== light.colour || told.circuit !== light.circuit) return false;
+  // A call tells its own events. A half-open circuit follows from the end of the pause that the history has.
+  if (light.colour === 'GREEN' || light.kind === 'call') return true;
+  if (light.circuit !== undefined && told.rule === 'circuit') return true;
+  return told.rule === light.rule && told.about === light.about;
 }

@@ -9,7 +9,7 @@ import {
 import { cardsOf, queueOf } from './kanban-figures';
 import { ENOUGH, type LineFacts } from './rules';
 
-/** Everything that the board tells of one line. */
+/** The parts of the status of one line. */
 export interface LineSources {
   /** The light, as it is shown. */
   light: Pick<LineStatus, 'colour' | 'rule' | 'reason' | 'since' | 'trace_id' | 'andon_id'>;
@@ -19,20 +19,28 @@ export interface LineSources {
   record: CircuitRecord | undefined;
   /** Signals that the living gateways refused in the last five minutes. */
   refused: number;
-  /** What waits, if kanban answers. */
+  /** The figures of the queue; null while kanban does not answer. */
   kanban: KanbanBoard | null;
 }
 
 /** The status of a line, made of parts that agree with each other. */
 export function lineStatus(line: string, sources: LineSources, nowMs: number): LineStatus {
   const { light, facts, circuit, record, refused, kanban } = sources;
-  const { error_rate, p99_ms, processed, failed, rate_per_s, stopped, served } = facts;
+  const { error_rate, p99_ms, standard_ms = null, processed, failed, rate_per_s, stopped, served } = facts;
   const next_trial_at = stopped ? undefined : nextTrial(record, nowMs);
   return {
     ...light,
     reason: light.rule === 'within_limits' ? (tooFew(facts) ?? light.reason) : light.reason,
     state: stateOfLine({ circuit, stopped, served }),
-    ...{ error_rate, p99_ms, processed_5m: processed, failed_5m: failed, judged_from: ENOUGH, rate_per_s },
+    ...{
+      error_rate,
+      p99_ms,
+      standard_ms,
+      processed_5m: processed,
+      failed_5m: failed,
+      judged_from: ENOUGH,
+      rate_per_s,
+    },
     refused_5m: refused,
     ...(next_trial_at ? { next_trial_at } : {}),
     ...{ circuit, stopped },

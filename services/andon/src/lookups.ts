@@ -21,7 +21,7 @@ export class Lookups {
 
   constructor(private readonly reader: RecordReader) {}
 
-  /** The log is another one. Whoever waits for an outcome goes on waiting. */
+  /** The log is another one. A caller that waits for an outcome goes on waiting. */
   restart(): void {
     this.index = new RecordIndex();
   }

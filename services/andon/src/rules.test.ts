@@ -1,12 +1,13 @@
 import { sampleCall } from '@tps/testkit';
 import { judge, type Verdict, worst } from './judgement';
-import { LINE_RULES, type LineFacts, STATION_RULES, type StationFacts } from './rules';
+import { fineReason, LINE_RULES, type LineFacts, STATION_RULES, type StationFacts } from './rules';
 
 const facts = (given: Partial<LineFacts> = {}): LineFacts => ({
   processed: 100,
   failed: 0,
   error_rate: 0,
   p99_ms: 50,
+  standard_ms: 200,
   rate_per_s: 1,
   circuit: 'Closed',
   latched: false,
@@ -63,9 +64,36 @@ test.each<[what: string, given: Partial<LineFacts>, colour: string, rule: string
     'unanswered',
   ],
   ['a call for repeated stops', { call: sampleCall({ rule: 'repeated_stops' }) }, 'YELLOW', 'repeated_stops'],
+  ['an automatic call', { call: sampleCall({ automatic: true }) }, 'GREEN', 'within_limits'],
+  [
+    'an automatic call that somebody looks after',
+    { call: sampleCall({ automatic: true, owner: 'bob' }) },
+    'YELLOW',
+    'cord',
+  ],
   ['the worst wins', { circuit: 'HalfOpen', p99_ms: 501 }, 'RED', 'p99'],
   ['the first of equals is named', { failed: 6, error_rate: 6, p99_ms: 501 }, 'RED', 'error_rate'],
 ])('%s', (_, given, colour, rule) => expect(judgeLine(facts(given))).toMatchObject({ colour, rule }));
+
+test('a type without a standard time is not judged by the time of its work, and its line says so', () => {
+  const { standard_ms: _none, ...unknown } = facts({ p99_ms: 9_999 });
+  expect(judgeLine(unknown)).toMatchObject({ colour: 'GREEN', rule: 'within_limits' });
+  expect(fineReason(unknown)).toContain('no standard time');
+  expect(fineReason(facts())).toBe('all within limits');
+});
+
+test.each<[what: string, given: Partial<LineFacts>, left: Record<string, number>]>([
+  ['p99', { p99_ms: 501 }, { p99_ms: 400 }],
+  ['error_rate', { failed: 6, error_rate: 5.1 }, { failed: 4, error_rate: 4 }],
+])('RED by %s is left below 80 %% of its threshold', (rule, given, left) => {
+  const shown = { colour: 'RED', rule } as const;
+  const figures = Object.entries(left);
+  const between = Object.fromEntries(figures.map(([name, value]) => [name, value * 1.01]));
+  expect(judgeLine(facts(given)).colour).toBe('RED');
+  expect(judgeLine(facts({ ...between, shown })).colour).toBe('RED');
+  expect(judgeLine(facts({ ...left, shown })).colour).toBe('YELLOW');
+  expect(judgeLine(facts(between)).colour).toBe('YELLOW');
+});
 
 test('a verdict names the trace that caused it', () => {
   const traces = { failure_trace: 'failure', slowest_trace: 'slowest', circuit_trace: 'circuit' };

@@ -1,9 +1,10 @@
 import type { AndonCall, CircuitState, LostState, ServiceName } from '@tps/contracts';
-import type { Finding, Rule } from './judgement';
+import type { Finding, Rule, Verdict } from './judgement';
 import type { LineFigures } from './line-window';
 import { STATE_LOST } from './state-loss';
+import { colourOf } from './thresholds';
 
-/** What the rules look at: one line at one moment. */
+/** The facts that the rules judge: one line at one moment. */
 export interface LineFacts extends LineFigures {
   circuit: CircuitState;
   /** Only a person starts the circuit again. */
@@ -13,8 +14,10 @@ export interface LineFacts extends LineFigures {
   /** The open call on the line, and whether it stands still because of it. */
   call?: AndonCall;
   stopped: boolean;
-  /** What one signal should take, where the type says so. */
+  /** The standard time of one signal; absent if the type's definition has none. */
   standard_ms?: number;
+  /** The present light: a colour is left only below 80 % of its threshold. */
+  shown?: Pick<Verdict, 'colour' | 'rule'>;
   /** Some living worker serves the type. */
   served: boolean;
   /** Dependencies that its handlers leave alone at present, because they failed. */
@@ -27,12 +30,14 @@ export interface LineFacts extends LineFigures {
 export const ENOUGH = 20;
 const ERROR_PERCENT = { yellow: 1, red: 5 };
 const DEAD_PERCENT = { yellow: 80, red: 98 };
-const P99_MS = { yellow: 200, red: 500 };
+/** RED begins at so many times the standard time. */
+const P99_RED = 2.5;
 
 /** In the order in which they are named when several give the same colour. */
 export const LINE_RULES: readonly Rule<LineFacts>[] = [
   {
     rule: 'defect',
+    kind: 'call',
     red: 'TPS_CB_THRESHOLD different signals hit the same defect within 5 minutes: the circuit is latched',
     first:
       'Open the trace of the call. The fault is in the code, not in a dependency: mend or roll back the worker, then ' +
@@ -42,6 +47,7 @@ export const LINE_RULES: readonly Rule<LineFacts>[] = [
   },
   {
     rule: 'circuit',
+    kind: 'circuit',
     yellow: 'the circuit is half-open and allows one trial at a time',
     red: 'the circuit is open after failures, slow attempts or a failed trial',
     first:
@@ -55,16 +61,18 @@ export const LINE_RULES: readonly Rule<LineFacts>[] = [
   },
   {
     rule: 'unanswered',
+    kind: 'call',
     red: 'nobody acknowledged a call in time, so the line stopped',
     first:
       'Acknowledge the call, then do what its reason asks for. The line runs again when you resume the call.',
     judge: ({ stopped, call }) =>
-      stopped && call?.respond_by && !call.acknowledged_at
+      stopped && call && !call.acknowledged_at && (call.mode === 'call' || call.escalated_at)
         ? caused(call.trace_id, { colour: 'RED', reason: `not acknowledged in time: ${call.reason}` })
         : undefined,
   },
   {
     rule: 'cord',
+    kind: 'call',
     yellow: 'somebody called for help or acknowledged a problem; work goes on',
     red: 'somebody stopped the line',
     first:
@@ -73,6 +81,7 @@ export const LINE_RULES: readonly Rule<LineFacts>[] = [
   },
   {
     rule: 'repeated_stops',
+    kind: 'call',
     yellow: 'the circuit opened three times within an hour',
     red: 'the circuit opened three times within an hour, and the line was stopped',
     first:
@@ -98,7 +107,10 @@ export const LINE_RULES: readonly Rule<LineFacts>[] = [
       'run them again (POST /kanban/dead/redrive) when it is well.',
     judge: ({ failing }) =>
       failing.length > 0
-        ? { colour: 'YELLOW', reason: `left alone because it fails: ${failing.join(', ')}; all else runs` }
+        ? {
+            ...{ colour: 'YELLOW', about: failing.join(', ') },
+            reason: `left alone because it fails: ${failing.join(', ')}; all else runs`,
+          }
         : undefined,
   },
   {
@@ -118,9 +130,10 @@ export const LINE_RULES: readonly Rule<LineFacts>[] = [
     yellow: `at least ${ERROR_PERCENT.yellow} % of the signals of the last 5 minutes failed (with at least ${ENOUGH} signals)`,
     red: `more than ${ERROR_PERCENT.red} % failed`,
     first: 'Open the trace of the latest failure and compare it with the dead letters of the type.',
-    judge: ({ processed, failed, error_rate, failure_trace, failing }) => {
-      if (processed < ENOUGH || error_rate < ERROR_PERCENT.yellow) return undefined;
-      const colour = error_rate > ERROR_PERCENT.red ? 'RED' : 'YELLOW';
+    judge: ({ processed, failed, error_rate, failure_trace, failing, shown }) => {
+      const colour =
+        processed < ENOUGH ? undefined : colourOf(error_rate, ERROR_PERCENT, { rule: 'error_rate', shown });
+      if (!colour) return undefined;
       return caused(failure_trace, {
         colour,
         reason: `${failed} of ${processed} failed (${Number(error_rate.toFixed(1))} %)${besides(failing)}`,
@@ -129,24 +142,31 @@ export const LINE_RULES: readonly Rule<LineFacts>[] = [
   },
   {
     rule: 'p99',
-    yellow: `the p99 of the last 5 minutes is ${P99_MS.yellow} ms or more, or the type's standard time (with at least ${ENOUGH} signals)`,
-    red: `the p99 is above ${P99_MS.red} ms, or 2.5 times the type's standard time`,
+    yellow: `the p99 of the last 5 minutes is the type's standard time or more (with at least ${ENOUGH} signals); a type without a standard time is not judged by this rule`,
+    red: `the p99 is above ${P99_RED} times the type's standard time`,
     first:
       'Open the trace of the slowest signal. Find out whether the work itself is slow, or a dependency that it waits for.',
-    judge: ({ processed, p99_ms, standard_ms, slowest_trace }) => {
-      const yellow = standard_ms ?? P99_MS.yellow;
-      const red = (yellow * P99_MS.red) / P99_MS.yellow;
-      if (processed < ENOUGH || p99_ms < yellow) return undefined;
-      const colour = p99_ms > red ? 'RED' : 'YELLOW';
+    judge: ({ processed, p99_ms, standard_ms, slowest_trace, shown }) => {
+      if (standard_ms === undefined || processed < ENOUGH) return undefined;
+      const limits = { yellow: standard_ms, red: standard_ms * P99_RED };
+      const colour = colourOf(p99_ms, limits, { rule: 'p99', shown });
+      if (!colour) return undefined;
       return caused(slowest_trace, {
         colour,
-        reason: `99 % take up to ${p99_ms} ms; the standard is ${yellow} ms`,
+        reason: `99 % take up to ${p99_ms} ms; the standard is ${standard_ms} ms`,
       });
     },
   },
 ];
 
-/** What the rules look at: one service at one moment. */
+/** The reason of a line that breaks no rule. */
+export function fineReason({ standard_ms }: LineFacts): string {
+  return standard_ms === undefined
+    ? 'all within limits; no standard time, so the time of the work is not judged'
+    : 'all within limits';
+}
+
+/** The facts that the rules judge: one service at one moment. */
 export interface StationFacts {
   service: ServiceName;
   up: boolean;
@@ -239,6 +259,7 @@ export const STATION_RULES: readonly Rule<StationFacts>[] = [
   },
   {
     rule: 'cord',
+    kind: 'call',
     yellow: 'somebody acknowledged a problem',
     first: 'Ask the owner whether they need help.',
     judge: ({ call }) => called(false, call),
@@ -251,8 +272,10 @@ function besides(failing: readonly string[]): string {
 }
 
 function called(stopped: boolean, call: AndonCall | undefined): Finding | undefined {
-  if (!call) return undefined;
-  const who = call.owner ? `${call.by}; ${call.owner} looks after it` : call.by;
+  // The rule that made an automatic call speaks for itself, and the call ends with it unless somebody takes it on.
+  if (!call || (call.automatic && !call.owner)) return undefined;
+  const late = call.late_owner ? `${call.by}; ${call.late_owner} has not finished in time` : call.by;
+  const who = call.owner ? `${call.by}; ${call.owner} looks after it` : late;
   return caused(call.trace_id, { colour: stopped ? 'RED' : 'YELLOW', reason: `${call.reason} (${who})` });
 }
 

@@ -131,7 +131,7 @@ test('a missing station is red and comes back; an open circuit is red until it c
     state: 'open',
     epoch: 1,
     reason: 'five failures in a row',
-    since: '2026-01-25T12:00:00.000Z',
+    since: new Date().toISOString(),
     until: new Date(Date.now() + 600_000).toISOString(),
     pause_ms: 30_000,
     log_seq: 1,

@@ -18,11 +18,11 @@ import { Webhook } from './webhook';
 
 const EVALUATE_MS = 1_000;
 const CATCH_UP_MS = 500;
-/** Callers wait here for outcomes. */
+/** Short, because callers of a lookup wait for outcomes. */
 const GATHER_MS = 100;
 const KANBAN_LIMIT_MS = 300;
 
-/** Make it visible, call for help: colours, calls, stops by people, history, and the record of every signal. */
+/** Makes problems visible and calls for help: lights, calls, stops by people, history, and the records of signals. */
 export const andon: ServiceDefinition<typeof andonVariables> = {
   name: 'andon',
   variables: andonVariables,
@@ -41,9 +41,9 @@ async function start(context: ServiceContext<AndonConfig>): Promise<RunningServi
   const changes = await AndonLog.open(context, history);
   const dead = new DeadStore(context);
   const lightOf = (line: string): ReturnType<Board['lightOf']> => board.lightOf(line, Date.now());
-  const respondMs = config.TPS_ANDON_RESPOND_MS;
-  const calls = new Calls({ bus, log, lines, changes, lightOf, respondMs });
-  const board = new Board({ fleet, lines, types, changes, calls, history, dead }, Date.now());
+  const isSettled = (): boolean => board.settled(Date.now());
+  const calls: Calls = new Calls({ bus, log, lines, changes, lightOf, isSettled, ...callLimits(config) });
+  const board: Board = new Board({ fleet, lines, types, changes, calls, history, dead }, Date.now());
   types.onRetired((type) => board.forget(type));
   const reader = new RecordReader(bus);
   const lookups = new Lookups(reader);
@@ -53,9 +53,9 @@ async function start(context: ServiceContext<AndonConfig>): Promise<RunningServi
   const problems = (): string[] => [
     ...outcomes.problems(),
     ...lines.problems(),
-    ...(changes.rebuilt ? [] : ['reading the log of colours']),
+    ...(changes.rebuilt ? [] : ['reading the history']),
   ];
-  // What is not followed now must not keep the board from saying what is wrong elsewhere.
+  // A log that is not followed now must not keep the board from saying what is wrong elsewhere.
   const ready = (): boolean => bus.connected && outcomes.rebuilt && changes.rebuilt;
   onLine = (line) => void (ready() && lineChanged(line, { board, calls }).catch(onError));
   const evaluator = setInterval(() => {
@@ -90,6 +90,10 @@ async function start(context: ServiceContext<AndonConfig>): Promise<RunningServi
   };
 }
 
+function callLimits(config: AndonConfig): { respondMs: number; callAfterMs: number } {
+  return { respondMs: config.TPS_ANDON_RESPOND_MS, callAfterMs: config.TPS_ANDON_CALL_AFTER_MS };
+}
+
 interface Projection {
   take(logged: LoggedOutcome): void;
   restart(): void;
@@ -118,12 +122,12 @@ interface Judges {
 
 async function evaluateAll({ board, calls, dead }: Judges & { dead: DeadStore }): Promise<void> {
   board.evaluate(Date.now());
-  // Calls and colours do not wait for a stream that does not answer.
+  // Calls and lights do not wait for a stream that does not answer.
   const recorded = calls.sweep().then(() => board.record(Date.now()));
   await Promise.all([recorded, dead.look(Date.now())]);
 }
 
-/** A line that stops is red at once, and not at the next evaluation. */
+/** Judges a line when its circuit or stop changes, so that a stopped line is RED at once. */
 async function lineChanged(line: string, { board, calls }: Judges): Promise<void> {
   // Stations have no circuit, and their lights do not depend on it.
   if (parseStopKey(line).kind === 'station') return;
@@ -183,7 +187,7 @@ function serveRecords(
   });
 }
 
-/** What waits on each line, or null: the board is shown without it, too. */
+/** The figures of the queue, or null: the board does without them while kanban does not answer. */
 async function askKanban({ bus }: ServiceContext): Promise<KanbanBoard | null> {
   try {
     return await askBoard(bus, 'kanban', { timeoutMs: KANBAN_LIMIT_MS });

@@ -15,11 +15,15 @@ export const STATE_LOST: Rule<{ lost_state?: readonly LostState[] }> = {
   judge: ({ lost_state = [] }) => {
     if (lost_state.length === 0) return undefined;
     const colour = lost_state.some(isLostForGood) ? 'RED' : 'YELLOW';
-    return { colour, reason: `NATS lost ${lost_state.map(lossInWords).sort().join(', ')}` };
+    const about = lost_state
+      .map(({ name }) => name)
+      .sort()
+      .join(', ');
+    return { colour, about, reason: `NATS lost ${lost_state.map(lossInWords).sort().join(', ')}` };
   },
 };
 
-/** The keys of a lost bucket are written again by their owner; what a stream held is gone. */
+/** The owner of a lost bucket writes its keys again; the messages of a lost stream are gone. */
 function isLostForGood({ name, gone }: LostState): boolean {
   return gone === true || !name.startsWith(BUCKET_PREFIX);
 }

@@ -1,4 +1,4 @@
-/** One caller who waits until none of `open` is left. */
+/** A caller that waits until all signals in `open` have ended. */
 interface Waiter {
   open: Set<string>;
   deadlineMs: number;
@@ -8,8 +8,8 @@ interface Waiter {
 const SWEEP_MS = 50;
 
 /**
- * Callers who wait for signals to end. They are woken by the log, not by asking again; one timer looks after all
- * deadlines, and only while somebody waits.
+ * Callers that wait for signals to end. The log wakes them, so nobody polls. One timer checks all deadlines, and only
+ * while somebody waits.
  */
 export class WaitingRoom {
   private readonly waiters = new Set<Waiter>();
@@ -53,7 +53,7 @@ export class WaitingRoom {
     for (const waiter of this.waiters) if (waiter.deadlineMs <= now) waiter.leave();
   }
 
-  /** Nobody waits any longer. */
+  /** Ends all waits. */
   close(): void {
     for (const waiter of this.waiters) waiter.leave();
   }

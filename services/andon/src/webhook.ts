@@ -16,14 +16,14 @@ import { Counter } from 'prom-client';
 const DURABLE = 'andon_webhook';
 const CONSUMER_EXISTS = 10148;
 const CONSUMER_NOT_FOUND = 10014;
-/** After each poll the consumer is looked for: nobody answers a poll of one that is gone. */
+/** Check after each poll that the consumer exists: nobody answers a poll of a lost consumer. */
 const POLL_MS = 5_000;
 const POST_LIMIT_MS = 10_000;
-/** Longer than one delivery can take: nobody else sends what is being sent. */
+/** Longer than one delivery can take, so that no other replica sends the same event meanwhile. */
 const ACK_WAIT_MS = 30_000;
 const RETRY_FIRST_MS = 1_000;
 const RETRY_CAP_MS = 60_000;
-/** A call that is older helps nobody. */
+/** An older event helps nobody. */
 const MAX_AGE_MS = 3_600_000;
 const RESTART_MS = 1_000;
 
@@ -61,7 +61,7 @@ export class Webhook {
     return webhook;
   }
 
-  /** Resolves when what is being posted is posted, or handed to another replica. */
+  /** Resolves when the event under way is posted or released to another replica. */
   stop(): Promise<void> {
     this.stopped = true;
     return this.delivery;
@@ -74,7 +74,7 @@ export class Webhook {
         await this.ensureConsumer();
         const consumer = await jetstream(bus.nc).consumers.get(bus.names.streams.andon, DURABLE);
         for (let msg = await consumer.next({ expires: POLL_MS }); msg;) {
-          // Kept, it would hold up the other replicas for as long as it may be out.
+          // Release it: until its lease ends, the other replicas would wait.
           if (this.stopped) return msg.nak();
           await (this.delivery = this.deliver(msg));
           msg = await consumer.next({ expires: POLL_MS });
@@ -112,13 +112,13 @@ export class Webhook {
     });
   }
 
-  /** Where a new consumer begins. In a stream that replaced another one nothing was delivered yet. */
+  /** The start of a new consumer. In a stream that replaced another one, nothing was delivered yet. */
   private startIn({ created, state }: StreamInfo): Partial<ConsumerConfig> {
     const { seen } = this;
     if (seen?.created === created) {
       return { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: seen.seq + 1 };
     }
-    // What happened before there was a webhook calls nobody.
+    // Events from before the webhook existed call nobody.
     this.seen = { created, seq: seen ? 0 : state.last_seq };
     return { deliver_policy: seen ? DeliverPolicy.All : DeliverPolicy.New };
   }
@@ -126,7 +126,7 @@ export class Webhook {
   private async deliver(msg: JsMsg): Promise<void> {
     const { log } = this.context;
     const { seq } = msg;
-    // Nor does what happened while there was no webhook, or no andon.
+    // The event is from a time without a webhook, or without andon.
     if (Date.now() - msg.time.getTime() > MAX_AGE_MS) {
       msg.term();
       this.see(seq);
@@ -147,7 +147,7 @@ export class Webhook {
     }
   }
 
-  /** Null when it is no event: sent again it would not become one. */
+  /** Null for a message that is no event: sending it again would not help. */
   private read(msg: JsMsg): AndonEvent | null {
     try {
       return parseAndonEvent(msg, `event ${msg.seq}`);
@@ -167,13 +167,15 @@ export class Webhook {
   }
 
   private async post({ v: _v, ...event }: AndonEvent, seq: number): Promise<void> {
-    const { colour, line, reason, by } = event;
-    const text = `${colour} ${line}: ${event.event} by ${by}: ${reason}`;
+    const { colour, line, reason, by, level } = event;
+    const what = level ? `${event.event} (level ${level})` : event.event;
+    const text = `${colour} ${line}: ${what} by ${by}: ${reason}`;
+    const isUnanswered = event.event === 'resumed' && event.acknowledge_ms === undefined;
     const response = await fetch(this.url, {
       method: 'POST',
-      // The same event has the same key, however often it comes. Another stream counts from 1 again.
+      // The same event has the same key, however often it is sent. Another stream counts from 1 again.
       headers: { 'content-type': 'application/json', 'idempotency-key': `andon-${this.streamId}-${seq}` },
-      body: JSON.stringify({ text, ...event }),
+      body: JSON.stringify({ text, ...event, ...(isUnanswered ? { acknowledge_ms: null } : {}) }),
       redirect: 'error',
       signal: AbortSignal.timeout(POST_LIMIT_MS),
     });
@@ -182,7 +184,7 @@ export class Webhook {
   }
 }
 
-/** What is logged: the URL may hold a secret, and an error of `fetch` quotes it. */
+/** The reason for the log. An error of `fetch` quotes the URL, which may hold a secret. */
 function reasonOf(error: unknown): string {
   if (error instanceof WebhookError) return error.message;
   return error instanceof Error && error.name === 'TimeoutError' ? 'no answer in time' : 'not reachable';

@@ -22,6 +22,12 @@ export const LineStatus = Type.Object({
   state: Type.Optional(LineState),
   error_rate: percent('Failed of processed signals over the last five minutes'),
   p99_ms: ms('99th percentile of the work over the last five minutes'),
+  standard_ms: Type.Optional(
+    nullable(
+      ms('Milliseconds'),
+      'The standard time of the type, by which p99 is judged; null for a type without one',
+    ),
+  ),
   processed_5m: count('Signals processed in the last five minutes'),
   failed_5m: Type.Optional(count('Of these, those that failed')),
   judged_from: Type.Optional(
@@ -96,7 +102,10 @@ export const AndonBoard = Type.Object(
     answers: Type.Object(
       {
         calls: count('Calls that were resumed'),
-        mean_acknowledge_ms: nullable(Type.Number(), 'Until somebody looked after it; null without a call'),
+        mean_acknowledge_ms: nullable(
+          Type.Number(),
+          'Until somebody looked after it; null without an acknowledged call',
+        ),
         mean_restore_ms: nullable(Type.Number(), 'Until the line ran again; null without a call'),
       },
       { description: 'How people answered the resumed calls, as far back as the history goes' },

@@ -59,13 +59,14 @@ describe('the andon over HTTP', () => {
     expect((await gateway.http.post('/andon/Call-1/ack').send({ owner: 'bob' })).status).toBe(200);
     expect((await gateway.http.post('/andon/call-1/resume').send(act)).status).toBe(200);
     expect(asked.map(([, request]) => request)).toEqual([
-      { v: 1, id: 'call-1', owner: 'bob' },
-      { v: 1, id: 'call-1', ...act },
+      { v: 1, id: 'call-1', owner: 'bob', eta_ms: 1_800_000 },
+      { v: 1, id: 'call-1', ...act, force: false },
     ]);
     for (const [refused, status, code] of [
       ['not_found', 404, 'NOT_FOUND'],
       ['closed', 409, 'CALL_CLOSED'],
       ['unavailable', 503, 'UNAVAILABLE'],
+      ['same_countermeasure', 409, 'SAME_COUNTERMEASURE'],
     ] as const) {
       reply = { refused, reason: 'because' };
       const answer = await gateway.http.post('/andon/call-1/resume').send(act);
@@ -73,6 +74,10 @@ describe('the andon over HTTP', () => {
     }
     const { status } = await gateway.http.post('/andon/call-1/resume').send({ owner: 'bob' });
     expect(status).toBe(400);
+    for (const eta_ms of [0, 999, 604_800_001, 1.5, 'soon']) {
+      const { body } = await gateway.http.post('/andon/call-1/ack').send({ owner: 'bob', eta_ms });
+      expect(body).toMatchObject({ code: 'INVALID_REQUEST' });
+    }
   });
 
   test('a page of the history by type or by station', async () => {

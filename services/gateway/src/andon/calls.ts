@@ -10,7 +10,12 @@ import type { SignalTypes } from '../signals/signal-types';
 const LIMIT_MS = 5_000;
 const NOBODY = 'unknown';
 
-const CALL_ERRORS = { not_found: 'NOT_FOUND', closed: 'CALL_CLOSED', unavailable: 'UNAVAILABLE' } as const;
+const CALL_ERRORS = {
+  not_found: 'NOT_FOUND',
+  closed: 'CALL_CLOSED',
+  unavailable: 'UNAVAILABLE',
+  same_countermeasure: 'SAME_COUNTERMEASURE',
+} as const;
 
 type CallOperations = 'pullCord' | 'acknowledgeCall' | 'resumeLine' | 'andonHistory' | 'andonCharts';
 
@@ -47,8 +52,12 @@ export function callHandlers(bus: Bus, types: SignalTypes, access: Access): Pick
   };
 }
 
-/** Leaves out the fields that only the fleet needs. An event without a trace has `trace_id: null`. */
+/**
+ * Leaves out the fields that only the fleet needs. An event without a trace has `trace_id: null`; a call that was resumed
+ * and never acknowledged has `acknowledge_ms: null`.
+ */
 export function publicEvent({ v: _v, trace_id = null, ...event }: WithTrace): object {
-  return { ...event, trace_id };
+  const isUnanswered = event.event === 'resumed' && event.acknowledge_ms === undefined;
+  return { ...event, ...(isUnanswered ? { acknowledge_ms: null } : {}), trace_id };
 }
 type WithTrace = Omit<AndonEvent, 'trace_id'> & { trace_id?: string | null };

@@ -18,7 +18,7 @@ export const andonOperations = {
     summary: 'Pull the cord: call for help on a line, or stop it',
     description:
       'Anyone may. A stopped line refuses new signals with LINE_STOPPED; what is queued is held and keeps its ' +
-      'attempts and deadlines. A line has one open call: a second pull joins it.',
+      'attempts and deadlines. A line has one open call: a second pull joins it, and the first reason stays.',
     body: 'CordRequest',
     answers: { 201: { description: 'The call', schema: 'Call' } },
     errors: ['UNKNOWN_SIGNAL_TYPE', 'UNAVAILABLE'],
@@ -33,11 +33,14 @@ export const andonOperations = {
     role: 'operator',
     tag: 'Andon',
     summary: 'Say that you look after a call',
+    description:
+      'The call does not escalate until `eta_ms` is over (30 minutes by default). If the line is not resumed by then, ' +
+      'the call is unacknowledged again, and the event `overdue` says so.',
     parameters: [CALL_ID],
     body: 'AcknowledgeRequest',
     answers: { 200: { description: 'The call with its owner', schema: 'Call' } },
     errors: ['NOT_FOUND', 'CALL_CLOSED', 'UNAVAILABLE'],
-    examples: [`-d '{"owner":"bob"}'`],
+    examples: [`-d '{"owner":"bob"}'`, `-d '{"owner":"bob","eta_ms":600000}'`],
   },
   resumeLine: {
     method: 'post',
@@ -45,11 +48,14 @@ export const andonOperations = {
     role: 'operator',
     tag: 'Andon',
     summary: 'Start the line again and say what was done about it',
-    description: 'Closes the call, and the circuit of the line with it, whatever its pause.',
+    description:
+      'Closes the call, and the circuit of the line with it, whatever its pause. A call about the same thing as an ' +
+      'earlier one has `last_countermeasure`: resuming it with the same text is refused with SAME_COUNTERMEASURE, ' +
+      'because that did not hold. `force: true` resumes all the same, and the history says so.',
     parameters: [CALL_ID],
     body: 'ResumeRequest',
     answers: { 200: { description: 'The call, and what was done about it', schema: 'Call' } },
-    errors: ['NOT_FOUND', 'CALL_CLOSED', 'UNAVAILABLE'],
+    errors: ['NOT_FOUND', 'CALL_CLOSED', 'SAME_COUNTERMEASURE', 'UNAVAILABLE'],
     examples: [`-d '{"owner":"bob","countermeasure":"restarted the printer"}'`],
   },
   andonHistory: {
@@ -57,7 +63,7 @@ export const andonOperations = {
     path: '/andon/history',
     role: 'client',
     tag: 'Andon',
-    summary: 'Every change of colour and who did what, newest first',
+    summary: 'Every change of a light, and who did what, newest first',
     query: 'HistoryQuery',
     answers: { 200: { description: 'A page', schema: 'HistoryPage' } },
     errors: ['UNAVAILABLE'],

@@ -53,6 +53,12 @@ export const HistoryPage = Type.Object({
           Type.String(),
           'The trace behind it; null when it is none, as when a line is well again',
         ),
+        acknowledge_ms: Type.Optional(
+          nullable(
+            Type.Number(),
+            '`resumed`: milliseconds until the call had an owner; null if it never had one',
+          ),
+        ),
       },
       { additionalProperties: true },
     ),
