@@ -1,6 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { waitFor } from '@tps/testkit';
 import { Fleet } from './fleet';
 
@@ -115,6 +117,22 @@ describe("the guide's commands", () => {
   ])('curl /%s', (path, shape) => {
     expect(JSON.parse(shell(`curl -s http://localhost:8080/${path}`))).toMatchObject(shape);
   });
+
+  const examples = readFileSync(resolve(ROOT, 'docs/producers.md'), 'utf8').matchAll(/```bash\n(.*?)```/gs);
+  test.each([...examples].map(([, example]) => [example!]))(
+    'the example for senders: %s',
+    async (example) => {
+      const folder = await mkdtemp(join(tmpdir(), 'tps-example-'));
+      const here = example.replaceAll('http://localhost:8080', fleet.url);
+      const { status, stderr } = spawnSync('bash', ['-ec', here], {
+        cwd: folder,
+        encoding: 'utf8',
+        timeout: 30_000,
+      });
+      await rm(folder, { recursive: true });
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    },
+  );
 
   test('curl / is a page', () => {
     expect(shell('curl -s http://localhost:8080/')).toMatch(/^<!doctype html>/i);

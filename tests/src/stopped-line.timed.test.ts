@@ -20,9 +20,10 @@ describe('a line that stands still', () => {
     return [fleet.url, `${protocol}//${hostname}:${Number(port) + 1}`];
   };
   const refusalAt = async (gateway: string, type: string): Promise<string | undefined> => {
-    const body = JSON.stringify({ signal_type: type, payload: { data: 1 } });
-    // A signal accepted just before the stop is paused, and a sender that waits for its outcome would wait for a person.
-    const headers = { 'content-type': 'application/json', prefer: 'respond-async' };
+    // A timed circuit refuses only who waits for the outcome. What is accepted just before the stop is paused, so the
+    // wait for its outcome has a limit.
+    const body = JSON.stringify({ signal_type: type, payload: { data: 1 }, timeout_ms: 1_000 });
+    const headers = { 'content-type': 'application/json' };
     const response = await fetch(`${gateway}/signal`, { method: 'POST', headers, body });
     const answer = (await response.json()) as { code?: string };
     return answer.code;
@@ -32,7 +33,7 @@ describe('a line that stands still', () => {
 
   beforeAll(async () => {
     const two = { TPS_REPLICAS_GATEWAY: '2', TPS_REPLICAS_JIDOKA: '2', TPS_REPLICAS_ANDON: '2' };
-    fleet = await Fleet.start({ ...two, TPS_CB_THRESHOLD: '3', TPS_CB_TIMEOUT: '2' });
+    fleet = await Fleet.start({ ...two, TPS_CB_THRESHOLD: '3', TPS_CB_TIMEOUT: '5' });
   }, 120_000);
   afterAll(() => fleet?.stop(), 60_000);
 
@@ -103,9 +104,13 @@ describe('a line that stands still', () => {
 
   test('while every jidoka hangs, a stopped circuit stays stopped even past its pause; a jidoka that is back grants a trial', async () => {
     const jidokas = ['jidoka-1', 'jidoka-2'];
-    expect((await fleet.post('report', { chaos: { fail: 'transient' } })).body.success).toBe(false);
+    const fails = { chaos: { fail: 'transient' } };
+    await Promise.all([1, 2, 3].map(() => fleet.send('report', fails)));
+    const { reason } = await waitFor('the circuit to open', async () => {
+      const { report } = (await fleet.get<Health>('/health')).body.circuits;
+      return report?.state === 'Open' ? report : null;
+    });
     await refusedEverywhere('report', 'CIRCUIT_OPEN');
-    const { reason } = (await fleet.get<Health>('/health')).body.circuits.report!;
     for (const name of jidokas) await fleet.kill(name, 'SIGSTOP');
     await waitFor('the pause to be over', async () => {
       return (await fleet.get<Health>('/health')).body.circuits.report?.state === 'HalfOpen';

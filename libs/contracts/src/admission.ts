@@ -60,7 +60,15 @@ export type EnqueueRefusal = Extract<EnqueueVerdict, { ok: false }>;
 export const ALL_FINE = 1;
 
 /** worker -> jidoka: permission to run one signal of a stopped type. */
-export const TrialRequest = Type.Object({ signal_type: signalType(), worker_id: Type.String() });
+export const TrialRequest = Type.Object({
+  signal_type: signalType(),
+  worker_id: Type.String(),
+  failed_before: Type.Optional(
+    Type.Literal(true, {
+      description: 'An earlier attempt or run of the signal failed; without it the signal never failed',
+    }),
+  ),
+});
 export const TrialGrant = Type.Union([
   Type.Object({
     granted: Type.Literal(true),

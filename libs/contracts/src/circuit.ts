@@ -32,7 +32,30 @@ export const CircuitRecord = Type.Object({
       worker_id: Type.Optional(text('Worker that runs the trial')),
       admitted: Type.Optional(text('Id of a new signal that was let in to have something to try')),
       deadline: time('After this the trial counts as lost'),
+      failed_before: Type.Optional(
+        Type.Literal(true, {
+          description: 'Its signal failed before: a signal that never failed may take the trial from it',
+        }),
+      ),
     }),
+  ),
+  failed_before: Type.Optional(
+    Type.Object(
+      {
+        until: time('No trial of such a signal before this moment'),
+        pause_ms: ms('Length of the present pause; each failed trial of such a signal doubles it'),
+      },
+      {
+        description:
+          'Set by the failed trial of a signal that had failed before: it holds back such signals only, others may be tried',
+      },
+    ),
+  ),
+  unfinished: Type.Optional(
+    list(
+      Type.String(),
+      'Ids of the signals whose failures opened it and that have not finished; once the last is gone, a trial may run at once. Absent: none, or too many to be the cause',
+    ),
   ),
   trace_id: Type.Optional(text('Trace that caused the last transition')),
   fingerprint: Type.Optional(text('Of the latest failure that opened it')),
@@ -63,8 +86,24 @@ export function isOpen({ state }: CircuitRecord): boolean {
 /** The state of a circuit at a moment. Without a record the line has never stopped. */
 export function circuitState(record: CircuitRecord | undefined, nowMs: number): CircuitState {
   if (!record || !isOpen(record)) return 'Closed';
-  if (record.latch) return 'Open';
-  return record.until && Date.parse(record.until) > nowMs ? 'Open' : 'HalfOpen';
+  return trialFromMs(record, false) > nowMs ? 'Open' : 'HalfOpen';
+}
+
+/** How long after the pause only a signal that never failed may be the trial, in milliseconds. */
+const GIVE_WAY_MS = 2_000;
+
+/**
+ * The moment from which a signal may be the trial of an open circuit, in milliseconds since 1970. A signal that failed
+ * before may be what stopped the line, so signals that never failed go first.
+ */
+export function trialFromMs(
+  { until, latch, failed_before }: Pick<CircuitRecord, 'until' | 'latch' | 'failed_before'>,
+  failedBefore: boolean,
+): number {
+  if (latch) return Infinity;
+  const fromMs = until ? Date.parse(until) : 0;
+  if (!failedBefore) return fromMs;
+  return Math.max(fromMs + GIVE_WAY_MS, failed_before ? Date.parse(failed_before.until) : 0);
 }
 
 /** Whether a person stopped the line, or called and got no answer in time. */

@@ -59,6 +59,7 @@ export {
   isStopped,
   lineState,
   stoppedSince,
+  trialFromMs,
   worstState,
 } from './circuit';
 export {

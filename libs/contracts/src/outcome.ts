@@ -77,6 +77,11 @@ export const Outcome = Type.Object({
   epoch: Type.Optional(
     Type.Integer({ description: 'Set by the trial of a stopped circuit: only the current epoch decides' }),
   ),
+  trials: Type.Optional(
+    count(
+      'Failed trials of this run that used up no attempt; after three, a failed trial uses up an attempt',
+    ),
+  ),
   request_hash: Type.Optional(text("The signal's")),
   level: Type.Optional(Levelling),
 });

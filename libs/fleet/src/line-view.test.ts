@@ -33,3 +33,31 @@ test('a circuit that closed lets in twice as many every half second, and after t
     await server.stop();
   }
 });
+
+test.each([
+  ['refused', 'at an open circuit', { until: '2999-01-01T00:00:00.000Z' }, false, 'CIRCUIT_OPEN'],
+  ['accepted', 'at an open circuit', { until: '2999-01-01T00:00:00.000Z' }, true, undefined],
+  ['refused', 'at a half-open circuit', { until: '2000-01-01T00:00:00.000Z' }, false, 'CIRCUIT_OPEN'],
+  ['accepted', 'at a half-open circuit', { until: '2000-01-01T00:00:00.000Z' }, true, undefined],
+  ['refused', 'at a latched circuit', { latch: { fingerprint: 'f', signals: 3 } }, true, 'LINE_STOPPED'],
+] as const)('a signal is %s %s (%j, async: %s)', async (...[, , given, async, code]) => {
+  const server = await NatsServer.start();
+  const bus = await connectBus({ url: server.url, name: 'test' });
+  const options = { replicas: 1, onError: () => undefined };
+  const circuits = await openView(bus, 'circuits', options);
+  const lines = await LineView.open(bus, options);
+  try {
+    await circuits.put('demo', {
+      ...{ v: WIRE_VERSION, signal_type: 'demo', state: 'open', epoch: 1, reason: '', pause_ms: 0 },
+      ...{ since: new Date().toISOString(), log_seq: 0, stops: [], ...given },
+    });
+    await waitFor('the stop', () => lines.circuit('demo'));
+    const request = { id: 'x', signal_type: 'demo', ...(async ? { async } : {}) };
+    expect(lines.refusal(request, Date.now())?.code).toBe(code);
+  } finally {
+    lines.close();
+    circuits.close();
+    await bus.close();
+    await server.stop();
+  }
+});

@@ -93,6 +93,8 @@ export class LineView {
     const andon_id = call?.id ?? circuit.andon_id;
     const why = { ok: false as const, reason, ...(andon_id ? { andon_id } : {}) };
     if (latch) return { ...why, code: 'LINE_STOPPED', retry_after_ms: PERSON_MS };
+    // The line starts again by itself, and what is accepted meanwhile gives it something to try.
+    if (async) return null;
     const left = until ? Date.parse(until) - nowMs : 0;
     return { ...why, code: 'CIRCUIT_OPEN', retry_after_ms: Math.max(left, SOON_MS) };
   }

@@ -24,7 +24,7 @@ export const fleetVariables = {
     default: 5,
     minimum: 1,
     maximum: 1000,
-    description: 'number of consecutive failed attempts that open the circuit of a signal type',
+    description: 'failed attempts in a row that open the circuit of a signal type, if they are of at least three signals (or as many as this number) and, where two workers serve the type, of two workers',
   }),
   TPS_CB_TIMEOUT: Type.Number({
     default: 30,

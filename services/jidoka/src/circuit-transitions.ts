@@ -1,4 +1,5 @@
-import { type CircuitRecord, circuitState, isOpen, type Outcome, WIRE_VERSION } from '@tps/contracts';
+import { type CircuitRecord, isOpen, type Outcome, trialFromMs, WIRE_VERSION } from '@tps/contracts';
+import { MAX_UNFINISHED } from './failed-signals';
 import { gradeOf, type MonitorSettings, type OutcomeGrade, type StopDecision } from './line-monitor';
 
 export interface CircuitSettings extends MonitorSettings {
@@ -66,24 +67,79 @@ export function afterOutcome(
   step: OutcomeStep,
   settings: CircuitSettings,
 ): CircuitRecord | null {
-  const { outcome, seq, decision } = step;
+  const { seq, decision } = step;
   // Only a person closes a latched circuit.
   if (seq <= record.log_seq || record.latch) return null;
   if (decision?.latch) return openCircuit(record, step, { ...decision, pauseMs: 0 });
   if (!isOpen(record)) {
     return decision && openCircuit(record, step, { ...decision, pauseMs: settings.pauseMs });
   }
+  const tried = afterTrial(record, step, settings);
+  return afterEnd(tried ?? record, step) ?? tried;
+}
+
+/** The open circuit after the outcome of its trial; null when the outcome is of another signal. */
+function afterTrial(
+  record: CircuitRecord,
+  step: OutcomeStep,
+  settings: CircuitSettings,
+): CircuitRecord | null {
+  const { outcome, seq, at } = step;
   // Signals that started before the stop still end; only the outcome of the trial decides.
   if (outcome.epoch === undefined || outcome.epoch !== record.epoch) return null;
   const grade = trialGrade(record, outcome);
   if (grade === 'neutral') return { ...withoutTrial(record), log_seq: seq };
   if (grade === 'good') {
-    const closed = closeCircuit(record, { reason: 'the trial succeeded', seq, at: step.at });
+    const closed = closeCircuit(record, { reason: 'the trial succeeded', seq, at });
     return { ...closed, trace_id: outcome.trace_id };
   }
-  const pauseMs = Math.min(record.pause_ms * 2, settings.pauseMs * MAX_PAUSE_FACTOR);
+  if (record.trial?.failed_before) return postponeFailed(record, step, settings);
+  const { dependencies } = record;
+  const pauseMs = nextPauseMs(record.pause_ms, settings);
   const reason = `the trial failed: ${outcome.message}`;
-  return openCircuit(record, step, { reason, pauseMs, dependencies: record.dependencies });
+  return openCircuit(record, step, { reason, pauseMs, dependencies, unfinished: suspects(record, outcome) });
+}
+
+/** A signal that failed before says little about the line: its failed trial holds back only such signals. */
+function postponeFailed(
+  record: CircuitRecord,
+  { outcome, seq, at }: OutcomeStep,
+  settings: CircuitSettings,
+): CircuitRecord {
+  const pauseMs = nextPauseMs(record.failed_before?.pause_ms ?? record.pause_ms, settings);
+  return {
+    ...withoutTrial(record),
+    epoch: record.epoch + 1,
+    reason: `the trial of a signal that failed before failed again: ${outcome.message}`,
+    failed_before: { until: later(at, pauseMs), pause_ms: pauseMs },
+    trace_id: outcome.trace_id,
+    log_seq: seq,
+  };
+}
+
+/** The signal of a failed trial joins those that may be the cause; with too many of them, something else is. */
+function suspects({ unfinished }: CircuitRecord, { signal_id, final }: Outcome): string[] | undefined {
+  if (!unfinished || final || unfinished.includes(signal_id)) return unfinished;
+  return unfinished.length < MAX_UNFINISHED ? [...unfinished, signal_id] : undefined;
+}
+
+/**
+ * The open circuit after the end of one of the signals that opened it. When the last of them is gone, what is left may be
+ * sound, so a trial may run at once. An attempt that started before the stop and failed for good is no such sign.
+ */
+function afterEnd(record: CircuitRecord, { outcome, at }: OutcomeStep): CircuitRecord | null {
+  const { unfinished, ...rest } = record;
+  if (!isOpen(record) || !outcome.final || !unfinished?.includes(outcome.signal_id)) return null;
+  const left = unfinished.filter((id) => id !== outcome.signal_id);
+  if (left.length > 0) return { ...rest, unfinished: left };
+  const isGone =
+    outcome.status === 'cancelled' || outcome.status === 'expired' || outcome.epoch !== undefined;
+  const isPausing = trialFromMs(record, false) > at.getTime();
+  return isGone && isPausing ? { ...rest, until: at.toISOString() } : rest;
+}
+
+function nextPauseMs(pauseMs: number, settings: CircuitSettings): number {
+  return Math.min(pauseMs * 2, settings.pauseMs * MAX_PAUSE_FACTOR);
 }
 
 /** A trial that failed because of one dependency says nothing about a line that stopped for another reason. */
@@ -101,41 +157,64 @@ export function resumedCircuit(
   return closeCircuit(record, { reason, seq: Math.max(record.log_seq, position), at: now });
 }
 
-/** Lets one worker run the trial. Null when a worker runs one already, or the circuit is not half-open. */
+export interface TrialClaim {
+  workerId: string;
+  timeoutMs: number;
+  /** The signal failed in an earlier attempt or run. */
+  failedBefore: boolean;
+  now: Date;
+}
+
+/** Lets one worker run the trial. Null when the pause is not over for this signal, or another trial goes first. */
 export function grantTrial(
   record: CircuitRecord,
-  { workerId, timeoutMs, now }: { workerId: string; timeoutMs: number; now: Date },
+  { workerId, timeoutMs, failedBefore, now }: TrialClaim,
 ): CircuitRecord | null {
-  if (circuitState(record, now.getTime()) !== 'HalfOpen') return null;
-  if (record.trial?.worker_id && isTrialPending(record, now)) return null;
-  const deadline = new Date(now.getTime() + timeoutMs + TRIAL_GRACE_MS).toISOString();
-  return { ...record, epoch: record.epoch + 1, trial: { worker_id: workerId, deadline } };
+  if (!mayTry(record, failedBefore, now)) return null;
+  const pending = pendingTrial(record, now);
+  // A signal that never failed takes the trial from one that did, and from a new one that is still on its way.
+  if (pending && (failedBefore || (pending.worker_id && !pending.failed_before))) return null;
+  const deadline = later(now, timeoutMs + TRIAL_GRACE_MS);
+  const trial = { worker_id: workerId, deadline, ...(failedBefore ? { failed_before: true as const } : {}) };
+  return { ...record, epoch: record.epoch + 1, trial };
 }
 
 /** Admits one new signal, so that a half-open line with an empty queue has something to try. */
 export function admitForTrial(record: CircuitRecord, id: string, now: Date): CircuitRecord | null {
-  if (circuitState(record, now.getTime()) !== 'HalfOpen' || isTrialPending(record, now)) return null;
-  const deadline = new Date(now.getTime() + ADMITTED_MS).toISOString();
-  return { ...record, trial: { admitted: id, deadline } };
+  if (!mayTry(record, false, now)) return null;
+  const pending = pendingTrial(record, now);
+  if (pending && !pending.failed_before) return null;
+  // The outcome of the trial that loses its place must decide nothing.
+  const epoch = pending ? record.epoch + 1 : record.epoch;
+  return { ...record, epoch, trial: { admitted: id, deadline: later(now, ADMITTED_MS) } };
 }
 
-function isTrialPending({ trial }: CircuitRecord, now: Date): boolean {
-  return trial !== undefined && Date.parse(trial.deadline) > now.getTime();
+function mayTry(record: CircuitRecord, failedBefore: boolean, now: Date): boolean {
+  return isOpen(record) && trialFromMs(record, failedBefore) <= now.getTime();
+}
+
+function pendingTrial({ trial }: CircuitRecord, now: Date): CircuitRecord['trial'] {
+  return trial && Date.parse(trial.deadline) > now.getTime() ? trial : undefined;
+}
+
+function later(from: Date, ms: number): string {
+  return new Date(from.getTime() + ms).toISOString();
 }
 
 interface Opening extends Pick<StopDecision, 'reason' | 'latch'> {
   /** 0 when only a person closes the circuit. */
   pauseMs: number;
   dependencies?: string[] | undefined;
+  unfinished?: string[] | undefined;
 }
 
 function openCircuit(
   record: CircuitRecord,
   { outcome, seq, at, andonId }: OutcomeStep,
-  { reason, pauseMs, latch, dependencies }: Opening,
+  { reason, pauseMs, latch, dependencies, unfinished }: Opening,
 ): CircuitRecord {
   const wasOpen = isOpen(record);
-  const { until, dependencies: _before, ...before } = withoutTrial(record);
+  const { until, dependencies: _before, unfinished: _suspects, ...before } = withoutTrial(record);
   const stops: CircuitRecord['stops'] = wasOpen ? record.stops : [...record.stops, [at.toISOString()]];
   return {
     ...before,
@@ -143,11 +222,12 @@ function openCircuit(
     epoch: record.epoch + 1,
     reason,
     since: wasOpen ? record.since : at.toISOString(),
-    ...(pauseMs > 0 ? { until: new Date(at.getTime() + pauseMs).toISOString() } : {}),
+    ...(pauseMs > 0 ? { until: later(at, pauseMs) } : {}),
     pause_ms: pauseMs,
     trace_id: outcome.trace_id,
     ...(outcome.fingerprint ? { fingerprint: outcome.fingerprint } : {}),
     ...(dependencies ? { dependencies } : {}),
+    ...(unfinished ? { unfinished } : {}),
     ...(latch ? { latch } : {}),
     andon_id: record.andon_id ?? andonId,
     log_seq: seq,
@@ -159,7 +239,7 @@ function closeCircuit(
   record: CircuitRecord,
   { reason, seq, at }: { reason: string; seq: number; at: Date },
 ): CircuitRecord {
-  const { until, latch, andon_id, dependencies, ...rest } = withoutTrial(record);
+  const { until, latch, andon_id, dependencies, failed_before, unfinished, ...rest } = withoutTrial(record);
   return {
     ...rest,
     state: 'closed',

@@ -6,6 +6,7 @@ import {
   type CircuitRecord,
   DEFAULT_TIMEOUT_MS,
   isOpen,
+  type Outcome,
   type ReplyOf,
   type RequestOf,
 } from '@tps/contracts';
@@ -34,12 +35,14 @@ export class Circuits {
   /** From this moment of the log on, every monitor has seen the whole of its window. */
   private wholeFromMs: number | undefined;
   private readonly monitors = new Map<string, { from: number; monitor: LineMonitor }>();
+  /** By type: changes of its circuit that are on their way to the bucket. */
+  private readonly changing = new Map<string, number>();
 
   constructor(
     private readonly view: LineView,
     private readonly types: TypesView,
     private readonly settings: CircuitSettings,
-    private readonly onChange: (record: CircuitRecord) => void,
+    private readonly onChange: (record: CircuitRecord, before: CircuitRecord) => void,
   ) {}
 
   /** Answers at once, except on a half-open line, where one new signal may be admitted for the trial. */
@@ -54,11 +57,12 @@ export class Circuits {
     );
   }
 
-  async trial({ signal_type, worker_id }: RequestOf<'trial'>): Promise<ReplyOf<'trial'>> {
+  async trial({ signal_type, worker_id, failed_before }: RequestOf<'trial'>): Promise<ReplyOf<'trial'>> {
     if (this.view.state(signal_type) !== 'HalfOpen') return { granted: false };
     const timeoutMs = this.types.get(signal_type)?.timeout_ms ?? DEFAULT_TIMEOUT_MS;
+    const claim = { workerId: worker_id, timeoutMs, failedBefore: failed_before ?? false };
     const granted = await this.change(signal_type, (record) =>
-      grantTrial(record, { workerId: worker_id, timeoutMs, now: new Date() }),
+      grantTrial(record, { ...claim, now: new Date() }),
     );
     if (!granted?.trial) return { granted: false };
     return { granted: true, epoch: granted.epoch, deadline: granted.trial.deadline };
@@ -102,9 +106,16 @@ export class Circuits {
     // A process that begins to read in the middle has seen only a part of its first window.
     this.wholeFromMs ??= seq === 1 ? timeMs : timeMs + WINDOW_MS;
     const decision = this.monitorOf(type, from).take(outcome, timeMs, timeMs >= this.wholeFromMs);
-    if (!decision && outcome.epoch === undefined) return;
+    if (!decision && outcome.epoch === undefined && !this.mayEndStop(outcome)) return;
     const step = { outcome, seq, at: new Date(timeMs), decision, andonId: randomUUID() };
     await this.change(type, (record) => afterOutcome(record, step, this.settings));
+  }
+
+  /** Whether it ends one of the signals that opened the circuit. The circuit may be opening at this moment. */
+  private mayEndStop({ final, signal_id, signal_type }: Outcome): boolean {
+    if (!final) return false;
+    const isListed = this.view.circuit(signal_type)?.unfinished?.includes(signal_id) ?? false;
+    return isListed || this.changing.has(signal_type);
   }
 
   /** The type was retired: should it come back, it begins with a closed circuit and no past. */
@@ -138,11 +149,20 @@ export class Circuits {
     type: string,
     apply: (record: CircuitRecord) => CircuitRecord | null,
   ): Promise<CircuitRecord | null> {
-    const next = await this.view.circuits.update(type, (record) => {
-      const changed = apply(inLog(record ?? closedCircuit(type, new Date()), this.log));
-      return changed && { ...changed, log: this.log.created };
-    });
-    if (next) this.onChange(next);
-    return next;
+    let before = closedCircuit(type, new Date());
+    this.changing.set(type, (this.changing.get(type) ?? 0) + 1);
+    try {
+      const next = await this.view.circuits.update(type, (record) => {
+        before = inLog(record ?? before, this.log);
+        const changed = apply(before);
+        return changed && { ...changed, log: this.log.created };
+      });
+      if (next) this.onChange(next, before);
+      return next;
+    } finally {
+      const left = (this.changing.get(type) ?? 1) - 1;
+      if (left > 0) this.changing.set(type, left);
+      else this.changing.delete(type);
+    }
   }
 }

@@ -49,7 +49,76 @@ test('the threshold of consecutive failures stops the line; a good outcome reset
     transient,
   ];
   expect(seen.map((outcome) => see(outcome))).toEqual([null, null, null, null, null, null]);
-  expect(see(transient)).toEqual({ reason: '3 failed attempts in a row, last: no link' });
+  expect(see(transient)?.reason).toBe('3 failed attempts in a row, last: no link');
+});
+
+describe('failures in a row', () => {
+  const of = (signal_id: string, more: Partial<Outcome> = {}): Partial<Outcome> => ({
+    ...transient,
+    signal_id,
+    ...more,
+  });
+  const failed = { status: 'failed', final: true } as const;
+
+  test.each([
+    ['one signal, however many attempts it has', ['a']],
+    ['one signal in several runs', ['a', { signal_id: 'a', run: 1 }, { signal_id: 'a', run: 2 }]],
+    ['two signals', ['a', 'b']],
+  ] as const)('%s never stops the line', (_, signals) => {
+    const see = watch();
+    for (let n = 0; n < 60; n += 1) {
+      const signal = signals[n % signals.length]!;
+      expect(see(typeof signal === 'string' ? of(signal) : { ...transient, ...signal }, 100)).toBeNull();
+    }
+  });
+
+  test.each([
+    [5, 3, 5],
+    [8, 3, 8],
+    [3, 3, 3],
+    [2, 2, 2],
+    [1, 1, 1],
+  ])('with a threshold of %i, %i signals stop the line at %i attempts', (threshold, signals, attempts) => {
+    const see = watch({ threshold });
+    for (let n = 1; n < attempts; n += 1) expect(see(of(`s${n % signals}`))).toBeNull();
+    expect(see(of(`s${attempts % signals}`))?.reason).toMatch(`${attempts} failed attempts in a row`);
+  });
+
+  test('the third signal stops the line when two others used up the threshold before', () => {
+    const see = watch();
+    for (let n = 0; n < 10; n += 1) expect(see(of(n % 2 ? 'a' : 'b'))).toBeNull();
+    expect(see(of('c'))?.reason).toMatch('11 failed attempts in a row');
+  });
+
+  test('failures of one worker do not stop a line that another worker serves as well', () => {
+    const see = watch();
+    expect(see({ worker_id: 'w2' })).toBeNull();
+    for (let n = 0; n < 15; n += 1) expect(see({ ...transient, worker_id: 'w1' })).toBeNull();
+    expect(see({ ...transient, worker_id: 'w2' })?.reason).toMatch('16 failed attempts in a row');
+  });
+
+  test('a worker that ended nothing for a minute does not serve the line any more', () => {
+    const see = watch();
+    expect(see({ status: 'rejected', error_class: 'rejected', worker_id: 'w2' })).toBeNull();
+    for (let n = 0; n < 9; n += 1) expect(see({ ...transient, worker_id: 'w1' }, 6_000)).toBeNull();
+    expect(see({ ...transient, worker_id: 'w1' }, 6_000)).toHaveProperty('reason');
+  });
+
+  test('the decision lists the signals that failed and have attempts left', () => {
+    const see = watch();
+    for (const outcome of [of('a'), of('b'), of('c', failed), of('a')]) expect(see(outcome)).toBeNull();
+    expect(see({ signal_id: 'b', status: 'cancelled', final: true })).toBeNull();
+    expect(see(of('d'))?.unfinished).toEqual(['a', 'd']);
+  });
+
+  test('the decision lists none when all have ended, or when too many failed to be the cause', () => {
+    const ended = watch();
+    for (const id of ['a', 'b', 'c', 'd']) expect(ended(of(id, failed))).toBeNull();
+    expect(ended(of('e', failed))).not.toHaveProperty('unfinished');
+    const many = watch({ threshold: 11 });
+    for (let n = 1; n < 11; n += 1) expect(many(of(`s${n}`))).toBeNull();
+    expect(many(of('s11'))).not.toHaveProperty('unfinished');
+  });
 });
 
 describe('failures that name a dependency', () => {
@@ -102,7 +171,27 @@ test('a share of failures above the limit stops the line once the window has 20 
   const see = watch();
   for (let i = 0; i < 9; i += 1) expect([see(transient, 10), see('good', 10)]).toEqual([null, null]);
   expect(see(transient, 10)).toBeNull();
-  expect(see(transient, 10)).toEqual({ reason: '55 % of 20 attempts within 30 s failed' });
+  expect(see(transient, 10)?.reason).toBe('55 % of 20 attempts within 30 s failed');
+});
+
+test('attempts of two signals never make the share of the window, and their share is forgotten with the window', () => {
+  const see = watch({ threshold: 40 });
+  const failing = (signal_id: string): StopDecision | null => see({ ...transient, signal_id }, 10);
+  const twoFail = (): void => {
+    for (let n = 0; n < 30; n += 1) expect(failing(n % 2 ? 'a' : 'b')).toBeNull();
+    expect(see('good', 10)).toBeNull();
+    for (let n = 0; n < 30; n += 1) expect(failing(n % 2 ? 'a' : 'b')).toBeNull();
+  };
+  twoFail();
+  expect(see('good', 60_000)).toBeNull();
+  for (let n = 0; n < 100; n += 1) expect(see('good', 10)).toBeNull();
+  for (const id of ['x', 'y', 'z']) expect(failing(id)).toBeNull();
+  expect(see('good', 60_000)).toBeNull();
+  twoFail();
+  expect(failing('c')).toEqual({
+    reason: '97 % of 63 attempts within 30 s failed',
+    unfinished: ['b', 'a', 'c'],
+  });
 });
 
 test('the window follows the time of the log', () => {

@@ -1,9 +1,10 @@
 import { EventEmitter } from 'node:events';
 import type { Outcome } from '@tps/contracts';
 import CircuitBreaker from 'opossum';
+import { FailedSignals } from './failed-signals';
 
 export interface MonitorSettings {
-  /** Consecutive failed attempts, or signals with the same defect, that stop the line. */
+  /** Failed attempts in a row, or signals with the same defect, that stop the line. */
   threshold: number;
   /** Share of bad attempts in the rolling window above which the line stops. */
   errorPercent: number;
@@ -16,6 +17,8 @@ export interface StopDecision {
   reason: string;
   /** The dependencies that failed, when they are the reason. */
   dependencies?: string[];
+  /** Signals whose failures are the reason and that have attempts left; absent when there are none, or too many. */
+  unfinished?: string[];
   latch?: { fingerprint: string; signals: number };
 }
 
@@ -29,6 +32,12 @@ const BUCKET_MS = WINDOW_MS / BUCKETS;
 const MIN_ATTEMPTS = 20;
 const DEFECTS_MS = 300_000;
 const MAX_FINGERPRINTS = 100;
+/** Failures of fewer signals, or of one worker among several, do not prove that the line is at fault. */
+const MIN_SIGNALS = 3;
+const MIN_WORKERS = 2;
+/** A worker that ended no attempt for this long does not serve the line now. */
+const SERVED_MS = 60_000;
+const MAX_WORKERS = 1_000;
 /** One dependency never stops a line, however low the threshold. */
 const MIN_DEPENDENCIES = 2;
 /** The most dependencies that a reason names. */
@@ -54,7 +63,13 @@ export function gradeOf({ status, error_class }: Outcome): OutcomeGrade {
  * counted (two events, no promise, no timer), and its buckets rotate with the log.
  */
 export class LineMonitor {
-  private consecutiveFailures = 0;
+  /** Failed attempts since the latest good one. */
+  private readonly streak = { attempts: 0, signals: new FailedSignals(), workers: new Set<string>() };
+  /** Signals with a bad attempt, for the window. */
+  private readonly failed = new FailedSignals();
+  /** By worker: when it last ended an attempt, in milliseconds. */
+  private readonly served = new Map<string, number>();
+  private readonly minSignals: number;
   /** Dependencies that failed since the latest good attempt. */
   private readonly failing = new Set<string>();
   private readonly clock = new EventEmitter();
@@ -64,6 +79,7 @@ export class LineMonitor {
   private readonly defects = new Map<string, Map<string, number>>();
 
   constructor(private readonly settings: MonitorSettings) {
+    this.minSignals = Math.min(MIN_SIGNALS, settings.threshold);
     const options = {
       timeout: false as const,
       errorThresholdPercentage: settings.errorPercent,
@@ -80,26 +96,29 @@ export class LineMonitor {
   /** @param whole false while the monitor has seen only a part of its window: a share of that opens nothing */
   take(outcome: Outcome, timeMs: number, whole = true): StopDecision | null {
     const grade = gradeOf(outcome);
+    if (outcome.final) this.finish(outcome.signal_id);
+    if (grade !== 'neutral' || outcome.status === 'rejected') this.serve(outcome.worker_id, timeMs);
     if (grade === 'neutral') return null;
     if (outcome.dependency !== undefined) return this.checkDependencies(outcome.dependency, outcome.message);
     this.rotateTo(timeMs);
     const { slowMs } = this.settings;
     if (grade === 'good') {
-      this.consecutiveFailures = 0;
+      if (this.streak.attempts > 0) this.endStreak();
       if (this.failing.size > 0) this.failing.clear();
       if (slowMs === 0 || outcome.process_ms <= slowMs) {
         this.breaker.emit('fire');
         this.breaker.emit('success', undefined, outcome.process_ms);
         return null;
       }
-    } else this.consecutiveFailures += 1;
-    this.countBad(whole);
-    return grade === 'bad' ? this.checkFailure(outcome, timeMs) : this.checkWindow();
+    } else this.extendStreak(outcome, timeMs);
+    this.failed.add(outcome, timeMs);
+    this.countBad(whole && this.failed.count(timeMs - WINDOW_MS) >= this.minSignals);
+    return grade === 'bad' ? this.checkFailure(outcome, timeMs) : this.checkWindow(timeMs);
   }
 
   /** opossum judges its window only on a failed call; an event it just counts. */
-  private countBad(whole: boolean): void {
-    if (whole) return void this.breaker.fire().catch(() => undefined);
+  private countBad(isJudged: boolean): void {
+    if (isJudged) return void this.breaker.fire().catch(() => undefined);
     this.breaker.emit('fire');
     this.breaker.emit('failure', BAD, 0);
   }
@@ -115,10 +134,46 @@ export class LineMonitor {
       const reason = `the same defect in ${latch.signals} signals: ${outcome.message}`;
       return { reason, latch };
     }
-    if (this.consecutiveFailures >= this.settings.threshold) {
-      return { reason: `${this.consecutiveFailures} failed attempts in a row, last: ${outcome.message}` };
+    if (this.isStreakLongEnough(timeMs)) {
+      const { attempts, signals } = this.streak;
+      const reason = `${attempts} failed attempts in a row, last: ${outcome.message}`;
+      return { reason, ...listed(signals.unfinished()) };
     }
-    return this.checkWindow();
+    return this.checkWindow(timeMs);
+  }
+
+  private extendStreak(outcome: Outcome, timeMs: number): void {
+    const { signals, workers } = this.streak;
+    this.streak.attempts += 1;
+    signals.add(outcome, timeMs);
+    if (workers.size < MIN_WORKERS) workers.add(outcome.worker_id);
+  }
+
+  private endStreak(): void {
+    this.streak.attempts = 0;
+    this.streak.signals.clear();
+    this.streak.workers.clear();
+  }
+
+  /** One signal that keeps failing, or one worker among several, is not the line. */
+  private isStreakLongEnough(timeMs: number): boolean {
+    const { threshold } = this.settings;
+    const { attempts, signals, workers } = this.streak;
+    if (attempts < threshold || signals.count() < this.minSignals) return false;
+    let serving = 0;
+    for (const atMs of this.served.values()) if (atMs > timeMs - SERVED_MS) serving += 1;
+    return workers.size >= Math.min(MIN_WORKERS, threshold, serving);
+  }
+
+  private finish(id: string): void {
+    this.failed.finish(id);
+    this.streak.signals.finish(id);
+  }
+
+  private serve(worker: string, timeMs: number): void {
+    this.served.set(worker, timeMs);
+    if (this.served.size <= MAX_WORKERS) return;
+    for (const [name, atMs] of this.served) if (atMs <= timeMs - SERVED_MS) this.served.delete(name);
   }
 
   /**
@@ -135,13 +190,14 @@ export class LineMonitor {
     return { reason, dependencies };
   }
 
-  private checkWindow(): StopDecision | null {
+  private checkWindow(timeMs: number): StopDecision | null {
     if (!this.breaker.opened) return null;
     const { failures, fires } = this.breaker.stats;
     const { slowMs } = this.settings;
     const slow = slowMs > 0 ? ` or took longer than ${slowMs} ms` : '';
     const share = Math.round((100 * failures) / fires);
-    return { reason: `${share} % of ${fires} attempts within ${WINDOW_MS / 1000} s failed${slow}` };
+    const reason = `${share} % of ${fires} attempts within ${WINDOW_MS / 1000} s failed${slow}`;
+    return { reason, ...listed(this.failed.unfinished(timeMs - WINDOW_MS)) };
   }
 
   /** Counts distinct signals: a signal that keeps failing does not prove that the line is at fault. */
@@ -164,6 +220,10 @@ export class LineMonitor {
     for (let turns = Math.min(slot - this.slot, BUCKETS); turns > 0; turns -= 1) this.clock.emit('rotate');
     this.slot = Math.max(slot, this.slot);
   }
+}
+
+function listed(unfinished: string[]): Pick<StopDecision, 'unfinished'> {
+  return unfinished.length > 0 ? { unfinished } : {};
 }
 
 function fail(): never {

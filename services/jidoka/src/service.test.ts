@@ -108,6 +108,37 @@ describe('jidoka', () => {
     expect(await circuit('c')).toBeUndefined();
   });
 
+  test('a timed circuit admits signals that nobody waits for, open and half-open', async () => {
+    await open('async');
+    const verdict = (more: object): Promise<unknown> =>
+      ask(bus.names.subjects.admit, [{ id: 'x', signal_type: 'async', ...more }]);
+    expect(await verdict({})).toMatchObject([{ code: 'CIRCUIT_OPEN' }]);
+    expect(await verdict({ async: true })).toBe(ALL_FINE);
+    await stateIs('async', 'HalfOpen');
+    expect(await verdict({ async: true })).toBe(ALL_FINE);
+    // The first that somebody waits for may be the trial, the second has to wait for it.
+    expect(await verdict({})).toBe(ALL_FINE);
+    expect(await verdict({})).toMatchObject([{ code: 'CIRCUIT_OPEN' }]);
+  });
+
+  test('one signal with many attempts stops nothing; the last of those that did starts the line when it is cancelled', async () => {
+    const poison = { signal_id: 'poison', status: 'retrying', final: false } as const;
+    for (let n = 0; n < 10; n += 1) await fail('p', poison);
+    await open('after-poison');
+    expect(await circuit('p')).toBeUndefined();
+    for (const signal_id of ['poison-2', 'poison-3']) await fail('p', { ...poison, signal_id });
+    await waitFor('the stop', async () => (await circuit('p'))?.epoch === 1);
+    const { until } = (await circuit('p'))!;
+    for (const signal_id of ['poison', 'poison-2', 'poison-3']) {
+      await record({ signal_type: 'p', signal_id, status: 'cancelled', final: true, success: false });
+    }
+    const started = await waitFor('the trial', async () => {
+      const row = await circuit('p');
+      return row?.until === until ? null : row;
+    });
+    expect(Date.parse(started.until!)).toBeLessThan(Date.parse(until!));
+  });
+
   test('half-open, the replicas together grant one trial; a failed trial doubles the pause', async () => {
     await open('d');
     await stateIs('d', 'HalfOpen');

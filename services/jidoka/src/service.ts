@@ -5,7 +5,9 @@ import {
   type AdmitRequest,
   type AdmitVerdict,
   ALL_FINE,
+  type CircuitRecord,
   circuitState,
+  isOpen,
   type JidokaBoard,
   type SpanAttributes,
   SPANS,
@@ -34,11 +36,9 @@ async function start(context: ServiceContext<JidokaConfig>): Promise<RunningServ
   const onError = (error: unknown): void => void log.error('circuit not updated', { error });
   const view = await LineView.open(bus, { replicas, onError, restoreCircuit: newerCircuit });
   const types = await TypesView.open(bus, { replicas, onError });
-  const circuits = new Circuits(view, types, settingsOf(config), (record) => {
-    const { signal_type, reason, epoch, trace_id } = record;
-    const state = circuitState(record, Date.now());
-    log.info('circuit changed', { signal_type, state, reason, epoch, trace_id });
-  });
+  const circuits = new Circuits(view, types, settingsOf(config), (record, before) =>
+    logChange(context, record, before),
+  );
   types.onRetired((type) => circuits.forget(type));
   const outcomes = await OutcomesLog.open(context, {
     sinceMs: REBUILD_MS,
@@ -77,6 +77,16 @@ function settingsOf(config: JidokaConfig): CircuitSettings {
     slowMs: config.TPS_CB_SLOW_MS,
     pauseMs: config.TPS_CB_TIMEOUT * 1000,
   };
+}
+
+/** A stop is a warning: it opened, latched, or a trial failed. A trial that begins or a line that runs again is not. */
+function logChange({ log }: ServiceContext, record: CircuitRecord, before: CircuitRecord): void {
+  const { signal_type, reason, epoch, trace_id, until, failed_before } = record;
+  const fields = { signal_type, state: circuitState(record, Date.now()), reason, epoch, trace_id };
+  const isStop = isOpen(record) && !record.trial && epoch > before.epoch;
+  if (!isStop) return void log.info('circuit changed', fields);
+  const next = record.latch ? { latched: true } : { until, failed_before_until: failed_before?.until };
+  log.warn(isOpen(before) && !record.latch ? 'trial failed' : 'line stopped', { ...fields, ...next });
 }
 
 /** The first check of a signal. On a running line the answer is a look into two maps. */
@@ -120,6 +130,7 @@ function board(view: LineView): JidokaBoard {
       latched: circuit?.latch !== undefined,
       stopped,
       ...(circuit?.until ? { until: circuit.until } : {}),
+      ...(circuit?.failed_before ? { failed_before_until: circuit.failed_before.until } : {}),
       ...(circuit?.trace_id ? { trace_id: circuit.trace_id } : {}),
       ...(andon_id ? { andon_id } : {}),
     };

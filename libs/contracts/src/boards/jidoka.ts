@@ -14,6 +14,9 @@ export const JidokaBoard = Type.Object(
         since: time('Since when'),
         epoch: count('Grows with every trial and transition'),
         until: Type.Optional(time('No trial before this moment')),
+        failed_before_until: Type.Optional(
+          time('No trial of a signal that failed before, before this moment; others may be tried'),
+        ),
         trace_id: Type.Optional(text('Trace that caused the last transition')),
         andon_id: Type.Optional(text('What a person acknowledges or resumes')),
         latched: Type.Boolean({ description: 'Only a person starts it again' }),

@@ -146,15 +146,62 @@ describe('conclude', () => {
     expect(after(failure('transient'), { deadlineMs: NOW + 201 }).status).toBe('retrying');
   });
 
-  it('charges no attempt for a failed trial, even the last one', () => {
-    expect(after(failure('transient'), { attempt: 3, inFlight: inFlight({ epoch: 5 }) })).toMatchObject({
-      status: 'retrying',
-      final: false,
-      attempt: 2,
-    });
-    expect(after(failure('defect'), { inFlight: inFlight({ epoch: 5 }) })).toMatchObject({
-      status: 'failed',
-      final: true,
+  const trialOf = (given: Partial<InFlightSignal> = {}): { inFlight: InFlightSignal } => ({
+    inFlight: inFlight({ epoch: 5, ...given }),
+  });
+  const others = { ...inFlight().info, pending: 1 };
+  const freeTrials = (trials: number): Partial<InFlightSignal> => ({
+    last: { ...({} as Outcome), error_class: 'transient', attempt: 0, trials },
+    failedBefore: true,
+  });
+
+  it.each([
+    ['of a signal that never failed', trialOf(), false, 1],
+    ['of a signal that never failed while others wait', trialOf({ info: others }), true, 1],
+    ['of the only signal, which failed before', trialOf({ failedBefore: true }), false, 1],
+    ['of the only signal, the third time', trialOf(freeTrials(2)), false, 3],
+  ] as const)('charges no attempt for a failed trial %s', (_, given, overtaken, trials) => {
+    for (const attempt of [1, 3]) {
+      const failed = after(failure('transient'), { ...given, attempt, overtaken });
+      expect(failed).toMatchObject({ status: 'retrying', final: false, attempt: attempt - 1, trials });
+    }
+  });
+
+  it.each([
+    ['while others that never failed wait in its lane', trialOf({ failedBefore: true, info: others }), false],
+    ['when another took the trial from it', trialOf({ failedBefore: true }), true],
+    ['the fourth time', trialOf(freeTrials(3)), false],
+  ] as const)('charges a signal that failed before for a failed trial %s', (_, given, overtaken) => {
+    const failed = (attempt: number): Conclusion =>
+      after(failure('transient'), { ...given, attempt, overtaken });
+    expect(failed(1)).toMatchObject({ status: 'retrying', final: false, attempt: 1, retryMs: 3_000 });
+    expect(failed(3)).toMatchObject({ status: 'failed', final: true, attempt: 3 });
+  });
+
+  it('ends a trial that fails as a defect', () => {
+    expect(after(failure('defect'), trialOf())).toMatchObject({ status: 'failed', final: true });
+  });
+
+  it('counts the free trials of a run in each of its records', () => {
+    const circumstances = { workerId: 'w', startedMs: NOW, processMs: 1, traceId: 't' };
+    const recorded = (given: Partial<InFlightSignal>): Outcome => {
+      const { inFlight: of } = trialOf(given);
+      return outcomeOf(after(failure('transient'), { inFlight: of }), { inFlight: of, ...circumstances });
+    };
+    expect(recorded({}).trials).toBe(1);
+    expect(recorded(freeTrials(2)).trials).toBe(3);
+    expect(recorded(freeTrials(3)).trials).toBe(3);
+    const released = releasedOutcome(inFlight(), { workerId: 'w', used: 1, ...freeTrials(2) });
+    expect(released.trials).toBe(2);
+    expect(
+      outcomeOf(after(failure('transient')), { inFlight: inFlight(), ...circumstances }),
+    ).not.toHaveProperty('trials');
+  });
+
+  it('ends a run whose last attempt a failed trial used up, without running it again', () => {
+    const last = { attempt: 3, epoch: 5, error_class: 'transient', message: 'no luck' } as Outcome;
+    expect(after(null, { attempt: 4, inFlight: inFlight({ last }) })).toMatchObject({
+      ...{ status: 'failed', final: true, attempt: 3, errorClass: 'transient', message: 'no luck' },
     });
   });
 

@@ -17,6 +17,8 @@ export interface Conclusion {
   success: boolean;
   /** Attempts used up, this one included where it counts. */
   attempt: number;
+  /** Failed trials that used up no attempt, this one included where it is one. */
+  trials?: number;
   message: string;
   /** Not final: when the signal may be tried again. */
   retryMs: number;
@@ -36,15 +38,19 @@ export interface AttemptFacts {
   deadlineMs: number;
   /** Null: it did not run, because it was too late or its attempts were used up. */
   result: AttemptResult | null;
+  /** It was the trial, and by its end another signal was the trial or had decided. */
+  overtaken?: boolean;
   nowMs: number;
   random?: () => number;
 }
 
 const AFTER_FAILED_TRIAL_MS = 3_000;
+/** Failed trials of a run that use up no attempt. More would keep a signal that always fails in the queue for ever. */
+const FREE_TRIALS = 3;
 
 /** Decides what becomes of a signal after an attempt. Pure: clock and chance are handed in. */
 export function conclude(facts: AttemptFacts): Conclusion {
-  const { definition, inFlight, attempt, deadlineMs, result, nowMs } = facts;
+  const { definition, attempt, result } = facts;
   if (!result) return notRun(facts);
   if (result.ok) {
     const message = definition.success ?? `${definition.name} done`;
@@ -68,22 +74,30 @@ export function conclude(facts: AttemptFacts): Conclusion {
   };
   if (errorClass === 'rejected') return { ...failure, status: 'rejected', final: true, attempt, retryMs: 0 };
   if (errorClass !== 'transient') return { ...failure, status: 'failed', final: true, attempt, retryMs: 0 };
-  // A failed trial costs the signal nothing; the next trial takes another one first.
-  if (inFlight.epoch !== undefined) {
-    return {
-      ...failure,
-      status: 'retrying',
-      final: false,
-      attempt: attempt - 1,
-      retryMs: Math.max(AFTER_FAILED_TRIAL_MS, result.retryAfterMs ?? 0),
-    };
+  return afterTransient(facts, failure, result.retryAfterMs ?? 0);
+}
+
+type Failure = Pick<
+  Conclusion,
+  'success' | 'message' | 'errorClass' | 'fingerprint' | 'stack' | 'dependency'
+>;
+
+function afterTransient(facts: AttemptFacts, failure: Failure, retryAfterMs: number): Conclusion {
+  const { definition, inFlight, attempt, deadlineMs, nowMs } = facts;
+  const isTrial = inFlight.epoch !== undefined;
+  const atLeastMs = isTrial ? AFTER_FAILED_TRIAL_MS : 0;
+  const trials = (inFlight.last?.trials ?? 0) + 1;
+  if (isTrial && isFreeTrial(facts, trials)) {
+    const retryMs = Math.max(atLeastMs, retryAfterMs);
+    return { ...failure, status: 'retrying', final: false, attempt: attempt - 1, trials, retryMs };
   }
-  const retryMs = backoff(facts) + (result.retryAfterMs ?? 0);
+  const retryMs = Math.max(atLeastMs, backoff(facts) + retryAfterMs);
   const left = attempt < definition.retry.max_attempts;
   if (left && nowMs + retryMs < deadlineMs) {
     return { ...failure, status: 'retrying', final: false, attempt, retryMs };
   }
-  const why = left && result.retryAfterMs ? `${message}; the signal's timeout_ms ends before that` : message;
+  const { message } = failure;
+  const why = left && retryAfterMs ? `${message}; the signal's timeout_ms ends before that` : message;
   return { ...failure, message: why, status: 'failed', final: true, attempt, retryMs: 0 };
 }
 
@@ -104,12 +118,22 @@ function backoff({
   return Math.min(backoffMs(asyncRetry, attempt, random()), Math.max(0, deadlineMs - nowMs) / 2);
 }
 
+/**
+ * Tells whether a failed trial uses up no attempt, because the line may be at fault and not the signal. A signal that
+ * failed before pays once others that never failed can tell, or once it had its free trials.
+ */
+function isFreeTrial({ inFlight, overtaken }: AttemptFacts, trials: number): boolean {
+  const { failedBefore, info } = inFlight;
+  // A lane's pending messages were never delivered, so their signals never failed.
+  const othersWait = info.pending > 0 || overtaken;
+  return trials <= FREE_TRIALS && !(failedBefore && othersWait);
+}
+
 /** The failure that ended this run in an earlier delivery, when its dead letter could not be kept then. */
 export function earlierFailure({ last }: InFlightSignal, { retry }: CompiledDefinition): Outcome | undefined {
   if (!last?.error_class) return undefined;
-  const out = last.attempt >= retry.max_attempts;
-  // A trial that failed is followed by another attempt whatever its number.
-  return (out && last.epoch === undefined) || last.error_class !== 'transient' ? last : undefined;
+  // A failed trial that is followed by another attempt never uses up the last one.
+  return last.attempt >= retry.max_attempts || last.error_class !== 'transient' ? last : undefined;
 }
 
 function notRun({ definition, inFlight, attempt, deadlineMs, nowMs }: AttemptFacts): Conclusion {
@@ -171,6 +195,8 @@ export function outcomeOf(conclusion: Conclusion, circumstances: OutcomeFacts): 
   if (errorClass) outcome.error_class = errorClass;
   if (fingerprint) outcome.fingerprint = fingerprint;
   if (dependency !== undefined) outcome.dependency = dependency;
+  const trials = conclusion.trials ?? inFlight.last?.trials;
+  if (trials) outcome.trials = trials;
   outcome.started_at = isoTime(startedMs);
   outcome.finished_at = isoTime(Math.round(startedMs + processMs));
   // The broker's clock may be ahead of this one.
@@ -199,7 +225,7 @@ export interface Return {
 
 /** The record of a hand-back: this delivery was no attempt. */
 export function releasedOutcome(inFlight: InFlightSignal, { workerId, used, last, fault }: Return): Outcome {
-  const { error_class, fingerprint, message, faults = 0 } = last ?? {};
+  const { error_class, fingerprint, message, faults = 0, trials } = last ?? {};
   const now = new Date().toISOString();
   const count = faults + (fault === undefined ? 0 : 1);
   return {
@@ -212,6 +238,7 @@ export function releasedOutcome(inFlight: InFlightSignal, { workerId, used, last
     ...(error_class ? { error_class } : {}),
     ...(error_class && fingerprint ? { fingerprint } : {}),
     ...(count > 0 ? { faults: count } : {}),
+    ...(trials ? { trials } : {}),
     started_at: now,
     finished_at: now,
     wait_ms: Math.max(0, Date.now() - inFlight.info.storedAtMs),

@@ -28,6 +28,8 @@ export interface InFlightSignal extends Answerable {
   abort?: LazyAbort;
   /** Set when this is the trial of a stopped circuit. */
   epoch?: number;
+  /** With `epoch`: an earlier attempt or run failed, so that a signal that never failed may take the trial from it. */
+  failedBefore?: boolean;
   /** The message of the CapacityError with which its handler gave it back. */
   noRoom?: string;
   /** The number of the attempt, once its handler was started. */

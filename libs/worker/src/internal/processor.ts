@@ -1,5 +1,5 @@
 import { RecordsUnavailableError } from '@tps/bus';
-import type { Outcome } from '@tps/contracts';
+import { type Outcome, trialFromMs } from '@tps/contracts';
 import type { LineView } from '@tps/fleet';
 import type { ServiceContext } from '@tps/service';
 import { describeThrown, type SignalSpan } from '@tps/telemetry';
@@ -16,7 +16,7 @@ import type { Prefetch } from './prefetch';
 import type { PendingOutcome, Recorder } from './recorder';
 import { endSpan, startSpan } from './span';
 import type { Strays } from './strays';
-import { claimTrial, yieldsTrial } from './trial';
+import { claimTrial, hasFailedBefore, notTriedMs } from './trial';
 
 export interface ProcessorDeps {
   context: ServiceContext;
@@ -31,8 +31,8 @@ export interface ProcessorDeps {
 /** Finishes a signal, once its slot is free again. */
 export type Afterwards = () => Promise<void>;
 
-/** Delay after a refused trial. It lets signals that never failed be tried first. */
-const AFTER_TRIAL_MS = 3_000;
+/** Delay of a signal that came after its line had stopped. */
+const STOPPED_MS = 3_000;
 /** Threads and connections are taken for moments, mostly. */
 const ROOM_MS = 250;
 /** A signal without room waits for at most one eighth of its remaining time, so that its last chance comes late. */
@@ -58,9 +58,7 @@ export class Processor {
     const { context, definitions, lines, records, recorder } = this.options;
     const { signal, info } = inFlight;
     const state = lines.state(signal.signal_type);
-    if (state !== 'Closed' && !(state === 'HalfOpen' && (await this.isTrial(inFlight)))) {
-      return () => releaseSignal(this.options, inFlight, AFTER_TRIAL_MS);
-    }
+    if (state === 'Open') return () => releaseSignal(this.options, inFlight, STOPPED_MS);
     let attempt = 1;
     if (info.deliveries > 1 || inFlight.suspect) {
       const prior = await records.priorAttemptsOf(inFlight);
@@ -70,13 +68,22 @@ export class Processor {
     }
     const definition = definitions.get(signal.signal_type) as CompiledDefinition;
     const deadlineMs = deadlineOf(inFlight, lines);
+    const isOver = isRunOver(inFlight, definition, { attempt, deadlineMs });
+    if (state === 'HalfOpen' && !isOver && !(await this.isTrial(inFlight, attempt))) {
+      const delayMs = notTriedMs(
+        lines.circuit(signal.signal_type),
+        inFlight.failedBefore ?? false,
+        Date.now(),
+      );
+      return () => releaseSignal(this.options, inFlight, delayMs);
+    }
     const startedMs = Date.now();
     const clock = performance.now();
     this.started += 1;
     const span = startSpan(context.tracer, inFlight, attempt);
     let result: AttemptResult | null;
     try {
-      const ended = this.attempt(inFlight, definition, { attempt, deadlineMs, span });
+      const ended = isOver ? null : this.attempt(inFlight, definition, { attempt, deadlineMs, span });
       result = ended instanceof Promise ? await ended : ended;
     } catch (error) {
       span.end();
@@ -85,7 +92,9 @@ export class Processor {
     const processMs = performance.now() - clock;
     if (result) this.prefetch.observe(signal.signal_type, processMs);
     if (result && !result.ok) inFlight.overrun = result.overrun;
-    const conclusion = conclude({ definition, inFlight, attempt, deadlineMs, result, nowMs: Date.now() });
+    const overtaken = this.isOvertaken(inFlight);
+    const nowMs = Date.now();
+    const conclusion = conclude({ definition, inFlight, attempt, deadlineMs, result, overtaken, nowMs });
     if (!conclusion.final) inFlight.retryMs = conclusion.retryMs;
     const { instance: workerId } = context;
     const { traceId } = span;
@@ -128,23 +137,30 @@ export class Processor {
   }
 
   /** Claims the trial of a stopped line for this signal. */
-  private async isTrial(inFlight: InFlightSignal): Promise<boolean> {
-    const { context, lines, records } = this.options;
-    if (await yieldsTrial(records, lines, inFlight)) return false;
-    const epoch = await claimTrial(context, inFlight.signal.signal_type);
+  private async isTrial(inFlight: InFlightSignal, attempt: number): Promise<boolean> {
+    const { context, lines } = this.options;
+    const { signal_type: type } = inFlight.signal;
+    const failedBefore = hasFailedBefore(inFlight, attempt);
+    inFlight.failedBefore = failedBefore;
+    const circuit = lines.circuit(type);
+    // jidoka would refuse: most of what comes here failed before while the line waits for something else to try.
+    if (circuit && trialFromMs(circuit, failedBefore) > Date.now()) return false;
+    const epoch = await claimTrial(context, type, failedBefore);
     if (epoch !== null) inFlight.epoch = epoch;
     return epoch !== null;
   }
 
-  /** @returns null when the signal was too late to start, or out of attempts before this one */
+  /** Another signal has become the trial, or has decided, while this one ran. */
+  private isOvertaken({ epoch, signal }: InFlightSignal): boolean {
+    return epoch !== undefined && (this.options.lines.circuit(signal.signal_type)?.epoch ?? 0) > epoch;
+  }
+
   private attempt(
     inFlight: InFlightSignal,
     definition: CompiledDefinition,
     { attempt, deadlineMs, span }: { attempt: number; deadlineMs: number; span: SignalSpan },
-  ): AttemptResult | null | Promise<AttemptResult> {
+  ): AttemptResult | Promise<AttemptResult> {
     const { payload } = inFlight.signal;
-    if (earlierFailure(inFlight, definition)) return null;
-    if (Date.now() >= deadlineMs || attempt > definition.retry.max_attempts) return null;
     const abort = new LazyAbort();
     inFlight.abort = abort;
     const endsAtMs = Math.min(deadlineMs, Date.now() + definition.timeoutMs);
@@ -168,4 +184,14 @@ export class Processor {
     this.options.onAttempt(signal_type, status);
     if (stack) this.options.context.log.warn('attempt failed', { signal_id, trace_id, error, stack });
   }
+}
+
+/** Tells whether the run ends without another attempt: it is too late, or its attempts are used up. */
+function isRunOver(
+  inFlight: InFlightSignal,
+  definition: CompiledDefinition,
+  { attempt, deadlineMs }: { attempt: number; deadlineMs: number },
+): boolean {
+  if (earlierFailure(inFlight, definition)) return true;
+  return Date.now() >= deadlineMs || attempt > definition.retry.max_attempts;
 }

@@ -196,9 +196,11 @@ export class PullPlanner {
     return ramp === Infinity ? free : Math.min(free, ramp - claimed(type));
   }
 
+  /** A trial runs that no other signal may take the place of. */
   private trialRuns(type: string, nowMs: number): boolean {
     const trial = this.options.lines.circuit(type)?.trial;
-    return trial?.worker_id !== undefined && Date.parse(trial.deadline) > nowMs;
+    if (!trial?.worker_id || trial.failed_before) return false;
+    return Date.parse(trial.deadline) > nowMs;
   }
 
   private pullPlanned(): void {

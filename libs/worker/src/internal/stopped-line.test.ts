@@ -1,8 +1,10 @@
+import type { RequestOf } from '@tps/contracts';
 import { sampleCall, waitFor } from '@tps/testkit';
 import { WorkerHarness, signal } from './worker-harness.fixture';
 
 jest.setTimeout(30_000);
 
+const at = (ms: number): string => new Date(Date.now() + ms).toISOString();
 let harness: WorkerHarness;
 beforeAll(async () => {
   harness = await WorkerHarness.start();
@@ -56,6 +58,35 @@ test('nothing is taken of a stopped type; half-open, one goes as the trial and c
   expect(ran).toHaveLength(7);
 });
 
+test('a signal that failed before says so, and while it is tried one that never failed is taken as well', async () => {
+  const type = signal('mixed', (payload) => {
+    if ((payload as { bad?: true }).bad) throw new Error('poison');
+    return 1;
+  });
+  const until = { state: 'open', until: at(-3_000) } as const;
+  await harness.circuit('mixed', until);
+  await harness.worker('mixed', [type], { TPS_NUM_WORKERS: '2' });
+  const requests: RequestOf<'trial'>[] = [];
+  const { trial } = harness.bus.names.subjects;
+  const trials = harness.bus.nc.subscribe(trial, {
+    callback: (_, msg) => {
+      requests.push(msg.json());
+      msg.respond(JSON.stringify({ granted: true, epoch: requests.length + 1, deadline: at(60_000) }));
+    },
+  });
+  const bad = await harness.enqueue('mixed', { payload: { bad: true }, run: 1 });
+  await waitFor('its trial', () => harness.statusesOf(bad).length > 0);
+  expect(requests[0]).toMatchObject({ signal_type: 'mixed', failed_before: true });
+  const running = { worker_id: 'mixed', deadline: at(60_000) };
+  await harness.circuit('mixed', { ...until, epoch: 9, trial: { ...running, failed_before: true } });
+  const good = await harness.finished(await harness.enqueue('mixed', { priority: 1 }));
+  expect(good.status).toBe('succeeded');
+  expect(requests.at(-1)).not.toHaveProperty('failed_before');
+  trials.unsubscribe();
+  await harness.circuit('mixed', { state: 'closed' });
+  await harness.finished(bad);
+});
+
 test('a line that runs again after a trial gets its queue step by step', async () => {
   let running = 0;
   let open = (): void => undefined;
@@ -64,7 +95,6 @@ test('a line that runs again after a trial gets its queue step by step', async (
     running += 1;
     return gate;
   });
-  const at = (ms: number): string => new Date(Date.now() + ms).toISOString();
   await harness.circuit('ramp', { state: 'open', until: at(600_000) });
   await harness.worker('ramp', [type, signal('meanwhile', () => 1)], { TPS_NUM_WORKERS: '4' });
   await Promise.all(Array.from({ length: 6 }, () => harness.enqueue('ramp')));

@@ -1,19 +1,26 @@
 import { ask } from '@tps/bus';
-import type { LineView } from '@tps/fleet';
+import { type CircuitRecord, type RequestOf, trialFromMs } from '@tps/contracts';
 import type { ServiceContext } from '@tps/service';
 import type { InFlightSignal } from './in-flight-signal';
-import type { Records } from './prior-attempts';
 
 const LIMIT_MS = 1_000;
-/** How long after the pause only those are tried that never failed, if there are any. */
-const GIVE_WAY_MS = 2_000;
+/** Delay after a refused trial: another signal is being tried. */
+const AFTER_TRIAL_MS = 3_000;
+/** A line that starts again meanwhile gets its waiting signals back within this time. */
+const LONGEST_MS = 10_000;
+const JITTER_MS = 500;
 
 /**
  * Asks jidoka for the one permit to try a stopped type.
  * @returns the epoch that the trial's outcome must carry, or null: another trial is under way, or nobody answers
  */
-export async function claimTrial({ bus, instance }: ServiceContext, type: string): Promise<number | null> {
-  const request = { signal_type: type, worker_id: instance };
+export async function claimTrial(
+  { bus, instance }: ServiceContext,
+  type: string,
+  failedBefore: boolean,
+): Promise<number | null> {
+  const request: RequestOf<'trial'> = { signal_type: type, worker_id: instance };
+  if (failedBefore) request.failed_before = true;
   try {
     const grant = await ask(bus, 'trial', request, { timeoutMs: LIMIT_MS });
     return grant.granted ? grant.epoch : null;
@@ -22,15 +29,17 @@ export async function claimTrial({ bus, instance }: ServiceContext, type: string
   }
 }
 
-/** What failed before is no fair trial: for a moment it leaves that to others of its lane that never ran. */
-export async function yieldsTrial(
-  records: Records,
-  lines: LineView,
-  inFlight: InFlightSignal,
-): Promise<boolean> {
-  const { until } = lines.circuit(inFlight.signal.signal_type) ?? {};
-  const since = until ? Date.now() - Date.parse(until) : Infinity;
-  if (inFlight.info.deliveries === 1 || inFlight.info.pending === 0 || since > GIVE_WAY_MS) return false;
-  const prior = await records.priorAttemptsOf(inFlight);
-  return prior.kind === 'run' && prior.attempt > 1;
+/**
+ * Tells whether an earlier attempt or run of this signal failed, or ended with its worker. Such a signal may be what
+ * stopped its line. A failed trial counts too, although it used up no attempt.
+ */
+export function hasFailedBefore({ signal, last }: InFlightSignal, attempt: number): boolean {
+  return signal.run > 0 || attempt > 1 || last?.error_class !== undefined;
+}
+
+/** How long a signal waits that is not the trial of its line. It comes back when it may be tried, or else soon. */
+export function notTriedMs(circuit: CircuitRecord | undefined, failedBefore: boolean, nowMs: number): number {
+  const leftMs = circuit ? trialFromMs(circuit, failedBefore) - nowMs : 0;
+  if (leftMs <= 0) return AFTER_TRIAL_MS;
+  return Math.min(leftMs, LONGEST_MS) + Math.random() * JITTER_MS;
 }

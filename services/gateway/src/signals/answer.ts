@@ -68,7 +68,7 @@ function openBody(
   waited: boolean,
   paused: boolean,
 ): AnswerBody {
-  const status = !waited || later ? 'queued' : paused ? 'held' : 'processing';
+  const status = later ? 'queued' : paused ? 'held' : waited ? 'processing' : 'queued';
   return {
     success: null,
     status,
