@@ -227,6 +227,9 @@ export const PullRequest = Type.Object({
     }),
   ),
   intake: Type.Optional(amended(CallIntake, { default: 'refuse' })),
+  trace_id: Type.Optional(
+    Type.String({ pattern: '^[0-9a-f]{32}$', description: 'The trace that shows what is wrong' }),
+  ),
 });
 
 /** gateway -> andon: somebody looks after a call. */

@@ -29,6 +29,12 @@ export interface HandlerLog {
   debug: WriteLine;
 }
 
+/** How a handler pulls the cord. */
+export interface PullOptions {
+  /** `call` (default): work goes on, and the line stops if nobody acknowledges in time. `stop`: the line stops now. */
+  mode?: 'call' | 'stop';
+}
+
 export interface HandlerContext {
   signal: SignalInfo;
   /** When the attempt's time is up, in milliseconds since 1970: by the type's time-out or by the signal's own deadline. */
@@ -41,6 +47,14 @@ export interface HandlerContext {
   span: Span;
   /** Metrics registered here are served with the worker's own. */
   metrics: Registry;
+  /**
+   * Pulls the cord of this line: people are called, with this attempt's trace. Never rejects, and never changes the
+   * outcome of the signal. A type pulls at most once in 10 s in each process; the line has one open call at a time.
+   *
+   * @param reason what is wrong, for people: at most 500 characters, the rest is cut off
+   * @returns the id of the call, or null when none was made; the log says why
+   */
+  andon: (reason: string, options?: PullOptions) => Promise<string | null>;
 }
 
 /**

@@ -2,6 +2,7 @@ export {
   DefinitionError,
   defineSignal,
   type HandlerContext,
+  type PullOptions,
   type HandlerLog,
   type SignalDefinition,
   type SignalInfo,

@@ -86,7 +86,7 @@ export class Calls {
   }
 
   async pull(request: RequestOf<'pull'>): Promise<ReplyOf<'pull'>> {
-    const { signal_type: line, mode, reason, by, intake } = request;
+    const { signal_type: line, mode, reason, by, intake, trace_id } = request;
     const { respondMs, lines } = this.parts;
     const circuit = lines.circuit(line);
     const known = this.idOf(line);
@@ -95,6 +95,7 @@ export class Calls {
       ...(intake ? { intake } : {}),
       respondMs: request.respond_within_ms ?? respondMs,
       ...(circuit && isOpen(circuit) ? originOf(circuit) : {}),
+      ...(trace_id ? { trace_id } : {}),
     };
     const spareId = randomUUID();
     const record = await this.change(line, (known, moment) => pulled(known, cause, spareId, moment));

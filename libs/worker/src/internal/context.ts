@@ -2,7 +2,8 @@ import type { Registry } from 'prom-client';
 import type { ServiceContext } from '@tps/service';
 import type { Logger, SignalSpan } from '@tps/telemetry';
 import type { LazyAbort } from './lazy-abort';
-import type { HandlerContext, HandlerLog, SignalInfo } from '../definition';
+import type { HandlerContext, HandlerLog, PullOptions, SignalInfo } from '../definition';
+import { Cord } from './cord';
 import { HandlerSpan } from './handler-span';
 import type { InFlightSignal } from './in-flight-signal';
 
@@ -22,12 +23,14 @@ export class AttemptContext implements HandlerContext {
   readonly signal: SignalInfo;
   readonly endsAtMs: number;
   readonly metrics: Registry;
+  readonly #context: ServiceContext;
   readonly #log: Logger;
   readonly #id: string;
   readonly #span: SignalSpan;
   readonly #abort: LazyAbort;
 
-  constructor({ log, registry }: ServiceContext, { signal, epoch }: InFlightSignal, given: Attempt) {
+  constructor(context: ServiceContext, { signal, epoch }: InFlightSignal, given: Attempt) {
+    const { log, registry } = context;
     const { attempt, span, abort, endsAtMs } = given;
     const { id, run, signal_type, priority, created_at } = signal;
     const { traceId: trace_id } = span;
@@ -35,6 +38,7 @@ export class AttemptContext implements HandlerContext {
     this.signal = { id, run, attempt, trial, signal_type, priority, created_at, trace_id };
     this.endsAtMs = endsAtMs;
     this.metrics = registry;
+    this.#context = context;
     this.#log = log;
     this.#id = id;
     this.#span = span;
@@ -51,6 +55,13 @@ export class AttemptContext implements HandlerContext {
 
   get span(): HandlerSpan {
     return new HandlerSpan(this.#span);
+  }
+
+  /** A getter, so that handlers may take it out of the context. */
+  get andon(): HandlerContext['andon'] {
+    const puller = { type: this.signal.signal_type, signalId: this.#id, traceId: this.#span.traceId };
+    return (reason: string, options: PullOptions = {}) =>
+      Cord.of(this.#context).pull(reason, options, puller);
   }
 }
 
