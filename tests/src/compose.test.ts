@@ -37,6 +37,7 @@ const OWN = [
   'NATS_URL',
   'NATS_USER',
   'RABBITMQ_URL',
+  'TPS_BIND',
   // The rights at NATS are for names without one.
   'TPS_STREAM_PREFIX',
 ];

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { SERVICES } from '@tps/contracts';
+import { variables } from './variables';
 
 const ROOT = resolve(__dirname, '../..');
 const EXIT_CONFIG = 78;
@@ -47,6 +48,11 @@ describe('configuration', () => {
     ['kaizen', 'TPS_OUTCOMES_MAX_AGE', '0'],
     ['worker', 'TPS_HTTP_ALLOWLIST', 'a:99999'],
     ['andon', 'JAEGER_ENDPOINT', 'jaeger:4318'],
+    ['andon', 'JAEGER_ENDPOINT', 'jaeger'],
+    ['worker', 'TPS_HTTP_ALLOWLIST', 'http://host'],
+    ['worker', 'TPS_HTTP_ALLOWLIST', 'host:1:x'],
+    ['gateway', 'TPS_TRACES_URL', 'jaeger:16686'],
+    ['kaizen', 'TPS_BIND', 'localhost'],
     ['andon', 'TPS_ANDON_WEBHOOK_URL', 'hooks.example.com'],
     ['andon', 'TPS_ANDON_WEBHOOK_URL', 'https://hooks.example.com:port'],
     ['heijunka', 'TPS_TRACE_SAMPLE', '2'],
@@ -64,6 +70,11 @@ describe('configuration', () => {
       status: EXIT_CONFIG,
       stderr: expect.stringContaining(`${variable}=${value} is not allowed: must be `) as string,
     });
+  });
+
+  test('every text that is not free says in words what it may be', () => {
+    const bound = [...variables()].filter(([, { rule }]) => rule.pattern ?? rule.format);
+    expect(bound.filter(([, { rule }]) => !rule.form).map(([name]) => name)).toEqual([]);
   });
 
   test.each(['dev', 'staging', 'prod'])('.env.%s can be exported as the guide says', (profile) => {

@@ -6,6 +6,10 @@ const ROOT = resolve(__dirname, '../..');
 export interface Rule {
   default?: unknown;
   description?: string;
+  pattern?: string;
+  format?: string;
+  /** What a text may be, in words. */
+  form?: string;
   /** May stand in the file that `<NAME>_FILE` names. */
   secret?: boolean;
 }

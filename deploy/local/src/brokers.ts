@@ -1,4 +1,5 @@
 import { delimiter, dirname, join } from 'node:path';
+import { readNatsBind } from './bind';
 import { LocalRuntimeError } from './errors';
 import { readPort } from './numbers';
 import type { External, MachineFacts, ProcessSpec } from './plan';
@@ -52,7 +53,8 @@ export function planNats(settings: Settings, facts: MachineFacts): BrokerPlan {
     );
   }
   const monitor = readPort(settings.env, 'TPS_NATS_MONITOR_PORT', 8222);
-  const spec = natsSpec(settings, { command: facts.natsServer, port: target.port, monitor });
+  const bind = readNatsBind(settings.env);
+  const spec = natsSpec(settings, { command: facts.natsServer, port: target.port, monitor, bind });
   return { processes: [spec], externals: [], env: envFor(target, 'NATS_URL') };
 }
 
@@ -88,7 +90,7 @@ function targetOf(env: Env, variable: string, fallback: string): Target {
   const written = env[variable]?.trim() ?? '';
   // NATS_URL may list the servers of one cluster.
   const first = (written || fallback).split(',')[0] ?? fallback;
-  const url = parseUrl(variable, first.includes('://') ? first : `nats://${first}`);
+  const url = parseUrl(variable, first.includes('://') ? first : `nats://${first}`, fallback);
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const port = url.port === '' ? Number(new URL(fallback).port) : Number(url.port);
   return {
@@ -100,15 +102,15 @@ function targetOf(env: Env, variable: string, fallback: string): Target {
   };
 }
 
-function parseUrl(variable: string, text: string): URL {
+function parseUrl(variable: string, text: string, example: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.hostname) return url;
-  throw new LocalRuntimeError(`${variable} is not a URL: it must be like nats://127.0.0.1:4222.`);
+  throw new LocalRuntimeError(`${variable} is not a URL: it must be like ${example}.`);
 }
 
 function natsSpec(
   { paths }: Settings,
-  { command, port, monitor }: { command: string; port: number; monitor: number },
+  { command, port, monitor, bind }: { command: string; port: number; monitor: number; bind: string },
 ): ProcessSpec {
   const config = join(paths.run, 'nats.conf');
   const health = { kind: 'http', url: `http://${LOOPBACK}:${monitor}/healthz` } as const;
@@ -127,8 +129,8 @@ function natsSpec(
         path: config,
         text: [
           'server_name: tps-local',
-          `listen: "${LOOPBACK}:${port}"`,
-          `http: "${LOOPBACK}:${monitor}"`,
+          `listen: "${bind}:${port}"`,
+          `http: "${bind}:${monitor}"`,
           `jetstream { store_dir: ${JSON.stringify(join(paths.data, 'nats'))} }`,
           '',
         ].join('\n'),

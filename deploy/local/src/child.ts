@@ -61,7 +61,6 @@ export class Child {
   #logFrom = 0;
   #restarts = 0;
   #consecutiveEnds = 0;
-  #wasLive = false;
   #killedBecause: string | undefined;
   #reason: string | undefined;
   #misses = 0;
@@ -175,7 +174,6 @@ export class Child {
 
   #checkStart(answered: boolean): void {
     if (answered) {
-      this.#wasLive = true;
       this.#enter('live');
       this.#probeEvery(PROBE_MS);
     } else if (Date.now() - this.#since > START_LIMIT_MS) {
@@ -200,7 +198,8 @@ export class Child {
     const how =
       end.error?.message ?? (end.signal ? `was killed by ${end.signal}` : `exited with code ${end.code}`);
     this.#reason = this.#killedBecause ?? `it ${how}`;
-    if (isFinal(end.code, { wasLive: this.#wasLive, restarts: this.#restarts })) {
+    const liveMs = this.#state === 'live' ? Date.now() - this.#since : 0;
+    if (isFinal(end.code, { liveMs, restarts: this.#restarts })) {
       this.context.log(`${this.spec.name} failed: ${this.#reason}`);
       return this.#enter('failed');
     }

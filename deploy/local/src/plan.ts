@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { factsOf, type ServiceName, SERVICES } from '@tps/contracts/fleet';
+import { readBind } from './bind';
 import { planNats, planRabbit } from './brokers';
 import { LocalRuntimeError } from './errors';
 import { readCount, readPort } from './numbers';
@@ -86,6 +87,7 @@ export function makePlan(settings: Settings, facts: MachineFacts): Plan {
   const rabbit = planRabbit(settings, facts);
   const services = planServices(settings);
   const brokers = [...nats.processes, ...rabbit.processes];
+  const { host } = readBind(settings.env);
   assertNoPortTwice([...brokers, ...services]);
   const gateway = services.find(({ service }) => service === 'gateway');
   return {
@@ -93,8 +95,8 @@ export function makePlan(settings: Settings, facts: MachineFacts): Plan {
     services,
     externals: [...nats.externals, ...rabbit.externals],
     env: { ...settings.env, ...nats.env, ...rabbit.env },
-    api: gateway && urlOf(gateway, 'HTTP_PORT', apiScheme(settings.env)),
-    metrics: gateway && urlOf(gateway, 'METRICS_PORT', 'http'),
+    api: gateway && urlOf(gateway, 'HTTP_PORT', `${apiScheme(settings.env)}://${host}`),
+    metrics: gateway && urlOf(gateway, 'METRICS_PORT', `http://${host}`),
   };
 }
 
@@ -127,13 +129,15 @@ function planService(
       ? { port: readPort(env, 'HTTP_PORT', 8080) + n - 1, variable: 'HTTP_PORT' }
       : undefined;
   const listens = [http, metrics].filter((listen) => listen !== undefined);
-  const health = `${metrics ? 'http' : apiScheme(env)}://127.0.0.1:${(metrics ?? http)?.port}/health`;
+  const { address, host } = readBind(env);
+  const health = `${metrics ? 'http' : apiScheme(env)}://${host}:${(metrics ?? http)?.port}/health`;
   return {
     name,
     service,
     command: process.execPath,
     args: [...NODE_OPTIONS, join(paths.root, 'services', service, 'dist', 'main.js')],
     env: {
+      TPS_BIND: address,
       METRICS_PORT: metrics === undefined ? 'disabled' : String(metrics.port),
       ...(http && { HTTP_PORT: String(http.port) }),
       INSTANCE_ID: env['INSTANCE_ID'] ? `${env['INSTANCE_ID']}-${name}` : name,
@@ -157,9 +161,9 @@ function gatewayMetrics(env: Env): Listen | undefined {
   return { port, variable: 'METRICS_PORT' };
 }
 
-function urlOf(spec: ProcessSpec, variable: string, scheme: string): string | undefined {
+function urlOf(spec: ProcessSpec, variable: string, origin: string): string | undefined {
   const listen = spec.listens.find((candidate) => candidate.variable === variable);
-  return listen && `${scheme}://127.0.0.1:${listen.port}`;
+  return listen && `${origin}:${listen.port}`;
 }
 
 function apiScheme(env: Env): string {

@@ -14,9 +14,10 @@ describe('restartDelayMs', () => {
 
 describe('isFinal', () => {
   it('is true only for a wrong configuration at the first start', () => {
-    expect(isFinal(78, { wasLive: false, restarts: 0 })).toBe(true);
-    expect(isFinal(78, { wasLive: true, restarts: 0 })).toBe(false);
-    expect(isFinal(78, { wasLive: false, restarts: 1 })).toBe(false);
-    expect(isFinal(1, { wasLive: false, restarts: 0 })).toBe(false);
+    expect(isFinal(78, { liveMs: 0, restarts: 0 })).toBe(true);
+    expect(isFinal(78, { liveMs: 45_000, restarts: 0 })).toBe(true);
+    expect(isFinal(78, { liveMs: 60_000, restarts: 0 })).toBe(false);
+    expect(isFinal(78, { liveMs: 0, restarts: 1 })).toBe(false);
+    expect(isFinal(1, { liveMs: 0, restarts: 0 })).toBe(false);
   });
 });

@@ -14,10 +14,13 @@ export function restartDelayMs(consecutiveEnds: number, random: number): number 
   return Math.round(ceiling * (0.5 + random / 2));
 }
 
+/** Some of a configuration can be checked only with NATS, for whose cluster a service waits up to 45 s. */
+const FIRST_START_MS = 60_000;
+
 /** Whether a restart is pointless: only another configuration would help, and at the first start a user sees the message. */
 export function isFinal(
   code: number | null | undefined,
-  { wasLive, restarts }: { wasLive: boolean; restarts: number },
+  { liveMs, restarts }: { liveMs: number; restarts: number },
 ): boolean {
-  return code === EXIT_WRONG_CONFIGURATION && !wasLive && restarts === 0;
+  return code === EXIT_WRONG_CONFIGURATION && liveMs < FIRST_START_MS && restarts === 0;
 }

@@ -13,6 +13,8 @@ describe('mapComposeHosts', () => {
     ['RABBITMQ_URL', 'amqp://guest:guest@rabbitmq:5672/', 'amqp://guest:guest@127.0.0.1:5672/'],
     ['JAEGER_ENDPOINT', 'http://jaeger:14268/api/traces', 'http://127.0.0.1:14268/api/traces'],
     ['JAEGER_ENDPOINT', 'http://central-jaeger:14268/api/traces', 'http://central-jaeger:14268/api/traces'],
+    // Not a URL: its error must show what the user wrote.
+    ['JAEGER_ENDPOINT', 'jaeger', 'jaeger'],
     ['APP_NAME', 'nats', 'nats'],
   ])('%s=%s becomes %s', (name, value, expected) => {
     expect(mapComposeHosts({ [name]: value })).toEqual({ [name]: expected });

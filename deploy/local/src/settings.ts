@@ -27,8 +27,9 @@ const LOOPBACK = '127.0.0.1';
 /** Variables whose values name hosts of the compose network. */
 const COMPOSE_URLS = ['NATS_URL', 'RABBITMQ_URL', 'JAEGER_ENDPOINT'];
 
-/** A compose host name in the place of a host, so not the `nats` of `nats://`. */
-const COMPOSE_HOST = /(^|\/\/|@|,)(?:nats|rabbitmq|jaeger)(?=[:/,]|$)(?!:\/\/)/g;
+/** A compose host name in the place of a host, so not the `nats` of `nats://`. Only NATS_URL does without a scheme here. */
+const COMPOSE_HOST = /(\/\/|@)(?:nats|rabbitmq|jaeger)(?=[:/,]|$)/g;
+const COMPOSE_NATS = /(^|,)nats(?=[:,]|$)(?!:\/\/)/g;
 
 /** Reads the environment and `.env`; the environment takes precedence. */
 export function readSettings(environment: NodeJS.ProcessEnv): Settings {
@@ -58,6 +59,8 @@ export function mapComposeHosts(env: Env): Env {
     const value = mapped[name];
     if (value !== undefined) mapped[name] = value.replace(COMPOSE_HOST, `$1${LOOPBACK}`);
   }
+  const nats = mapped['NATS_URL'];
+  if (nats !== undefined) mapped['NATS_URL'] = nats.replace(COMPOSE_NATS, `$1${LOOPBACK}`);
   return mapped;
 }
 

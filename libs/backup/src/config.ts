@@ -7,6 +7,8 @@ export const backupVariables = {
     secret: true,
     pattern: '^(amqps?://\\S+)?$',
     format: 'urls',
+    form: 'a URL with `amqp://` or `amqps://`',
+    examples: ['amqp://user:password@rabbitmq:5672/'],
     description: 'address of RabbitMQ, which accepts signals while NATS cannot; empty disables the backup',
   }),
   RABBITMQ_CA_FILE: Type.String({

@@ -1,14 +1,15 @@
 import { Kvm, type KV } from '@nats-io/kv';
 import type { Message } from '@tps/contracts';
+import { isApiError } from './api-error';
 import type { Bus } from './connect';
-import { isApiError } from './streams';
+import { placed } from './placement';
 
 const WRONG_LAST_SEQUENCE = 10071;
 const MAX_TRIES = 3;
 
 /** Opens a bucket, creating it if absent. */
 export async function openBucket(bus: Bus, name: string, replicas: number): Promise<KV> {
-  return new Kvm(bus.nc).create(name, { history: 1, replicas });
+  return placed(bus, replicas, () => new Kvm(bus.nc).create(name, { history: 1, replicas }));
 }
 
 /** The value was changed by somebody else meanwhile: read it again and decide again. */

@@ -46,6 +46,8 @@ export interface Bus {
   readonly publisher: Publisher;
   /** What the broker lost of what this process follows. */
   readonly losses: StateLosses;
+  /** When the connection was made first. */
+  readonly openedMs: number;
   /** False while the client reconnects: the client drops what is published then, so do not publish. */
   readonly connected: boolean;
   /** A subject of its own for answers, below the prefix that the broker lets this user read. */
@@ -107,6 +109,7 @@ class NatsBus implements Bus {
   readonly names: Names;
   readonly publisher: Publisher;
   readonly losses: StateLosses;
+  readonly openedMs = Date.now();
   connected = true;
   private closing = false;
   private readonly replies: ReplyInbox;

@@ -1,4 +1,5 @@
 export type { BusAccess } from './access';
+export { isApiError } from './api-error';
 export { ask, askBoard, type AskOptions } from './ask';
 export { Batcher, type BatcherOptions } from './batcher';
 export {
@@ -16,6 +17,7 @@ export type { FollowOptions, LogMessage, LogStart } from './follow-options';
 export { Follower } from './follower';
 export { encodeHeaders, headerValues } from './headers';
 export { type KvView, openView } from './kv';
+export { PlacementError } from './placement';
 export { type LogFacts, LogLife } from './log-life';
 export { StateLosses } from './losses';
 export { type PubAck, Publisher, PublishError } from './publisher';
@@ -25,7 +27,6 @@ export {
   deleteLanes,
   ensureLanes,
   ensureStream,
-  isApiError,
   isMissingStream,
   LEASE_MS,
   managerOf,

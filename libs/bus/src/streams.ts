@@ -4,7 +4,6 @@ import {
   DeliverPolicy,
   DiscardPolicy,
   jetstreamManager,
-  JetStreamApiError,
   type JetStreamManager,
   RetentionPolicy,
   StorageType,
@@ -12,7 +11,9 @@ import {
   type StreamConfig,
 } from '@nats-io/jetstream';
 import { laneName, type Names, PRIORITIES } from '@tps/contracts';
+import { isApiError } from './api-error';
 import type { Bus } from './connect';
+import { assertCopies, placed } from './placement';
 
 export type StreamName = keyof Names['streams'];
 
@@ -101,10 +102,16 @@ export async function createStream(
   stream: StreamName,
   settings: StreamSettings,
 ): Promise<StreamConfig> {
+  return placed(bus, settings.replicas, () => createOnce(bus, stream, settings));
+}
+
+async function createOnce(bus: Bus, stream: StreamName, settings: StreamSettings): Promise<StreamConfig> {
   const jsm = await managerOf(bus);
   const name = bus.names.streams[stream];
   try {
-    return (await jsm.streams.info(name)).config;
+    const { config, cluster } = await jsm.streams.info(name);
+    assertCopies(config.num_replicas, settings.replicas, cluster);
+    return config;
   } catch (error) {
     if (!isMissingStream(error)) throw error;
   }
@@ -166,8 +173,4 @@ export async function messageAt(bus: Bus, stream: string, seq: number): Promise<
 /** The broker has no stream of this name: it never existed, was deleted, or went with the store. */
 export function isMissingStream(error: unknown): boolean {
   return isApiError(error, STREAM_NOT_FOUND);
-}
-
-export function isApiError(error: unknown, code: number): boolean {
-  return error instanceof JetStreamApiError && error.code === code;
 }

@@ -56,6 +56,14 @@ describe('loadConfig', () => {
     [{ TPS_NUM_WORKERS: '0' }, 'TPS_NUM_WORKERS=0 is not allowed: must be a whole number from 1 to 512'],
     [{ KANBAN_BUFFER: 'big' }, 'KANBAN_BUFFER=big is not allowed: must be a whole number from 1 to 1000000'],
     [{ RUST_LOG: 'loud' }, 'RUST_LOG=loud is not allowed: must be `error` or `warn` or `info` or `debug`'],
+    [
+      { JAEGER_ENDPOINT: 'jaeger' },
+      'JAEGER_ENDPOINT=jaeger is not allowed: must be a URL with `http://` or `https://`, for example http://jaeger:4318',
+    ],
+    [
+      { TPS_BIND: 'localhost' },
+      'TPS_BIND=localhost is not allowed: must be an IP address of this machine, or `0.0.0.0` or `::` for all of them, for example 127.0.0.1',
+    ],
     [{ FLAG: 'maybe' }, 'FLAG=maybe is not allowed: must be `true` or `false`'],
   ])('%j is refused in one line', (env, line) => {
     const variables = { ...fleetVariables, FLAG: Type.Boolean({ default: false }) };
@@ -130,7 +138,9 @@ test.each([
   ['NATS_URL', 'nats://host:99999'],
   ['JAEGER_ENDPOINT', 'http://host:port/v1/traces'],
 ])('%s=%s is refused although it looks like a URL', (name, url) => {
-  expect(() => loadConfig({}, { [name]: url })).toThrow(/must be a URL with a host and sound escapes$/);
+  expect(() => loadConfig({}, { [name]: url })).toThrow(
+    /must be a URL with a host and sound escapes, for example \w+:\/\/[\w.]+:\d+$/,
+  );
 });
 
 describe('tracing', () => {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { type Static, type TProperties, type TSchema, Type } from '@sinclair/typebox';
 import Ajv, { type ErrorObject } from 'ajv';
 import { redactUrlList, redactUrls } from '@tps/telemetry';
@@ -25,7 +26,8 @@ const natsAccessVariables = {
     default: '',
     secret: true,
     pattern: '^(SU[A-Z2-7]+)?$',
-    description: 'seed of an nkey, instead of a password',
+    form: 'the seed of an nkey, which begins with `SU`',
+    description: 'nkey, instead of a password',
   }),
   NATS_CREDS: Type.String({
     default: '',
@@ -48,7 +50,9 @@ export const commonVariables = {
     secret: true,
     pattern: '^(nats|tls)://[^\\s,]+(,\\s*(nats|tls)://[^\\s,]+)*$',
     format: 'urls',
-    description: 'NATS servers, separated by commas',
+    form: '`nats://host:port` or `tls://host:port`, several separated by commas',
+    examples: ['nats://127.0.0.1:4222'],
+    description: 'NATS servers',
   }),
   ...natsAccessVariables,
   TPS_NATS_REPLICAS: Type.Integer({
@@ -60,6 +64,8 @@ export const commonVariables = {
   TPS_STREAM_PREFIX: Type.String({
     default: '',
     pattern: '^[A-Za-z0-9_-]{0,32}$',
+    form: 'at most 32 letters, digits, `_` and `-`',
+    examples: ['blue_'],
     description: 'prefix of all names on the broker, so that several fleets can share one',
   }),
   LOG_LEVEL: Type.Union(
@@ -70,12 +76,16 @@ export const commonVariables = {
     default: '',
     pattern: '^(https?://\\S+)?$',
     format: 'urls',
+    form: 'a URL with `http://` or `https://`',
+    examples: ['http://jaeger:4318'],
     description: 'address that receives traces, OTLP over HTTP; empty exports none',
   }),
   JAEGER_TAGS: Type.String({
     default: '',
     pattern: '^([^=,\\s]+=[^,]*(,[^=,\\s]+=[^,]*)*)?$',
-    description: 'resource attributes added to every span, in the form `key=value,key=value`',
+    form: '`key=value`, several separated by commas',
+    examples: ['team=shop,region=eu'],
+    description: 'resource attributes added to every span',
   }),
   TPS_TRACE_SAMPLE: Type.Number({
     default: 1,
@@ -94,6 +104,14 @@ export const commonVariables = {
   INSTANCE_ID: Type.String({
     default: '',
     description: 'name of this replica; empty takes the host name and the process id',
+  }),
+  TPS_BIND: Type.String({
+    default: '',
+    format: 'address',
+    form: 'an IP address of this machine, or `0.0.0.0` or `::` for all of them',
+    examples: ['127.0.0.1'],
+    description:
+      'address on which the HTTP API and the metrics listen; empty listens on all, and `make up` without containers takes `127.0.0.1`',
   }),
   METRICS_PORT: Type.Union([Type.Integer({ minimum: 0, maximum: 65535 }), Type.Literal('disabled')], {
     default: 9090,
@@ -123,6 +141,7 @@ export function loadConfig<P extends TProperties>(variables: P, env: Env): Confi
   const formats = {
     url: (text: string) => readable([text]),
     urls: (text: string) => readable(text.split(',')),
+    address: (text: string) => text === '' || isIP(text) !== 0,
   };
   const check = new Ajv({ coerceTypes: true, useDefaults: true, strict: false, formats }).compile({
     type: 'object',
@@ -224,11 +243,19 @@ function explain(error: ErrorObject | undefined, env: Env, properties: Record<st
   const variable = rule.secret && env[`${name}_FILE`] ? `${name}_FILE` : name;
   const value = env[variable] ?? '';
   const shown = rule.secret && variable === name ? hidden(name, value) : value;
-  const what = error?.keyword === 'format' ? 'a URL with a host and sound escapes' : allowed(rule);
-  return redactUrls(`${variable}=${shown} is not allowed: must be ${what}`);
+  const malformed = error?.keyword === 'format' && error.params['format'] !== 'address';
+  const what = malformed ? 'a URL with a host and sound escapes' : allowed(rule);
+  return redactUrls(`${variable}=${shown} is not allowed: must be ${what}${exampleOf(rule)}`);
+}
+
+function exampleOf({ examples = [] }: Rule): string {
+  return examples.length > 0 ? `, for example ${examples.join(' or ')}` : '';
 }
 
 interface Rule {
+  /** What a text may be, in words; a pattern is none. */
+  form?: string;
+  examples?: string[];
   /** Never shown; may come from the file that `<NAME>_FILE` names. */
   secret?: boolean;
   anyOf?: Rule[];
@@ -249,5 +276,5 @@ export function allowed(rule: Rule): string {
   }
   if (rule.minimum !== undefined) return `${kind}, at least ${rule.minimum}`;
   if (rule.type === 'boolean') return '`true` or `false`';
-  return rule.pattern ? `text that matches ${rule.pattern}` : 'text';
+  return rule.form ?? (rule.pattern ? `text that matches ${rule.pattern}` : 'text');
 }

@@ -15,6 +15,7 @@ export type {
   ServiceDefinition,
 } from './definition';
 export { fleetVariables } from './fleet-variables';
+export { listen } from './listen';
 export { readinessAnswer } from './probes';
 export { EXIT_CONFIG, runService } from './process';
 export { type ServiceHandle, startService } from './run';

@@ -1,4 +1,4 @@
-import type { BusAccess } from '@tps/bus';
+import { type BusAccess, PlacementError } from '@tps/bus';
 import type { ServiceName } from '@tps/contracts';
 import { type CommonConfig, ConfigError, readConfigFile } from './config';
 
@@ -25,6 +25,25 @@ export function natsAccess(service: ServiceName, config: CommonConfig): { url: s
   const tls = tlsFiles(config);
   if (tls) access.tls = tls;
   return { url, access };
+}
+
+/**
+ * Waits for a start that creates streams and buckets.
+ * @throws ConfigError when NATS has too few servers for `TPS_NATS_REPLICAS`
+ */
+export async function placedBy<T>(
+  { TPS_NATS_REPLICAS: copies }: CommonConfig,
+  start: Promise<T>,
+): Promise<T> {
+  try {
+    return await start;
+  } catch (error) {
+    if (!(error instanceof PlacementError)) throw error;
+    const allowed = error.single
+      ? '1, because NATS is a single server and no cluster'
+      : 'at most the number of servers in the NATS cluster, which are fewer';
+    throw new ConfigError(`TPS_NATS_REPLICAS=${copies} is not allowed: must be ${allowed}`);
+  }
 }
 
 function tlsFiles(config: CommonConfig): BusAccess['tls'] {

@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import { describeThrown } from '@tps/telemetry';
 import type { Registry } from 'prom-client';
+import { listen } from './listen';
 
 /** Why the service cannot do its work now; empty when it can. */
 export type Readiness = () => string[];
@@ -9,7 +10,11 @@ export type Readiness = () => string[];
  * The port for machines: `/metrics` in Prometheus text, `/health/live` (the event loop turns; asks no dependency, or a
  * broker's outage would restart the fleet) and `/health/ready`.
  */
-export async function serveProbes(port: number, registry: Registry, readiness: Readiness): Promise<Server> {
+export async function serveProbes(
+  { port, TPS_BIND }: { port: number; TPS_BIND: string },
+  registry: Registry,
+  readiness: Readiness,
+): Promise<Server> {
   const server = createServer((request, response) => {
     const answer = (status: number, body: object): void => {
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
@@ -24,10 +29,7 @@ export async function serveProbes(port: number, registry: Registry, readiness: R
       (error: unknown) => answer(500, { message: describeThrown(error).message }),
     );
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, resolve);
-  });
+  await listen(server, port, { TPS_BIND });
   return server;
 }
 

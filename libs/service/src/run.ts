@@ -23,7 +23,7 @@ import type {
   ServiceContext,
   ServiceDefinition,
 } from './definition';
-import { natsAccess } from './nats-access';
+import { natsAccess, placedBy } from './nats-access';
 import { serveProbes } from './probes';
 
 /** The library's 10 ms wake an idle process a hundred times a second. The figure includes the interval. */
@@ -113,8 +113,10 @@ class Lifecycle<P extends TProperties, D extends FrontDoor | undefined> implemen
   }
 
   async start(): Promise<void> {
-    const port = this.config.METRICS_PORT;
-    if (port !== 'disabled') this.probes = await serveProbes(port, this.registry, () => this.problems());
+    const { METRICS_PORT: port, TPS_BIND } = this.config;
+    if (port !== 'disabled') {
+      this.probes = await serveProbes({ port, TPS_BIND }, this.registry, () => this.problems());
+    }
     const { config, log } = this;
     this.door = await this.definition.open?.({ config, log });
     this.bus = await connectBus({
@@ -133,7 +135,7 @@ class Lifecycle<P extends TProperties, D extends FrontDoor | undefined> implemen
       description: `TPS ${this.definition.name}`,
       metadata: { instance: this.instance },
     });
-    this.running = await this.definition.start(this.context(this.bus), this.door as D);
+    this.running = await placedBy(config, this.definition.start(this.context(this.bus), this.door as D));
     if (this.running.board) {
       this.serve('board', this.bus.names.subjects.board(this.definition.name), () => this.running?.board?.());
     }

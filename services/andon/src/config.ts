@@ -32,6 +32,8 @@ export const andonVariables = {
     // `fetch` takes no credentials in a URL.
     pattern: '^(https?://[^\\s/?#@]+([/?#]\\S*)?)?$',
     format: 'url',
+    form: 'a URL with `http://` or `https://`, without credentials',
+    examples: ['https://hooks.example.com/andon'],
     description: 'address to which andon posts every event as JSON; empty posts none',
   }),
 };

@@ -47,6 +47,9 @@ export const gatewayVariables = {
   TPS_TRACES_URL: Type.String({
     default: '',
     pattern: '^(https?://\\S+)?$',
+    format: 'url',
+    form: 'a URL with `http://` or `https://`',
+    examples: ['http://localhost:16686', 'https://traces.example.com/find/{trace_id}'],
     description:
       'target of the trace links on the board: the address of a Jaeger page, or any address with `{trace_id}` in it; empty shows trace ids to copy',
   }),

@@ -9,7 +9,7 @@ import {
 import { createServer as createSecureServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { type ApiErrorCode, MAX_BODY_BYTES, MAX_SYNC_TIMEOUT_MS } from '@tps/contracts';
-import { type FrontDoor, readinessAnswer } from '@tps/service';
+import { type FrontDoor, listen, readinessAnswer } from '@tps/service';
 import type { Logger } from '@tps/telemetry';
 import type { Access } from './access';
 import { ApiError, rawProblem, sendJson, sendProblem, traceIdOf } from './problem';
@@ -59,8 +59,11 @@ export class HttpServer implements FrontDoor {
 
   private constructor(readonly server: Server) {}
 
-  /** @throws ConfigError when the certificate cannot be used */
-  static async open(config: TlsConfig & { HTTP_PORT: number }, log: Logger): Promise<HttpServer> {
+  /** @throws ConfigError when the certificate or the address cannot be used */
+  static async open(
+    config: TlsConfig & { HTTP_PORT: number; TPS_BIND: string },
+    log: Logger,
+  ): Promise<HttpServer> {
     const front: RequestListener = (req, res) => httpServer.front(req, res);
     const server = createFor(front, config, log);
     const httpServer = new HttpServer(server);
@@ -74,10 +77,7 @@ export class HttpServer implements FrontDoor {
       if (!(Number(req.headers['content-length']) > MAX_BODY_BYTES)) res.writeContinue();
       front(req, res);
     });
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(config.HTTP_PORT, resolve);
-    });
+    await listen(server, config.HTTP_PORT, config);
     return httpServer;
   }
 

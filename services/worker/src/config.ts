@@ -12,8 +12,10 @@ export const variables = {
   TPS_HTTP_ALLOWLIST: Type.String({
     default: '',
     pattern: `^(${HOST}(,${HOST})*)?$`,
+    form: '`host` or `host:port`, several separated by commas, without `http://`, path or `*`',
+    examples: ['hooks.example.com,10.0.0.7:8080,[::1]:8080'],
     description:
-      'hosts that the task `http` may call, in the form `host[:port],...`; the port defaults to that of the scheme; empty allows none',
+      'hosts that the task `http` may call; the port defaults to that of the scheme; empty allows none',
   }),
 };
 export type WorkerConfig = ConfigOf<typeof variables & typeof workerVariables>;
