@@ -42,7 +42,7 @@ describe('a cluster that lacks a node', () => {
       'late',
       3,
     );
-    await waitFor('a refusal', () => refusals > 0);
+    await waitFor('a refusal', () => refusals > 0, { limitMs: 30_000 });
     await late.restart();
     expect(await (await opening).status()).toMatchObject({ replicas: 3 });
   }, 60_000);
@@ -50,8 +50,10 @@ describe('a cluster that lacks a node', () => {
   test('is an error for a process that runs for long, and for more copies than it has nodes', async () => {
     const opened = (): Promise<unknown> => openBucket({ ...patient(bus), openedMs: 0 }, 'five', 5);
     // A node that has just come back may leave the cluster without a leader for a moment, which is another error.
-    const refusal = await waitFor('the refusal', () =>
-      opened().catch((error: unknown) => (error instanceof PlacementError ? error : undefined)),
+    const refusal = await waitFor(
+      'the refusal',
+      () => opened().catch((error: unknown) => (error instanceof PlacementError ? error : undefined)),
+      { limitMs: 40_000 },
     );
     expect(refusal).toMatchObject({ replicas: 5, single: false });
   }, 60_000);
