@@ -119,10 +119,11 @@ function planServices(settings: Settings): ProcessSpec[] {
 }
 
 function planService(
-  { paths, env }: Settings,
+  settings: Settings,
   { service, n }: { service: ServiceName; n: number },
   metrics: Listen | undefined,
 ): ProcessSpec {
+  const { paths, env } = settings;
   const name = `${service}-${n}`;
   const http =
     service === 'gateway'
@@ -140,6 +141,7 @@ function planService(
       TPS_BIND: address,
       METRICS_PORT: metrics === undefined ? 'disabled' : String(metrics.port),
       ...(http && { HTTP_PORT: String(http.port) }),
+      ...dataFolder(settings, service),
       INSTANCE_ID: env['INSTANCE_ID'] ? `${env['INSTANCE_ID']}-${name}` : name,
     },
     listens,
@@ -147,6 +149,12 @@ function planService(
     live: { kind: 'http', url: `${health}/live` },
     ready: { kind: 'http', url: `${health}/ready` },
   };
+}
+
+/** The folder of what a service keeps between restarts, unless the user has chosen one. */
+function dataFolder({ paths, env }: Settings, service: ServiceName): Env {
+  const { dataVariable } = factsOf(service);
+  return dataVariable && !env[dataVariable] ? { [dataVariable]: join(paths.data, service) } : {};
 }
 
 /** The number of replicas. 0 leaves a service out, for example to run it in a debugger. */

@@ -28,9 +28,11 @@ export const FILES: Readonly<Record<string, Rendering>> = {
     block(
       text,
       'services',
-      OTHERS.map(
-        (service) => `  ${service}: { replicas: 2, secrets: {}, config: {}, resources: *resources }`,
-      ),
+      OTHERS.map((service) => {
+        const { dataVariable } = factsOf(service);
+        const data = dataVariable ? `dataVariable: ${dataVariable}, ` : '';
+        return `  ${service}: { replicas: 2, ${data}secrets: {}, config: {}, resources: *resources }`;
+      }),
     ),
   'deploy/chart/values.schema.json': (text) => {
     const required = replaced(text, /"required": \["gateway"[^\]]*\]/, [
@@ -86,7 +88,7 @@ function replicatedService(service: ServiceName, index: number): string {
 }
 
 function container(service: ServiceName, index: number): string {
-  const { uid, usesBackup = false } = factsOf(service);
+  const { uid, usesBackup = false, dataVariable } = factsOf(service);
   return [
     `${index === 0 ? '' : '\n'}  ${service}:`,
     '    extends: fleet',
@@ -95,6 +97,9 @@ function container(service: ServiceName, index: number): string {
     '    environment:',
     `      NATS_PASSWORD_FILE: /run/secrets/${service}/nats-password`,
     ...(usesBackup ? [`      RABBITMQ_URL_FILE: /run/secrets/${service}/rabbitmq-url`] : []),
+    ...(dataVariable
+      ? [`      ${dataVariable}: /data`, '    volumes:', `      - ${service}-data:/data`]
+      : []),
   ].join('\n');
 }
 

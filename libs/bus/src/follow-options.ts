@@ -23,6 +23,8 @@ export interface FollowOptions {
   /** Called for every message, in order, once. Must not throw: a projection skips what it cannot read, and says so. */
   onMessage: (message: LogMessage) => void;
   onError: (error: unknown) => void;
+  /** Called after each pull. Nothing more is read until it resolves, so a slow projection holds the reading back. */
+  onRead?: () => Promise<void>;
   /** Called before the first message of each consumer. A log that was replaced is read from its beginning. */
   onStart?: (start: LogStart) => void;
   /** Called once after each `onStart`, when everything that was stored by then is handled. */

@@ -221,6 +221,7 @@ export class Follower {
     const { consumer } = this;
     if (!consumer) return false;
     const how = await this.inbox.pull({ stream: this.options.stream, consumer, batch, request, silenceMs });
+    await this.options.onRead?.();
     if (how !== 'lost') return how === 'full';
     this.lose();
     await this.bus.sleepUntilReconnect(LOST_PAUSE_MS);

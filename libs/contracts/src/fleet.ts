@@ -20,6 +20,11 @@ interface ServiceFacts {
   readonly uid: number;
   /** Whether the service uses the backup broker, and therefore gets `RABBITMQ_URL`. Default: false. */
   readonly usesBackup?: boolean;
+  /**
+   * The variable that names the folder of a projection which the service keeps between restarts. Its container gets a volume
+   * for it. What is in there can be lost: the service builds it anew. Default: the service keeps nothing on disk.
+   */
+  readonly dataVariable?: string;
   /** The variable that sets the number of processes. Default: `TPS_REPLICAS_<NAME>`. */
   readonly replicasVariable?: string;
 }
@@ -66,6 +71,7 @@ export const FLEET = {
     board: 'Colours of lines and stations',
     metricsPort: 9103,
     uid: 2005,
+    dataVariable: 'TPS_RECORDS_DIR',
   },
   kaizen: {
     does: 'counts, computes true percentiles, writes production reports, suggests improvements',

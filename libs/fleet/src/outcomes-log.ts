@@ -5,6 +5,7 @@ import {
   createStream,
   Follower,
   headerValues,
+  type LogFacts,
   type LogMessage,
   type LogStart,
   managerOf,
@@ -57,9 +58,12 @@ export interface OutcomesLogOptions {
   onStart?: (start: LogStart) => void;
   /** When given, every live final outcome that counts gets the service's span, with these attributes besides its own. */
   spanAttributes?: (outcome: Outcome) => SpanAttributes;
-  /** Where to begin, see `FollowOptions`; by default with everything the stream has. */
-  fromSeq?: number;
+  /** Chooses the first sequence to read in this log. By default, everything that the stream has is read. */
+  startIn?: (log: LogFacts) => number | Promise<number>;
+  /** Reads only outcomes that were stored in the last so many milliseconds. */
   sinceMs?: number;
+  /** Called after a batch was taken. Nothing more is read until it resolves. */
+  onRead?: () => Promise<void>;
   /** How long outcomes gather before they are taken together; less lag, more cost. Default 200. */
   gatherMs?: number;
 }
@@ -94,9 +98,10 @@ export class OutcomesLog {
     private readonly options: OutcomesLogOptions,
     /** The last sequence that was there when following began, or when the log was replaced. */
     private rebuiltAt: number,
+    fromSeq: number | undefined,
   ) {
     const { bus, log, registry } = context;
-    const { fromSeq, sinceMs, gatherMs = GATHER_MS } = options;
+    const { sinceMs, onRead, gatherMs = GATHER_MS } = options;
     this.unreadable = unreadableCounter(registry);
     this.follower = new Follower(bus, {
       stream: bus.names.streams.outcomes,
@@ -107,6 +112,7 @@ export class OutcomesLog {
       onError: (error) => log.warn('following the outcomes', { error }),
       ...(fromSeq === undefined ? {} : { fromSeq }),
       ...(sinceMs === undefined ? {} : { sinceMs }),
+      ...(onRead ? { onRead } : {}),
     });
   }
 
@@ -114,8 +120,9 @@ export class OutcomesLog {
   static async open(context: OutcomesLogDeps, options: OutcomesLogOptions): Promise<OutcomesLog> {
     const { bus } = context;
     await ensureLog(context);
-    const { state } = await (await managerOf(bus)).streams.info(bus.names.streams.outcomes);
-    return new OutcomesLog(context, options, state.last_seq);
+    const { created, state } = await (await managerOf(bus)).streams.info(bus.names.streams.outcomes);
+    const fromSeq = await options.startIn?.({ created, lastSeq: state.last_seq });
+    return new OutcomesLog(context, options, state.last_seq, fromSeq);
   }
 
   /** Sequence of the last message that is accounted for. */

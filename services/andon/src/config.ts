@@ -5,6 +5,11 @@ import { MAX_PAGE } from './history';
 
 export const andonVariables = {
   ...outcomesVariables,
+  TPS_RECORDS_DIR: Type.String({
+    default: '',
+    description:
+      'folder for the index of the records, kept between restarts; empty uses a temporary one, built anew at each start',
+  }),
   TPS_ANDON_HISTORY: Type.Integer({
     default: 100,
     minimum: 1,

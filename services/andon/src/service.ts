@@ -10,10 +10,8 @@ import { type AndonConfig, andonVariables } from './config';
 import { DeadStore } from './dead-store';
 import { History } from './history';
 import { waitingOf } from './kanban-figures';
-import { FinishedSignals } from './finished-signals';
 import { LineCharts } from './line-charts';
-import { Lookups, RecordsBehindError } from './lookups';
-import { RecordReader } from './record-reader';
+import { Records } from './records/records';
 import { Webhook } from './webhook';
 
 const EVALUATE_MS = 1_000;
@@ -21,6 +19,8 @@ const CATCH_UP_MS = 500;
 /** Short, because callers of a lookup wait for outcomes. */
 const GATHER_MS = 100;
 const KANBAN_LIMIT_MS = 300;
+/** A start reads again the five minutes that the board looks back, and the hour of the charts as far as that is quick. */
+const REREAD = { surelyMs: 360_000, gladlyMs: 3_660_000, gladlyMessages: 50_000 };
 
 /** Makes problems visible and calls for help: lights, calls, stops by people, history, and the records of signals. */
 export const andon: ServiceDefinition<typeof andonVariables> = {
@@ -45,13 +45,12 @@ async function start(context: ServiceContext<AndonConfig>): Promise<RunningServi
   const calls: Calls = new Calls({ bus, log, lines, changes, lightOf, isSettled, ...callLimits(config) });
   const board: Board = new Board({ fleet, lines, types, changes, calls, history, dead }, Date.now());
   types.onRetired((type) => board.forget(type));
-  const reader = new RecordReader(bus);
-  const lookups = new Lookups(reader);
-  const finished = new FinishedSignals(reader);
   const charts = new LineCharts();
-  const outcomes = await followOutcomes(context, [lookups, finished, board, charts]);
+  const records = await Records.open(context);
+  const outcomes = await followOutcomes(context, [board, charts], records);
   const problems = (): string[] => [
     ...outcomes.problems(),
+    ...records.problems(),
     ...lines.problems(),
     ...(changes.rebuilt ? [] : ['reading the history']),
   ];
@@ -68,7 +67,8 @@ async function start(context: ServiceContext<AndonConfig>): Promise<RunningServi
   }, CHART.stepMs);
   const webhook = config.TPS_ANDON_WEBHOOK_URL && Webhook.start(context, config.TPS_ANDON_WEBHOOK_URL);
   serve(context, { calls, changes, history, outcomes, charts });
-  serveRecords(context, { lookups, finished, outcomes });
+  context.endpoint('lookup', (request) => records.lookup(request, outcomes));
+  context.endpoint('finishedSignals', (request) => records.page(request, outcomes));
   return {
     problems,
     vitals: () => ({ colour: board.colour(), missed: fleet.missing() }) satisfies AndonVitals,
@@ -83,9 +83,9 @@ async function start(context: ServiceContext<AndonConfig>): Promise<RunningServi
     stop: async () => {
       for (const timer of [evaluator, sampler]) clearInterval(timer);
       if (webhook) await webhook.stop();
-      lookups.close();
       for (const view of [fleet, lines, types]) view.close();
       await Promise.all([outcomes.stop(), changes.stop()]);
+      await records.close();
     },
   };
 }
@@ -99,19 +99,26 @@ interface Projection {
   restart(): void;
 }
 
+/** The board and the charts read recent outcomes again; the records go on where they stopped. */
 function followOutcomes(
   context: ServiceContext<AndonConfig>,
   projections: readonly Projection[],
+  records: Records,
 ): Promise<OutcomesLog> {
   return OutcomesLog.open(context, {
     gatherMs: GATHER_MS,
     spanAttributes: () => ({}),
-    onStart: ({ replaced }) => {
-      if (replaced) for (const projection of projections) projection.restart();
+    startIn: (log) => records.startIn(log, REREAD),
+    onStart: ({ replaced, created }) => {
+      if (!replaced) return;
+      records.restart(created);
+      for (const projection of projections) projection.restart();
     },
     onOutcome: (logged) => {
+      records.take(logged);
       for (const projection of projections) projection.take(logged);
     },
+    onRead: () => records.flush(),
   });
 }
 
@@ -173,17 +180,6 @@ function serve(
   context.endpoint('history', async (request) => {
     await changes.caughtUp(CATCH_UP_MS);
     return history.page(request);
-  });
-}
-
-function serveRecords(
-  context: ServiceContext<AndonConfig>,
-  { lookups, finished, outcomes }: { lookups: Lookups; finished: FinishedSignals; outcomes: OutcomesLog },
-): void {
-  context.endpoint('lookup', (request) => lookups.answer(request, outcomes));
-  context.endpoint('finishedSignals', async (request) => {
-    if (!(await outcomes.caughtUp(CATCH_UP_MS))) throw new RecordsBehindError();
-    return finished.page(request);
   });
 }
 

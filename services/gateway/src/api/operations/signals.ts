@@ -78,7 +78,7 @@ export const signalOperations = {
     tag: 'Signals',
     summary: 'Signals by type, status and class, newest first',
     description:
-      'Finished ones from the records (the latest 100,000), unless `status` asks for those that are not finished. ' +
+      'Finished ones from the records, unless `status` asks for those that are not finished. ' +
       'A signal that was run again is listed once, with what became of it last.',
     query: 'SignalsQuery',
     answers: { 200: { description: 'A page of signals', schema: 'Signals' } },

@@ -1,6 +1,6 @@
 import { type Bus, messageAt } from '@tps/bus';
 import { checkOutcome, jsonOf, type Outcome, type ReplyOf, type SignalRecord } from '@tps/contracts';
-import type { Position } from './record-index';
+import type { Place } from './record-entry';
 
 const READS_AT_ONCE = 16;
 /** Leaves room for the rest of the answer below the broker's limit of 1 MiB. */
@@ -10,9 +10,13 @@ const ANSWER_BYTES = 900 * 1024;
 export class RecordReader {
   constructor(private readonly bus: Bus) {}
 
-  async read(wanted: ReadonlyMap<string, Position[]>): Promise<ReplyOf<'lookup'>> {
+  /** The records of these signals, in the order asked; a signal without a position has none. */
+  async read(
+    ids: readonly string[],
+    positionsById: ReadonlyMap<string, readonly Place[]>,
+  ): Promise<ReplyOf<'lookup'>> {
     const bySeq = new Map<number, [id: string, index: number][]>();
-    for (const [id, positions] of wanted) {
+    for (const [id, positions] of positionsById) {
       for (const { seq, index } of positions) {
         const places = bySeq.get(seq) ?? [];
         bySeq.set(seq, places);
@@ -23,14 +27,14 @@ export class RecordReader {
     const seqs = [...bySeq.keys()].sort((a, b) => a - b);
     for (const [seq, outcomes] of await this.messages(seqs))
       collect({ seq, outcomes }, bySeq.get(seq)!, found);
-    const known = [...wanted.keys()].filter((id) => found.has(id));
+    const known = [...new Set(ids)].filter((id) => found.has(id));
     return fitted(known.map((id) => ({ id, outcomes: found.get(id)! })));
   }
 
-  /** The outcomes at these positions; undefined where the log has forgotten one. */
-  async at(positions: readonly Omit<Position, 'final'>[]): Promise<(Outcome | undefined)[]> {
-    const messages = await this.messages([...new Set(positions.map(({ seq }) => seq))]);
-    return positions.map(({ seq, index }) => outcomeAt(messages.get(seq), seq, index));
+  /** The outcomes at these places; undefined where the log has forgotten one. */
+  async at(places: readonly Place[]): Promise<(Outcome | undefined)[]> {
+    const messages = await this.messages([...new Set(places.map(({ seq }) => seq))]);
+    return places.map(({ seq, index }) => outcomeAt(messages.get(seq), seq, index));
   }
 
   private async messages(seqs: readonly number[]): Promise<Map<number, unknown[]>> {
@@ -50,7 +54,7 @@ export class RecordReader {
   }
 }
 
-/** Those who follow the log have read it there; undefined where the log has forgotten it. */
+/** The outcome at a place of a message; undefined where the log has forgotten it. */
 function outcomeAt(items: unknown[] | undefined, seq: number, index: number): Outcome | undefined {
   const item = items?.[index];
   return item === undefined ? undefined : checkOutcome(item, `outcome ${index} of ${seq}`);
@@ -70,7 +74,7 @@ function collect(
   }
 }
 
-/** As many records as one message takes, at least the first; the ids of the others are named. */
+/** Keeps the records that fit into one message, at least the first, and names the ids of the others. */
 export function fitted(records: SignalRecord[], limitBytes = ANSWER_BYTES): ReplyOf<'lookup'> {
   let bytes = 0;
   const taken = records.filter((record, i) => {

@@ -1,7 +1,7 @@
 import { LOOKUP_MAX_WAIT_MS, type ReplyOf, type RequestOf } from '@tps/contracts';
 import type { LoggedOutcome, OutcomesLog } from '@tps/fleet';
-import { RecordIndex } from './record-index';
 import type { RecordReader } from './record-reader';
+import type { RecordStore } from './record-store';
 import { WaitingRoom } from './waiting-room';
 
 const CATCH_UP_MS = 1_000;
@@ -14,20 +14,17 @@ export class RecordsBehindError extends Error {
   }
 }
 
-/** Answers what the log holds of signals. */
+/** Answers which outcomes the log has of signals. */
 export class Lookups {
-  private index = new RecordIndex();
   private readonly room = new WaitingRoom();
 
-  constructor(private readonly reader: RecordReader) {}
+  constructor(
+    private readonly store: RecordStore,
+    private readonly reader: RecordReader,
+  ) {}
 
-  /** The log is another one. A caller that waits for an outcome goes on waiting. */
-  restart(): void {
-    this.index = new RecordIndex();
-  }
-
-  take({ outcome, seq, index }: LoggedOutcome): void {
-    this.index.add(outcome.signal_id, { seq, index, final: outcome.final });
+  /** Wakes callers who wait for this signal. */
+  take({ outcome }: LoggedOutcome): void {
     if (outcome.final) this.room.settle(outcome.signal_id);
   }
 
@@ -36,16 +33,20 @@ export class Lookups {
     const deadline = Date.now() + waitMs;
     // A signal that is final here may have a later run that was not read yet.
     if (!(await log.caughtUp(CATCH_UP_MS))) throw new RecordsBehindError();
-    const open = this.open(ids);
-    if (open.length > 0 && waitMs > 0) await this.room.wait(open, deadline);
-    return this.reader.read(new Map(ids.map((id) => [id, this.index.positionsOf(id)])));
+    if (waitMs > 0) await this.wait(ids, deadline);
+    return this.reader.read(ids, await this.store.positionsOf(ids));
   }
 
   close(): void {
     this.room.close();
   }
 
-  private open(ids: readonly string[]): string[] {
-    return ids.filter((id) => !this.index.isFinal(id));
+  /** Waits from before the look into the index, so that no outcome falls between the two. */
+  private async wait(ids: readonly string[], deadline: number): Promise<void> {
+    const waited = this.room.wait(ids, deadline);
+    for (const [id, positions] of await this.store.positionsOf(ids)) {
+      if (positions.some(({ final }) => final)) this.room.settle(id);
+    }
+    await waited;
   }
 }

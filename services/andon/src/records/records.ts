@@ -1,0 +1,118 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describeThrown } from '@tps/telemetry';
+import { managerOf } from '@tps/bus';
+import type { ReplyOf, RequestOf } from '@tps/contracts';
+import type { LoggedOutcome, OutcomesLog } from '@tps/fleet';
+import type { ServiceContext } from '@tps/service';
+import type { AndonConfig } from '../config';
+import { FinishedSignals } from './finished-signals';
+import { Lookups, RecordsBehindError } from './lookups';
+import { RecordReader } from './record-reader';
+import { RecordStore, type Reread } from './record-store';
+
+const CATCH_UP_MS = 1_000;
+const TRIM_EVERY_MS = 10_000;
+const RETRY_FIRST_MS = 100;
+const RETRY_CAP_MS = 5_000;
+
+/**
+ * The records of signals: an index on disk of the log of outcomes, kept complete while the log is followed, and the answers
+ * that are read with it from the log.
+ */
+export class Records {
+  private readonly lookups: Lookups;
+  private readonly finished: FinishedSignals;
+  private readonly trimmer: NodeJS.Timeout;
+  private readonly stopping = new AbortController();
+  /** Why the index cannot be written; null while it can. */
+  private problem: string | null = null;
+
+  private constructor(
+    private readonly context: ServiceContext<AndonConfig>,
+    private readonly store: RecordStore,
+    /** Removed at the end; null for a folder that the configuration names. */
+    private readonly temporary: string | null,
+  ) {
+    const reader = new RecordReader(context.bus);
+    this.lookups = new Lookups(store, reader);
+    this.finished = new FinishedSignals(store, reader);
+    this.trimmer = setInterval(() => void this.trim(), TRIM_EVERY_MS).unref();
+  }
+
+  /**
+   * Opens the index in `TPS_RECORDS_DIR`, or an empty one in a temporary folder.
+   * @throws Error when the folder cannot be written
+   */
+  static async open(context: ServiceContext<AndonConfig>): Promise<Records> {
+    const { TPS_RECORDS_DIR: folder } = context.config;
+    const temporary = folder ? null : await mkdtemp(join(tmpdir(), 'tps-records-'));
+    return new Records(context, await RecordStore.open(temporary ?? folder), temporary);
+  }
+
+  /** The sequence from which to follow the log, see `RecordStore.startIn`. */
+  startIn(log: { created: string; lastSeq: number }, reread: Reread): Promise<number> {
+    return this.store.startIn(log, reread);
+  }
+
+  /** The log is another one. Callers who wait for an outcome go on waiting. */
+  restart(created: string): void {
+    this.store.restart(created);
+  }
+
+  take(logged: LoggedOutcome): void {
+    this.store.add(logged);
+    this.lookups.take(logged);
+  }
+
+  /** Writes what was taken. While the disk refuses it tries again, and the log is read no further. */
+  async flush(): Promise<void> {
+    const { signal } = this.stopping;
+    for (let pauseMs = RETRY_FIRST_MS; !signal.aborted; pauseMs = Math.min(2 * pauseMs, RETRY_CAP_MS)) {
+      try {
+        await this.store.flush();
+        if (this.problem) this.context.log.info('the index of the records is written again');
+        this.problem = null;
+        return;
+      } catch (error) {
+        if (!this.problem) this.context.log.error('the index of the records cannot be written', { error });
+        this.problem = `the index of the records cannot be written: ${describeThrown(error).message}`;
+      }
+      await sleep(pauseMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  lookup(request: RequestOf<'lookup'>, log: OutcomesLog): Promise<ReplyOf<'lookup'>> {
+    return this.lookups.answer(request, log);
+  }
+
+  async page(request: RequestOf<'finishedSignals'>, log: OutcomesLog): Promise<ReplyOf<'finishedSignals'>> {
+    if (!(await log.caughtUp(CATCH_UP_MS))) throw new RecordsBehindError();
+    return this.finished.page(request);
+  }
+
+  problems(): string[] {
+    return this.problem ? [this.problem] : [];
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.trimmer);
+    this.stopping.abort();
+    this.lookups.close();
+    await this.store.close();
+    if (this.temporary) await rm(this.temporary, { recursive: true, force: true });
+  }
+
+  /** Removes from the index the outcomes that the log has lost to age or size. */
+  private async trim(): Promise<void> {
+    const { bus, log } = this.context;
+    try {
+      const { state } = await (await managerOf(bus)).streams.info(bus.names.streams.outcomes);
+      while (!this.stopping.signal.aborted && (await this.store.removeBefore(state.first_seq)));
+    } catch (error) {
+      if (bus.connected && !this.stopping.signal.aborted) log.warn('the records were not trimmed', { error });
+    }
+  }
+}
