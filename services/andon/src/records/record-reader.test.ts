@@ -11,7 +11,7 @@ test('an answer that fits holds all records', () => {
   expect(fitted(records)).toEqual({ records });
 });
 
-test('what does not fit is named; the first is always there', () => {
+test('records that do not fit are named, and the first is always there', () => {
   const reply = fitted([record('a', 5_000), record('b', 9_000), record('c', 100)], 7_000);
   expect(reply.records.map(({ id }) => id)).toEqual(['a', 'c']);
   expect(reply.left_out).toEqual(['b']);

@@ -73,7 +73,7 @@ export class RecordStore {
   ) {}
 
   /**
-   * Opens the index in the first subfolder of `folder` that no other process uses. One that cannot be read is deleted.
+   * Opens the index in the first subfolder of `folder` that no other process uses. An unreadable index is deleted.
    *
    * @throws Error when the folder cannot be written, or is used by too many processes
    */

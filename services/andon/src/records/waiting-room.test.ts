@@ -1,6 +1,6 @@
 import { WaitingRoom } from './waiting-room';
 
-/** What a caller knows: has the promise been resolved by now? */
+/** The caller's view: has the promise been resolved by now? */
 async function isDone(promise: Promise<void>): Promise<boolean> {
   return Promise.race([promise.then(() => true), new Promise<false>((no) => setImmediate(() => no(false)))]);
 }
