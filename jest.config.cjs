@@ -8,6 +8,8 @@ const common = {
   moduleNameMapper: {
     '^@tps/contracts/fleet$': '<rootDir>/libs/contracts/src/fleet.ts',
     '^@tps/(contracts|bus|telemetry|fleet|service|backup|worker|testkit)$': '<rootDir>/libs/$1/src/index.ts',
+    // Scripts of the pages import each other as browsers do, by the name of the built file.
+    '^\\./format\\.js$': '<rootDir>/services/gateway/web/format.ts',
   },
   modulePathIgnorePatterns: ['<rootDir>/.*/dist/', '<rootDir>/.tps/'],
 };

@@ -92,7 +92,7 @@ $waiting"
 health() {
   found=$(states)
   failed=0
-  line 'TPS System' tps-system required
+  line 'TPS System' tps-system required "$(board)"
   line Prometheus prometheus optional
   line Grafana grafana optional
   line Jaeger jaeger optional
@@ -102,11 +102,23 @@ health() {
   return "$failed"
 }
 
+# What the board shows, beside "UP"; nothing while it is GREEN. It does not count for the exit code: it is about the work.
+board() {
+  answer=$(curl -sk -m 5 "$(api)/health") || return 0
+  summary=$(printf '%s' "$answer" | sed -n 's/.*"summary":"\(\([^"\\]\|\\.\)*\)".*/\1/p' | sed 's/\\\(.\)/\1/g')
+  case $summary in
+  '') echo '; board unknown: andon does not answer' ;;
+  GREEN) ;;
+  *) echo "; board $summary" ;;
+  esac
+}
+
+# line <shown> <service> required|optional [what stands beside UP]
 line() {
   mine=$(printf '%s\n' "$found" | awk -v name="$2" '$1 == name { n += 1; up += $2 == "healthy" || $2 == "running" } END { if (n) print up " of " n }')
   case $mine in
   '') if [ "$3" = optional ]; then echo "$1: – not running (optional)"; else echo "$1: ✗ DOWN"; failed=1; fi ;;
-  *) if [ "${mine% of *}" = "${mine#* of }" ]; then echo "$1: ✓ UP"; else echo "$1: ✗ DOWN ($mine ready)"; failed=1; fi ;;
+  *) if [ "${mine% of *}" = "${mine#* of }" ]; then echo "$1: ✓ UP${4:-}"; else echo "$1: ✗ DOWN ($mine ready)"; failed=1; fi ;;
   esac
 }
 

@@ -1,26 +1,11 @@
-import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { waitFor } from '@tps/testkit';
+import { CHROMIUM, launchBrowser } from './browser';
 import { Fleet } from './fleet';
 import { OwnWorkerProcess } from './own-worker-process';
 
-const PATHS = [
-  process.env.CHROMIUM_PATH ?? '',
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-];
-const CHROMIUM = PATHS.find((path) => path && existsSync(path));
-const FLAGS =
-  '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync';
 const AXE = require.resolve('axe-core/axe.min.js');
-
-if (!CHROMIUM) {
-  process.stderr.write(
-    'SKIPPED: the pages are not tested, no chromium here (apt-get install chromium, or CHROMIUM_PATH)\n',
-  );
-}
 
 /** Pictures of a page for docs/images. */
 async function photograph(page: Page, folder: string): Promise<void> {
@@ -44,7 +29,7 @@ async function photograph(page: Page, folder: string): Promise<void> {
 
   beforeAll(async () => {
     fleet = await Fleet.start({ TPS_CB_THRESHOLD: '3', TPS_CB_TIMEOUT: '600' });
-    browser = await chromium.launch({ executablePath: CHROMIUM!, args: FLAGS.split(' ') });
+    browser = await launchBrowser();
     page = await browser.newPage({ viewport: { width: 1440, height: 1000 } });
     page.setDefaultTimeout(8_000);
     page.on('pageerror', (error) => complaints.push(error.message));
@@ -79,6 +64,20 @@ async function photograph(page: Page, folder: string): Promise<void> {
     expect(await line('validate').getAttribute('data-colour')).toBe('GREEN');
     await page.locator('#abnormal a[href="#line-execute"]').waitFor();
     await line('execute').locator('.owner', { hasText: 'Nobody looks after it yet' }).waitFor();
+    await line('execute')
+      .locator('.says', { hasText: /^Stopped; RED for \d+ s \(circuit\)\.$/ })
+      .waitFor();
+    await line('execute')
+      .locator('.facts', { hasText: /^Next trial in .+, at \d\d:\d\d:\d\d\./ })
+      .waitFor();
+    await line('execute')
+      .locator('[data-field=errors]', { hasText: /^\d of \d failed$/ })
+      .waitFor();
+    expect((await fleet.post('execute', { task: 'demo' })).status).toBe(503);
+    await line('execute')
+      .locator('.facts', { hasText: /\d refused in 5 min\.$/ })
+      .waitFor();
+    expect(await fleet.run('health')).toMatch(/^TPS System: ✓ UP; board RED: execute: circuit Open/m);
 
     await page.getByRole('button', { name: 'Failed signals of execute', exact: true }).click();
     await page.locator('#signals-dialog summary').first().click();
@@ -161,6 +160,21 @@ async function photograph(page: Page, folder: string): Promise<void> {
     await page.locator('#live', { hasText: /^live$/ }).waitFor({ timeout: 15_000 });
     complaints.length = 0;
   }, 45_000);
+
+  test('the charts begin before the page was opened', async () => {
+    await fleet.post('validate', { data: 1 });
+    await waitFor('the figures', async () => {
+      const { lines } = (await fleet.get<{ lines: Record<string, object> }>('/andon/charts')).body;
+      return 'validate' in lines;
+    });
+    await page.goto(`${fleet.url}/andon`);
+    await page.locator('#line-validate .chart canvas').waitFor();
+  });
+
+  test('the page at / says what the board shows before it says that the processes are up', async () => {
+    await page.goto(`${fleet.url}/`);
+    await page.locator('#state.bad b', { hasText: /^Board RED: .*report: wrong totals/ }).waitFor();
+  });
 
   test('the page at / sends a signal and shows its answer and trace', async () => {
     await page.goto(`${fleet.url}/`);

@@ -1,4 +1,5 @@
 import type { ServiceName } from '@tps/contracts/fleet';
+import { boardSuffix } from './board-line';
 import { START_ORDER } from './plan';
 import { probe } from './probe';
 import { type Readiness, probeAll } from './readiness';
@@ -16,14 +17,21 @@ const UP = '✓ UP';
 const DOWN = '✗ DOWN';
 const ABSENT = '– not running (optional)';
 
-/** Prints a line for each part. @returns whether every required part is ready */
+/**
+ * Prints a line for each part, and beside the first one what the board shows if it is not GREEN.
+ * @returns whether every required part is ready. A RED board does not count: it is about the work, and starting or
+ * restarting processes does not mend it.
+ */
 export async function health({ paths }: Settings, print: (line: string) => void): Promise<boolean> {
   const state = runningState(paths);
-  const parts = state === undefined ? [] : await probeAll(state);
+  const [parts, board] = await Promise.all([
+    state === undefined ? [] : probeAll(state),
+    boardSuffix(state?.api),
+  ]);
   const isRunning = state !== undefined;
   const required = (service: string): string => summary(parts, service, isRunning);
 
-  print(`TPS System: ${required('gateway')}`);
+  print(`TPS System: ${required('gateway')}${board}`);
   for (const line of await Promise.all(Object.entries(OBSERVERS).map(observerLine))) print(line);
   print(`NATS: ${required('nats')}`);
   print(`RabbitMQ: ${isRunning ? summary(parts, 'rabbitmq', true) : ABSENT}`);

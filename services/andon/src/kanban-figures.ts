@@ -1,9 +1,9 @@
 import type { KanbanBoard, LineStatus } from '@tps/contracts';
 
-/** The cards of a line, as kanban counts them. */
+/** The cards of a line, as kanban counts them. A signal in its backoff has given its card back. */
 export function cardsOf({ types }: KanbanBoard, line: string): LineStatus['cards'] {
   const type = types[line];
-  return type ? { limit: type.limit, in_use: type.in_progress } : null;
+  return type ? { limit: type.limit, in_use: type.counts?.in_flight ?? type.in_progress } : null;
 }
 
 /** The signals of a line, as kanban counts them. */

@@ -82,6 +82,6 @@ test('the counts of a line are those of kanban', () => {
   };
   expect(status({ kanban })).toMatchObject({
     queue: { waiting: 2, in_progress: 2, held: 3, counts },
-    cards: { limit: 4, in_use: 2 },
+    cards: { limit: 4, in_use: 1 },
   });
 });

@@ -6,7 +6,8 @@ import { find, keep, make, say, shape, show } from './elements.js';
 import { follow } from './events.js';
 import { askFigures, showFlow, showStations } from './fleet.js';
 import { age } from './format.js';
-import { showLines } from './lines.js';
+import { linesText } from './line-words.js';
+import { loadCharts, showLines } from './lines.js';
 import { setTraces } from './trace.js';
 
 /** andon sends the board every two seconds: without one for this long, what is shown may be wrong. */
@@ -24,13 +25,12 @@ function showBoard(next: AndonBoard): void {
   lost = '';
   find('#give-token').hidden = true;
   const lines = Object.values(next.lines);
-  const standing = lines.filter(({ circuit, stopped }) => stopped || circuit !== 'Closed').length;
   const missing = Object.values(next.stations).filter(({ up }) => !up).length;
   const status = find('#fleet');
   status.dataset.colour = next.colour;
   show(find('.light', status), next.colour);
   const parts = [
-    standing ? `${standing} of ${lines.length} lines stopped` : running(lines.length),
+    linesText(lines),
     missing ? `${missing} stations missing` : '',
     next.calls.length
       ? `${next.calls.length} open ${next.calls.length === 1 ? 'call' : 'calls'}`
@@ -40,10 +40,6 @@ function showBoard(next: AndonBoard): void {
   document.title = `${next.colour} · Andon board`;
   for (const part of [showAbnormal, showLines, showStations, showFlow, showCalls]) part(next);
   showAge();
-}
-
-function running(lines: number): string {
-  return lines === 0 ? 'no lines' : lines === 1 ? 'the line runs' : `all ${lines} lines run`;
 }
 
 /** What is not green by name, red first, each a way to its place on the page. */
@@ -95,7 +91,7 @@ async function start(): Promise<void> {
   try {
     const { traces_url } = await get<{ traces_url?: string }>('/info');
     setTraces(traces_url ?? '');
-    await loadHistory();
+    await Promise.all([loadHistory(), loadCharts()]);
   } catch (error) {
     onLost(error);
   }

@@ -1,11 +1,12 @@
-import type { AndonBoard, AndonEvent, LineStatus, OpenCall, ReplyOf } from '@tps/contracts';
+import type { AndonBoard, AndonEvent, OpenCall, ReplyOf } from '@tps/contracts';
 import { get } from './api.js';
 import { acknowledge, resume, signals } from './dialogs.js';
 import { button, find, keep, light, make, say, sayShort, show } from './elements.js';
 import { age, clock, lineName, words } from './format.js';
+import { stateWord } from './line-words.js';
 import { trace } from './trace.js';
 
-/** Open calls, oldest first, with who looks after each and for how long it has been open. */
+/** Open calls, oldest first, with the owner and age of each. */
 export function showCalls(board: AndonBoard): void {
   const calls = new Map(board.calls.map((call) => [call.id, call]));
   keep(find('#calls'), [...calls.keys()], (id) => row(calls.get(id)!));
@@ -19,7 +20,7 @@ export function showCalls(board: AndonBoard): void {
     say(find('.owner', place), ownerOf(call));
     find('.ack', place).hidden = call.acknowledged_at !== undefined;
   }
-  find('#no-calls').hidden = calls.size > 0;
+  find('#calls-section').hidden = calls.size === 0;
   const { mean_acknowledge_ms, mean_restore_ms, calls: resumed } = board.answers;
   const mean = (ms: number | null): string => (ms === null ? '–' : age(ms));
   const answers = `${resumed} resumed so far; acknowledged after ${mean(mean_acknowledge_ms)}, running again after ${mean(mean_restore_ms)} on average.`;
@@ -51,16 +52,10 @@ function describe(call: OpenCall, board: AndonBoard): string {
   const leftMs = waits ? Date.parse(respond_by) - Date.parse(board.at) : 0;
   const stops = waits ? `, to be stopped in ${age(leftMs)} if nobody acknowledges` : '';
   const line = board.lines[call.line];
-  const state = line ? stateOf(line, call) : 'Work goes on';
+  const state = line ? stateWord(line) : 'Work goes on';
   const before = recurrences === 1 ? 'a countermeasure' : `${recurrences} countermeasures`;
   const again = recurrences > 0 ? ` It came back after ${before}.` : '';
   return `${state}${stops}. Called by ${by} ${age(call.age_ms)} ago (${words(rule)}).${again}`;
-}
-
-/** Whether a line runs, and who stopped it. */
-export function stateOf({ circuit, stopped }: LineStatus, call: OpenCall | undefined): string {
-  if (!stopped) return { Closed: 'Running', HalfOpen: 'On trial', Open: 'Stopped itself' }[circuit];
-  return call?.by === 'jidoka' ? 'Stopped itself' : 'Stopped by people';
 }
 
 export function ownerOf(call: OpenCall | undefined): string {

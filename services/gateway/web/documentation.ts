@@ -1,5 +1,6 @@
 import { headers, refuse, setToken } from './api.js';
 import { find, make } from './elements.js';
+import { clock } from './format.js';
 import { type Step, steps } from './timeline.js';
 
 /* Without this script the page still documents everything. What came from outside is shown as text, never as HTML. */
@@ -16,6 +17,11 @@ interface Health {
   error_rate: number;
   reasons: string[];
   stations: Record<string, { up: boolean }>;
+  /** Null while andon does not answer. */
+  board: {
+    colour: 'GREEN' | 'YELLOW' | 'RED';
+    wrong: { name: string; reason: string; since: string }[];
+  } | null;
 }
 interface Body {
   signal_id?: string;
@@ -53,11 +59,20 @@ function described(health: Health): Shown {
     `${health.error_rate} % errors`,
     `${stations.filter(({ up }) => up).length} of ${stations.length} stations up`,
   ];
-  return {
-    kind: health.healthy ? 'good' : health.circuit_state === 'Open' ? 'bad' : 'odd',
-    word: health.healthy ? 'Healthy' : 'Not healthy',
-    rest: `${health.reasons.length ? `: ${health.reasons.join(', ')}` : ''} · ${parts.join(' · ')}`,
-  };
+  const processes = health.healthy ? 'Healthy' : `Not healthy: ${health.reasons.join(', ')}`;
+  const colour = health.board?.colour;
+  const kind = colour === 'RED' || health.circuit_state === 'Open' ? 'bad' : 'odd';
+  if (health.healthy && colour === 'GREEN') return { kind: 'good', word: processes, rest: rest(parts) };
+  return { kind, word: boardWord(health.board), rest: rest([processes, ...parts]) };
+}
+
+const rest = (parts: readonly string[]): string => ` · ${parts.join(' · ')}`;
+
+/** What is wrong comes before what is well. */
+function boardWord(board: Health['board']): string {
+  if (!board) return 'Board unknown';
+  const named = board.wrong.map(({ name, reason, since }) => `${name}: ${reason}, since ${clock(since)}`);
+  return named.length > 0 ? `Board ${board.colour}: ${named.join('; ')}` : `Board ${board.colour}`;
 }
 
 /** The request that a form describes. */

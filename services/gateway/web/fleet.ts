@@ -1,15 +1,24 @@
-import type { AndonBoard, HeijunkaBoard, KaizenBoard, KanbanBoard } from '@tps/contracts';
+import type { AndonBoard, Colour, HeijunkaBoard, KanbanBoard, LineStatus } from '@tps/contracts';
 import { get, Refusal } from './api.js';
 import { acknowledge } from './dialogs.js';
 import { button, find, keep, light, make, say, show } from './elements.js';
 import { age, number, words } from './format.js';
+import { errorsOf, stateWord } from './line-words.js';
 
 let present: Partial<AndonBoard['stations']> = {};
 
-/** Each service with its processes. */
+const RANK: Record<Colour, number> = { RED: 0, YELLOW: 1, GREEN: 2 };
+
+/** Each service with its processes; what is wrong comes first. */
 export function showStations(board: AndonBoard): void {
   present = board.stations;
-  keep(find('#stations'), Object.keys(board.stations), row);
+  // The sort is stable: within a colour the services keep the order of the flow.
+  const names = Object.entries(board.stations).sort(([, a], [, b]) => RANK[a.colour] - RANK[b.colour]);
+  keep(
+    find('#stations'),
+    names.map(([name]) => name),
+    row,
+  );
   for (const child of find('#stations').children) {
     const place = child as HTMLElement;
     const station = board.stations[place.dataset.key as keyof AndonBoard['stations']];
@@ -42,9 +51,8 @@ function row(name: string): HTMLElement {
 interface Figures {
   kanban: KanbanBoard | null;
   heijunka: HeijunkaBoard | null;
-  kaizen: KaizenBoard | null;
 }
-let figures: Figures = { kanban: null, heijunka: null, kaizen: null };
+let figures: Figures = { kanban: null, heijunka: null };
 
 /**
  * What the boards of the stations add to the flow; one that does not answer shows a dash.
@@ -57,12 +65,11 @@ export async function askFigures(): Promise<unknown> {
       refusals.push(error);
       return null;
     });
-  const [kanban, heijunka, kaizen] = await Promise.all([
+  const [kanban, heijunka] = await Promise.all([
     ask<KanbanBoard>('/kanban'),
     ask<HeijunkaBoard>('/heijunka'),
-    ask<KaizenBoard>('/kaizen'),
   ]);
-  figures = { kanban, heijunka, kaizen };
+  figures = { kanban, heijunka };
   const pause = (error: unknown): number => (error instanceof Refusal ? error.retryAfterMs : 0);
   return refusals.sort((a, b) => pause(b) - pause(a))[0];
 }
@@ -72,8 +79,8 @@ const sum = (values: number[]): number => values.reduce((total, value) => total 
 /** gateway -> jidoka -> kanban -> worker -> outcome, with what passes each. */
 export function showFlow(board: AndonBoard): void {
   const lines = Object.values(board.lines);
-  const running = lines.filter(({ circuit, stopped }) => circuit === 'Closed' && !stopped).length;
-  const { kanban, heijunka, kaizen } = figures;
+  const running = lines.filter((line) => stateWord(line) === 'Running').length;
+  const { kanban, heijunka } = figures;
   const arrivals =
     heijunka && sum(Object.values(heijunka.demand).map(({ arrivals_per_s }) => arrivals_per_s));
   const workers = heijunka && Object.values(heijunka.distribution);
@@ -87,7 +94,7 @@ export function showFlow(board: AndonBoard): void {
     ],
     outcome: [
       `${number(sum(lines.map(({ rate_per_s }) => rate_per_s)))}/s`,
-      kaizen ? `finished, ${number(kaizen.error_rate_5m)} % errors` : 'finished',
+      `finished; errors in 5 min: ${errorsOf(together(lines))}`,
     ],
   };
   for (const [name, [value, text]] of Object.entries(steps)) {
@@ -97,6 +104,14 @@ export function showFlow(board: AndonBoard): void {
     const station = board.stations[name as keyof AndonBoard['stations']] as { colour: string } | undefined;
     if (station) show(find('.light', place), station.colour);
   }
+}
+
+/** The figures of all lines as those of one: a rate of too few signals is shown as counts here, too. */
+function together(lines: readonly LineStatus[]): Parameters<typeof errorsOf>[0] {
+  const processed_5m = sum(lines.map((line) => line.processed_5m));
+  const failed_5m = sum(lines.map((line) => line.failed_5m ?? 0));
+  const judged_from = Math.max(0, ...lines.map((line) => line.judged_from ?? 0));
+  return { processed_5m, failed_5m, judged_from, error_rate: (100 * failed_5m) / Math.max(1, processed_5m) };
 }
 
 function backupOf(kanban: KanbanBoard | null): string {

@@ -7,26 +7,24 @@ export function age(ms: number): string {
   return `${Math.round(seconds / 86_400)} d`;
 }
 
-export function since(at: string, now = Date.now()): string {
-  return age(now - Date.parse(at));
-}
-
 export function number(value: number): string {
   const digits = Math.abs(value) < 10 ? 1 : 0;
   return value.toLocaleString('en', { maximumFractionDigits: digits });
 }
 
-/** A line as people read it. Browsers cannot load @tps/contracts; a test holds this against its `lineName`. */
+/** A line as people read it. Browsers cannot load @tps/contracts; a test compares this with its `lineName`. */
 export function lineName(line: string): string {
   return line.startsWith('station:') ? `station ${line.slice('station:'.length)}` : line;
 }
 
-export function clock(at: string): string {
+const TIME = { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' } as const;
+
+/** The clock of every page: 24 hours, and the date if it is not today. A wall shows the same on every machine. */
+export function clock(at: string, nowMs = Date.now()): string {
   const time = new Date(at);
-  const today = time.toDateString() === new Date().toDateString();
-  return today
-    ? time.toLocaleTimeString()
-    : time.toLocaleString(undefined, { dateStyle: 'short', timeStyle: 'short' });
+  const today = time.toDateString() === new Date(nowMs).toDateString();
+  const date = today ? '' : `${time.toLocaleDateString('en-GB', { day: 'numeric', month: 'short' })} `;
+  return date + time.toLocaleTimeString('en-GB', TIME);
 }
 
 export function words(name: string): string {

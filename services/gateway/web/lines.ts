@@ -1,26 +1,58 @@
-import type { AndonBoard, LineStatus, OpenCall } from '@tps/contracts';
-import { ownerOf, stateOf } from './calls.js';
+import type { AndonBoard, LineStatus, OpenCall, ReplyOf } from '@tps/contracts';
+import { get } from './api.js';
+import { ownerOf } from './calls.js';
 import { LineChart } from './chart.js';
 import { acknowledge, pullCord, resume, retire, signals } from './dialogs.js';
 import { button, find, keep, light, make, say, sayShort, show } from './elements.js';
-import { number, since, words } from './format.js';
+import { number } from './format.js';
+import {
+  errorsOf,
+  facts,
+  linesInOrder,
+  sentence,
+  waitingCount,
+  waitingText,
+  workingText,
+} from './line-words.js';
 import { trace } from './trace.js';
 
-/** With more than so many, those that are green show less, so that all fit on a wall. */
-const MANY = 6;
+/** So many fit on a wall with names that can be read from afar; of more, the green ones show less. */
+const MANY = 9;
 
 const charts = new Map<string, LineChart>();
+let kept: ReplyOf<'charts'> | undefined;
 let present: AndonBoard['lines'] = {};
 
-/** One card for each line, by name, so that each keeps its place on the wall. */
+/** One card for each line. What is wrong comes first, so it is above the fold of a phone. */
 export function showLines(board: AndonBoard): void {
   present = board.lines;
-  const names = Object.keys(board.lines).sort();
+  const names = linesInOrder(board.lines);
   keep(find('#lines'), names, card);
   find('#lines').classList.toggle('many', names.length > MANY);
   find('#no-lines').hidden = names.length > 0;
-  for (const [name, line] of Object.entries(board.lines)) update(name, line, board);
+  for (const name of charts.keys()) if (!(name in present)) charts.delete(name);
+  for (const name of names) update(name, board.lines[name]!, board);
 }
+
+/** Asked whenever the stream opens: andon has kept what this page did not see. */
+export async function loadCharts(): Promise<void> {
+  kept = await get<ReplyOf<'charts'>>('/andon/charts');
+  for (const [name, chart] of charts) fill(name, chart);
+}
+
+function fill(name: string, chart: LineChart): void {
+  const figures = kept?.lines[name];
+  if (kept && figures) chart.load(Date.parse(kept.from) / 1_000, figures);
+}
+
+const FIGURES = [
+  ['done', 'rate'],
+  ['errors', 'errors'],
+  ['p99', 'p99'],
+  ['waiting', 'waiting'],
+  ['running', 'working'],
+  ['cards', 'cards'],
+] as const;
 
 function card(name: string): HTMLElement {
   const id = `line-${name}`;
@@ -30,6 +62,25 @@ function card(name: string): HTMLElement {
     make('div', {}, make('dt', { text: label }), make('dd', { attributes: { 'data-field': field } })),
   );
   const chart = make('div', { class: 'chart', attributes: { role: 'img', 'aria-label': 'no figures yet' } });
+  chart.hidden = true;
+  const state = make(
+    'div',
+    { class: 'state' },
+    make(
+      'p',
+      {},
+      ...[make('strong', { class: 'says' }), ' ', make('span', { class: 'facts' }), ' '],
+      ...[make('b', { class: 'owner' }), ' ', make('span', { class: 'trace' })],
+    ),
+    make('p', { class: 'why short' }),
+  );
+  made.append(make('header', {}, title, light()), state, make('dl', {}, ...figures), chart, actsOf(name));
+  charts.set(name, new LineChart(chart));
+  fill(name, charts.get(name)!);
+  return made;
+}
+
+function actsOf(name: string): HTMLElement {
   const owner = (act: (id: string, line: string) => void) => () => {
     const { andon_id } = present[name] ?? {};
     if (andon_id) act(andon_id, name);
@@ -46,31 +97,8 @@ function card(name: string): HTMLElement {
   acts.children[2]!.classList.add('when-called', 'ack');
   acts.children[3]!.classList.add('when-called');
   acts.children[4]!.classList.add('retire');
-  const head = make('header', {}, title, light());
-  const state = make(
-    'div',
-    { class: 'state' },
-    make(
-      'p',
-      {},
-      ...[make('span', { class: 'says' }), ' ', make('b', { class: 'owner' }), ' '],
-      make('span', { class: 'trace' }),
-    ),
-    make('p', { class: 'why short' }),
-  );
-  made.append(head, state, make('dl', {}, ...figures), chart, acts);
-  charts.delete(name);
-  return made;
+  return acts;
 }
-
-const FIGURES = [
-  ['done', 'rate'],
-  ['errors', 'errors'],
-  ['p99', 'p99'],
-  ['waiting', 'waiting'],
-  ['in work', 'working'],
-  ['cards', 'cards'],
-] as const;
 
 function update(name: string, line: LineStatus, board: AndonBoard): void {
   const place = find(`#line-${CSS.escape(name)}`);
@@ -80,28 +108,26 @@ function update(name: string, line: LineStatus, board: AndonBoard): void {
   const call = board.calls.find((open) => open.line === name);
   const values: Record<string, string> = {
     rate: `${number(line.rate_per_s)}/s`,
-    errors: processed_5m ? `${number(line.error_rate)} %` : '–',
+    errors: errorsOf(line),
     p99: processed_5m ? `${number(line.p99_ms)} ms` : '–',
-    waiting: queue ? `${queue.waiting}${queue.held ? ' held' : ''}` : '–',
-    working: queue ? String(queue.in_progress) : '–',
-    cards: cards ? `${cards.in_use} of ${cards.limit}` : 'no limit',
+    waiting: waitingText(queue),
+    working: workingText(queue),
+    cards: cards?.limit ? `${cards.in_use} of ${cards.limit}` : '–',
   };
   for (const [field, value] of Object.entries(values)) say(find(`[data-field=${field}]`, place), value);
-  showState(place, line, call);
+  showState(place, line, call, Date.parse(board.at));
   keep(find('.trace', place), line.trace_id ? [line.trace_id] : [], trace);
   const called = Boolean(line.andon_id);
   for (const act of place.querySelectorAll<HTMLElement>('.when-called')) act.hidden = !called;
   find('.ack', place).hidden = !called || call?.owner !== undefined;
   find('.retire', place).hidden = line.rule !== 'no_worker';
-  if (!charts.has(name)) charts.set(name, new LineChart(find('.chart', place)));
-  charts.get(name)?.add(Date.parse(board.at), line.rate_per_s, queue?.waiting ?? 0);
+  charts.get(name)?.add(Date.parse(board.at), line.rate_per_s, waitingCount(queue));
 }
 
-function showState(place: HTMLElement, line: LineStatus, call: OpenCall | undefined): void {
-  const runs = stateOf(line, call);
-  const green = line.colour === 'GREEN';
-  const given = `${runs}; ${line.colour} for ${since(line.since)} (${words(line.rule)}).`;
-  say(find('.says', place), green ? `${runs}, all within limits.` : given);
+/** @param nowMs by the clock of the fleet, which may differ from the one of this machine */
+function showState(place: HTMLElement, line: LineStatus, call: OpenCall | undefined, nowMs: number): void {
+  say(find('.says', place), sentence(line, nowMs));
+  say(find('.facts', place), facts(line, nowMs));
   say(find('.owner', place), line.andon_id ? ownerOf(call) : '');
-  sayShort(find('.why', place), green ? '' : line.reason);
+  sayShort(find('.why', place), line.colour === 'GREEN' ? '' : line.reason);
 }

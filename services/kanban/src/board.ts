@@ -41,8 +41,10 @@ export async function kanbanBoard(parts: BoardParts): Promise<KanbanBoard> {
     const sum = (figure: 'waiting' | 'in_progress'): number =>
       own.reduce((total, lane) => total + lane[figure], 0);
     const both = { waiting: sum('waiting'), in_progress: sum('in_progress') };
-    const counts = countSignals(both, workersLoad(parts, type), lines.state(type) !== 'Closed');
-    return [type, { ...cards.of(type), ...both, counts, holders: cards.holders(type) }] as const;
+    const limits = cards.of(type);
+    const books = { ...both, limit: limits.limit, stopped: lines.state(type) !== 'Closed' };
+    const counts = countSignals(books, workersLoad(parts, type));
+    return [type, { ...limits, ...both, counts, holders: cards.holders(type) }] as const;
   });
   return {
     v: WIRE_VERSION,

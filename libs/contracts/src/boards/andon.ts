@@ -54,7 +54,7 @@ export const LineStatus = Type.Object({
     'Accepted and unfinished; null while kanban does not answer',
   ),
   cards: nullable(
-    Type.Object({ limit: count('Signals that may be in progress'), in_use: count('Signals in progress') }),
+    Type.Object({ limit: count('Signals that may be in progress'), in_use: count('Signals in flight') }),
     'What bounds the work in progress; null while kanban does not answer',
   ),
 });

@@ -1,7 +1,7 @@
 import type { SignalCounts, WorkerVitals } from '@tps/contracts';
 import { countSignals, loadOf, type TypeLoad } from './signal-counts';
 
-const none: TypeLoad = { in_flight: 0, running: 0, retrying: 0 };
+const none = { in_flight: 0, running: 0, retrying: 0 };
 
 const cases: [string, [waiting: number, in_progress: number], Partial<TypeLoad>, boolean, SignalCounts][] = [
   ['nothing', [0, 0], {}, false, { queued: 0, held: 0, ...none }],
@@ -36,9 +36,24 @@ const cases: [string, [waiting: number, in_progress: number], Partial<TypeLoad>,
     { queued: 0, held: 0, retrying: 0, in_flight: 1, running: 1 },
   ],
   ['a killed worker, whose signals nobody has', [0, 3], {}, false, { queued: 3, held: 0, ...none }],
+  [
+    'a signal delivered since the heartbeat, to a free slot',
+    [0, 1],
+    { free: 4 },
+    false,
+    { queued: 0, held: 0, retrying: 0, in_flight: 1, running: 1 },
+  ],
+  [
+    'released signals beyond the cards',
+    [0, 3],
+    { free: 4 },
+    false,
+    { queued: 1, held: 0, retrying: 0, in_flight: 2, running: 2 },
+  ],
+  ['a stopped line with free slots', [0, 1], { free: 4 }, true, { queued: 0, held: 1, ...none }],
 ];
 test.each(cases)('each signal counts once: %s', (...[, [waiting, in_progress], load, stopped, expected]) => {
-  const counts = countSignals({ waiting, in_progress }, { ...none, ...load }, stopped);
+  const counts = countSignals({ waiting, in_progress, limit: 2, stopped }, { ...none, free: 0, ...load });
   expect(counts).toEqual(expected);
   expect(counts.queued + counts.held + counts.retrying + counts.in_flight).toBe(waiting + in_progress);
 });
@@ -55,6 +70,6 @@ test('the load of a type is that of all workers; a worker of the version before 
     },
     { ...fixed, in_hand: { drill: 1, press: 9 } },
   ];
-  expect(loadOf(workers, 'drill')).toEqual({ in_flight: 3, running: 2, retrying: 3 });
-  expect(loadOf(workers, 'saw')).toEqual(none);
+  expect(loadOf(workers, 'drill')).toEqual({ in_flight: 3, running: 2, retrying: 3, free: 6 });
+  expect(loadOf(workers, 'saw')).toEqual({ ...none, free: 0 });
 });
