@@ -77,5 +77,7 @@ test('the mark of a circuit changes with each pause, and with nothing else', () 
   const trial = { worker_id: 'w', deadline: at(9) };
   expect(circuitMark(circuit({ epoch: 7, trial }))).toBe(circuitMark(circuit()));
   expect(circuitMark(circuit({ until: at(90_000) }))).not.toBe(circuitMark(circuit()));
+  const failed_before = { until: at(95_000), pause_ms: 60_000 };
+  expect(circuitMark(circuit({ failed_before }))).toBe(at(95_000));
   expect(circuitMark(circuit({ latch: { fingerprint: 'f', signals: 3 } }))).toBe('latched');
 });

@@ -110,7 +110,8 @@ export function originOf({
  */
 export function circuitMark(circuit: CircuitRecord | undefined): string | undefined {
   if (!circuit || !isOpen(circuit)) return undefined;
-  return circuit.latch ? 'latched' : (circuit.until ?? 'open');
+  const pauses = [circuit.until, circuit.failed_before?.until].filter((until) => until !== undefined);
+  return circuit.latch ? 'latched' : (pauses.sort().at(-1) ?? 'open');
 }
 
 function isResumed(record: StopRecord | undefined, id: string): boolean {
