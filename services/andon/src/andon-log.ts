@@ -229,10 +229,12 @@ function toldBy({ event, colour, rule, about, circuit }: AndonEvent, before: Tol
   return { colour, rule, ...(about ? { about } : {}), ...(circuit ? { circuit } : {}) };
 }
 
-/** A circuit that closed while another rule keeps the colour would else go without a word. */
-function reasonOf({ colour, circuit, reason }: Light, told: Told): string {
-  const isClosed = told.circuit !== undefined && circuit === undefined && colour !== 'GREEN';
-  return isClosed ? `the circuit closed; ${reason}` : reason;
+/** Another rule may hide a step of the circuit: then the reason of the event tells it, too. */
+function reasonOf({ colour, kind, circuit, circuitReason, reason }: Light, told: Told): string {
+  const isHidden = kind === undefined && colour !== 'GREEN' && circuit !== told.circuit;
+  if (!isHidden) return reason;
+  const step = circuit === undefined ? 'the circuit closed' : 'the circuit is open';
+  return `${circuitReason ? `${step}: ${circuitReason}` : step}; ${reason}`;
 }
 
 function ensureLog({ bus, config }: ServiceContext): Promise<void> {

@@ -93,9 +93,11 @@ export class Board {
   evaluateLine(line: string, nowMs: number): void {
     if (this.sources.types.isRetired(line)) return this.forget(line);
     const facts = this.lineFacts(line, nowMs);
-    const circuit = circuitMark(this.sources.lines.circuit(line));
+    const record = this.sources.lines.circuit(line);
+    const circuit = circuitMark(record);
     const verdict = judge(LINE_RULES, facts, fineReason(facts));
-    this.advance(line, { ...verdict, ...(circuit ? { circuit } : {}) }, nowMs);
+    const state = { ...(circuit ? { circuit } : {}), ...(record ? { circuitReason: record.reason } : {}) };
+    this.advance(line, { ...verdict, ...state }, nowMs);
   }
 
   /** Writes down the changes of lights that the log does not have. */
@@ -117,11 +119,11 @@ export class Board {
       this.recordedIn = changes.created;
     }
     for (const line of this.due) {
-      // Before every process was heard, a station's light says nothing.
-      if (isStation(line) && !this.settled(nowMs)) continue;
       // The act that changed the light tells its colour, too, and comes first.
       if (calls.isUntold(line)) continue;
       const light = this.lightOf(line, nowMs);
+      // Before every process was heard, a station's light says nothing.
+      if (isStation(line) && (!this.settled(nowMs) || light.rule === 'not_heard')) continue;
       const recorded = await changes.change(line, light, { id: calls.idOf(line), nowMs });
       const now = this.lightOf(line, nowMs);
       if (recorded && now.colour === light.colour && isSameCause(now, light)) this.due.delete(line);

@@ -51,6 +51,12 @@ test.each<[what: string, given: Partial<LineState>, dueMs: number | null, call: 
   expect(causeOf(state(given), settings(dueMs))).toMatchObject({ mode: 'call', by: 'andon', ...call });
 });
 
+test('the reason says for how long the cause has lasted', () => {
+  const both = state({ light: { ...red, sinceMs: T0 - 30_000 }, circuit: circuit() });
+  expect(causeOf(both, settings(40_000))?.reason).toBe('the circuit has been open for 40 s: no link');
+  expect(causeOf(state({ light: red }), settings(61_000))?.reason).toBe('RED for 61 s: slow');
+});
+
 test('no automatic call if the variable is 0; a latch still stops the line', () => {
   const never = { ...settings(1e9), callAfterMs: 0 };
   expect(causeOf(state({ light: red, circuit: circuit() }), never)).toBeNull();

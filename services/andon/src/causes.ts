@@ -68,13 +68,16 @@ function lastingCause(state: LineState, settings: CallSettings): Cause | null {
   const resumedMs = lastResumedMs(record);
   const isDue = starts.some((sinceMs) => nowMs >= dueMs(sinceMs, resumedMs, callAfterMs));
   if (!isDue) return null;
-  const seconds = Math.round((nowMs - Math.min(...starts)) / 1_000);
+  const seconds = (sinceMs: number): string => `${Math.round((nowMs - sinceMs) / 1_000)} s`;
   const { trace_id } = light;
   return {
     id: id && !isResumed(record, id) ? id : spareId,
     ...(isStopped
-      ? { rule: 'circuit', reason: `the circuit is open for ${seconds} s: ${circuit.reason}` }
-      : { rule: light.rule, reason: `RED for ${seconds} s: ${light.reason}` }),
+      ? {
+          rule: 'circuit',
+          reason: `the circuit has been open for ${seconds(Date.parse(circuit.since))}: ${circuit.reason}`,
+        }
+      : { rule: light.rule, reason: `RED for ${seconds(light.sinceMs)}: ${light.reason}` }),
     ...{ by: 'andon', mode: 'call', respondMs, automatic: true },
     ...(isStopped ? originOf(circuit) : trace_id ? { trace_id } : {}),
   };

@@ -20,6 +20,8 @@ export interface Verdict {
   about?: string;
   /** See `circuitMark`. */
   circuit?: string;
+  /** Why the circuit opened, failed a trial or closed. */
+  circuitReason?: string;
 }
 
 /** The verdict of one rule on the facts. */
