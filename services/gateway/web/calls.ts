@@ -1,8 +1,9 @@
 import type { AndonBoard, AndonEvent, OpenCall, ReplyOf } from '@tps/contracts';
 import { get } from './api.js';
+import { describeCall, ownerOf } from './call-words.js';
 import { acknowledge, resume, signals } from './dialogs.js';
 import { button, find, keep, light, make, say, sayShort, show } from './elements.js';
-import { age, clock, lineName, words } from './format.js';
+import { age, clock, lineName } from './format.js';
 import { stateWord } from './line-words.js';
 import { trace } from './trace.js';
 
@@ -16,8 +17,10 @@ export function showCalls(board: AndonBoard): void {
     if (!call) continue;
     place.dataset.colour = board.lines[call.line]?.colour ?? 'YELLOW';
     sayShort(find('.why', place), call.reason);
-    say(find('.says', place), describe(call, board));
-    say(find('.owner', place), ownerOf(call));
+    const line = board.lines[call.line];
+    const nowMs = Date.parse(board.at);
+    say(find('.says', place), describeCall(call, line ? stateWord(line) : 'Work goes on', nowMs));
+    say(find('.owner', place), ownerOf(call, nowMs));
     find('.ack', place).hidden = call.acknowledged_at !== undefined;
   }
   find('#calls-section').hidden = calls.size === 0;
@@ -46,28 +49,12 @@ function row(call: OpenCall): HTMLElement {
   return make('li', {}, what, says, acts);
 }
 
-function describe(call: OpenCall, board: AndonBoard): string {
-  const { by, rule, respond_by, recurrences } = call;
-  const waits = respond_by !== undefined && !call.acknowledged_at && !call.stopped;
-  const leftMs = waits ? Date.parse(respond_by) - Date.parse(board.at) : 0;
-  const stops = waits ? `, to be stopped in ${age(leftMs)} if nobody acknowledges` : '';
-  const line = board.lines[call.line];
-  const state = line ? stateWord(line) : 'Work goes on';
-  const before = recurrences === 1 ? 'a countermeasure' : `${recurrences} countermeasures`;
-  const again = recurrences > 0 ? ` It came back after ${before}.` : '';
-  return `${state}${stops}. Called by ${by} ${age(call.age_ms)} ago (${words(rule)}).${again}`;
-}
-
-export function ownerOf(call: OpenCall | undefined): string {
-  return call?.owner ? `${call.owner} looks after it.` : 'Nobody looks after it yet.';
-}
-
 const SHOWN = 20;
 
-/** By what makes an event one: it may come from the stream and from the history. */
+/** By the identity of an event, which may come from the stream and from the history. */
 let known = new Map<string, AndonEvent>();
 
-/** Asked whenever the stream opens: what happened while it was away is in here. */
+/** Loads the latest events whenever the stream opens: it does not bring those from before. */
 export async function loadHistory(): Promise<void> {
   const { items } = await get<ReplyOf<'history'>>(`/andon/history?limit=${SHOWN}`);
   remember(items);
@@ -79,7 +66,7 @@ export function addToHistory(event: AndonEvent): void {
 
 function remember(events: AndonEvent[]): void {
   const more = events.map((event) => [`${event.id}:${event.event}:${event.at}`, event] as const);
-  // What came last comes first, also of one moment.
+  // The latest comes first, also among events of one moment.
   const latest = [...new Map([...more, ...known])]
     .sort(([, a], [, b]) => Date.parse(b.at) - Date.parse(a.at))
     .slice(0, SHOWN);

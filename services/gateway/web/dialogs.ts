@@ -64,14 +64,21 @@ export function pullCord(types: string[], type?: string): void {
 }
 
 export function acknowledge(id: string, line: string): void {
-  open('ack-dialog', { line }, ({ who }) =>
-    send('POST', `/andon/${encodeURIComponent(id)}/ack`, { owner: who }),
+  open('ack-dialog', { line }, ({ who, minutes }) =>
+    send('POST', `/andon/${encodeURIComponent(id)}/ack`, {
+      owner: who,
+      ...(minutes ? { eta_ms: Math.round(Number(minutes) * 60_000) } : {}),
+    }),
   );
 }
 
 export function resume(id: string, line: string): void {
-  open('resume-dialog', { line }, ({ who, countermeasure }) =>
-    send('POST', `/andon/${encodeURIComponent(id)}/resume`, { owner: who, countermeasure }),
+  open('resume-dialog', { line }, ({ who, countermeasure, force }) =>
+    send('POST', `/andon/${encodeURIComponent(id)}/resume`, {
+      owner: who,
+      countermeasure,
+      ...(force ? { force: true } : {}),
+    }),
   );
 }
 

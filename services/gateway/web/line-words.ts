@@ -43,7 +43,8 @@ export function sentence(line: LineStatus, nowMs: number): string {
   if (word !== STATES.running) return `${word}.`;
   if (line.processed_5m === 0) return `${word}; nothing finished in 5 min.`;
   if (tooFew(line)) return `${word}; too few to judge (${line.processed_5m} of ${line.judged_from}).`;
-  return `${word}, all within limits.`;
+  // Without a standard time nothing judges the time of the work.
+  return `${word}, all within limits${line.standard_ms === null ? '; no standard time' : ''}.`;
 }
 
 /** When the circuit tries the line again, and how many signals were refused meanwhile. */

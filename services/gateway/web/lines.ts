@@ -1,6 +1,6 @@
 import type { AndonBoard, LineStatus, OpenCall, ReplyOf } from '@tps/contracts';
 import { get } from './api.js';
-import { ownerOf } from './calls.js';
+import { ownerOf } from './call-words.js';
 import { LineChart } from './chart.js';
 import { acknowledge, pullCord, resume, retire, signals } from './dialogs.js';
 import { button, find, keep, light, make, say, sayShort, show } from './elements.js';
@@ -128,6 +128,6 @@ function update(name: string, line: LineStatus, board: AndonBoard): void {
 function showState(place: HTMLElement, line: LineStatus, call: OpenCall | undefined, nowMs: number): void {
   say(find('.says', place), sentence(line, nowMs));
   say(find('.facts', place), facts(line, nowMs));
-  say(find('.owner', place), line.andon_id ? ownerOf(call) : '');
+  say(find('.owner', place), line.andon_id ? ownerOf(call, nowMs) : '');
   sayShort(find('.why', place), line.colour === 'GREEN' ? '' : line.reason);
 }
