@@ -13,6 +13,7 @@ export const AdmitRequest = Type.Object({
       description: 'Nobody waits for the outcome: it may be kept while its line is stopped',
     }),
   ),
+  failed_before: Type.Optional(Type.Literal(true, { description: 'An earlier run of the signal failed' })),
 });
 export type AdmitRequest = Static<typeof AdmitRequest>;
 

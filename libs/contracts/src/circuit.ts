@@ -54,7 +54,7 @@ export const CircuitRecord = Type.Object({
   unfinished: Type.Optional(
     list(
       Type.String(),
-      'Ids of the signals whose failures opened it and that have not finished; once the last is gone, a trial may run at once. Absent: none, or too many to be the cause',
+      'Ids of the signals whose failures opened it and that have not finished. Open: once the last is gone, a trial may run at once. Closed: other work succeeded, so their failures count no more. Absent: none, or too many to be the cause',
     ),
   ),
   trace_id: Type.Optional(text('Trace that caused the last transition')),

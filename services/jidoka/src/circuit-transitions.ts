@@ -1,6 +1,7 @@
 import { type CircuitRecord, isOpen, type Outcome, trialFromMs, WIRE_VERSION } from '@tps/contracts';
 import { MAX_UNFINISHED } from './failed-signals';
 import { gradeOf, type MonitorSettings, type OutcomeGrade, type StopDecision } from './line-monitor';
+import { later } from './trials';
 
 export interface CircuitSettings extends MonitorSettings {
   /** The first pause before a trial, in milliseconds. Each failed trial doubles it. */
@@ -10,10 +11,6 @@ export interface CircuitSettings extends MonitorSettings {
 /** The longest pause, in multiples of the first one. */
 const MAX_PAUSE_FACTOR = 8;
 const MAX_STOPS = 50;
-/** Time that a trial gets beyond the time-out of its type. */
-const TRIAL_GRACE_MS = 10_000;
-/** Time in which a new signal that was admitted for the trial must reach a worker. */
-const ADMITTED_MS = 10_000;
 
 export function closedCircuit(type: string, now: Date): CircuitRecord {
   return {
@@ -72,7 +69,9 @@ export function afterOutcome(
   if (seq <= record.log_seq || record.latch) return null;
   if (decision?.latch) return openCircuit(record, step, { ...decision, pauseMs: 0 });
   if (!isOpen(record)) {
-    return decision && openCircuit(record, step, { ...decision, pauseMs: settings.pauseMs });
+    if (!decision) return afterEnd(record, step);
+    const unfinished = together(decision.unfinished, record.unfinished);
+    return openCircuit(record, step, { ...decision, unfinished, pauseMs: settings.pauseMs });
   }
   const tried = afterTrial(record, step, settings);
   return afterEnd(tried ?? record, step) ?? tried;
@@ -91,7 +90,10 @@ function afterTrial(
   if (grade === 'neutral') return { ...withoutTrial(record), log_seq: seq };
   if (grade === 'good') {
     const closed = closeCircuit(record, { reason: 'the trial succeeded', seq, at });
-    return { ...closed, trace_id: outcome.trace_id };
+    // Where work that never failed succeeds, the signals that stopped the line are the cause of their failures.
+    const { trial, unfinished } = record;
+    const cleared = !trial?.failed_before && unfinished ? { unfinished } : {};
+    return { ...closed, ...cleared, trace_id: outcome.trace_id };
   }
   if (record.trial?.failed_before) return postponeFailed(record, step, settings);
   const { dependencies } = record;
@@ -123,15 +125,21 @@ function suspects({ unfinished }: CircuitRecord, { signal_id, final }: Outcome):
   return unfinished.length < MAX_UNFINISHED ? [...unfinished, signal_id] : undefined;
 }
 
+function together(opened: string[] | undefined, cleared: string[] = []): string[] | undefined {
+  const all = [...new Set([...(opened ?? []), ...cleared])];
+  return opened && all.length <= MAX_UNFINISHED ? all : undefined;
+}
+
 /**
- * The open circuit after the end of one of the signals that opened it. When the last of them is gone, what is left may be
+ * The circuit after the end of one of the signals that opened it. When the last of them is gone, what is left may be
  * sound, so a trial may run at once. An attempt that started before the stop and failed for good is no such sign.
  */
 function afterEnd(record: CircuitRecord, { outcome, at }: OutcomeStep): CircuitRecord | null {
   const { unfinished, ...rest } = record;
-  if (!isOpen(record) || !outcome.final || !unfinished?.includes(outcome.signal_id)) return null;
+  if (!outcome.final || !unfinished?.includes(outcome.signal_id)) return null;
   const left = unfinished.filter((id) => id !== outcome.signal_id);
   if (left.length > 0) return { ...rest, unfinished: left };
+  if (!isOpen(record)) return rest;
   const isGone =
     outcome.status === 'cancelled' || outcome.status === 'expired' || outcome.epoch !== undefined;
   const isPausing = trialFromMs(record, false) > at.getTime();
@@ -155,50 +163,6 @@ export function resumedCircuit(
 ): CircuitRecord | null {
   if (!isOpen(record)) return null;
   return closeCircuit(record, { reason, seq: Math.max(record.log_seq, position), at: now });
-}
-
-export interface TrialClaim {
-  workerId: string;
-  timeoutMs: number;
-  /** The signal failed in an earlier attempt or run. */
-  failedBefore: boolean;
-  now: Date;
-}
-
-/** Lets one worker run the trial. Null when the pause is not over for this signal, or another trial goes first. */
-export function grantTrial(
-  record: CircuitRecord,
-  { workerId, timeoutMs, failedBefore, now }: TrialClaim,
-): CircuitRecord | null {
-  if (!mayTry(record, failedBefore, now)) return null;
-  const pending = pendingTrial(record, now);
-  // A signal that never failed takes the trial from one that did, and from a new one that is still on its way.
-  if (pending && (failedBefore || (pending.worker_id && !pending.failed_before))) return null;
-  const deadline = later(now, timeoutMs + TRIAL_GRACE_MS);
-  const trial = { worker_id: workerId, deadline, ...(failedBefore ? { failed_before: true as const } : {}) };
-  return { ...record, epoch: record.epoch + 1, trial };
-}
-
-/** Admits one new signal, so that a half-open line with an empty queue has something to try. */
-export function admitForTrial(record: CircuitRecord, id: string, now: Date): CircuitRecord | null {
-  if (!mayTry(record, false, now)) return null;
-  const pending = pendingTrial(record, now);
-  if (pending && !pending.failed_before) return null;
-  // The outcome of the trial that loses its place must decide nothing.
-  const epoch = pending ? record.epoch + 1 : record.epoch;
-  return { ...record, epoch, trial: { admitted: id, deadline: later(now, ADMITTED_MS) } };
-}
-
-function mayTry(record: CircuitRecord, failedBefore: boolean, now: Date): boolean {
-  return isOpen(record) && trialFromMs(record, failedBefore) <= now.getTime();
-}
-
-function pendingTrial({ trial }: CircuitRecord, now: Date): CircuitRecord['trial'] {
-  return trial && Date.parse(trial.deadline) > now.getTime() ? trial : undefined;
-}
-
-function later(from: Date, ms: number): string {
-  return new Date(from.getTime() + ms).toISOString();
 }
 
 interface Opening extends Pick<StopDecision, 'reason' | 'latch'> {

@@ -12,16 +12,15 @@ import {
 } from '@tps/contracts';
 import type { LineView, LoggedOutcome, TypesView } from '@tps/fleet';
 import {
-  admitForTrial,
   afterOutcome,
   type CircuitSettings,
   closedCircuit,
   type FollowedLog,
-  grantTrial,
   inLog,
   resumedCircuit,
 } from './circuit-transitions';
 import { LineMonitor, WINDOW_MS } from './line-monitor';
+import { admitForTrial, grantTrial } from './trials';
 
 const ADMITTED: AdmitVerdict = { ok: true };
 
@@ -50,11 +49,11 @@ export class Circuits {
     const now = Date.now();
     const refusal = this.view.refusal(request, now);
     if (!refusal) return ADMITTED;
-    const { signal_type, id } = request;
+    const { signal_type, id, failed_before: failedBefore = false } = request;
     if (this.view.state(signal_type, now) !== 'HalfOpen') return refusal;
-    return this.change(signal_type, (current) => admitForTrial(current, id, new Date())).then((admitted) =>
-      admitted ? ADMITTED : refusal,
-    );
+    return this.change(signal_type, (current) =>
+      admitForTrial(current, { id, failedBefore, now: new Date() }),
+    ).then((admitted) => (admitted ? ADMITTED : refusal));
   }
 
   async trial({ signal_type, worker_id, failed_before }: RequestOf<'trial'>): Promise<ReplyOf<'trial'>> {
@@ -105,13 +104,16 @@ export class Circuits {
     if (seq <= from) return;
     // A process that begins to read in the middle has seen only a part of its first window.
     this.wholeFromMs ??= seq === 1 ? timeMs : timeMs + WINDOW_MS;
-    const decision = this.monitorOf(type, from).take(outcome, timeMs, timeMs >= this.wholeFromMs);
+    const decision = this.monitorOf(type, from).take(outcome, timeMs, {
+      whole: timeMs >= this.wholeFromMs,
+      cleared: isCleared(circuit, outcome),
+    });
     if (!decision && outcome.epoch === undefined && !this.mayEndStop(outcome)) return;
     const step = { outcome, seq, at: new Date(timeMs), decision, andonId: randomUUID() };
     await this.change(type, (record) => afterOutcome(record, step, this.settings));
   }
 
-  /** Whether it ends one of the signals that opened the circuit. The circuit may be opening at this moment. */
+  /** Whether it ends one of the signals that stopped the line. The circuit may be opening at this moment. */
   private mayEndStop({ final, signal_id, signal_type }: Outcome): boolean {
     if (!final) return false;
     const isListed = this.view.circuit(signal_type)?.unfinished?.includes(signal_id) ?? false;
@@ -165,4 +167,9 @@ export class Circuits {
       else this.changing.delete(type);
     }
   }
+}
+
+/** Whether the signal was among those that stopped the line, and the line runs again without it. */
+function isCleared(circuit: CircuitRecord | undefined, { signal_id }: Outcome): boolean {
+  return circuit !== undefined && !isOpen(circuit) && (circuit.unfinished?.includes(signal_id) ?? false);
 }

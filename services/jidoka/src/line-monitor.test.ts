@@ -84,6 +84,18 @@ describe('failures in a row', () => {
     expect(see(of(`s${attempts % signals}`))?.reason).toMatch(`${attempts} failed attempts in a row`);
   });
 
+  test('signals that stopped the line before count no more; a defect of theirs does', () => {
+    const monitor = new LineMonitor({ threshold: 3, errorPercent: 50, slowMs: 0 });
+    open.push(monitor);
+    const see = (outcome: Partial<Outcome>, cleared: boolean): StopDecision | null =>
+      monitor.take(sampleOutcome(outcome), T0, { cleared });
+    for (let n = 0; n < 60; n += 1) expect(see(transient, true)).toBeNull();
+    expect([see(transient, false), see(transient, false), see(transient, true)]).toEqual([null, null, null]);
+    expect(see(transient, false)).toHaveProperty('reason');
+    expect([see(defect, true), see(defect, true)].every((decision) => !decision?.latch)).toBe(true);
+    expect(see(defect, true)).toHaveProperty('latch');
+  });
+
   test('the third signal stops the line when two others used up the threshold before', () => {
     const see = watch();
     for (let n = 0; n < 10; n += 1) expect(see(of(n % 2 ? 'a' : 'b'))).toBeNull();
@@ -240,7 +252,7 @@ test('a window that was seen only in part counts attempts but stops nothing unti
   open.push(monitor);
   let now = T0;
   const see = (outcome: Partial<Outcome>, whole: boolean): StopDecision | null =>
-    monitor.take(sampleOutcome(outcome), (now += 100), whole);
+    monitor.take(sampleOutcome(outcome), (now += 100), { whole });
   for (let n = 0; n < 24; n += 1) {
     expect(see(n % 4 === 3 ? {} : transient, false)).toBeNull();
   }

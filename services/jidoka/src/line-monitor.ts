@@ -93,12 +93,15 @@ export class LineMonitor {
     this.breaker = new CircuitBreaker(fail, options);
   }
 
-  /** @param whole false while the monitor has seen only a part of its window: a share of that opens nothing */
-  take(outcome: Outcome, timeMs: number, whole = true): StopDecision | null {
+  /**
+   * @param circumstances.whole false while the monitor has seen only a part of its window: a share of that opens nothing
+   * @param circumstances.cleared the signal stopped the line before, and other work succeeded since: its failures are its own
+   */
+  take(outcome: Outcome, timeMs: number, { whole = true, cleared = false } = {}): StopDecision | null {
     const grade = gradeOf(outcome);
     if (outcome.final) this.finish(outcome.signal_id);
     if (grade !== 'neutral' || outcome.status === 'rejected') this.serve(outcome.worker_id, timeMs);
-    if (grade === 'neutral') return null;
+    if (grade === 'neutral' || (cleared && outcome.error_class === 'transient')) return null;
     if (outcome.dependency !== undefined) return this.checkDependencies(outcome.dependency, outcome.message);
     this.rotateTo(timeMs);
     const { slowMs } = this.settings;

@@ -85,13 +85,13 @@ export class RequeueSignal {
   }
 
   private async requeue(
-    { signal_id: id, signal_type }: DeadLetterView,
+    { signal_id: id, signal_type, run }: DeadLetterView,
     waiter: OutcomeWaiter | null,
     { headers }: SignalSpan,
   ): Promise<void> {
     const { bus, submitter, waiters } = this.deps;
     const request = waiter ? { id, reply_to: waiters.replyTo } : { id };
-    await submitter.admit({ ...request, signal_type }, headers);
+    await submitter.admit({ ...request, signal_type, run: run + 1 }, headers);
     const reply = await requestService(bus, 'requeue', request, {
       headers: encodeHeaders(Object.entries(headers)),
       limitMs: REQUEUE_LIMIT_MS,

@@ -62,11 +62,12 @@ export class SignalSubmitter {
 
   /** @throws ApiError when the line of the signal's type is stopped */
   async admit(
-    { id, signal_type, reply_to }: Pick<Signal, 'id' | 'signal_type' | 'reply_to'>,
+    { id, signal_type, reply_to, run }: Pick<Signal, 'id' | 'signal_type' | 'reply_to' | 'run'>,
     trace: TraceHeaders,
   ): Promise<void> {
     const request: AdmitRequest = { id, signal_type };
     if (!reply_to) request.async = true;
+    if (run > 0) request.failed_before = true;
     const verdict = await this.jidoka.ask({ json: encodeMessage(request), trace }).catch((error: unknown) => {
       if (error instanceof BatchedRequestError) return this.lastKnown(request);
       throw error;
