@@ -111,4 +111,4 @@ flame: ## CPU profile of a running service: SERVICE=gateway (LOAD=1: under full 
 
 ##
 ## Idempotency-Key: 1 to 64 letters, digits, "_", ".", ":" or "-". The same key means the same signal while it is
-## unfinished and while the records have its outcome: for TPS_OUTCOMES_MAX_AGE (24 h), or as far as 2 GiB of them reach.
+## unfinished and while the records have its outcome: for TPS_OUTCOMES_MAX_AGE (24 h), or as far as TPS_OUTCOMES_MAX_BYTES of them reach.

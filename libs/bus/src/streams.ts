@@ -23,6 +23,8 @@ export interface StreamSettings {
   /** `max_msgs` of KANBAN: the hard limit on what is accepted and unfinished. */
   kanbanMaxMessages?: number;
   outcomesMaxAgeMs?: number;
+  /** `max_bytes` of OUTCOMES. Default: 2 GiB. */
+  outcomesMaxBytes?: number;
 }
 
 const HOUR_MS = 3_600_000;
@@ -55,7 +57,7 @@ function definition(names: Names, stream: StreamName, settings: StreamSettings):
         subjects: [`${root}.outcomes.>`],
         retention: RetentionPolicy.Limits,
         max_age: nanos(settings.outcomesMaxAgeMs ?? 24 * HOUR_MS),
-        max_bytes: 2 * GIB,
+        max_bytes: settings.outcomesMaxBytes ?? 2 * GIB,
       };
     case 'dead':
       return {
@@ -86,12 +88,13 @@ export function managerOf(bus: Bus, options: { timeout?: number } = {}): Promise
  * anything: lowering `max_msgs` below what a stream holds makes the broker delete it.
  */
 export async function ensureStream(bus: Bus, stream: StreamName, settings: StreamSettings): Promise<void> {
-  const { name, max_msgs, max_age } = await createStream(bus, stream, settings);
-  const { kanbanMaxMessages = 0, outcomesMaxAgeMs = 0 } = settings;
+  const { name, max_msgs, max_age, max_bytes } = await createStream(bus, stream, settings);
+  const { kanbanMaxMessages = 0, outcomesMaxAgeMs = 0, outcomesMaxBytes = 0 } = settings;
   // What has no limit (-1 or 0) has more than anybody asks for.
   const raised = {
     ...(max_msgs > 0 && kanbanMaxMessages > max_msgs ? { max_msgs: kanbanMaxMessages } : {}),
     ...(max_age > 0 && nanos(outcomesMaxAgeMs) > max_age ? { max_age: nanos(outcomesMaxAgeMs) } : {}),
+    ...(max_bytes > 0 && outcomesMaxBytes > max_bytes ? { max_bytes: outcomesMaxBytes } : {}),
   };
   if (Object.keys(raised).length > 0) await (await managerOf(bus)).streams.update(name, raised);
 }

@@ -19,6 +19,11 @@ export const API_ERRORS = {
   UNAUTHORIZED: { status: 401, retryable: false, meaning: 'The bearer token is missing or wrong.' },
   FORBIDDEN: { status: 403, retryable: false, meaning: 'The token does not allow this operation.' },
   NOT_FOUND: { status: 404, retryable: false, meaning: 'There is no such path or signal.' },
+  BEYOND_RECORDS: {
+    status: 404,
+    retryable: false,
+    meaning: 'The id is older than the records reach back: the signal may have existed.',
+  },
   UNKNOWN_TYPE: {
     status: 404,
     retryable: false,

@@ -129,6 +129,7 @@ export {
   OPEN_STATUSES,
   OpenSignal,
   type OpenStatus,
+  type Reach,
   SignalRecord,
   SIGNALS_MAX_LIMIT,
 } from './records';

@@ -22,7 +22,18 @@ export const LookupRequest = Type.Object({
 /** What the log holds of one signal; of each run the first final outcome counts. */
 export const SignalRecord = Type.Object({ id: Type.String(), outcomes: list(Outcome, 'Oldest first') });
 export type SignalRecord = Static<typeof SignalRecord>;
+
+/** How far back the records reach. Outcomes from before are gone. */
+export const Reach = Type.Object({
+  since: time('The records are complete from this moment on'),
+  hours: number('Hours from `since` until now'),
+  promised_hours: number('TPS_OUTCOMES_MAX_AGE'),
+});
+export type Reach = Static<typeof Reach>;
+const reach = Type.Optional(Type.Composite([Reach], { description: 'How far back the records reach' }));
+
 export const LookupReply = Type.Object({
+  reach,
   records: list(SignalRecord, 'One per id that the log knows, in the order asked'),
   left_out: Type.Optional(
     list(
@@ -50,7 +61,11 @@ export const FinishedRequest = Type.Object({
 });
 export const FinishedReply = Type.Object({
   items: list(Outcome, 'Without results: those are in the records'),
-  next: nullable(Type.String(), '`cursor` of the next page; null on the last'),
+  next: nullable(
+    Type.String(),
+    '`cursor` of the next page; null on the last. A page may be short and not the last',
+  ),
+  reach,
 });
 
 /** The statuses of a signal that has no final outcome yet. */

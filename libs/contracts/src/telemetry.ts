@@ -99,6 +99,14 @@ export const METRICS = {
     name: 'tps_backup_duplicates_total',
     help: 'Already in the queue or finished',
   },
+  recordsReach: {
+    name: 'tps_records_reach_seconds',
+    help: 'How far back the records of finished signals reach, TPS_OUTCOMES_MAX_AGE at the most',
+  },
+  recordsPromised: {
+    name: 'tps_records_promised_seconds',
+    help: 'How far back the records should reach: TPS_OUTCOMES_MAX_AGE',
+  },
   busySlots: {
     name: 'tps_worker_busy_slots',
     help: 'Slots that work on a signal now',

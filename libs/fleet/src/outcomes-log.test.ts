@@ -38,7 +38,7 @@ async function follow(
   const registry = new Registry();
   const context = {
     service: 'kaizen',
-    config: { TPS_NATS_REPLICAS: 1, TPS_OUTCOMES_MAX_AGE: 24 },
+    config: { TPS_NATS_REPLICAS: 1, TPS_OUTCOMES_MAX_AGE: 24, TPS_OUTCOMES_MAX_BYTES: 2 ** 31 },
     log: createLogger('test', 'test', 'error'),
     tracer,
     bus,

@@ -34,6 +34,13 @@ export const outcomesVariables = {
     minimum: 1,
     description: 'hours for which outcomes are kept and can be looked up',
   }),
+  TPS_OUTCOMES_MAX_BYTES: Type.Integer({
+    default: 2_147_483_648,
+    minimum: 16_777_216,
+    maximum: 1_099_511_627_776,
+    description:
+      'bytes that the outcomes may take on disk, per copy; beyond that the oldest go before their time',
+  }),
 };
 
 /** One outcome and its place in the log. */
@@ -78,7 +85,11 @@ export interface OutcomesLogDeps {
   readonly log: Logger;
   readonly tracer: SignalTracer;
   readonly registry: Registry;
-  readonly config: { readonly TPS_NATS_REPLICAS: number; readonly TPS_OUTCOMES_MAX_AGE: number };
+  readonly config: {
+    readonly TPS_NATS_REPLICAS: number;
+    readonly TPS_OUTCOMES_MAX_AGE: number;
+    readonly TPS_OUTCOMES_MAX_BYTES: number;
+  };
 }
 
 /**
@@ -235,6 +246,7 @@ async function ensureLog({ bus, config }: OutcomesLogDeps): Promise<void> {
   await createStream(bus, 'outcomes', {
     replicas: config.TPS_NATS_REPLICAS,
     outcomesMaxAgeMs: config.TPS_OUTCOMES_MAX_AGE * HOUR_MS,
+    outcomesMaxBytes: config.TPS_OUTCOMES_MAX_BYTES,
   });
 }
 

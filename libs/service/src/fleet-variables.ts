@@ -24,7 +24,8 @@ export const fleetVariables = {
     default: 5,
     minimum: 1,
     maximum: 1000,
-    description: 'failed attempts in a row that open the circuit of a signal type, if they are of at least three signals (or as many as this number) and, where two workers serve the type, of two workers',
+    description:
+      'failed attempts in a row that open the circuit of a signal type, if they are of at least three signals (or as many as this number) and, where two workers serve the type, of two workers',
   }),
   TPS_CB_TIMEOUT: Type.Number({
     default: 30,

@@ -33,6 +33,7 @@ export interface BoardSources {
   calls: Calls;
   history: History;
   dead: DeadStore;
+  records: { readonly shortage: string | undefined };
 }
 
 const NOTHING: LineFigures = { processed: 0, failed: 0, error_rate: 0, p99_ms: 0, rate_per_s: 0 };
@@ -236,12 +237,13 @@ export class Board {
   }
 
   private stationFacts(service: ServiceName, nowMs: number): StationFacts {
-    const { fleet, calls, dead } = this.sources;
+    const { fleet, calls, dead, records } = this.sources;
     const call = calls.of(stationLine(service));
     return {
       ...replicaFacts(fleet, service, nowMs),
       settled: this.settled(nowMs),
       dead_percent: service === 'kanban' ? dead.percent : 0,
+      ...(service === 'andon' && records.shortage ? { records_short: records.shortage } : {}),
       ...(service === 'kanban' ? queueFacts(fleet) : {}),
       ...(call ? { call } : {}),
     };

@@ -180,6 +180,8 @@ export interface StationFacts {
   lost: number;
   /** kanban: how full the stream of dead letters is, in percent. */
   dead_percent: number;
+  /** andon: why the records reach back less than was promised. */
+  records_short?: string;
   /** Of kanban: why the queue takes no signals, while nothing else takes them either. */
   refuses?: string;
   /** Of kanban: streams and buckets that NATS lost within the last ten minutes. */
@@ -229,6 +231,15 @@ export const STATION_RULES: readonly Rule<StationFacts>[] = [
       const colour = dead_percent >= DEAD_PERCENT.red ? 'RED' : 'YELLOW';
       return { colour, reason: `the store of dead letters is ${dead_percent} % full` };
     },
+  },
+  {
+    rule: 'records_short',
+    yellow: 'finished signals are forgotten before TPS_OUTCOMES_MAX_AGE, and so are their idempotency keys',
+    first:
+      'Raise TPS_OUTCOMES_MAX_BYTES (docs/reliability.md says what a signal takes), or lower TPS_OUTCOMES_MAX_AGE to what ' +
+      'the clients need.',
+    judge: ({ records_short }) =>
+      records_short === undefined ? undefined : { colour: 'YELLOW', reason: records_short },
   },
   {
     rule: 'not_ready',

@@ -43,10 +43,10 @@ async function start(context: ServiceContext<AndonConfig>): Promise<RunningServi
   const lightOf = (line: string): ReturnType<Board['lightOf']> => board.lightOf(line, Date.now());
   const isSettled = (): boolean => board.settled(Date.now());
   const calls: Calls = new Calls({ bus, log, lines, changes, lightOf, isSettled, ...callLimits(config) });
-  const board: Board = new Board({ fleet, lines, types, changes, calls, history, dead }, Date.now());
+  const records = await Records.open(context);
+  const board: Board = new Board({ fleet, lines, types, changes, calls, history, dead, records }, Date.now());
   types.onRetired((type) => board.forget(type));
   const charts = new LineCharts();
-  const records = await Records.open(context);
   const outcomes = await followOutcomes(context, [board, charts], records);
   const problems = (): string[] => [
     ...outcomes.problems(),

@@ -4,17 +4,20 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeThrown } from '@tps/telemetry';
 import { managerOf } from '@tps/bus';
-import type { ReplyOf, RequestOf } from '@tps/contracts';
+import { METRICS, type Reach, type ReplyOf, type RequestOf } from '@tps/contracts';
 import type { LoggedOutcome, OutcomesLog } from '@tps/fleet';
 import type { ServiceContext } from '@tps/service';
+import { Gauge, type Registry } from 'prom-client';
 import type { AndonConfig } from '../config';
 import { FinishedSignals } from './finished-signals';
 import { Lookups, RecordsBehindError } from './lookups';
+import { reachMs, reachOf, shortage } from './reach';
 import { RecordReader } from './record-reader';
 import { RecordStore, type Reread } from './record-store';
 
 const CATCH_UP_MS = 1_000;
 const TRIM_EVERY_MS = 10_000;
+const HOUR_MS = 3_600_000;
 const RETRY_FIRST_MS = 100;
 const RETRY_CAP_MS = 5_000;
 
@@ -29,6 +32,8 @@ export class Records {
   private readonly stopping = new AbortController();
   /** Why the index cannot be written; null while it can. */
   private problem: string | null = null;
+  /** How far back the log reaches, in milliseconds; undefined until it was looked at. */
+  private reachMs: number | undefined;
 
   private constructor(
     private readonly context: ServiceContext<AndonConfig>,
@@ -40,6 +45,8 @@ export class Records {
     this.lookups = new Lookups(store, reader);
     this.finished = new FinishedSignals(store, reader);
     this.trimmer = setInterval(() => void this.trim(), TRIM_EVERY_MS).unref();
+    void this.trim();
+    exposeReach(context.registry, this.promisedMs, () => this.reachMs);
   }
 
   /**
@@ -84,13 +91,18 @@ export class Records {
     }
   }
 
-  lookup(request: RequestOf<'lookup'>, log: OutcomesLog): Promise<ReplyOf<'lookup'>> {
-    return this.lookups.answer(request, log);
+  async lookup(request: RequestOf<'lookup'>, log: OutcomesLog): Promise<ReplyOf<'lookup'>> {
+    return { ...(await this.lookups.answer(request, log)), ...this.reach() };
   }
 
   async page(request: RequestOf<'finishedSignals'>, log: OutcomesLog): Promise<ReplyOf<'finishedSignals'>> {
     if (!(await log.caughtUp(CATCH_UP_MS))) throw new RecordsBehindError();
-    return this.finished.page(request);
+    return { ...(await this.finished.page(request)), ...this.reach() };
+  }
+
+  /** Why the records are short of what was promised; undefined when they are not. */
+  get shortage(): string | undefined {
+    return this.reachMs === undefined ? undefined : shortage(this.reachMs, this.promisedMs);
   }
 
   problems(): string[] {
@@ -109,10 +121,33 @@ export class Records {
   private async trim(): Promise<void> {
     const { bus, log } = this.context;
     try {
-      const { state } = await (await managerOf(bus)).streams.info(bus.names.streams.outcomes);
+      const info = await (await managerOf(bus)).streams.info(bus.names.streams.outcomes);
+      const { state } = info;
+      this.reachMs = reachMs(info, this.promisedMs, Date.now());
       while (!this.stopping.signal.aborted && (await this.store.removeBefore(state.first_seq)));
     } catch (error) {
       if (bus.connected && !this.stopping.signal.aborted) log.warn('the records were not trimmed', { error });
     }
   }
+
+  private get promisedMs(): number {
+    return this.context.config.TPS_OUTCOMES_MAX_AGE * HOUR_MS;
+  }
+
+  private reach(): { reach?: Reach } {
+    if (this.reachMs === undefined) return {};
+    return { reach: reachOf(this.reachMs, this.promisedMs, Date.now()) };
+  }
+}
+
+function exposeReach(registry: Registry, promisedMs: number, reach: () => number | undefined): void {
+  new Gauge({ ...METRICS.recordsPromised, registers: [registry] }).set(promisedMs / 1_000);
+  new Gauge({
+    ...METRICS.recordsReach,
+    registers: [registry],
+    collect() {
+      const ms = reach();
+      if (ms !== undefined) this.set(ms / 1_000);
+    },
+  });
 }

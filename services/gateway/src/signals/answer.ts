@@ -27,6 +27,7 @@ export function sendAnswer(
   span.setAttribute('tps.signal.status' satisfies SpanAttribute, body.status);
   if (body.success === false) span.setStatus({ code: SpanStatusCode.ERROR, message: body.message });
   if (answer.kind === 'open') res.setHeader('location', `/signal/${body.signal_id}`);
+  else if (answer.replayed) res.setHeader('idempotency-replayed', 'true');
   if (!waited) res.setHeader('preference-applied', 'respond-async');
   sendJson(res, 202, body);
 }

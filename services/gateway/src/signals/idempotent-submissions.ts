@@ -19,12 +19,12 @@ export interface Submission {
 
 /** `open`: accepted, and no outcome yet that the caller would or could wait for; `later`: nor will there be one soon. */
 export type Answer =
-  | { kind: 'finished'; outcome: Outcome }
+  | { kind: 'finished'; outcome: Outcome; replayed: boolean }
   | { kind: 'open'; signal: Pick<Signal, 'id' | 'signal_type'>; traceId: string; later: boolean };
 
 /** What a signal was found to be when it was handed in. */
 type Accepted =
-  | { finished: Outcome }
+  | { finished: Outcome; replayed: boolean }
   /** `replies`: its outcome is sent to this gateway. */
   | { finished?: undefined; replies: boolean; run: number; later?: boolean };
 
@@ -66,20 +66,20 @@ export class IdempotentSubmissions {
     const { signal } = submission;
     const pending = this.join(submission) ?? this.start(submission, waiter);
     const accepted = await (waiter ? Promise.race([pending.accepted, overtaking(waiter)]) : pending.accepted);
-    if (accepted.finished) return this.finished(signal, accepted.finished);
+    if (accepted.finished) return this.finished(signal, accepted.finished, accepted.replayed);
     const later = accepted.later ?? false;
     if (waiter && !later) {
       waiter.fromRun = accepted.run;
       if (!accepted.replies) this.waiters.follow(waiter);
       const outcome = await waiter.outcome;
-      if (outcome) return this.finished(signal, outcome);
+      if (outcome) return this.finished(signal, outcome, false);
     }
     return { kind: 'open', signal, traceId: pending.traceId, later };
   }
 
-  private finished(signal: Signal, outcome: Outcome): Answer {
+  private finished(signal: Signal, outcome: Outcome, replayed: boolean): Answer {
     assertSame(signal.request_hash, outcome.request_hash);
-    return { kind: 'finished', outcome };
+    return { kind: 'finished', outcome, replayed };
   }
 
   private join({ signal }: Submission): PendingSubmission | undefined {
@@ -138,7 +138,7 @@ function acceptedAs(known: KnownSignal): Accepted | null {
   const { outcomes, found } = known;
   const run = latestRun(known);
   const finished = finalOutcome(outcomes, run);
-  if (finished) return { finished };
+  if (finished) return { finished, replayed: true };
   return found || outcomes.length > 0 ? { replies: false, run } : null;
 }
 
@@ -146,7 +146,7 @@ function acceptedAs(known: KnownSignal): Accepted | null {
 function overtaking(waiter: OutcomeWaiter): Promise<Accepted> {
   return new Promise((resolve) => {
     void waiter.outcome.then((finished) => {
-      if (finished) resolve({ finished });
+      if (finished) resolve({ finished, replayed: false });
     });
   });
 }

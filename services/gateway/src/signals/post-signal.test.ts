@@ -93,7 +93,10 @@ describe('POST /signal', () => {
   test('a later repeat gets the same outcome, another body a conflict', async () => {
     const headers = { 'idempotency-key': 'later' };
     const first = await post(BODY, headers);
-    expect((await post(BODY, headers)).text).toBe(first.text);
+    const again = await post(BODY, headers);
+    expect(again.text).toBe(first.text);
+    expect(first.headers['idempotency-replayed']).toBeUndefined();
+    expect(again.headers['idempotency-replayed']).toBe('true');
     expect((await post({ ...BODY, priority: 1 }, headers)).body).toMatchObject({
       code: 'IDEMPOTENCY_CONFLICT',
     });

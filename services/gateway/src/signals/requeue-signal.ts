@@ -77,7 +77,7 @@ export class RequeueSignal {
       }
       await this.requeue(deadLetter, waiter, span);
       const outcome = await waiter?.outcome;
-      if (outcome) return { kind: 'finished', outcome };
+      if (outcome) return { kind: 'finished', outcome, replayed: false };
       return { kind: 'open', signal: { id, signal_type }, traceId: span.traceId, later: false };
     } finally {
       waiter?.end(null);

@@ -2,6 +2,7 @@ import { type Bus, connectBus } from '@tps/bus';
 import { sampleOutcome } from '@tps/testkit';
 import { type GatewayHarness, startGateway } from '../testing/harness';
 
+const REACH = { since: '2026-11-28T12:00:00.000Z', hours: 24, promised_hours: 24 };
 let gateway: GatewayHarness;
 let bus: Bus;
 beforeAll(async () => {
@@ -20,7 +21,7 @@ test('a signal that runs again is not listed with its old outcome', async () => 
     sampleOutcome({ signal_id: 'once-more', status: 'expired', run: 1 }),
   ];
   bus.nc.subscribe(bus.names.subjects.finishedSignals, {
-    callback: (_, msg) => void msg.respond(JSON.stringify({ items, next: null })),
+    callback: (_, msg) => void msg.respond(JSON.stringify({ items, next: null, reach: REACH })),
   });
   await bus.nc.flush();
   const listed = async (): Promise<string[]> => {
@@ -28,6 +29,7 @@ test('a signal that runs again is not listed with its old outcome', async () => 
     return (body as { items: { signal_id: string }[] }).items.map(({ signal_id }) => signal_id);
   };
   expect(await listed()).toEqual(['again', 'over', 'once-more']);
+  expect((await gateway.http.get('/signals')).body).toMatchObject({ reach: REACH });
   bus.nc.subscribe(bus.names.subjects.openRuns, {
     callback: (_, msg) => void msg.respond(JSON.stringify({ runs: { again: 1, 'once-more': 1 } })),
   });

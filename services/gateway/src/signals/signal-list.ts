@@ -38,9 +38,11 @@ async function listFinished(
   wanted: FinalStatus[],
 ): Promise<object> {
   const request = { ...page, ...(wanted.length > 0 ? { status: wanted } : {}) };
-  const { items, next } = await requestService(bus, 'finishedSignals', request, { limitMs: ASK_LIMIT_MS });
+  const { items, next, reach } = await requestService(bus, 'finishedSignals', request, {
+    limitMs: ASK_LIMIT_MS,
+  });
   const current = await withoutRerun(bus, items);
-  return { items: current.map(publicOutcome), next };
+  return { items: current.map(publicOutcome), next, ...(reach ? { reach } : {}) };
 }
 
 /** Of what failed or expired, that which waits or works again is not finished. */

@@ -1,5 +1,5 @@
 import { type Bus, lookUpAll, RecordsUnavailableError } from '@tps/bus';
-import type { FoundSignal, Outcome } from '@tps/contracts';
+import type { FoundSignal, Outcome, Reach } from '@tps/contracts';
 import type { FleetView } from '@tps/fleet';
 import { ApiError } from '../problem';
 import { requestService } from '../request-service';
@@ -20,6 +20,8 @@ export interface KnownSignal {
   /** Everything recorded, oldest first. */
   outcomes: Outcome[];
   found: FoundSignal | null;
+  /** How far back the records reach, as far as andon knows. */
+  reach?: Reach | undefined;
 }
 
 /** Looks signals up. A service that does not answer makes it throw `UNAVAILABLE`, and never counts as "unknown". */
@@ -33,31 +35,39 @@ export class SignalLookup {
    * Reads the recorded outcomes of each signal.
    * @param waitMs andon holds its answer until every id has a final outcome, at most this long
    */
-  async outcomes(
-    ids: string[],
-    waitMs = 0,
-    { limitMs, retry } = USUAL_LOOKUP,
-  ): Promise<Map<string, Outcome[]>> {
-    const options = { limitMs: limitMs + waitMs, fleet: retry ? this.fleet : undefined };
-    const wait = waitMs > 0 ? { wait_ms: waitMs } : {};
-    try {
-      return await lookUpAll(ids, (request) =>
-        requestService(this.bus, 'lookup', { ...request, ...wait }, options),
-      );
-    } catch (error) {
-      if (!(error instanceof RecordsUnavailableError)) throw error;
-      throw new ApiError('UNAVAILABLE', 'andon could not answer.', { cause: error });
-    }
+  async outcomes(ids: string[], waitMs = 0, options = USUAL_LOOKUP): Promise<Map<string, Outcome[]>> {
+    return (await this.recorded(ids, waitMs, options)).byId;
   }
 
   async signal(id: string, options = USUAL_LOOKUP): Promise<KnownSignal> {
     const { limitMs, retry } = options;
     const fleet = retry ? this.fleet : undefined;
-    const [byId, { found }] = await Promise.all([
-      this.outcomes([id], 0, options),
+    const [{ byId, reach }, { found }] = await Promise.all([
+      this.recorded([id], 0, options),
       requestService(this.bus, 'find', { id }, { limitMs, fleet }),
     ]);
-    return { outcomes: byId.get(id) ?? [], found };
+    return { outcomes: byId.get(id) ?? [], found, reach };
+  }
+
+  private async recorded(
+    ids: string[],
+    waitMs: number,
+    { limitMs, retry }: LookupOptions,
+  ): Promise<{ byId: Map<string, Outcome[]>; reach: Reach | undefined }> {
+    const options = { limitMs: limitMs + waitMs, fleet: retry ? this.fleet : undefined };
+    const wait = waitMs > 0 ? { wait_ms: waitMs } : {};
+    let reach: Reach | undefined;
+    try {
+      const byId = await lookUpAll(ids, async (request) => {
+        const reply = await requestService(this.bus, 'lookup', { ...request, ...wait }, options);
+        reach = reply.reach;
+        return reply;
+      });
+      return { byId, reach };
+    } catch (error) {
+      if (!(error instanceof RecordsUnavailableError)) throw error;
+      throw new ApiError('UNAVAILABLE', 'andon could not answer.', { cause: error });
+    }
   }
 }
 

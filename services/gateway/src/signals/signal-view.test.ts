@@ -98,6 +98,22 @@ describe('/signal/:id', () => {
     });
   });
 
+  test('tells an id that is older than the records from one that never was', async () => {
+    gateway.fleet.reach = { since: '2026-11-28T12:00:00.000Z', hours: 9.9, promised_hours: 24 };
+    const idOf = (time: string): string => {
+      const hex = Date.parse(time).toString(16).padStart(12, '0');
+      return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;
+    };
+    const before = await gateway.http.get(`/signal/${idOf('2026-11-28T11:59:59Z')}`);
+    expect(before.status).toBe(404);
+    expect(before.body).toMatchObject({ code: 'BEYOND_RECORDS', reach: gateway.fleet.reach });
+    const after = await gateway.http.get(`/signal/${idOf('2026-11-28T12:00:01Z')}`);
+    expect(after.body).toMatchObject({ status: 404, code: 'NOT_FOUND' });
+    // The id of a signal with an Idempotency-Key tells no time.
+    const keyed = await gateway.http.get('/signal/285f1cef-995b-508d-a262-8a3c9acc7183');
+    expect(keyed.body).toMatchObject({ code: 'NOT_FOUND' });
+  });
+
   test('takes back what has not started', async () => {
     const id = await queued();
     const { signal } = gateway.fleet.signals[0]!;

@@ -1,4 +1,5 @@
 import type { Bus } from '@tps/bus';
+import type { Reach } from '@tps/contracts';
 import type { FleetView, LineView } from '@tps/fleet';
 import { validate as isUuid } from 'uuid';
 import type { GatewayBackup } from '../backup/gateway-backup';
@@ -73,10 +74,25 @@ export class SignalViews {
     if (outcomes.length > 0) return { outcomes, found: null };
     const second = backup ? await lookup.signal(id) : first;
     if (isKnown(second)) return second;
-    if (!mayBeBackedUp) throw new ApiError('NOT_FOUND', `There is no signal ${id}.`);
+    if (!mayBeBackedUp) throw unknownSignal(id, second.reach);
     const message = 'Signals wait in the backup; whether this is one of them is not known yet.';
     throw new ApiError('UNAVAILABLE', message);
   }
+}
+
+/** A signal that nobody knows. The time in its id tells whether the records reach back to it. */
+function unknownSignal(id: string, reach: Reach | undefined): ApiError {
+  const madeMs = timeOfUuid(id);
+  if (!reach || madeMs === undefined || madeMs >= Date.parse(reach.since)) {
+    return new ApiError('NOT_FOUND', `There is no signal ${id}.`);
+  }
+  const message = `There is no record of ${id}, which was made before ${reach.since}: the records reach back ${reach.hours} h.`;
+  return new ApiError('BEYOND_RECORDS', message, { members: { reach } });
+}
+
+/** The moment at which a UUID of version 7 was made; undefined for other versions, which do not tell. */
+function timeOfUuid(id: string): number | undefined {
+  return id[14] === '7' ? parseInt(id.replace('-', '').slice(0, 12), 16) : undefined;
 }
 
 const ignore = (): void => undefined;

@@ -11,6 +11,7 @@ import {
   type EnqueueVerdict,
   type Outcome,
   type ReplyOf,
+  type Reach,
   type RequestOf,
   type ServiceName,
   SERVICES,
@@ -132,6 +133,7 @@ export class FakeFleet {
   readonly signals: { signal: Signal; traceparent: string }[] = [];
   readonly admitted: AdmitRequest[] = [];
   readonly records = new Map<string, Outcome[]>();
+  reach: Reach | undefined;
   readonly unfinished = new Map<string, Signal>();
   private readonly subscriptions = new Map<ServiceName, Subscription[]>();
   private readonly silent = new Set<ServiceName>();
@@ -169,8 +171,8 @@ export class FakeFleet {
 
   reset(): void {
     this.behaviour = { ...STANDARD };
-    this.signals.length = 0;
-    this.admitted.length = 0;
+    this.reach = undefined;
+    this.signals.length = this.admitted.length = 0;
     for (const service of SERVICES) if (this.silent.has(service)) this.arrive(service);
   }
 
@@ -259,9 +261,9 @@ export class FakeFleet {
     const final = (id: string): boolean => this.records.get(id)?.some((outcome) => outcome.final) ?? false;
     const until = { limitMs: Math.max(wait_ms, 1), everyMs: 10 };
     await waitFor('the outcomes', () => ids.every(final), until).catch(() => undefined);
-    return {
-      records: ids.flatMap((id) => (this.records.has(id) ? [{ id, outcomes: this.records.get(id) }] : [])),
-    };
+    const known = ids.filter((id) => this.records.has(id));
+    const records = known.map((id) => ({ id, outcomes: this.records.get(id) }));
+    return { records, reach: this.reach };
   }
 
   private beat(): void {

@@ -113,6 +113,10 @@ export async function ensureStreams({ bus, config }: ServiceContext<KanbanConfig
   const kanbanMaxMessages = hardLimit(config.TPS_KANBAN_BUFFER);
   const outcomesMaxAgeMs = config.TPS_OUTCOMES_MAX_AGE * HOUR_MS;
   await ensureStream(bus, 'kanban', { replicas, kanbanMaxMessages });
-  await ensureStream(bus, 'outcomes', { replicas, outcomesMaxAgeMs });
+  await ensureStream(bus, 'outcomes', {
+    replicas,
+    outcomesMaxAgeMs,
+    outcomesMaxBytes: config.TPS_OUTCOMES_MAX_BYTES,
+  });
   await ensureStream(bus, 'dead', { replicas });
 }

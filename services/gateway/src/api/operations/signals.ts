@@ -20,7 +20,9 @@ export const signalOperations = {
         name: 'Idempotency-Key',
         in: 'header',
         required: false,
-        description: 'The same key means the same signal: a repeat gets its outcome and starts nothing',
+        description:
+          'The same key means the same signal: a repeat gets its outcome and starts nothing. An outcome that comes from the ' +
+          'records is answered with `Idempotency-Replayed: true`',
         schema: { type: 'string', pattern: IDEMPOTENCY_KEY_PATTERN },
       },
       {
@@ -57,7 +59,7 @@ export const signalOperations = {
     summary: 'Where a signal is, and what became of it',
     parameters: [ID, PREFER('`wait=n`: wait up to n seconds (at most 60) for the final outcome')],
     answers: { 200: { description: 'The signal', schema: 'SignalView' } },
-    errors: ['NOT_FOUND', 'UNAVAILABLE'],
+    errors: ['NOT_FOUND', 'BEYOND_RECORDS', 'UNAVAILABLE'],
     examples: ['', `-H 'Prefer: wait=10'`],
   },
   cancelSignal: {

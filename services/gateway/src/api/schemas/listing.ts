@@ -37,4 +37,5 @@ export const Signals = Type.Object({
     { description: 'Newest first' },
   ),
   next: REQUESTS.openSignals.reply.properties.next,
+  reach: REQUESTS.finishedSignals.reply.properties.reach,
 });
