@@ -141,7 +141,7 @@ describe('the andon over HTTP', () => {
     });
     gateway.fleet.behaviour.work = () => null;
     const held = await gateway.http.post('/signal').set({ prefer: 'respond-async' }).send(body);
-    expect(held).toMatchObject({ status: 202, body: { status: 'queued' } });
+    expect(held).toMatchObject({ status: 202, body: { status: 'held' } });
     const stop = async (type: string, intake: AndonCall['intake']): Promise<unknown> => {
       const stopped = { ...record, line: type, call: { ...call, line: type, intake }, stops: [[since]] };
       return bucket.put(type, JSON.stringify(stopped));
