@@ -52,12 +52,9 @@ export class BackupConnection {
   private closed = false;
   private failing = false;
 
-  private constructor(private readonly options: BackupConnectionOptions) {}
+  constructor(private readonly options: BackupConnectionOptions) {}
 
-  /**
-   * Starts connecting and returns at once, because the broker may be away when the service starts.
-   * @throws ConfigError if the certificates cannot be read
-   */
+  /** Creates a connection and starts connecting. Throws as `connect` does. */
   static async open(options: BackupConnectionOptions): Promise<BackupConnection> {
     const connection = new BackupConnection(options);
     await connection.connect();
@@ -85,7 +82,12 @@ export class BackupConnection {
     this.onLost();
   }
 
-  private async connect(): Promise<void> {
+  /**
+   * Starts connecting and returns at once, because the broker may be down when the service starts.
+   *
+   * @throws ConfigError if the certificates cannot be read
+   */
+  async connect(): Promise<void> {
     const { url, caFile, name, log } = this.options;
     const model = await connect(withHeartbeat(url), {
       timeout: CONNECT_LIMIT_MS,

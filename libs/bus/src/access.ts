@@ -8,7 +8,7 @@ import {
   usernamePasswordAuthenticator,
 } from '@nats-io/transport-node';
 
-/** Who a process is at NATS, and how it knows the broker. Without any of it: nobody, over plain TCP. */
+/** The identity of a process at NATS, and how it verifies the broker. Default: anonymous, over plain TCP. */
 export interface BusAccess {
   user?: string;
   password?: string;
@@ -16,20 +16,21 @@ export interface BusAccess {
   nkey?: string;
   /** Text of a `.creds` file. */
   creds?: string;
-  /** Read again at each connection, so that they may be renewed. Given, a connection without TLS is refused. */
+  /** The files are read again at each connection, so they may be renewed. With this set, only TLS is accepted. */
   tls?: Pick<TlsOptions, 'caFile' | 'certFile' | 'keyFile'>;
 }
 
-type Dialled = Pick<ConnectionOptions, 'servers' | 'authenticator' | 'tls' | 'inboxPrefix'>;
+type AccessOptions = Pick<ConnectionOptions, 'servers' | 'authenticator' | 'tls' | 'inboxPrefix'>;
 
 const encoder = new TextEncoder();
 
 /**
- * The part of the client's options that says where, as whom and how safely to connect.
- * @param url servers, separated by commas; the client ignores credentials in them, so they are taken out here
+ * Builds the options of the client for address, identity and TLS.
+ *
+ * @param url servers, separated by commas; their credentials are read here, because the client ignores them
  * @param owner names the inboxes of users without a name
  */
-export function accessOptions(url: string, access: BusAccess, owner: string): Dialled {
+export function accessOptions(url: string, access: BusAccess, owner: string): AccessOptions {
   const urls = url.split(',').map((server) => new URL(server.trim()));
   const named = urls.find(({ username }) => username);
   const user = access.user ?? (named && decodeURIComponent(named.username));
@@ -38,7 +39,7 @@ export function accessOptions(url: string, access: BusAccess, owner: string): Di
   const secure = access.tls ?? (urls.some(({ protocol }) => protocol === 'tls:') ? {} : undefined);
   return {
     servers: urls.map(({ host }) => host),
-    // Who may subscribe to an inbox prefix reads all answers under it: each user has one of its own.
+    // Each user has its own prefix, because a subscriber to a prefix can read every reply below it.
     inboxPrefix: `_INBOX_${(password ? user : undefined)?.replace(/[^\w-]/g, '_') || owner}`,
     ...(authenticator ? { authenticator } : {}),
     ...(secure ? { tls: secure } : {}),
@@ -53,6 +54,6 @@ function authenticatorOf(
   if (creds) return credsAuthenticator(encoder.encode(creds));
   if (nkey) return nkeyAuthenticator(encoder.encode(nkey));
   if (!user) return undefined;
-  // `nats://token@host`, as other clients read it.
+  // `nats://token@host`, as in other clients.
   return password ? usernamePasswordAuthenticator(user, password) : tokenAuthenticator(user);
 }

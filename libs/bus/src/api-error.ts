@@ -1,6 +1,6 @@
 import { JetStreamApiError } from '@nats-io/jetstream';
 
-/** JetStream answered with this error code. */
+/** Whether JetStream failed with this `err_code`. */
 export function isApiError(error: unknown, code: number): boolean {
   return error instanceof JetStreamApiError && error.code === code;
 }

@@ -19,11 +19,11 @@ export interface AskOptions {
 }
 
 /**
- * Asks a service, and parses its reply.
+ * Sends a request to a service and parses its reply.
  *
- * @throws NoReplyError when no reply came in time
- * @throws ServiceError when the service could not answer
- * @throws MessageError when the reply does not have its shape
+ * @throws NoReplyError if no reply came in time
+ * @throws ServiceError if the service could not answer
+ * @throws MessageError if the reply does not have its shape
  */
 export async function ask<N extends SingleName>(
   bus: Bus,
@@ -35,7 +35,7 @@ export async function ask<N extends SingleName>(
   return reported(bus, () => parseReply(name, msg));
 }
 
-/** Asks a service for its board. Throws as `ask` does. */
+/** Requests the board of a service. Throws as `ask` does. */
 export async function askBoard<S extends BoardService>(
   bus: Bus,
   service: S,

@@ -1,19 +1,21 @@
+/** How a `Batcher` sends its items, and the bounds of a batch. */
 export interface BatcherOptions<T, R> {
-  /** Sends one batch; must answer with one result per item, in order, or reject for all of them. */
+  /** Sends one batch. It resolves to one result per item, in order, or rejects for all of them. */
   send: (items: T[]) => Promise<R[]>;
-  /** Bytes of an item on the wire, for `maxBytes`. */
+  /** Bytes of an item on the wire, for `maxBytes`. Default: 0. */
   weigh?: (item: T) => number;
+  /** Default: 256. */
   maxItems?: number;
-  /** Stays below the broker's max_payload (1 MiB) with headers and the largest single signal in mind. */
+  /** Must leave room for headers and one largest signal below the broker's `max_payload` of 1 MiB. Default: 512 KiB. */
   maxBytes?: number;
-  /** Batches under way at once. */
+  /** Batches in flight at once. Default: 1. */
   concurrency?: number;
 }
 
 /**
- * Adaptive batching of one hop. With nothing in flight an item leaves at the end of this turn of the event loop;
- * while a batch is in flight the next gather and leave together when it returns. So cost per item falls as load
- * grows, and latency at low load does not rise.
+ * Batches requests adaptively. While no batch is in flight, an item leaves at the end of the current turn of the event
+ * loop. While one is in flight, further items gather and leave together when it returns. Cost per item therefore falls
+ * as load grows, and latency at low load does not rise.
  */
 export class Batcher<T, R> {
   private queue: { item: T; resolve: (result: R) => void; reject: (error: unknown) => void }[] = [];
@@ -25,10 +27,12 @@ export class Batcher<T, R> {
     this.options = { weigh: () => 0, maxItems: 256, maxBytes: 512 * 1024, concurrency: 1, ...options };
   }
 
+  /** Items that wait for a batch. */
   get size(): number {
     return this.queue.length;
   }
 
+  /** Adds an item; resolves to its result. */
   push(item: T): Promise<R> {
     return new Promise((resolve, reject) => {
       this.queue.push({ item, resolve, reject });

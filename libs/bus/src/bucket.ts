@@ -3,82 +3,83 @@ import type { Message } from '@tps/contracts';
 import { isApiError } from './api-error';
 import type { Bus } from './connect';
 import { placed } from './placement';
+import { retry } from './retry';
 
 const WRONG_LAST_SEQUENCE = 10071;
 const MAX_TRIES = 3;
+const AT_ONCE = { firstMs: 0, capMs: 0 };
 
-/** Opens a bucket, creating it if absent. */
+/** Opens a bucket, and creates it if it is absent. */
 export async function openBucket(bus: Bus, name: string, replicas: number): Promise<KV> {
   return placed(bus, replicas, () => new Kvm(bus.nc).create(name, { history: 1, replicas }));
 }
 
-/** The value was changed by somebody else meanwhile: read it again and decide again. */
+/** Whether a write failed because somebody else changed the value first: read it again and decide again. */
 export function isConflict(error: unknown): boolean {
   return isApiError(error, WRONG_LAST_SEQUENCE);
 }
 
-/** Others change the value all the time: it could not be changed now. */
+/** A change gave up because other writers were first every time. */
 export class KvContentionError extends Error {
   override readonly name = 'KvContentionError';
 }
 
-/** The bucket is not followed now, or was replaced meanwhile: whether a write holds is unknown. */
+/** The bucket is not followed now, or was replaced during a write: it is unknown whether the write holds. */
 export class KvUnsettledError extends Error {
   override readonly name: string = 'KvUnsettledError';
 }
 
-/** No stream takes the bucket's subjects now: the write surely does not hold. */
+/** No stream takes the bucket's subjects now: the write certainly does not hold. */
 export class KvMissingError extends KvUnsettledError {
   override readonly name = 'KvMissingError';
 }
 
-/** Another bucket took the place of the one that a write relied on. */
+/** Another bucket replaced the one that a write relied on. */
 export class KvReplacedError extends KvUnsettledError {
   override readonly name = 'KvReplacedError';
 }
 
-/** The client says so when nobody listens on a stream's subject, whatever the reason. */
+/** Whether nothing listens on the subjects of the bucket's stream, as the client reports it. */
 export function isMissingBucket(error: unknown): boolean {
   return error instanceof Error && error.name === 'JetStreamNotEnabled';
 }
 
-/** Tries again at once: a bucket that was deleted just now, or has no leader for a moment, is there the next time. */
-export async function insist<T>(step: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await step();
-    } catch (error) {
-      const isPassing = error instanceof KvMissingError || error instanceof KvReplacedError;
-      if (tries === MAX_TRIES || !isPassing) throw error;
-    }
-  }
+/** Repeats a write at once, because a bucket that was just deleted, or has no leader for a moment, soon exists again. */
+export function retryWhileReplaced<T>(write: () => Promise<T>): Promise<T> {
+  const retryIf = (error: unknown): boolean =>
+    error instanceof KvMissingError || error instanceof KvReplacedError;
+  return retry(write, { backoff: AT_ONCE, maxTries: MAX_TRIES, retryIf });
 }
 
+/** A value and its revision in the bucket. */
 export interface KvValue<V> {
   value: V;
-  /** 0: remembered from a bucket that was lost; the one that replaced it does not have the key. */
+  /** 0: the value is remembered from a lost bucket, and the bucket that replaced it does not have the key. */
   revision: number;
 }
 
 /**
- * What the owner of a bucket's values writes again after the broker lost the bucket.
- * @param found what the new bucket has under the key, if anything
+ * Decides what the owner of a bucket writes under a key again after the broker lost the bucket.
+ *
+ * @param found the value of the new bucket, if it has one
  * @returns null to leave the key as it is
  */
 export type Restore<V> = (remembered: V, found: V | undefined) => V | null;
 
-/** The first who remembers a key writes it; what the new bucket has already stands. */
+/** Writes the remembered value, unless the new bucket has the key already. */
 export function restoreMissing<V>(remembered: V, found: V | undefined): V | null {
   return found === undefined ? remembered : null;
 }
 
+/** How a `KvView` reads its bucket. */
 export interface KvOptions<V> {
-  /** Copies of the bucket, if it is to be made. */
+  /** Copies of the bucket, if this call creates it. */
   replicas: number;
-  /** Reads a value. Throws when it cannot be read: that is reported, and the value before stays. */
+  /** Reads a value. If it throws, the error is reported and the previous value stays. */
   parse: (key: string, message: Message) => V;
   onError: (error: unknown) => void;
+  /** Called with every change, also those of this process; undefined for a deleted key. */
   onChange?: (key: string, value: V | undefined) => void;
-  /** For the owner of the bucket's values only. */
+  /** Only for the owner of the bucket's values. Default: nothing is written again. */
   restore?: Restore<V>;
 }

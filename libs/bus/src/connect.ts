@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
-  connect as dial,
+  connect,
   type ConnectionOptions,
   createInbox,
   type Msg,
@@ -12,62 +12,67 @@ import { accessOptions, type BusAccess } from './access';
 import { StateLosses } from './losses';
 import { Publisher } from './publisher';
 import { isNoResponders, ReplyInbox } from './reply-inbox';
+import { retry } from './retry';
 
+/** How to connect to NATS, and what to do when the connection changes. */
 export interface BusOptions {
   /** Servers, separated by commas. */
   url: string;
   /** Shown in the broker's connection list. */
   name: string;
   access?: BusAccess;
-  /** Whose inboxes these are where no user name says so, such as `gateway`. */
+  /** Names the inboxes of a user without a name, for example `gateway`. Default: `tps`. */
   owner?: string;
+  /** Put before every subject, stream and bucket (`TPS_STREAM_PREFIX`). Default: none. */
   streamPrefix?: string;
+  /** Called with every change of the connection, for the log. */
   onStatus?: (status: { type: string; detail?: string }) => void;
-  /** Called when the connection ends for good without `close()`: the process cannot go on. */
+  /** Called when the connection ends for good without `close()`. The process cannot go on. */
   onLost?: (error: Error) => void;
-  /** Called when the broker turns out to have lost a stream or bucket that this process follows. */
+  /** Called when the broker has lost a stream or bucket that this process follows. */
   onStateLost?: (loss: LostState) => void;
-  /** Called with each reply that cannot be read. Its reader fails as if the service had not answered. */
+  /** Called with each unreadable reply. Its reader fails as if the service had not answered. */
   onUnreadable?: (error: Error) => void;
 }
 
-/** One connection to NATS with what every service needs of it. */
+/** One connection to NATS, with the operations that every service needs. */
 export interface Bus {
   readonly nc: NatsConnection;
   readonly names: Names;
   /**
-   * Asks a service, at a tenth of what the client's own request costs; for what is asked for every signal.
+   * Sends a request and waits for one reply. It costs a tenth of the client's own `request`, which matters on the path
+   * of every signal.
+   *
    * @throws NoReplyError
    */
   request(subject: string, data: string, options: { headers?: MsgHdrs; timeoutMs: number }): Promise<Msg>;
-  /** Reports a reply that cannot be read. */
+  /** Reports an unreadable reply. */
   unreadable(error: Error): void;
-  /** Appends to streams and waits for the stream's acknowledgement. */
+  /** Appends to streams and waits for their acknowledgement. */
   readonly publisher: Publisher;
-  /** What the broker lost of what this process follows. */
+  /** The streams and buckets that this process saw the broker lose. */
   readonly losses: StateLosses;
-  /** When the connection was made first. */
+  /** When the connection was first made, in milliseconds since 1970. */
   readonly openedMs: number;
-  /** False while the client reconnects: the client drops what is published then, so do not publish. */
+  /** False while the client reconnects. Do not publish then, because the client drops the message. */
   readonly connected: boolean;
-  /** A subject of its own for answers, below the prefix that the broker lets this user read. */
+  /** Creates a subject for replies, below the prefix that the broker lets this user read. */
   createInbox(): string;
-  /** @returns a function that takes the listener off again */
+  /** @returns a function that removes the listener */
   onReconnect(listener: () => void): () => void;
   /**
-   * Waits before another try: so many milliseconds, or until the connection is back if that is sooner. After a long
-   * outage everybody would go on waiting otherwise, each at the cap of its retries.
+   * Pauses before another try, and ends the pause early when the connection comes back. Otherwise everything would
+   * stay at the cap of its backoff after a long outage.
    */
   sleepUntilReconnect(ms: number): Promise<void>;
   close(): Promise<void>;
 }
 
 const RECONNECT_WAIT_MS = 250;
-const FIRST_WAIT_MS = 250;
-const FIRST_WAIT_CAP_MS = 2_000;
+const CONNECT_BACKOFF = { firstMs: 250, capMs: 2_000 };
 const CLOSE_LIMIT_MS = 3_000;
 
-/** Dials until the broker answers; afterwards reconnects for ever. */
+/** Connects, for as long as it takes until the broker answers, and reconnects for ever after that. */
 export async function connectBus(options: BusOptions): Promise<Bus> {
   const connection: ConnectionOptions = {
     ...accessOptions(options.url, options.access ?? {}, options.owner ?? 'tps'),
@@ -76,33 +81,29 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
     ignoreAuthErrorAbort: true,
     reconnectTimeWait: RECONNECT_WAIT_MS,
     reconnectJitter: RECONNECT_WAIT_MS,
-    // The defaults need minutes to notice a broker that hangs; this takes at most three intervals.
+    // By default a broker that hangs is noticed after minutes; with these values, after at most three intervals.
     pingInterval: 5_000,
     maxPingOut: 2,
     timeout: 5_000,
     // Stack traces per request cost more than the request.
     noAsyncTraces: true,
   };
-  const nc = await firstDial(connection, options.onStatus);
+  const nc = await firstConnect(connection, options.onStatus);
   return new NatsBus(nc, connection.inboxPrefix, options);
 }
 
-/** The client could wait by itself, but would not say why: a wrong password must not look like a broker that starts. */
-async function firstDial(
+/** The client could wait by itself, but would not say why. A wrong password must not look like a broker that starts. */
+function firstConnect(
   connection: ConnectionOptions,
   onStatus: BusOptions['onStatus'],
 ): Promise<NatsConnection> {
-  let said = '';
-  for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, FIRST_WAIT_CAP_MS)) {
-    try {
-      return await dial(connection);
-    } catch (error) {
-      const detail = String(error);
-      if (detail !== said) onStatus?.({ type: 'cannot connect', detail });
-      said = detail;
-      await sleep(waitMs * (0.5 + Math.random() / 2));
-    }
-  }
+  let logged = '';
+  const onRetry = (error: unknown): void => {
+    const detail = String(error);
+    if (detail !== logged) onStatus?.({ type: 'cannot connect', detail });
+    logged = detail;
+  };
+  return retry(() => connect(connection), { backoff: CONNECT_BACKOFF, onRetry });
 }
 
 class NatsBus implements Bus {
@@ -155,7 +156,7 @@ class NatsBus implements Bus {
     return new Promise((resolve, reject) => {
       const reply = this.replies.expect(timeoutMs, (msg) => {
         if (!msg) reject(new NoReplyError(`no reply on ${subject} in time`, false));
-        else if (isNoResponders(msg)) reject(new NoReplyError(`nobody listens on ${subject}`, true));
+        else if (isNoResponders(msg)) reject(new NoReplyError(`nothing listens on ${subject}`, true));
         else resolve(msg);
       });
       try {
@@ -178,13 +179,13 @@ class NatsBus implements Bus {
 
   sleepUntilReconnect(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const over = (): void => {
+      const wake = (): void => {
         clearTimeout(timer);
-        off();
+        removeListener();
         resolve();
       };
-      const off = this.onReconnect(over);
-      const timer = setTimeout(over, ms).unref();
+      const removeListener = this.onReconnect(wake);
+      const timer = setTimeout(wake, ms).unref();
     });
   }
 
@@ -192,7 +193,7 @@ class NatsBus implements Bus {
     this.closing = true;
     this.publisher.close();
     this.replies.close();
-    // drain() rejects while disconnected and may wait for a broker that is gone: closing is what counts.
+    // drain() rejects while disconnected, and may wait for a broker that is gone. The limit makes sure that we close.
     await Promise.race([
       this.nc.drain().catch(() => undefined),
       sleep(CLOSE_LIMIT_MS, undefined, { ref: false }),
@@ -201,18 +202,19 @@ class NatsBus implements Bus {
   }
 }
 
-/** A request got no reply. */
+/** A request got no reply in time, or was not delivered. */
 export class NoReplyError extends Error {
   override readonly name = 'NoReplyError';
   constructor(
     message: string,
-    /** Nobody got it: nobody listens there, or it could not be sent. Otherwise it may have arrived. */
+    /** The request certainly did not arrive: nothing listens there, or it was not sent. Otherwise it may have arrived. */
     readonly undelivered: boolean,
   ) {
     super(message);
   }
 }
 
+/** The connection ended for good without `close()`. */
 export class BusClosedError extends Error {
   constructor() {
     super('The connection to NATS was closed and will not be reopened.');

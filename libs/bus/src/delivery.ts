@@ -1,4 +1,4 @@
-/** What the broker says of a delivered message in its reply subject. */
+/** The facts about a delivered message that the broker puts into its reply subject. */
 export interface DeliveryInfo {
   /** 1 on the first delivery. */
   deliveries: number;
@@ -6,13 +6,14 @@ export interface DeliveryInfo {
   consumerSeq: number;
   /** When the stream stored it, in milliseconds since 1970. */
   storedAtMs: number;
-  /** What the consumer still holds after this message. */
+  /** Messages that the consumer still has after this one. */
   pending: number;
-  /** The consumer's name: for work, the lane. */
+  /** The name of the consumer; for work, that of the lane. */
   consumer: string;
 }
 
 /**
+ * Parses the reply subject of a delivered message; null if it is another kind of subject. The format is
  * `$JS.ACK.<stream>.<consumer>.<deliveries>.<stream seq>.<consumer seq>.<nanos>.<pending>`, or the newer form with
  * domain and account before the stream (and possibly one token more at the end).
  */

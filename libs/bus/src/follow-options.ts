@@ -1,7 +1,7 @@
 import { AckPolicy, type ConsumerConfig, DeliverPolicy } from '@nats-io/jetstream';
 import { type Msg, nanos } from '@nats-io/transport-node';
 
-/** One stored message as a projection sees it. Its time is the stream's, so that replicas agree. */
+/** One stored message. `timeMs` is the time at which the stream stored it, so that replicas agree on it. */
 export interface LogMessage {
   seq: number;
   timeMs: number;
@@ -9,50 +9,52 @@ export interface LogMessage {
   msg: Msg;
 }
 
-/** The stream as a follower finds it when it makes a consumer. */
+/** The state of the stream when a follower creates a consumer. */
 export interface LogStart {
-  /** When the broker created the stream: tells it from another one of the same name. */
+  /** When the broker created the stream, which distinguishes it from another stream of the same name. */
   created: string;
   lastSeq: number;
-  /** This is another log than the one followed so far: everything derived from that one must start anew. */
+  /** This is not the log that was followed so far, so everything derived from that log must start anew. */
   replaced: boolean;
 }
 
+/** Which part of a stream to follow, and whom to call. */
 export interface FollowOptions {
   stream: string;
-  /** Called for every message, in order, once. Must not throw: a projection skips what it cannot read, and says so. */
+  /** Called once for every message, in order. It must not throw: a projection reports and skips unreadable messages. */
   onMessage: (message: LogMessage) => void;
   onError: (error: unknown) => void;
-  /** Called after each pull. Nothing more is read until it resolves, so a slow projection holds the reading back. */
+  /** Called after each pull. The follower reads on when it resolves, so a slow projection slows the reading down. */
   onRead?: () => Promise<void>;
-  /** Called before the first message of each consumer. A log that was replaced is read from its beginning. */
+  /** Called before the first message of each consumer. A replaced log is read from its beginning. */
   onStart?: (start: LogStart) => void;
-  /** Called once after each `onStart`, when everything that was stored by then is handled. */
+  /** Called once after each `onStart`, when all messages that were stored by then are handled. */
   onCaughtUp?: () => void;
-  /** Creates the stream when the broker has lost it. Without it the follower waits until somebody else does. */
+  /** Creates the stream if the broker has lost it. Default: the follower waits until somebody else creates it. */
   ensure?: () => Promise<unknown>;
-  /** How many entries the stream held, as far as the reader knows: for the report of its loss. */
+  /** Counts the entries that the reader knows of, for the report of a loss. */
   entries?: () => number;
-  /** Read only the last message of each of these subjects, with each consumer again: a bucket. */
+  /** Reads only the last message of each of these subjects, again with every consumer, as a bucket needs. */
   latestOf?: string;
-  /** Read only what was stored from this sequence on. Default: everything the stream has. */
+  /** Reads only messages from this sequence on. Default: everything in the stream. */
   fromSeq?: number;
-  /** Read only what was stored in the last so many milliseconds. */
+  /** Reads only messages of the last `sinceMs` milliseconds. Default: everything in the stream. */
   sinceMs?: number;
-  /** How long to let messages gather before they are taken together. Default 50. */
+  /** How long messages gather before they are read together, in milliseconds. Default: 50. */
   gatherMs?: number;
 }
 
+/** Where a new consumer of a follower begins. */
 export interface FollowStart {
-  /** The last sequence that was read of this log; 0 for none. */
+  /** The last sequence that was read; 0 for none. */
   position: number;
-  /** No other log was followed before. */
+  /** No log was followed before. */
   isFirst: boolean;
-  /** The broker keeps the consumer for so long without a pull. */
+  /** The broker deletes the consumer after this time without a pull. */
   idleMs: number;
 }
 
-/** The consumer of a follower: ephemeral, and beginning where the follower goes on. */
+/** The configuration of a follower's consumer: ephemeral, beginning where the follower continues. */
 export function consumerFor(
   { latestOf, fromSeq, sinceMs }: FollowOptions,
   { position, isFirst, idleMs }: FollowStart,
@@ -66,7 +68,7 @@ export function consumerFor(
   if (latestOf !== undefined) {
     return { ...ephemeral, deliver_policy: DeliverPolicy.LastPerSubject, filter_subject: latestOf };
   }
-  // A place in an earlier log says nothing about the one that replaced it.
+  // A position in an earlier log means nothing in the log that replaced it.
   const seq = position > 0 ? position + 1 : isFirst ? fromSeq : undefined;
   if (seq !== undefined) {
     const opt_start_seq = Math.max(1, seq);

@@ -7,30 +7,31 @@ import { consumerFor, type FollowOptions } from './follow-options';
 import { type LogFacts, LogLife, LogUnsureError } from './log-life';
 import { SingleFlight } from './single-flight';
 import { PullInbox, type Receipt } from './pull-inbox';
+import type { PullRequest } from './pull-request';
 import { isMissingStream, managerOf } from './streams';
 
 const LONG_POLL_MS = 20_000;
-/** The broker says that often that a poll still stands: the node that holds it may die while the connection lives. */
+/** The broker confirms an open poll this often, because its node may die while the connection lives. */
 const HEARTBEAT_MS = 2_000;
 const SILENCE_LIMIT_MS = 2.5 * HEARTBEAT_MS;
 const GATHER_MS = 50;
-/** More in one go may pass what the server lets pend for a client, which it then cuts off. */
+/** A larger batch could exceed the pending limit of the server, which then disconnects the client. */
 const BATCH = 500;
 const ANSWER_LIMIT_MS = 3_000;
 const RETRY_MS = 500;
-/** A consumer that ends as soon as it is made must not be made again without a pause. */
+/** Pause before a lost consumer is replaced, so that consumers that end at once do not cause a busy loop. */
 const LOST_PAUSE_MS = 20;
-/** A stream whose leader is being elected drops what it is asked: sooner asked again than waited for. */
+/** A stream without a leader drops requests, so it is better to ask again soon than to wait long. */
 const MANAGER = { timeout: 1_500 };
 
 /**
- * Follows a stream as a log. Idle, one long poll for a single message is open and nothing else happens; when it is
- * answered, the follower waits `gatherMs` and takes all there is, so that its cost is per gathering and not per message.
- * With `gatherMs` 0 it takes each message as it comes.
+ * Follows a stream as a log. While the stream is idle, one long poll for a single message is open. When a message
+ * answers it, the follower waits `gatherMs` and reads all messages that are there, so that the cost is per gathering and
+ * not per message. With `gatherMs` 0 it reads each message as it comes.
  *
- * The consumer is ephemeral. When it is lost (broker or its node restarted, sequence jumped, poll unanswered or silent)
- * another one is made that begins behind the last message handled, so nothing is skipped and nothing is handled twice.
- * Each time the follower checks that it is still the same log (`LogLife`); another log is read from its beginning.
+ * The consumer is ephemeral. When it is lost (broker or node restarted, sequence jumped, poll unanswered or silent), the
+ * follower creates another one that begins behind the last handled message, so no message is skipped or handled twice.
+ * Each time it checks whether the log is still the same (`LogLife`); another log is read from its beginning.
  */
 export class Follower {
   /** Sequence of the last message handled. */
@@ -39,15 +40,15 @@ export class Follower {
   private readonly life = new LogLife();
   private consumer: string | null = null;
   private consumerSeq = 0;
-  /** Messages up to here were stored before the consumer was made; null once they are handled. */
+  /** Messages up to here were stored before the consumer was created; null once they are handled. */
   private catchUpTo: number | null = null;
   private lostMs = Date.now();
   private stopped = false;
   private wake: AbortController | null = null;
-  /** Callers of `caughtUp` who wait: for them nothing gathers. */
+  /** Waiting callers of `caughtUp`. While there are any, messages do not gather. */
   private urgentWaiters = 0;
   private moved = new Set<() => void>();
-  /** While a stream has no leader it does not answer, and whoever was not served asks again: not each with a question. */
+  /** Shared by all callers, because a stream without a leader does not answer and every caller asks again. */
   private end = this.endOfLog();
   private readonly done: Promise<void>;
   private readonly offReconnect: () => void;
@@ -59,28 +60,28 @@ export class Follower {
     this.inbox = new PullInbox(bus, (delivery, msg) => this.receive(delivery, msg));
     this.offReconnect = bus.onReconnect(() => {
       this.lose();
-      // The answer to what was asked before will never come, and nobody should wait for it.
+      // Replies to earlier requests will never come, and no caller should wait for them.
       this.end = this.endOfLog();
     });
     this.done = this.run();
   }
 
-  /** Creation time of the stream that is followed; undefined before its first consumer. */
+  /** Creation time of the followed stream; undefined before the first consumer. */
   get created(): string | undefined {
     return this.life.created;
   }
 
-  /** What is stored now will be handled at once. */
+  /** Whether a message that is stored now will be handled at once. */
   get isFollowing(): boolean {
     return this.consumer !== null && this.catchUpTo === null && this.bus.connected;
   }
 
-  /** For how long the stream has not been followed, in milliseconds. */
+  /** How long the stream has not been followed, in milliseconds; 0 while it is. */
   lostFor(nowMs: number): number {
     return this.isFollowing ? 0 : nowMs - this.lostMs;
   }
 
-  /** Resolves when everything stored before the call is handled; false when that takes longer than `limitMs`. */
+  /** Waits until all messages that were stored before the call are handled. @returns false after `limitMs` */
   async caughtUp(limitMs = 1_000): Promise<boolean> {
     const late = new AbortController();
     const tooLate = sleep(limitMs, false, { signal: late.signal, ref: false }).catch(() => false);
@@ -100,7 +101,7 @@ export class Follower {
     }
   }
 
-  /** Waits for a condition that changes as the follower goes on; false when that takes longer than `limitMs`. */
+  /** Waits for a condition, which is checked whenever the follower moves on. @returns false after `limitMs` */
   async until(probe: () => boolean, limitMs: number): Promise<boolean> {
     const endMs = performance.now() + limitMs;
     while (!probe()) {
@@ -119,13 +120,13 @@ export class Follower {
     return true;
   }
 
-  /** Asks whether it is still the same log: the broker may not have said yet that the consumer is gone. */
+  /** Checks that the log is still the same, because the broker may not have reported yet that the consumer is gone. */
   async verify(): Promise<void> {
     const { created } = await this.end.get();
     if (created !== this.created) this.lose();
   }
 
-  /** Makes another consumer, and looks whether it is still the same log. */
+  /** Drops the consumer. The next one checks whether the log is still the same. */
   lose(): void {
     if (this.isFollowing) this.lostMs = Date.now();
     this.consumer = null;
@@ -143,7 +144,7 @@ export class Follower {
 
   private async run(): Promise<void> {
     while (!this.stopped) {
-      // What is asked now is dropped, and its answer would be waited for when the broker is long back.
+      // The client would drop a request now, and its reply would still be awaited when the broker is back.
       if (!this.bus.connected) {
         await this.bus.sleepUntilReconnect(RETRY_MS);
         continue;
@@ -151,7 +152,7 @@ export class Follower {
       try {
         if (!this.consumer) await this.create();
         const poll = { expires: nanos(LONG_POLL_MS), idle_heartbeat: nanos(HEARTBEAT_MS) };
-        // Where nothing gathers the poll stays open: a pull from a consumer that is gone is answered by nobody.
+        // Without gathering the poll stays open, because nobody answers a pull from a consumer that is gone.
         const batch = this.gatherMs === 0 ? BATCH : 1;
         if (!(await this.pull(batch, poll, SILENCE_LIMIT_MS)) || batch > 1) continue;
         await this.gather();
@@ -187,7 +188,7 @@ export class Follower {
     }
     this.begin(log, replaced);
     this.consumer = consumer.name;
-    // With nothing to come, whatever the stream once held has aged out: that counts as handled.
+    // If nothing is pending, the earlier messages have aged out and count as handled.
     if (consumer.num_pending === 0) this.advance(Math.max(this.position, log.lastSeq));
   }
 
@@ -216,13 +217,14 @@ export class Follower {
     onStart?.({ ...log, replaced });
   }
 
-  /** @returns whether as many messages came as were asked for */
-  private async pull(batch: number, request: object, silenceMs: number): Promise<boolean> {
+  /** @returns whether the whole batch came */
+  private async pull(batch: number, given: Omit<PullRequest, 'batch'>, silenceMs: number): Promise<boolean> {
     const { consumer } = this;
     if (!consumer) return false;
-    const how = await this.inbox.pull({ stream: this.options.stream, consumer, batch, request, silenceMs });
+    const request = { batch, ...given };
+    const end = await this.inbox.pull({ stream: this.options.stream, consumer, request, silenceMs });
     await this.options.onRead?.();
-    if (how !== 'lost') return how === 'full';
+    if (end !== 'lost') return end === 'full';
     this.lose();
     await this.bus.sleepUntilReconnect(LOST_PAUSE_MS);
     return false;
@@ -250,7 +252,7 @@ export class Follower {
     } catch (error) {
       this.options.onError(error);
     }
-    // The last messages that were there when the consumer was made may have been deleted since.
+    // The last messages that existed when the consumer was created may have been deleted since.
     this.advance(pending === 0 ? Math.max(streamSeq, this.catchUpTo ?? 0) : streamSeq);
     return 'taken';
   }

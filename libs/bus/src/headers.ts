@@ -1,10 +1,10 @@
 import type { MsgHdrs } from '@nats-io/transport-node';
 
 /**
- * Headers of an outgoing message, encoded once. The client's own header map canonicalises and rescans per entry,
- * which is quadratic for the one-`traceparent`-per-signal lists of batches; `publish` only calls `encode()`.
+ * Encodes the headers of an outgoing message. The client's own header map rescans for every entry, which is quadratic for
+ * a batch with one `traceparent` per signal. `publish` only calls `encode()`.
  *
- * Values must come from us: they are not checked for line breaks.
+ * The values must be trusted, because they are not checked for line breaks.
  */
 export function encodeHeaders(entries: Iterable<readonly [name: string, value: string]>): MsgHdrs {
   let text = 'NATS/1.0\r\n';
@@ -13,7 +13,7 @@ export function encodeHeaders(entries: Iterable<readonly [name: string, value: s
   return { encode: () => bytes } as unknown as MsgHdrs;
 }
 
-/** All values of a header, in order; empty when there are none. Names match exactly. */
+/** All values of a header, in order; empty if there are none. The name must match exactly. */
 export function headerValues(headers: MsgHdrs | undefined, name: string): string[] {
   return headers?.has(name) ? headers.values(name) : [];
 }

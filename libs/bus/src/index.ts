@@ -21,7 +21,9 @@ export { PlacementError } from './placement';
 export { type LogFacts, LogLife } from './log-life';
 export { StateLosses } from './losses';
 export { type PubAck, Publisher, PublishError } from './publisher';
-export { lookUpAll, RecordsClient, RecordsUnavailableError } from './records-client';
+export { isConsumerGone, type PullRequest, pullRequest } from './pull-request';
+export { latestAttempt, lookUpAll, RecordsClient, RecordsUnavailableError } from './records-client';
+export { type Backoff, pauseMs, retry, type RetryOptions } from './retry';
 export {
   createStream,
   deleteLanes,

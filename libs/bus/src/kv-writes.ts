@@ -1,11 +1,11 @@
 import { isMissingBucket, KvMissingError, KvReplacedError, KvUnsettledError } from './bucket';
 import type { Follower } from './follower';
 
-/** How long a write waits for the bucket to be followed, and then for what it wrote to come back. */
+/** How long a write waits until the bucket is followed, and then until its value has come back. */
 const SETTLE_MS = 2_000;
 const READ_BACK_MS = 1_000;
 
-/** A write that the bucket has. */
+/** A write that the bucket has stored. */
 export interface Written {
   revision: number;
   /** Creation time of that bucket. */
@@ -13,8 +13,8 @@ export interface Written {
 }
 
 /**
- * The gate that all writes to a bucket pass: they wait until the present bucket is followed, and do not count when the
- * bucket was lost meanwhile. So no process that was told of a success can miss what was written.
+ * All writes to a bucket pass through here. They wait until the current bucket is followed, and fail if the bucket is
+ * lost during the write, so that a process that was told of a success always sees the written value.
  */
 export class KvWrites {
   constructor(
@@ -24,6 +24,7 @@ export class KvWrites {
 
   /**
    * Waits until the bucket is followed.
+   *
    * @returns the creation time of the bucket
    * @throws KvUnsettledError
    */
@@ -34,7 +35,7 @@ export class KvWrites {
     return follower.created ?? '';
   }
 
-  /** The same, and certain: the broker may not have said yet that the bucket is gone. */
+  /** As `settled`, but asks the broker, which may not have reported yet that the bucket is gone. */
   async verified(): Promise<string> {
     await this.settled();
     await this.follower.verify().catch(() => this.follower.lose());
@@ -43,8 +44,9 @@ export class KvWrites {
 
   /**
    * Sends a write.
-   * @param basis creation time of the bucket that the write relies on, if it does
-   * @throws KvUnsettledError when that bucket, or the one that was written to, is lost by then
+   *
+   * @param basis creation time of the bucket that the write relies on; undefined if it relies on none
+   * @throws KvUnsettledError if that bucket, or the one that was written to, is lost
    */
   async send(basis: string | undefined, send: () => Promise<number>): Promise<Written> {
     const created = await this.settled();
@@ -56,21 +58,21 @@ export class KvWrites {
     } catch (error) {
       if (!isMissingBucket(error)) throw error;
       this.follower.lose();
-      throw new KvMissingError(`${this.name} is not there`);
+      throw new KvMissingError(`the bucket ${this.name} is missing`);
     }
   }
 
-  /** Waits until a write has come back from the bucket. @throws KvUnsettledError */
+  /** Waits until the written value has come back from the bucket. @throws KvUnsettledError */
   async readBack({ revision, created }: Written): Promise<void> {
     const { follower } = this;
     const isOver = (): boolean => follower.position >= revision || follower.created !== created;
     const inTime = await follower.until(isOver, READ_BACK_MS);
     this.check(created, follower.created);
-    if (!inTime) throw new KvUnsettledError(`what was written to ${this.name} did not come back in time`);
+    if (!inTime) throw new KvUnsettledError(`the value written to ${this.name} did not come back in time`);
   }
 
   private check(basis: string | undefined, created: string | undefined): void {
     if (basis === undefined || basis === created) return;
-    throw new KvReplacedError(`${this.name} was lost while it was to be written to`);
+    throw new KvReplacedError(`${this.name} was lost during a write`);
   }
 }

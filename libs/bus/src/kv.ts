@@ -1,7 +1,6 @@
 import type { KV } from '@nats-io/kv';
 import { type BucketName, type Message, parseRecord, type RecordOf } from '@tps/contracts';
 import {
-  insist,
   isConflict,
   KvContentionError,
   type KvOptions,
@@ -9,6 +8,7 @@ import {
   KvUnsettledError,
   type KvValue,
   openBucket,
+  retryWhileReplaced,
 } from './bucket';
 import type { Bus } from './connect';
 import type { LogMessage, LogStart } from './follow-options';
@@ -17,22 +17,22 @@ import { headerValues } from './headers';
 import { KvMemory } from './kv-memory';
 import { KvWrites, type Written } from './kv-writes';
 
-/** A reconnect takes less, and is no reason to call a process unready. */
+/** A reconnect takes less than this, and must not make a process unready. */
 const LOST_LIMIT_MS = 2_000;
 const MAX_CONFLICTS = 20;
 const OPERATION_HEADER = 'KV-Operation';
 const READ_BACK_MS = 1_000;
 
 /**
- * A bucket as a map that follows it: every replica of a service sees what any of them wrote.
+ * A map in memory that follows a bucket, so that every replica of a service sees every write.
  *
- * Revisions count within one life of the bucket. When the broker comes back without it, or somebody deletes it, another
- * one is made; what was known stays in force for five seconds, and its owner writes it again. A write never relies on a
- * revision of an earlier bucket.
+ * Revisions count within one life of the bucket. When the broker comes back without the bucket, or somebody deletes it,
+ * the view creates another one. The known values stay in force for five seconds, and their owner writes them again. A
+ * write never relies on a revision of an earlier bucket.
  */
 export class KvView<V> {
   private readonly entries = new Map<string, KvValue<V>>();
-  /** Keys that the present consumer has not brought yet. */
+  /** Keys that the current consumer has not delivered yet. */
   private unseen = new Set<string>();
   private readonly memory: KvMemory<V>;
   private readonly updating = new Map<string, Promise<unknown>>();
@@ -73,37 +73,42 @@ export class KvView<V> {
     this.writes = new KvWrites(name, this.follower);
   }
 
-  /** Resolves when all present values are loaded. */
+  /** Opens a view; resolves when all values are loaded. */
   static async open<V>(bus: Bus, name: string, options: KvOptions<V>): Promise<KvView<V>> {
     const view = new KvView<V>(bus, name, await openBucket(bus, name, options.replicas), options);
     await view.loaded;
     return view;
   }
 
+  /** The value of a key, as last seen. */
   get(key: string): V | undefined {
     return this.entries.get(key)?.value;
   }
 
+  /** The value of a key with its revision, for `compareAndSet`. */
   entry(key: string): KvValue<V> | undefined {
     return this.entries.get(key);
   }
 
+  /** All keys, as last seen. */
   keys(): string[] {
     return [...this.entries.keys()];
   }
 
+  /** All values, as last seen. */
   values(): V[] {
     return [...this.entries.values()].map(({ value }) => value);
   }
 
-  /** That this process has not seen for a while what others write: it may not obey what people do. */
+  /** Reports that the bucket has not been followed for two seconds: this process may not obey what people do. */
   problems(nowMs = Date.now()): string[] {
     return this.follower.lostFor(nowMs) > LOST_LIMIT_MS ? [`${this.name} is not followed now`] : [];
   }
 
   /**
-   * Compare-and-set: writes only if nobody wrote since `revision` (0: the key must be absent).
-   * @returns the new revision, or null when somebody else was first, or the bucket is another one by now
+   * Writes only if the key still has this revision (0: the key must be absent).
+   *
+   * @returns the new revision, or null if somebody else was first or the bucket was replaced
    * @throws KvUnsettledError
    */
   async compareAndSet(key: string, value: V, revision: number): Promise<number | null> {
@@ -112,11 +117,11 @@ export class KvView<V> {
   }
 
   /**
-   * Changes a value as it is at that moment, and decides again whenever somebody else was first. Changes of one key by
-   * this process happen one after the other. Resolves when the write has come back from the bucket.
+   * Changes a value, and decides again whenever somebody else was first. Changes of one key by this process happen one
+   * after the other. Resolves when the write has come back from the bucket.
    *
-   * @param change the next value, or null to leave it as it is
-   * @returns what was written, or null
+   * @param change returns the next value, or null to leave it as it is
+   * @returns the written value, or null
    * @throws KvContentionError
    * @throws KvUnsettledError
    */
@@ -128,42 +133,45 @@ export class KvView<V> {
   }
 
   /**
-   * The value as the bucket has it now, for a writer that was too slow.
+   * Reads the value from the bucket itself, for a writer that was too slow.
+   *
    * @throws KvUnsettledError
-   * @throws MessageError when it cannot be read: nobody may write over what it does not understand
+   * @throws MessageError if the value is unreadable: nobody may overwrite a value that it does not understand
    */
   async read(key: string): Promise<KvValue<V> | undefined> {
     await this.writes.settled();
     const entry = await this.bucket.get(key);
     if (!entry) return undefined;
-    const isThere = entry.operation === 'PUT';
-    this.applyEntry(entry.key, entry.revision, isThere ? entry : null);
-    return isThere ? { value: this.options.parse(key, entry), revision: entry.revision } : undefined;
+    const isPut = entry.operation === 'PUT';
+    this.applyEntry(entry.key, entry.revision, isPut ? entry : null);
+    return isPut ? { value: this.options.parse(key, entry), revision: entry.revision } : undefined;
   }
 
-  /** Resolves when the write has come back from the bucket. @throws KvUnsettledError */
+  /** Writes a value; resolves when it has come back from the bucket. @throws KvUnsettledError */
   async put(key: string, value: V): Promise<void> {
     const json = JSON.stringify(value);
     const send = (): Promise<number> => this.bucket.put(key, json);
-    await this.writes.readBack(await insist(() => this.write(key, value, send, undefined)));
+    await this.writes.readBack(await retryWhileReplaced(() => this.write(key, value, send, undefined)));
   }
 
-  /** Resolves when the deletion has come back from the bucket. @throws KvUnsettledError */
+  /** Deletes a key; resolves when the deletion has come back from the bucket. @throws KvUnsettledError */
   async remove(key: string): Promise<void> {
     const send = (): Promise<number> => this.bucket.delete(key).then(() => 0);
-    await this.writes.readBack(await insist(() => this.writes.send(undefined, send)));
-    // By then the bucket has said that the key is gone, or what somebody has written there since.
+    await this.writes.readBack(await retryWhileReplaced(() => this.writes.send(undefined, send)));
+    // After that, the bucket has reported that the key is gone, or a later value.
     if (!(await this.caughtUp(READ_BACK_MS))) throw new KvUnsettledError(`${key} may not be deleted yet`);
   }
 
   /**
-   * Waits for what anybody had written when it was called.
-   * @returns false when that did not come within `limitMs`
+   * Waits for everything that anybody had written before the call.
+   *
+   * @returns false after `limitMs`
    */
   caughtUp(limitMs: number): Promise<boolean> {
     return this.follower.caughtUp(limitMs);
   }
 
+  /** Stops following the bucket. */
   close(): void {
     this.memory.close();
     void this.follower.stop();
@@ -171,7 +179,7 @@ export class KvView<V> {
 
   private async updateNow(key: string, change: (value: V | undefined) => V | null): Promise<V | null> {
     for (let conflict = 0; conflict < MAX_CONFLICTS; conflict += 1) {
-      const done = await insist(async () => {
+      const done = await retryWhileReplaced(async () => {
         await this.writes.verified();
         const entry = conflict === 0 ? this.entry(key) : await this.read(key);
         const next = change(entry?.value);
@@ -183,13 +191,13 @@ export class KvView<V> {
       if (done.written) await this.writes.readBack(done.written);
       return done.next;
     }
-    throw new KvContentionError(`${key} changed ${MAX_CONFLICTS} times while it was to be changed`);
+    throw new KvContentionError(`${key} changed ${MAX_CONFLICTS} times during one update`);
   }
 
-  /** @returns null when somebody else was first, or the bucket is another one by now */
+  /** @returns null if somebody else was first or the bucket was replaced */
   private async replace(key: string, value: V, revision: number): Promise<Written | null> {
     const json = JSON.stringify(value);
-    // A deleted key is absent, too, but what is written there has to follow the mark that it left: create() finds it.
+    // A deleted key is absent too, but a write must follow the marker that the deletion left: create() finds it.
     const send = (): Promise<number> =>
       revision === 0 ? this.bucket.create(key, json) : this.bucket.put(key, json, { previousSeq: revision });
     try {
@@ -221,14 +229,14 @@ export class KvView<V> {
     this.unseen = new Set(this.entries.keys());
   }
 
-  /** All values that the bucket has are here: what did not come is not in it. */
+  /** All values of the bucket are loaded, so keys that were not delivered are not in it. */
   private reconcile(): void {
     for (const key of this.unseen) if (!this.memory.has(key)) this.drop(key);
     this.unseen.clear();
     this.memory.begin();
   }
 
-  /** A key that somebody deleted from the new bucket stays deleted: its mark is a conflict, too. */
+  /** A key that somebody deleted from the new bucket stays deleted, because its marker is a conflict too. */
   private async restoreKey(key: string, value: V): Promise<void> {
     const previousSeq = this.entries.get(key)?.revision ?? 0;
     const send = (): Promise<number> => this.bucket.put(key, JSON.stringify(value), { previousSeq });
@@ -252,14 +260,14 @@ export class KvView<V> {
 
   private receive(key: string, { seq, msg }: LogMessage): void {
     this.unseen.delete(key);
-    const isThere = headerValues(msg.headers, OPERATION_HEADER).length === 0;
-    this.applyEntry(key, seq, isThere ? msg : null);
+    const isPut = headerValues(msg.headers, OPERATION_HEADER).length === 0;
+    this.applyEntry(key, seq, isPut ? msg : null);
   }
 
-  /** @param message null: the key was deleted */
+  /** @param message null if the key was deleted */
   private applyEntry(key: string, revision: number, message: Message | null): void {
     const known = this.entries.get(key);
-    // A new consumer repeats values, and our own writes come back through it.
+    // A new consumer repeats values, and the writes of this process come back through it.
     if (known && known.revision >= revision) return;
     if (!message) return this.drop(key);
     try {
@@ -281,7 +289,7 @@ export class KvView<V> {
   }
 }
 
-/** Opens a bucket of the fleet as a view of its records. Resolves when all present values are loaded. */
+/** Opens a view of one of the fleet's buckets; resolves when all values are loaded. */
 export function openView<B extends BucketName>(
   bus: Bus,
   bucket: B,

@@ -1,19 +1,19 @@
 import type { LostState } from '@tps/contracts';
 
-/** Everybody who must know has heard of a loss by then. */
+/** By then every reader of heartbeats has seen the loss. */
 const KEPT_MS = 600_000;
 const MAX_KEPT = 50;
 
 /**
- * What this process saw the broker lose: streams and buckets that were replaced by others of the same name while it
- * followed them. Every heartbeat carries the list, so that andon tells people about it, also an andon that was away.
+ * The streams and buckets that the broker replaced by others of the same name while this process followed them. Every
+ * heartbeat carries the list, so that andon can report a loss even if it was down at that time.
  */
 export class StateLosses {
   private readonly losses = new Map<string, { loss: LostState; atMs: number }>();
 
   constructor(private readonly onLoss: (loss: LostState) => void = () => undefined) {}
 
-  /** Notes a loss once, however many readers of the stream report it. */
+  /** Adds a loss once, however many readers of the stream report it. */
   add(loss: LostState): void {
     const key = `${loss.name} ${loss.life} ${loss.gone ?? false}`;
     if (this.losses.has(key)) return;
@@ -23,6 +23,7 @@ export class StateLosses {
     this.onLoss(loss);
   }
 
+  /** The losses of the last ten minutes. */
   recent(nowMs = Date.now()): LostState[] {
     for (const [key, { atMs }] of this.losses) if (nowMs - atMs > KEPT_MS) this.losses.delete(key);
     return [...this.losses.values()].map(({ loss }) => loss);

@@ -1,10 +1,10 @@
 import { isApiError } from './api-error';
 import type { Bus } from './connect';
+import { retry } from './retry';
 
-/** A process that starts waits so long for a cluster whose nodes come up one after the other. */
+/** How long a starting process waits for a cluster whose nodes come up one after the other. */
 export const PLACEMENT_LIMIT_MS = 45_000;
-const FIRST_WAIT_MS = 250;
-const WAIT_CAP_MS = 2_000;
+const BACKOFF = { firstMs: 250, capMs: 2_000 };
 
 const NOT_CLUSTERED = 10074;
 const NO_SUITABLE_PEERS = 10005;
@@ -24,38 +24,38 @@ export class PlacementError extends Error {
 }
 
 /**
- * Creates a stream or bucket. While this process starts, waits for a cluster that has no leader yet, or fewer nodes than
- * copies; a single server never becomes a cluster.
+ * Creates a stream or bucket. While this process starts, it waits for a cluster that has no leader yet, or fewer nodes
+ * than copies. It does not wait for a single server, which never becomes a cluster.
  *
- * @param copies of the stream, if it is to be made
- * @throws PlacementError when NATS has too few servers
+ * @param copies copies of the stream, if this call creates it
+ * @throws PlacementError if NATS has too few servers
  */
 export async function placed<T>(bus: Bus, copies: number, create: () => Promise<T>): Promise<T> {
-  for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, WAIT_CAP_MS)) {
-    try {
-      return await create();
-    } catch (error) {
-      if (isApiError(error, NOT_CLUSTERED)) throw new PlacementError(copies, true, error);
-      const tooFew = isApiError(error, NO_SUITABLE_PEERS);
-      const passing = copies > 1 && (tooFew || isWithoutLeader(error));
-      if (!passing || Date.now() - bus.openedMs > PLACEMENT_LIMIT_MS) {
-        throw tooFew ? new PlacementError(copies, false, error) : error;
-      }
-      await bus.sleepUntilReconnect(waitMs * (0.5 + Math.random() / 2));
-    }
+  const isStarting = (): boolean => Date.now() - bus.openedMs <= PLACEMENT_LIMIT_MS;
+  const isPassing = (error: unknown): boolean =>
+    isApiError(error, NO_SUITABLE_PEERS) || isWithoutLeader(error);
+  try {
+    return await retry(create, {
+      backoff: BACKOFF,
+      retryIf: (error) => copies > 1 && isPassing(error) && isStarting(),
+      pause: (ms) => bus.sleepUntilReconnect(ms),
+    });
+  } catch (error) {
+    if (isApiError(error, NOT_CLUSTERED)) throw new PlacementError(copies, true, error);
+    throw isApiError(error, NO_SUITABLE_PEERS) ? new PlacementError(copies, false, error) : error;
   }
 }
 
 /**
- * Checks a stream that was made with fewer copies. In a cluster it keeps them; a single server cannot have more, and says
- * so again.
+ * Checks a stream that was created with fewer copies. In a cluster it keeps them. A single server cannot have more.
+ *
  * @throws PlacementError
  */
 export function assertCopies(found: number, copies: number, cluster?: { name?: string }): void {
   if (found < copies && !cluster?.name) throw new PlacementError(copies, true, undefined);
 }
 
-/** A cluster without a leader answers nothing, or that JetStream is not available. */
+/** Whether the cluster has no leader: it then does not answer, or answers that JetStream is not available. */
 function isWithoutLeader(error: unknown): boolean {
   if (isApiError(error, TEMPORARILY_UNAVAILABLE)) return true;
   return error instanceof Error && (error.name === 'TimeoutError' || error.name === 'JetStreamNotEnabled');

@@ -1,7 +1,7 @@
 import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node';
 import { isNoResponders, type ReplyInbox } from './reply-inbox';
 
-/** The stream has the message. `duplicate`: it had one with this `Nats-Msg-Id` already, which is as good. */
+/** The stream has the message. With `duplicate` it had a message with this `Nats-Msg-Id` already. */
 export interface PubAck {
   stream: string;
   seq: number;
@@ -9,24 +9,24 @@ export interface PubAck {
 }
 
 /**
- * The stream did not take the message, or did not say so in time.
- * `accepted` is `false` when it surely did not, `'unknown'` when it may have: send again with the same message id.
+ * The stream did not confirm the message in time. `accepted` is `false` if the stream certainly does not have it, and
+ * `'unknown'` if it may: then send it again with the same message id.
  */
 export class PublishError extends Error {
   constructor(
     message: string,
     readonly accepted: false | 'unknown',
-    /** JetStream's `err_code`, or 0. */
+    /** The `err_code` of JetStream; 0 if there is none. */
     readonly code: number,
   ) {
     super(message);
     this.name = 'PublishError';
   }
-  /** No stream takes the subject: it has no leader now, or is gone. */
+  /** No stream takes the subject: it has no leader, or is missing. */
   get isNoStream(): boolean {
     return this.code === NO_STREAM;
   }
-  /** The stream's limit was reached: back pressure, not a fault of the broker. */
+  /** The stream is at its limit: back pressure, not a fault of the broker. */
   get full(): boolean {
     return this.code === STREAM_STORE_FAILED && /maximum (messages|bytes)/.test(this.message);
   }
@@ -37,8 +37,8 @@ const NO_STREAM = 503;
 const DEFAULT_TIMEOUT_MS = 5_000;
 
 /**
- * Publishes to streams and matches their acknowledgements. It refuses at once while disconnected, where the client
- * would drop the message without a word.
+ * Publishes to streams and matches their acknowledgements. While disconnected it fails at once, where the client would
+ * silently drop the message.
  */
 export class Publisher {
   private closed = false;
@@ -50,7 +50,9 @@ export class Publisher {
   ) {}
 
   /**
-   * @param options.timeoutMs after this the outcome is unknown
+   * Publishes a message and waits for the acknowledgement.
+   *
+   * @param options.timeoutMs after this the outcome is unknown. Default: 5,000
    * @throws PublishError
    */
   publish(
@@ -74,6 +76,7 @@ export class Publisher {
     });
   }
 
+  /** Messages without an acknowledgement fail from now on with `'unknown'`. */
   close(): void {
     this.closed = true;
   }
@@ -85,7 +88,6 @@ export class Publisher {
 }
 
 function readAck(msg: Msg): PubAck | PublishError {
-  // No stream has the subject, or it has no leader now.
   if (isNoResponders(msg)) return new PublishError('no stream takes this subject now', false, NO_STREAM);
   try {
     const ack = msg.json<PubAck & { error?: { description: string; err_code: number } }>();

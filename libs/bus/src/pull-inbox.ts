@@ -1,6 +1,7 @@
 import type { Msg, Subscription } from '@nats-io/transport-node';
 import type { Bus } from './connect';
 import { type DeliveryInfo, parseDelivery } from './delivery';
+import { isConsumerGone, type PullRequest, pullRequest } from './pull-request';
 
 /** `lost`: the consumer is gone, or the broker fell silent about the pull. */
 export type PullEnd = 'full' | 'empty' | 'lost';
@@ -8,21 +9,17 @@ export type PullEnd = 'full' | 'empty' | 'lost';
 /** `stale`: sent by an earlier consumer. `gap`: messages before this one are missing. */
 export type Receipt = 'taken' | 'stale' | 'gap';
 
-export interface Pull {
+interface Pull {
   stream: string;
   consumer: string;
-  batch: number;
-  /** Further fields of the request. */
-  request: object;
-  /** A broker that says nothing for so long has lost the consumer. */
+  request: PullRequest;
+  /** A broker that sends nothing for this long has lost the consumer. */
   silenceMs: number;
 }
 
 const HEARTBEAT = 100;
-const CONSUMER_GONE = 409;
-const NO_RESPONDERS = 503;
 
-/** Sends the pulls of a consumer, one at a time, and receives what comes for them. */
+/** Sends the pulls of a consumer, one at a time, and receives their messages. */
 export class PullInbox {
   private readonly inbox: string;
   private readonly subscription: Subscription;
@@ -37,24 +34,25 @@ export class PullInbox {
     this.subscription = bus.nc.subscribe(`${this.inbox}.*`, { callback: (_, msg) => this.receive(msg) });
   }
 
-  async pull({ stream, consumer, batch, request, silenceMs }: Pull): Promise<PullEnd> {
+  /** Sends a pull. Resolves when its last message came, or when it ended without. */
+  async pull({ stream, consumer, request, silenceMs }: Pull): Promise<PullEnd> {
     const reply = `${this.inbox}.${(this.number += 1)}`;
-    const subject = `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`;
     const how = await new Promise<PullEnd>((end) => {
       const limit = setTimeout(end, silenceMs, 'lost').unref();
-      this.open = { left: batch, end, limit };
-      this.bus.nc.publish(subject, JSON.stringify({ batch, ...request }), { reply });
+      this.open = { left: request.batch, end, limit };
+      pullRequest(this.bus, { stream, consumer, reply }, request);
     });
     clearTimeout(this.open?.limit);
     this.open = null;
     return how;
   }
 
-  /** Ends the pull under way, if there is one. */
+  /** Ends the open pull, if there is one. */
   end(how: PullEnd): void {
     this.open?.end(how);
   }
 
+  /** Ends the open pull and unsubscribes. */
   close(): void {
     this.subscription.unsubscribe();
     this.end('empty');
@@ -68,11 +66,10 @@ export class PullInbox {
     if (receipt === 'taken' && this.open && (this.open.left -= 1) === 0) this.open.end('full');
   }
 
-  /** Only the status of the pull under way counts; one of an older consumer is stale. */
+  /** Ignores the status of an earlier pull. */
   private receiveStatus(msg: Msg): void {
     if (msg.subject !== `${this.inbox}.${this.number}`) return;
-    const code = msg.headers?.code;
-    if (code === HEARTBEAT) return void this.open?.limit.refresh();
-    this.end(code === NO_RESPONDERS || code === CONSUMER_GONE ? 'lost' : 'empty');
+    if (msg.headers?.code === HEARTBEAT) return void this.open?.limit.refresh();
+    this.end(isConsumerGone(msg) ? 'lost' : 'empty');
   }
 }

@@ -1,13 +1,13 @@
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
 
-/** Called once: with the reply, or with null when none came in time or the inbox was closed. */
+/** Called once: with the reply, or with null if none came in time or the inbox was closed. */
 export type OnReply = (msg: Msg | null) => void;
 
 const SWEEP_MS = 100;
 
 /**
- * One inbox for the replies to everything that a process asks. Unlike the client's own requests it builds no Error and
- * no timer per message: one sweep looks after all deadlines, which are kept to a tenth of a second.
+ * One inbox for the replies to all requests of a process. Unlike the client's own requests it creates no Error and no
+ * timer per request: one sweep checks all deadlines, to a tenth of a second.
  */
 export class ReplyInbox {
   private readonly waiting = new Map<string, { onReply: OnReply; deadlineMs: number }>();
@@ -21,13 +21,13 @@ export class ReplyInbox {
   ) {
     this.subscription = nc.subscribe(`${inbox}.*`, {
       callback: (error, msg) => {
-        // The connection's status tells it; those who wait have their deadlines.
+        // The status of the connection reports the error, and every waiter has a deadline.
         if (!error) this.settle(msg);
       },
     });
   }
 
-  /** @returns the subject to reply to */
+  /** Registers a request. @returns the subject for its reply */
   expect(timeoutMs: number, onReply: OnReply): string {
     const token = (this.next = (this.next + 1) % Number.MAX_SAFE_INTEGER).toString(36);
     this.waiting.set(token, { onReply, deadlineMs: Date.now() + timeoutMs });
@@ -35,7 +35,7 @@ export class ReplyInbox {
     return `${this.inbox}.${token}`;
   }
 
-  /** What was asked could not be sent. */
+  /** Removes a request that could not be sent. */
   forget(subject: string): void {
     this.waiting.delete(subject.slice(this.inbox.length + 1));
   }
@@ -65,14 +65,14 @@ export class ReplyInbox {
       this.waiting.delete(token);
       onReply(null);
     }
-    // An idle process has nothing to wake up for.
+    // An idle process must not wake up.
     if (this.waiting.size > 0 || !this.sweeper) return;
     clearInterval(this.sweeper);
     this.sweeper = null;
   }
 }
 
-/** Nobody listens on the subject: the broker says so at once. */
+/** Whether the broker says that nothing listens on the subject. */
 export function isNoResponders(msg: Msg): boolean {
   return msg.data.length === 0 && msg.headers?.code === 503;
 }

@@ -8,6 +8,7 @@ export class SingleFlight<T> {
 
   constructor(private readonly ask: () => Promise<T>) {}
 
+  /** Starts a request, or joins the next one. */
   get(): Promise<T> {
     if (!this.current) return this.begin();
     this.next ??= this.current

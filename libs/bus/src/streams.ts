@@ -15,13 +15,16 @@ import { isApiError } from './api-error';
 import type { Bus } from './connect';
 import { assertCopies, placed } from './placement';
 
+/** A stream, by its key in `Names`. */
 export type StreamName = keyof Names['streams'];
 
+/** The settings of a stream that depend on the configuration. */
 export interface StreamSettings {
   /** Copies of every stream and bucket (`TPS_NATS_REPLICAS`). */
   replicas: number;
-  /** `max_msgs` of KANBAN: the hard limit on what is accepted and unfinished. */
+  /** `max_msgs` of KANBAN, the hard limit of accepted, unfinished signals. Default: 1,100. */
   kanbanMaxMessages?: number;
+  /** `max_age` of OUTCOMES in milliseconds. Default: 24 hours. */
   outcomesMaxAgeMs?: number;
   /** `max_bytes` of OUTCOMES. Default: 2 GiB. */
   outcomesMaxBytes?: number;
@@ -29,7 +32,7 @@ export interface StreamSettings {
 
 const HOUR_MS = 3_600_000;
 const GIB = 1024 ** 3;
-/** A worker's lease on what it holds: renewed while it lives, redelivered elsewhere when it does not. */
+/** Lease of a worker on a delivered signal. The worker renews it; after the worker dies, the broker redelivers. */
 export const LEASE_MS = 8_000;
 const CONSUMER_EXISTS = [10013, 10148];
 const CONSUMER_NOT_FOUND = 10014;
@@ -47,7 +50,7 @@ function definition(names: Names, stream: StreamName, settings: StreamSettings):
         subjects: [`${root}.kanban.*.*.*`],
         retention: RetentionPolicy.Workqueue,
         discard: DiscardPolicy.New,
-        // No max_bytes and no max_age: the broker would delete accepted work.
+        // With max_bytes or max_age the broker would delete accepted signals.
         max_msgs: settings.kanbanMaxMessages ?? 1100,
         duplicate_window: nanos(120_000),
       };
@@ -78,19 +81,19 @@ function definition(names: Names, stream: StreamName, settings: StreamSettings):
   }
 }
 
-/** Manages streams and consumers; does not ask the broker anything by itself. */
+/** The client's manager of streams and consumers. Creating it costs no request. */
 export function managerOf(bus: Bus, options: { timeout?: number } = {}): Promise<JetStreamManager> {
   return jetstreamManager(bus.nc, { ...options, checkAPI: false });
 }
 
 /**
- * For a stream's owner: creates it if absent, and gives it more room or time where more is asked for. Never shrinks
- * anything: lowering `max_msgs` below what a stream holds makes the broker delete it.
+ * Creates a stream if it is absent, and raises its limits if the settings ask for more. Only the owner of the stream
+ * calls it. It never lowers a limit, because the broker would delete the messages above a lower `max_msgs`.
  */
 export async function ensureStream(bus: Bus, stream: StreamName, settings: StreamSettings): Promise<void> {
   const { name, max_msgs, max_age, max_bytes } = await createStream(bus, stream, settings);
   const { kanbanMaxMessages = 0, outcomesMaxAgeMs = 0, outcomesMaxBytes = 0 } = settings;
-  // What has no limit (-1 or 0) has more than anybody asks for.
+  // A stream without a limit (-1 or 0) needs no higher one.
   const raised = {
     ...(max_msgs > 0 && kanbanMaxMessages > max_msgs ? { max_msgs: kanbanMaxMessages } : {}),
     ...(max_age > 0 && nanos(outcomesMaxAgeMs) > max_age ? { max_age: nanos(outcomesMaxAgeMs) } : {}),
@@ -99,7 +102,7 @@ export async function ensureStream(bus: Bus, stream: StreamName, settings: Strea
   if (Object.keys(raised).length > 0) await (await managerOf(bus)).streams.update(name, raised);
 }
 
-/** For who may come before the stream's owner: creates it if absent, and leaves one that exists as it is. */
+/** Creates a stream if it is absent, for a process that may start before the stream's owner. */
 export async function createStream(
   bus: Bus,
   stream: StreamName,
@@ -121,13 +124,13 @@ async function createOnce(bus: Bus, stream: StreamName, settings: StreamSettings
   try {
     return (await jsm.streams.add({ name, ...definition(bus.names, stream, settings) })).config;
   } catch (error) {
-    // Several may create it at once, each with limits of its own: the one that comes second is told that it exists.
+    // Another process with other limits may have created it at the same moment.
     if (!isApiError(error, STREAM_NAME_IN_USE)) throw error;
     return (await jsm.streams.info(name)).config;
   }
 }
 
-/** Creates the four lanes of a type. An existing lane is left alone: recreating one would deliver held work again. */
+/** Creates the four lanes of a type. Existing lanes stay, because a new one would deliver signals in flight again. */
 export async function ensureLanes(bus: Bus, type: string): Promise<void> {
   const jsm = await managerOf(bus);
   for (const priority of PRIORITIES) {
@@ -137,7 +140,7 @@ export async function ensureLanes(bus: Bus, type: string): Promise<void> {
       ack_policy: AckPolicy.Explicit,
       deliver_policy: DeliverPolicy.All,
       ack_wait: nanos(LEASE_MS),
-      // Attempts are counted from records; the broker's own limit would strand the message.
+      // Attempts are counted from records. A limit of the broker would leave the message without a lane.
       max_deliver: -1,
       max_ack_pending: -1,
       max_waiting: 2048,
@@ -148,7 +151,7 @@ export async function ensureLanes(bus: Bus, type: string): Promise<void> {
   }
 }
 
-/** Deletes the four lanes of a type. Its messages stay in the stream, and no pull delivers them until the lanes are back. */
+/** Deletes the four lanes of a type. Its messages stay in the stream, but no pull delivers them without a lane. */
 export async function deleteLanes(bus: Bus, type: string): Promise<void> {
   const jsm = await managerOf(bus);
   for (const priority of PRIORITIES) {
@@ -159,13 +162,13 @@ export async function deleteLanes(bus: Bus, type: string): Promise<void> {
   }
 }
 
-/** The message a stream has at a sequence, or null when it has none (any more). */
+/** Reads the message of a stream at a sequence; null if there is none (any more). */
 export async function messageAt(bus: Bus, stream: string, seq: number): Promise<StoredMsg | null> {
   const jsm = await managerOf(bus);
   const direct = await jsm.direct.getMessage(stream, { seq });
   if (direct) return direct;
   try {
-    // Any replica answers a direct get, also one that lags: only the leader knows that a message is gone.
+    // A replica that lags may answer a direct get, so only the leader can tell that a message is gone.
     return await jsm.streams.getMessage(stream, { seq });
   } catch (error) {
     if (isApiError(error, MESSAGE_NOT_FOUND)) return null;
@@ -173,7 +176,7 @@ export async function messageAt(bus: Bus, stream: string, seq: number): Promise<
   }
 }
 
-/** The broker has no stream of this name: it never existed, was deleted, or went with the store. */
+/** Whether the broker has no stream of this name: it never existed, was deleted, or was lost with the store. */
 export function isMissingStream(error: unknown): boolean {
   return isApiError(error, STREAM_NOT_FOUND);
 }

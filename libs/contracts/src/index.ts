@@ -121,6 +121,7 @@ export {
   type OutcomeStatus,
   readReplies,
 } from './outcome';
+export { outcomeBase, type OutcomeBase } from './outcome-base';
 export { isOfLaterVersion, jsonOf, type Message, MessageError } from './parse';
 export {
   FoundSignal,
@@ -171,14 +172,16 @@ export {
   IDEMPOTENCY_KEY_PATTERN,
   MAX_BODY_BYTES,
   MAX_SYNC_TIMEOUT_MS,
-  parseSignal,
   PRIORITIES,
   Priority,
   Signal,
+  type RunKey,
+  runKey,
   SIGNAL_TYPE_PATTERN,
   signalType,
   SUSPECT_HEADER,
 } from './signal';
+export { decodeSignal, encodeSignal } from './signal-codec';
 export { Retirement, TypeRecord } from './signal-type';
 export { METRICS, type SpanAttribute, type SpanAttributes } from './telemetry';
 export { encodeMessage, WIRE_VERSION } from './version';

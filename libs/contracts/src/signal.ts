@@ -1,6 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { anyObject, time } from './fields';
-import { type Message, parse } from './parse';
 import { version } from './version';
 
 /** The priorities of a signal, the most urgent first. */
@@ -56,13 +55,12 @@ export const Signal = Type.Object({
 });
 export type Signal = Static<typeof Signal>;
 
-/**
- * Reads a message of the stream KANBAN.
- *
- * @throws MessageError
- */
-export function parseSignal(message: Message): Signal {
-  return parse(Signal, message, 'signal');
+/** Identifies one run of a signal in sets and message ids: `<id>:<run>`. */
+export type RunKey = `${string}:${number}`;
+
+/** The key of a run. */
+export function runKey({ id, run }: Pick<Signal, 'id' | 'run'>): RunKey {
+  return `${id}:${run}`;
 }
 
 /** `app_id` of the messages that gateways put on the backup. */

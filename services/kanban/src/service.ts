@@ -1,80 +1,85 @@
-import { type Bus, ensureLanes, restoreMissing } from '@tps/bus';
-import { type CircuitState, type KanbanVitals, METRICS, type TypeRecord } from '@tps/contracts';
+import { type Bus, ensureLanes, RecordsClient, restoreMissing } from '@tps/bus';
+import { type KanbanVitals, METRICS, type TypeRecord } from '@tps/contracts';
 import { FleetView, LineView, TypesView, type TypesViewOptions } from '@tps/fleet';
 import type { RunningService, ServiceContext, ServiceDefinition } from '@tps/service';
 import { Gauge } from 'prom-client';
-import { Acceptance } from './queue/acceptance';
-import { kanbanBoard } from './board';
-import { CardLimits } from './queue/card-limits';
-import { type KanbanConfig, variables } from './config';
-import { backupStatus } from './backup/status';
-import { serveDeadLetters } from './dead-letters/endpoints';
-import { DeadlineIndex, type QueuedSignal } from './queue/deadline-index';
 import { BackupDrainer } from './backup/backup-drainer';
-import { QueueWriter } from './queue/queue-writer';
-import { everySecond, housekeeping } from './housekeeping';
+import { backupStatus } from './backup/status';
+import { kanbanBoard } from './board';
+import { type KanbanConfig, variables } from './config';
+import { DeadLetterStore } from './dead-letters/dead-letter-store';
+import { serveDeadLetters } from './dead-letters/endpoints';
+import { RedriveJobs } from './dead-letters/redrive-jobs';
+import { Requeuer } from './dead-letters/requeuer';
+import { everySecond } from './every-second';
+import { Acceptance } from './queue/acceptance';
+import { ArrivalAnnouncer } from './queue/arrival-announcer';
+import { CardLimits } from './queue/card-limits';
+import { DeadlineIndex } from './queue/deadline-index';
+import { Expiry } from './queue/expiry';
+import { InFlightSignals } from './queue/in-flight-signals';
 import { OpenSignals } from './queue/open-signals';
-import { QueueStats } from './queue/queue-stats';
 import { OrphanRecovery } from './queue/orphan-recovery';
+import { QueueRemoval } from './queue/queue-removal';
+import { QueueStats } from './queue/queue-stats';
+import { QueueWriter } from './queue/queue-writer';
+import { ensureStreams, Storage } from './queue/storage';
+import { UnreadableMessages } from './queue/unreadable-messages';
 import { RetirementChecks } from './retirement/retirement-checks';
 import { Retirements } from './retirement/retirements';
 import { Revival } from './retirement/revival';
-import { ensureStreams, Storage } from './queue/storage';
-import { UnreadableMessages } from './queue/unreadable-messages';
-import { QueueRemoval } from './queue/queue-removal';
 
 /** Pull, and limit what is unfinished: owns the durable queue and decides whether there is room. */
 export const kanban: ServiceDefinition<typeof variables> = { name: 'kanban', variables, start };
 
 async function start(context: ServiceContext<KanbanConfig>): Promise<RunningService> {
-  const { bus, config, log } = context;
-  const replicas = config.TPS_NATS_REPLICAS;
+  const { bus, config, instance, log } = context;
   const buffer = config.TPS_KANBAN_BUFFER;
   const onError = (error: unknown): void => void log.error('bucket', { error });
+  const options = { replicas: config.TPS_NATS_REPLICAS, onError };
 
   await ensureStreams(context);
-  const types = await followTypes(bus, { replicas, onError });
-  const lines = await LineView.open(bus, { replicas, onError });
-  const deadlines = new DeadlineIndex(bus, lines.heldMs.bind(lines));
-  const acceptance = new Acceptance();
-  const queue = new QueueStats(bus, acceptance, () => deadlines.forget());
-  const storage = new Storage({ context, queue, types });
+  const types = await followTypes(bus, options);
+  const lines = await LineView.open(bus, options);
   const fleet = new FleetView(bus, { onError: (error) => log.warn('fleet', { error }) });
   const cards = await CardLimits.open(context, fleet);
-  const unreadable = new UnreadableMessages(context);
-  const removal = new QueueRemoval(context, fleet, unreadable);
-  const [, leftovers] = await Promise.all([queue.refresh(), loadDeadlines(context, deadlines)]);
-  const rescue = new OrphanRecovery(context, queue, unreadable);
-  const writer = new QueueWriter(context, {
-    queue,
-    acceptance,
-    types,
-    onAccepted: ({ signal, seq }) => deadlines.add(signal, seq, Date.now()),
-    onMissing: () => storage.ensureSoon(),
-  });
+  const records = new RecordsClient(bus);
 
-  const open = new OpenSignals(bus, lines, removal);
-  registerEndpoints(context, { writer, removal, cards, open, storage });
-  const lineOf = (type: string): CircuitState => lines.state(type);
-  const { deadLetters, redriveJobs } = await serveDeadLetters(context, writer, { lineOf, types });
+  const deadlines = new DeadlineIndex(bus, lines.heldMs.bind(lines));
+  const acceptance = new Acceptance();
+  const queue = new QueueStats(bus, acceptance, () => deadlines.clear());
+  const storage = new Storage(context, queue, types);
+  const writer = new QueueWriter(context, { queue, acceptance, types, deadlines, storage });
+  const unreadable = new UnreadableMessages(context);
+  const inFlight = new InFlightSignals(context, fleet);
+  const removal = new QueueRemoval(context, { inFlight, unreadable, records });
+  const expiry = new Expiry(context, { fleet, writer, queue, deadlines, removal });
+  await Promise.all([queue.refresh(), expiry.load()]);
+  serveQueue(context, writer, removal, new OpenSignals(bus, lines, inFlight));
+  context.endpoint('lanes', (request) => storage.lanes(request));
+  context.endpoint('cards', (request) => cards.set(request));
+
+  const deadLetters = new DeadLetterStore(bus);
+  const requeuer = new Requeuer(context, { deadLetters, writer, records });
+  const redriveJobs = await RedriveJobs.open(context, { deadLetters, requeuer, records, lines, types });
+  serveDeadLetters(context, deadLetters, requeuer, redriveJobs);
+
   const revival = new Revival(context, types);
-  const drainParts = { writer, queue, lines, types, revival };
-  const drainer = config.RABBITMQ_URL ? await BackupDrainer.open(context, drainParts) : undefined;
+  const drainerDeps = { writer, queue, lines, types, revival, records };
+  const drainer = config.RABBITMQ_URL ? await BackupDrainer.open(context, drainerDeps) : undefined;
   const checks = new RetirementChecks(context, { types, fleet, queue, writer, redriveJobs, drainer });
   const retirements = new Retirements(context, { types, checks, revival, queue, cards, deadLetters });
-  exposeMetrics(context, queue);
 
-  const parts = {
-    ...{ context, fleet, writer, queue, deadlines, removal, rescue, redriveJobs, retirements, drainer },
-    leftovers,
-  };
-  const onFault = (error: unknown): void => void log.warn('housekeeping failed', { error });
-  const stopTicking = everySecond(housekeeping(parts), onFault);
+  const arrivals = new ArrivalAnnouncer(context, writer, queue);
+  const orphans = new OrphanRecovery(context, queue, unreadable, records);
+  const parts = [arrivals, queue, expiry, orphans, redriveJobs, retirements, ...(drainer ? [drainer] : [])];
+  const stopTicking = startTicking(context, parts);
+  registerMetrics(context, queue);
   return {
     problems: () => problems(bus, [types, lines], acceptance.problem, drainer),
     vitals: () => vitals(queue, buffer, acceptance.problem, drainer),
     board: () => {
-      const backup = backupStatus(fleet, context.instance, drainer?.vitals());
+      const backup = backupStatus(fleet, instance, drainer?.vitals());
       return kanbanBoard({ bus, fleet, queue, cards, lines, buffer, backup, types: types.known() });
     },
     stop: async () => {
@@ -87,7 +92,18 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
   };
 }
 
-/** Every known type has its lanes, except while a retirement may delete them. */
+/** Lets each part do its periodic work, once a second while NATS is connected, one part after the other. */
+function startTicking(
+  { bus, log }: ServiceContext,
+  parts: readonly { tick(): void | Promise<void> }[],
+): () => Promise<void> {
+  const tick = async (): Promise<void> => {
+    if (bus.connected) for (const part of parts) await part.tick();
+  };
+  return everySecond(tick, (error) => void log.warn('periodic work failed', { error }));
+}
+
+/** Follows the signal types, and creates the lanes of each new one. */
 function followTypes(bus: Bus, options: TypesViewOptions): Promise<TypesView> {
   const onChange = (type: string, record: TypeRecord | undefined): void => {
     if (record && !record.retired) void ensureLanes(bus, type).catch(options.onError);
@@ -95,30 +111,18 @@ function followTypes(bus: Bus, options: TypesViewOptions): Promise<TypesView> {
   return TypesView.open(bus, { ...options, onChange, restore: restoreMissing });
 }
 
-/** @returns what the stream holds; nothing when it does not answer yet */
-function loadDeadlines({ log }: ServiceContext, deadlines: DeadlineIndex): Promise<QueuedSignal[]> {
-  return deadlines.load().catch((error: unknown) => {
-    log.warn('deadlines not read yet', { error });
-    return [];
-  });
-}
-
-interface Desks {
-  storage: Storage;
-  writer: QueueWriter;
-  removal: QueueRemoval;
-  cards: CardLimits;
-  open: OpenSignals;
-}
-
-function registerEndpoints(context: ServiceContext, { writer, removal, cards, open, storage }: Desks): void {
+/** Answers the requests for signals in the queue. */
+function serveQueue(
+  context: ServiceContext,
+  writer: QueueWriter,
+  removal: QueueRemoval,
+  openSignals: OpenSignals,
+): void {
   context.endpoint('enqueue', writer.handle.bind(writer));
-  context.endpoint('lanes', (request) => storage.lanes(request));
   context.endpoint('find', ({ id }) => removal.find(id));
   context.endpoint('cancel', ({ id, by }) => removal.cancel(id, by));
-  context.endpoint('openSignals', (request) => open.page(request));
-  context.endpoint('openRuns', async ({ ids }) => ({ runs: await open.runsOf(ids) }));
-  context.endpoint('cards', (request) => cards.set(request));
+  context.endpoint('openSignals', (request) => openSignals.page(request));
+  context.endpoint('openRuns', async ({ ids }) => ({ runs: await openSignals.runsOf(ids) }));
 }
 
 /** A kanban that cannot append is ready as long as the backup takes signals instead. */
@@ -146,7 +150,7 @@ function vitals(
   return { queue_depth, buffer, ...optional } satisfies KanbanVitals;
 }
 
-function exposeMetrics({ registry }: ServiceContext, queue: QueueStats): void {
+function registerMetrics({ registry }: ServiceContext, queue: QueueStats): void {
   new Gauge({
     ...METRICS.laneSignals,
     registers: [registry],

@@ -1,6 +1,6 @@
 import type { Msg } from '@nats-io/transport-node';
 import { headerValues } from '@tps/bus';
-import { type Outcome, parseLane, parseSignal, type Signal, SUSPECT_HEADER } from '@tps/contracts';
+import { type Outcome, type Signal, SUSPECT_HEADER } from '@tps/contracts';
 import type { LineView } from '@tps/fleet';
 import type { TraceHeaders } from '@tps/telemetry';
 import type { LazyAbort } from './lazy-abort';
@@ -71,16 +71,4 @@ function traceOf(msg: Msg): TraceHeaders | undefined {
 export function deadlineOf({ signal, info }: InFlightSignal, lines: LineView): number {
   const pausedMs = lines.heldMs(signal.signal_type, info.storedAtMs, Date.now());
   return Date.parse(signal.created_at) + signal.timeout_ms + pausedMs;
-}
-
-/** The signal in a message, or null when no worker could make sense of it. */
-export function decodeSignal({ msg, lane }: Delivery): Signal | null {
-  try {
-    const signal = parseSignal(msg);
-    const { type, priority } = parseLane(lane);
-    const fits = signal.signal_type === type && signal.priority === priority;
-    return fits && msg.subject.endsWith(`.${signal.id}`) ? signal : null;
-  } catch {
-    return null;
-  }
 }

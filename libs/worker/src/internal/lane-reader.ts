@@ -1,5 +1,5 @@
 import { type Msg, nanos, type Subscription } from '@nats-io/transport-node';
-import { type Bus, parseDelivery } from '@tps/bus';
+import { type Bus, isConsumerGone, parseDelivery, type PullRequest, pullRequest } from '@tps/bus';
 import type { Answerable, QueueLife } from './queue-life';
 
 /** A message from a lane, with what the broker says of it. */
@@ -182,9 +182,8 @@ export class LaneReader {
     return `${lane.index}.${this.pullNo.toString(36)}`;
   }
 
-  private request(lane: Lane, reply: string, body: object): void {
-    const subject = `$JS.API.CONSUMER.MSG.NEXT.${this.bus.names.streams.kanban}.${lane.name}`;
-    this.bus.nc.publish(subject, JSON.stringify(body), { reply });
+  private request({ name: consumer }: Lane, reply: string, request: PullRequest): void {
+    pullRequest(this.bus, { stream: this.bus.names.streams.kanban, consumer, reply }, request);
   }
 
   private receive(msg: Msg, planned: boolean): void {
@@ -208,11 +207,10 @@ export class LaneReader {
     const suffix = msg.subject.slice(inbox.length + 1);
     const lane = this.byIndex[Number(suffix.split('.')[0])];
     if (!lane) return;
-    const code = msg.headers?.code ?? 0;
     lane.heardMs = Date.now();
     if (planned) this.end(lane, suffix);
     else if (lane.poll?.suffix === suffix) lane.poll = null;
-    if (code !== 503 && code !== 409) return;
+    if (!isConsumerGone(msg)) return;
     lane.retryAtMs = lane.heardMs + RETRY_MS;
     this.events.onLost();
   }

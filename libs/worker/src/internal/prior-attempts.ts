@@ -1,5 +1,5 @@
-import { type Bus, managerOf, RecordsClient, RecordsUnavailableError } from '@tps/bus';
-import { attemptIn, type Outcome } from '@tps/contracts';
+import { type Bus, latestAttempt, RecordsClient } from '@tps/bus';
+import type { Outcome } from '@tps/contracts';
 import type { InFlightSignal } from './in-flight-signal';
 
 /** What the records say of a signal that was delivered before. */
@@ -42,21 +42,7 @@ export async function attemptsUsed(
   { signal, info }: InFlightSignal,
 ): Promise<{ last: Outcome | undefined; vanished: number; used: number }> {
   if (info.deliveries === 1) return { last: undefined, vanished: 0, used: 0 };
-  const last = await latestAttempt(bus, signal.id, signal.run);
+  const last = await latestAttempt(bus, signal);
   const vanished = Math.max(0, info.deliveries - 1 - (last?.delivery ?? 0));
   return { last, vanished, used: (last?.attempt ?? 0) + vanished };
-}
-
-/** The latest record of a failed attempt or hand-back in this run. */
-async function latestAttempt(bus: Bus, id: string, run: number): Promise<Outcome | undefined> {
-  try {
-    const jsm = await managerOf(bus);
-    const message = await jsm.direct.getMessage(bus.names.streams.outcomes, {
-      last_by_subj: bus.names.subjects.outcomeAttempt(id),
-    });
-    const outcome = message ? attemptIn(message) : undefined;
-    return outcome?.run === run ? outcome : undefined;
-  } catch (error) {
-    throw new RecordsUnavailableError('the stream of outcomes does not answer', { cause: error });
-  }
 }

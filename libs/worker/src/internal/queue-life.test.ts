@@ -9,7 +9,7 @@ const bus = {
     reconnect = listener;
     return () => undefined;
   },
-  backoff: () => new Promise<void>((resolve) => void setImmediate(resolve)),
+  sleepUntilReconnect: () => new Promise<void>((resolve) => void setImmediate(resolve)),
 } as unknown as Bus;
 
 describe('QueueLife', () => {

@@ -1,9 +1,9 @@
 import { LEASE_MS } from '@tps/bus';
-import type { ReplyOf, RequestOf } from '@tps/contracts';
+import { decodeSignal, type ReplyOf, type RequestOf } from '@tps/contracts';
 import { ReleasedError } from './attempt';
 import { deadLetterUnreadable, releaseSignal } from './release';
 import { carriesSignal, renewLease } from './acknowledgement';
-import { type InFlightSignal, decodeSignal, toInFlight } from './in-flight-signal';
+import { type InFlightSignal, toInFlight } from './in-flight-signal';
 import { PullPlanner, type Wait } from './pull-planner';
 import type { Delivery } from './lane-reader';
 import type { Limits } from './limits';
@@ -202,7 +202,7 @@ export class SlotRunner {
   /** Reads a delivery message; null when it is none of ours or must not run. */
   private open(delivery: Delivery, place: number, plannedMs: number): InFlightSignal | null {
     const { info } = delivery;
-    const signal = decodeSignal(delivery);
+    const signal = decodeSignal(delivery.msg);
     if (!signal) {
       deadLetterUnreadable(this.options, delivery);
       return null;

@@ -1,49 +1,42 @@
-import { randomInt, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { BackupConnection, type ConfirmChannel, type ConsumeMessage } from '@tps/backup';
-import { encodeHeaders } from '@tps/bus';
-import {
-  type BackupHoldings,
-  type BackupDrainerVitals,
-  type UnreadableDeadLetter,
-  DEAD_LETTER_HEADERS,
-  retirementText,
-  WIRE_VERSION,
-} from '@tps/contracts';
+import { pauseMs, type RecordsClient } from '@tps/bus';
+import { type BackupHoldings, type BackupDrainerVitals, retirementText, runKey } from '@tps/contracts';
 import type { LineView, TypesView } from '@tps/fleet';
 import type { ServiceContext } from '@tps/service';
-import { type BackupMessage, idOf, tryParseBackupMessage, UnreadableMessageError } from './backup-message';
+import { type BackupMessage, tryParseBackupMessage, UnreadableMessageError } from './backup-message';
 import type { KanbanConfig } from '../config';
 import { registerBackupMetrics } from './metrics';
+import { keepAsDeadLetter } from './unreadable-backup';
 import type { QueueWriter } from '../queue/queue-writer';
 import type { QueueStats } from '../queue/queue-stats';
-import { finishedRuns, runKey } from '../records';
 import type { Revival } from '../retirement/revival';
 
-/** In hand at once; the rest waits at RabbitMQ. */
+/** Messages that RabbitMQ delivers ahead; the others wait there. */
 const PREFETCH = 128;
-const RETRY_FIRST_MS = 100;
-const RETRY_CAP_MS = 2_000;
-/** Of a type: with so many unfinished, more would only stand before those that come new; of a small buffer a quarter. */
+const BACKOFF = { firstMs: 100, capMs: 2_000 };
+/**
+ * Stop draining a type above this many unfinished signals (or a quarter of a small buffer), so that the backlog does not
+ * delay new signals.
+ */
 const TYPE_LIMIT = 128;
 const TYPE_LIMIT_OF_BUFFER = 0.25;
 /** A slow or overloaded type must not delay what waits behind it here for longer. */
 const DEFER_LIMIT_MS = 1_000;
 const MAX_SHARE_OF_BUFFER = 0.5;
-const LOOK_AGAIN_MS = 50;
-const MAX_KEPT_BYTES = 128 * 1024;
-/** The subject token under which unreadable messages are kept. */
-const UNREADABLE_TYPE = 'backup';
+const CHECK_AGAIN_MS = 50;
 
+/** A delivered message that is not moved yet. */
 interface Unmoved {
-  /** Read once: one without an id gets one. */
-  backedUp: BackupMessage | UnreadableMessageError;
+  /** Parsed once, because a message without an id gets a random one. */
+  parsed: BackupMessage | UnreadableMessageError;
   sinceMs: number;
 }
 
-/** A message in hand that is a signal. */
+/** An unmoved message that is a signal. */
 interface ValidMessage {
   message: ConsumeMessage;
-  backedUp: BackupMessage;
+  parsed: BackupMessage;
   type: string;
   sinceMs: number;
 }
@@ -54,60 +47,64 @@ export interface BackupDrainerDeps {
   lines: LineView;
   types: TypesView;
   revival: Revival;
+  records: RecordsClient;
 }
 
 /**
- * Moves what waits on the backup into the queue, all the time: what gateways put there while NATS was away, and work
- * that others put there. RabbitMQ gives it to one kanban process at a time.
+ * Moves signals from the backup into the queue, at all times: those that gateways put there while NATS was down, and
+ * those that other systems put there. RabbitMQ delivers to one kanban process at a time.
  *
- * A message is acknowledged only when the queue has its signal, the records know its outcome, or a dead letter keeps
- * it; a process that dies before that leaves it to the next. Since the same signal may have reached the queue another
- * way, each goes in under the same message id and as a suspect: looked up before it runs.
+ * A message is acknowledged only when the queue has its signal, the records know its outcome, or a dead letter keeps it,
+ * so a process that dies earlier leaves it to the next one. The same signal may have reached the queue another way.
+ * Therefore it is appended under the same message id and as a suspect, which a worker looks up before it runs it.
  *
- * After an outage thousands wait here, and callers again wait for what they send: only as much is moved as keeps the
- * workers busy, so that a new signal does not queue behind all of it.
+ * Thousands may wait after an outage, while clients wait for new signals. The drainer therefore moves only enough to keep
+ * the workers busy.
  */
 export class BackupDrainer {
   private reconciled = 0;
   private suppressed = 0;
   private readonly unmoved = new Map<ConsumeMessage, Unmoved>();
   private channel: ConfirmChannel | undefined;
-  /** Set while RabbitMQ may give messages to this process. */
+  /** The consumer tag; set while RabbitMQ may deliver to this process. */
   private consumer: string | undefined;
-  /** At RabbitMQ, beyond what is in hand; as of the last look. */
+  /** Messages at RabbitMQ that are not delivered, as of the last count. */
   private waiting = 0;
   private working: Promise<void> | undefined;
   private stopping = false;
-  private connection!: BackupConnection;
-  private offReconnect: () => void = () => undefined;
+  private readonly connection: BackupConnection;
+  private readonly offReconnect: () => void;
 
   private constructor(
     private readonly context: ServiceContext<KanbanConfig>,
     private readonly deps: BackupDrainerDeps,
-  ) {}
-
-  static async open(context: ServiceContext<KanbanConfig>, deps: BackupDrainerDeps): Promise<BackupDrainer> {
-    const { bus, config, instance, log } = context;
-    const drainer = new BackupDrainer(context, deps);
-    drainer.connection = await BackupConnection.open({
+  ) {
+    const { bus, config, instance, log, registry } = context;
+    this.connection = new BackupConnection({
       url: config.RABBITMQ_URL,
       caFile: config.RABBITMQ_CA_FILE,
       queue: bus.names.queues.backup,
       maxLength: config.TPS_KANBAN_BUFFER,
       name: `tps-kanban ${instance}`,
       log,
-      onOpen: (channel) => drainer.consume(channel),
-      onLost: () => drainer.forget(),
+      onOpen: (channel) => this.consume(channel),
+      onLost: () => this.forget(),
     });
-    registerBackupMetrics(context.registry, () => drainer.vitals());
-    drainer.offReconnect = bus.onReconnect(() => void drainer.resume());
+    registerBackupMetrics(registry, () => this.vitals());
+    this.offReconnect = bus.onReconnect(() => void this.resume());
+  }
+
+  /** Starts connecting to RabbitMQ. @throws ConfigError if the certificates cannot be read */
+  static async open(context: ServiceContext<KanbanConfig>, deps: BackupDrainerDeps): Promise<BackupDrainer> {
+    const drainer = new BackupDrainer(context, deps);
+    await drainer.connection.connect();
     return drainer;
   }
 
   vitals(): BackupDrainerVitals {
     return {
       reachable: this.connection.connected,
-      // One that has nothing in hand has not tried: RabbitMQ gives all to another, or there is nothing.
+      // Without a delivered message it has not tried: RabbitMQ delivers to another process, or has none.
       appends: this.context.bus.connected && (this.unmoved.size === 0 || this.deps.writer.accepts),
       on_backup: this.unmoved.size + this.waiting,
       reconciled: this.reconciled,
@@ -115,21 +112,21 @@ export class BackupDrainer {
     };
   }
 
-  /** What may be of this type. */
+  /** Counts the messages that are, or may be, signals of a type. */
   async holdings(type: string): Promise<BackupHoldings> {
-    const isOfType = ({ backedUp }: Unmoved): boolean =>
-      'signal' in backedUp && backedUp.signal.signal_type === type;
+    const isOfType = ({ parsed }: Unmoved): boolean =>
+      'signal' in parsed && parsed.signal.signal_type === type;
     const of_type = [...this.unmoved.values()].filter(isOfType).length;
     return { of_type, waiting: await this.connection.queuedMessages().catch(() => null) };
   }
 
-  /** Called every second: with room in hand there is nothing that RabbitMQ would not have given. */
-  async refreshWaiting(): Promise<void> {
+  /** Called every second: counts the waiting messages. Below the prefetch limit RabbitMQ has delivered all of them. */
+  async tick(): Promise<void> {
     if (this.unmoved.size < PREFETCH && this.waiting === 0) return;
     this.waiting = await this.connection.queuedMessages().catch(() => this.waiting);
   }
 
-  /** What is in hand and not moved yet stays at RabbitMQ. */
+  /** Stops draining. Unmoved messages stay at RabbitMQ. */
   async stop(): Promise<void> {
     this.stopping = true;
     this.offReconnect();
@@ -141,16 +138,16 @@ export class BackupDrainer {
     const queue = this.context.bus.names.queues.backup;
     const consumerTag = randomUUID();
     this.channel = channel;
-    // Named before the first await: NATS and RabbitMQ may come back together, and each of them calls this.
+    // Set before the first await, because NATS and RabbitMQ may come back together, and each of them calls this.
     this.consumer = consumerTag;
     this.waiting = (await channel.checkQueue(queue)).messageCount;
     await channel.prefetch(PREFETCH);
-    await channel.consume(queue, (message) => this.take(channel, message), { consumerTag });
-    // NATS went away meanwhile, and `release` could not end what had not begun.
+    await channel.consume(queue, (message) => this.receive(channel, message), { consumerTag });
+    // NATS was lost in between, and `release` could not cancel a consumer that did not exist yet.
     if (this.consumer !== consumerTag && this.channel === channel) await channel.cancel(consumerTag);
   }
 
-  /** Without NATS nothing can be moved: all goes back, where it is counted, and where another process may take it. */
+  /** Returns all messages to RabbitMQ while NATS is down, so that they are counted there and another process may get them. */
   private async release(channel: ConfirmChannel, consumer: string): Promise<void> {
     this.consumer = undefined;
     await channel.cancel(consumer);
@@ -167,10 +164,10 @@ export class BackupDrainer {
     });
   }
 
-  private take(channel: ConfirmChannel, message: ConsumeMessage | null): void {
-    // Null: the queue was deleted. The next connection declares it again.
+  private receive(channel: ConfirmChannel, message: ConsumeMessage | null): void {
+    // Null means that the queue was deleted. The next connection declares it again.
     if (!message) return void channel.close().catch(() => undefined);
-    this.unmoved.set(message, { backedUp: tryParseBackupMessage(message, Date.now()), sinceMs: Date.now() });
+    this.unmoved.set(message, { parsed: tryParseBackupMessage(message, Date.now()), sinceMs: Date.now() });
     this.working ??= this.work().finally(() => (this.working = undefined));
   }
 
@@ -182,52 +179,50 @@ export class BackupDrainer {
   }
 
   private async work(): Promise<void> {
-    let wait = RETRY_FIRST_MS;
+    const { bus } = this.context;
+    let failures = 0;
     while (this.unmoved.size > 0 && !this.stopping) {
       const before = this.unmoved.size;
       const { channel, consumer } = this;
-      let enough = false;
-      if (this.context.bus.connected) enough = await this.moveWanted();
+      let isEnough = false;
+      if (bus.connected) isEnough = await this.moveWanted();
       else if (channel && consumer) await this.release(channel, consumer).catch(() => undefined);
-      if (this.unmoved.size < before) wait = RETRY_FIRST_MS;
-      else if (enough) await this.context.bus.sleepUntilReconnect(LOOK_AGAIN_MS);
-      else {
-        await this.context.bus.sleepUntilReconnect(wait / 2 + randomInt(wait / 2));
-        wait = Math.min(wait * 2, RETRY_CAP_MS);
-      }
+      if (this.unmoved.size < before) failures = 0;
+      else if (isEnough) await bus.sleepUntilReconnect(CHECK_AGAIN_MS);
+      else await bus.sleepUntilReconnect(pauseMs(BACKOFF, (failures += 1)));
     }
   }
 
-  /** @returns whether there are only such as the queue need not have yet: nothing failed */
+  /** @returns whether nothing failed and the queue needs none of the messages yet */
   private async moveWanted(): Promise<boolean> {
-    const sound: ValidMessage[] = [];
-    for (const [message, { backedUp, sinceMs }] of this.unmoved) {
-      const fault = this.faultOf(backedUp);
-      if (backedUp instanceof UnreadableMessageError) await this.deadLetter(message, fault);
-      else if (await this.deps.revival.holds(backedUp)) continue;
+    const valid: ValidMessage[] = [];
+    for (const [message, { parsed, sinceMs }] of this.unmoved) {
+      const fault = this.faultOf(parsed);
+      if (parsed instanceof UnreadableMessageError) await this.deadLetter(message, fault);
+      else if (await this.deps.revival.holds(parsed)) continue;
       else if (fault) await this.deadLetter(message, fault);
-      else sound.push({ message, backedUp, type: backedUp.signal.signal_type, sinceMs });
+      else valid.push({ message, parsed, type: parsed.signal.signal_type, sinceMs });
     }
-    const wanted = await this.wanted(sound);
+    const wanted = await this.wanted(valid);
     await this.moveAll(wanted);
-    return wanted.length === 0 && sound.length > 0;
+    return wanted.length === 0 && valid.length > 0;
   }
 
-  /** What of it the queue should have now. */
-  private async wanted(sound: readonly ValidMessage[]): Promise<ValidMessage[]> {
+  /** The messages that the queue should get now. */
+  private async wanted(valid: readonly ValidMessage[]): Promise<ValidMessage[]> {
     const { queue, lines } = this.deps;
     const buffer = this.context.config.TPS_KANBAN_BUFFER;
     const enough = Math.min(TYPE_LIMIT, Math.ceil(buffer * TYPE_LIMIT_OF_BUFFER));
-    // Between two looks at the stream what has left it is not seen.
-    if (sound.some(({ type }) => queue.depthOf(type) >= enough)) await queue.refresh();
+    // Between two readings of the stream, finished signals still count.
+    if (valid.some(({ type }) => queue.depthOf(type) >= enough)) await queue.refresh();
     const now = Date.now();
     const depths = new Map<string, number>();
     let free = buffer * MAX_SHARE_OF_BUFFER - queue.depth;
-    return sound.filter(({ type, sinceMs }) => {
+    return valid.filter(({ type, sinceMs }) => {
       const depth = depths.get(type) ?? queue.depthOf(type);
-      // Signals of a stopped line are in nobody's way.
-      const beyond = now - sinceMs > DEFER_LIMIT_MS || lines.state(type, now) !== 'Closed';
-      if (depth >= enough && !(beyond && free > 0)) return false;
+      // Signals of a stopped line delay no others.
+      const isDue = now - sinceMs > DEFER_LIMIT_MS || lines.state(type, now) !== 'Closed';
+      if (depth >= enough && !(isDue && free > 0)) return false;
       depths.set(type, depth + 1);
       free -= 1;
       return true;
@@ -236,28 +231,28 @@ export class BackupDrainer {
 
   private async moveAll(wanted: readonly ValidMessage[]): Promise<void> {
     const { writer } = this.deps;
-    const signals = wanted.map(({ backedUp }) => backedUp.signal);
-    // Without an answer they go into the queue all the same: no worker runs them before it has asked.
-    const asked = finishedRuns(this.context.bus, signals).catch(() => null);
+    const signals = wanted.map(({ parsed }) => parsed.signal);
+    // Without an answer they are queued as well, because a worker looks them up before it runs them.
+    const lookup = this.deps.records.finishedRuns(signals).catch(() => null);
     await Promise.all(
-      wanted.map(async ({ message, backedUp }) => {
-        const { signal } = backedUp;
-        const [finished, held] = await Promise.all([asked, writer.contains(signal)]);
-        if (held || finished?.has(runKey(signal))) return this.settle(message, 'suppressed');
-        // Should it have succeeded, it must not be recorded as expired.
+      wanted.map(async ({ message, parsed }) => {
+        const { signal } = parsed;
+        const [finished, isQueued] = await Promise.all([lookup, writer.contains(signal)]);
+        if (isQueued || finished?.has(runKey(signal))) return this.settle(message, 'suppressed');
+        // It may have succeeded, and then must not be recorded as expired.
         if (!finished && Date.parse(signal.created_at) + signal.timeout_ms <= Date.now()) return;
-        const verdict = await writer.enqueueFromBackup(backedUp);
+        const verdict = await writer.enqueueFromBackup(parsed);
         if (verdict.ok) this.settle(message, verdict.duplicate ? 'suppressed' : 'reconciled');
       }),
     );
   }
 
-  /** Why no worker could take it. In a fleet that has just been set up any type may still come. */
-  private faultOf(read: BackupMessage | UnreadableMessageError): string {
-    if (read instanceof UnreadableMessageError) return read.message;
+  /** Why no worker could run it. In a fleet without types yet, any type may still be announced. */
+  private faultOf(parsed: BackupMessage | UnreadableMessageError): string {
+    if (parsed instanceof UnreadableMessageError) return parsed.message;
     const { types } = this.deps;
     const known = types.known();
-    const { signal_type } = read.signal;
+    const { signal_type } = parsed.signal;
     const retirement = types.retirement(signal_type);
     if (retirement) return `/signal_type: ${retirementText(signal_type, retirement)}`;
     return known.length === 0 || known.includes(signal_type)
@@ -266,35 +261,22 @@ export class BackupDrainer {
   }
 
   private settle(message: ConsumeMessage, how: 'reconciled' | 'suppressed' | 'kept'): void {
-    // Not in hand any more: the connection it came by is gone, and RabbitMQ gives it out again.
+    // Its connection is gone, and RabbitMQ delivers it again.
     if (!this.unmoved.delete(message)) return;
     this.channel?.ack(message);
     if (how !== 'kept') this[how] += 1;
   }
 
-  /** What is no signal would come back for ever: it is kept as a dead letter and taken out. */
+  /** A message that no worker can run would come back for ever, so it becomes a dead letter. */
   private async deadLetter(message: ConsumeMessage, reason: string): Promise<void> {
     const { bus, log } = this.context;
-    const { content, properties, fields } = message;
-    const body: UnreadableDeadLetter = {
-      v: WIRE_VERSION,
-      invalid: true,
-      subject: `amqp:${bus.names.queues.backup}`,
-      reason,
-      data: content.subarray(0, MAX_KEPT_BYTES).toString('base64'),
-    };
-    log.error('unreadable message on the backup', { reason, message_id: String(properties.messageId) });
-    const headers = encodeHeaders([
-      ['Nats-Msg-Id', `dead:${fields.consumerTag}:${fields.deliveryTag}`],
-      [DEAD_LETTER_HEADERS.id, idOf(properties.messageId)],
-      [DEAD_LETTER_HEADERS.status, 'invalid'],
-    ]);
-    const kept = bus.publisher.publish(bus.names.subjects.dead(UNREADABLE_TYPE), JSON.stringify(body), {
-      headers,
-    });
-    await kept.then(
-      () => this.settle(message, 'kept'),
-      (error: unknown) => log.warn('not kept yet', { error }),
-    );
+    const message_id = String(message.properties.messageId);
+    log.error('unreadable message on the backup', { reason, message_id });
+    try {
+      await keepAsDeadLetter(bus, message, reason);
+      this.settle(message, 'kept');
+    } catch (error) {
+      log.warn('not kept yet', { error });
+    }
   }
 }

@@ -16,25 +16,25 @@ import {
 import type { TraceHeaders } from '@tps/telemetry';
 import { v4 as uuidv4, v5 as uuidv5, validate as isUuid } from 'uuid';
 
-/** A signal as it came over the backup. */
+/** A signal from the backup. */
 export interface BackupMessage {
   signal: Signal;
   trace: TraceHeaders;
-  /** A gateway put it there, and told its sender that it is accepted. */
+  /** A gateway published it and told its client that it is accepted. */
   fromGateway: boolean;
 }
 
-/** The message is no signal: why. */
+/** The message is no signal; the text says why. */
 export class UnreadableMessageError extends Error {
   override readonly name = 'UnreadableError';
 }
 
-/** Ids made of the names of messages are unlike those of any other system that does the same. */
+/** Namespace of the ids that are derived from message names, so that no other system derives the same ones. */
 const NAMESPACE = '2f9c1f0e-51b8-4d7e-8a52-0d5f3a7c6b31';
-/** Twice what a client may send: numbers can grow when they are written out again. */
+/** Twice the limit for clients, because numbers can grow when they are encoded again. */
 const MAX_BYTES = 512 * 1024;
 
-/** docs/backup.md tells others what to put there. Gateways write whole signals; what is not required has a default. */
+/** The shape that docs/backup.md promises to other systems. Gateways write whole signals; optional fields have defaults. */
 const BackupBody = Type.Object({
   v: Type.Optional(Type.Integer({ maximum: WIRE_VERSION })),
   id: Type.Optional(Type.String()),
@@ -44,12 +44,12 @@ const BackupBody = Type.Object({
   payload: Type.Record(Type.String(), Type.Unknown()),
   timeout_ms: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_ASYNC_TIMEOUT_MS })),
   created_at: Type.Optional(Type.String({ maxLength: 40 })),
-  // Workers publish there: no other subject may be written into it.
+  // Workers publish to this subject, so it must be an inbox.
   reply_to: Type.Optional(Type.String({ pattern: '^_INBOX[A-Za-z0-9_.-]{1,128}$' })),
   request_hash: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$' })),
 });
 
-/** The signal in a message, or what is wrong with it. */
+/** Parses a message; returns the error if it is no signal. */
 export function tryParseBackupMessage(
   message: ConsumeMessage,
   nowMs: number,
@@ -85,7 +85,7 @@ function parseBackupMessage({ content, properties }: ConsumeMessage, nowMs: numb
   return { signal, trace: traceOf(properties.headers ?? {}), fromGateway };
 }
 
-/** Applies the gateway's rules: repeated keys and numbers that a double does not hold are refused, not changed. */
+/** Applies the rules of the gateway: repeated keys and numbers that a double cannot hold are refused, not changed. */
 function parse(content: Buffer): unknown {
   if (!isUtf8(content)) throw new UnreadableMessageError('no UTF-8');
   const { value, faults } = parseText(content.toString('utf8'));
@@ -102,7 +102,7 @@ function parseText(text: string): ParsedJson {
   }
 }
 
-/** Gateways write their version, and a newer one may know more fields. From anyone else an unknown field is a mistake. */
+/** A newer gateway may write more fields, and says its version. An unknown field of any other sender is a mistake. */
 function refuseUnknown(body: object): void {
   if ('v' in body) return;
   const unknown = Object.keys(body).find((name) => !Object.hasOwn(BackupBody.properties, name));
@@ -114,23 +114,23 @@ function faultOf(body: unknown): string {
   return `${fault?.path || 'the body'}: ${fault?.message ?? 'is not valid'}`;
 }
 
-/** The same name is the same signal, however often it comes; a message without a name is a signal of its own. */
+/** Messages with the same name are the same signal. Every message without a name is a signal of its own. */
 export function idOf(name: unknown): string {
   if (typeof name !== 'string' || name === '') return uuidv4();
   return isUuid(name) ? name.toLowerCase() : uuidv5(name, NAMESPACE);
 }
 
-/** A sender whose clock is ahead must not outlive its own timeout. */
+/** Limits the time to now, because a sender's clock that is ahead would prolong the timeout. */
 function createdAt(given: string | undefined, nowMs: number): string {
   const ms = given === undefined ? nowMs : Date.parse(given);
   if (Number.isNaN(ms)) throw new UnreadableMessageError('/created_at: is no date');
   return new Date(Math.min(ms, nowMs)).toISOString();
 }
 
-/** A line break would end the NATS header that this becomes, and begin another. */
+/** Excludes line breaks, which would start another NATS header. */
 const TRACESTATE = /^[\x20-\x7e]{1,512}$/;
 
-/** Values may be of any type AMQP has; what is no trace context starts a new trace. */
+/** Reads the trace context. Any other value, which AMQP allows, starts a new trace. */
 function traceOf(headers: Record<string, unknown>): TraceHeaders {
   const { traceparent, tracestate } = headers;
   return {

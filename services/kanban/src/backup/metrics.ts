@@ -1,7 +1,7 @@
 import { type BackupDrainerVitals, METRICS } from '@tps/contracts';
 import { Counter, Gauge, type Registry } from 'prom-client';
 
-/** What this process knows of the backup. Summed over processes the waiting ones would count twice: take the highest. */
+/** Registers the metrics of the backup. Replicas report the same backlog: aggregate it with max, not sum. */
 export function registerBackupMetrics(registry: Registry, vitals: () => BackupDrainerVitals): void {
   const registers = [registry];
   new Gauge({

@@ -9,7 +9,7 @@ const NOTHING: BackupDrainerVitals = {
   duplicates_suppressed: 0,
 };
 
-/** The backup as all kanban processes together see it: only one of them is given anything, and each counts its own. */
+/** Computes the state of the backup over all replicas. Only one of them gets messages, and each counts its own. */
 export function backupStatus(fleet: FleetView, instance: string, own?: BackupDrainerVitals): BackupStatus {
   const beats = fleet.of('kanban').filter((beat) => beat.instance !== instance);
   const drains = [own, ...beats.map(({ vitals }) => vitals.backup)].filter((vitals) => vitals !== undefined);
@@ -18,7 +18,7 @@ export function backupStatus(fleet: FleetView, instance: string, own?: BackupDra
     (sum, vitals) => ({
       ...sum,
       reachable: sum.reachable || vitals.reachable,
-      // The others see what waits at RabbitMQ, not what the one has in hand.
+      // The other replicas see the messages at RabbitMQ, but not those that were delivered.
       on_backup: Math.max(sum.on_backup, vitals.on_backup),
       reconciled: sum.reconciled + vitals.reconciled,
       duplicates_suppressed: sum.duplicates_suppressed + vitals.duplicates_suppressed,

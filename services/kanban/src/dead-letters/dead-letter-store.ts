@@ -15,7 +15,7 @@ import {
   WIRE_VERSION,
 } from '@tps/contracts';
 
-/** A letter without its contents, and its place in the stream. */
+/** The facts of a dead letter, without its contents. */
 export interface DeadLetterEntry {
   seq: number;
   id: string;
@@ -27,26 +27,26 @@ export interface DeadLetterEntry {
   deadMs: number;
 }
 
-/** A letter as it is in the stream. */
+/** A dead letter as the stream has it. */
 export interface StoredDeadLetter {
   body: DeadMessage;
   traceparent: string | undefined;
 }
 
-/** Deleting everything at once is never what somebody means. */
+/** A request to delete dead letters has no filter. Nobody means to delete all of them at once. */
 class MissingFilterError extends Error {
   override readonly name = 'MissingFilterError';
 }
 
 const BATCH = 500;
 const BATCH_WAIT_MS = 1_000;
-const AT_ONCE = 16;
+const CONCURRENCY = 16;
 const PURGE_LIMIT_MS = 8_000;
 
 /**
- * The stream DEAD as a list. Headers of all letters are kept here (about 200 bytes each, and the stream is bounded);
- * contents are read when somebody asks. Before every answer the stream says whether it changed, so a replica sees at
- * once what another one did, and nothing is followed while nobody asks.
+ * Indexes the stream DEAD. It keeps the headers of all dead letters in memory (about 200 bytes each, and the stream is
+ * bounded), and reads contents on demand. Before every answer it asks the stream for changes, so that a replica sees the
+ * changes of another one at once, and an idle replica follows nothing.
  */
 export class DeadLetterStore {
   private entries: DeadLetterEntry[] = [];
@@ -60,12 +60,13 @@ export class DeadLetterStore {
     this.stream = bus.names.streams.dead;
   }
 
-  /** Letters that fit, the oldest first. */
+  /** Dead letters that match a filter, oldest first. */
   async find(filter: DeadLetterFilter): Promise<DeadLetterEntry[]> {
     await this.refresh();
     return this.entries.filter(matcher(filter));
   }
 
+  /** One page, newest first. */
   async list({ filter, limit, cursor }: RequestOf<'deadLetters'>): Promise<ReplyOf<'deadLetters'>> {
     const all = await this.find(filter);
     const before = cursor === undefined ? Infinity : Number(cursor);
@@ -77,52 +78,54 @@ export class DeadLetterStore {
     return { items, next: last && page.length < rest.length ? String(last.seq) : null, total: all.length };
   }
 
-  /** The letter of a signal's latest run. */
+  /** The dead letter of a signal's latest run. */
   async ofSignal(id: string): Promise<DeadLetterEntry | undefined> {
     await this.refresh();
     return this.entries.findLast((entry) => entry.id === id);
   }
 
+  /** The dead letter of a signal's latest run, with its contents. */
   async get(id: string): Promise<DeadLetterView | null> {
     const entry = await this.ofSignal(id);
     return entry ? this.view(entry) : null;
   }
 
-  /** Null when it is gone. */
+  /** Reads a dead letter; null if it no longer exists. */
   async read(seq: number): Promise<StoredDeadLetter | null> {
     const jsm = await managerOf(this.bus);
     const message = await jsm.streams.getMessage(this.stream, { seq });
     return message && stored(message);
   }
 
-  /** @throws MissingFilterError */
+  /** Deletes the dead letters that match a filter, for eight seconds at most. @throws MissingFilterError */
   async purge(filter: DeadLetterFilter): Promise<ReplyOf<'purge'>> {
     if (Object.keys(filter).length === 0)
       throw new MissingFilterError('deleting dead letters needs a filter');
     const until = Date.now() + PURGE_LIMIT_MS;
     const found = await this.find(filter);
     let deleted = 0;
-    for (let from = 0; from < found.length && Date.now() < until; from += AT_ONCE) {
-      const some = found.slice(from, from + AT_ONCE);
+    for (let from = 0; from < found.length && Date.now() < until; from += CONCURRENCY) {
+      const some = found.slice(from, from + CONCURRENCY);
       await Promise.all(some.map(({ seq }) => this.remove(seq)));
       deleted += some.length;
     }
     return { deleted, remaining: found.length - deleted };
   }
 
+  /** Deletes one dead letter; it may be gone already. */
   async remove(seq: number): Promise<void> {
     const jsm = await managerOf(this.bus);
     try {
       await jsm.streams.deleteMessage(this.stream, seq, false);
     } catch (error) {
-      // Somebody else was faster; anything else is for the caller to know.
+      // Ignore the error if somebody else was faster.
       if (await jsm.streams.getMessage(this.stream, { seq })) throw error;
     }
     const at = this.entries.findIndex((entry) => entry.seq === seq);
     if (at >= 0) this.entries.splice(at, 1);
   }
 
-  /** One after the other: who asks now must see what was written before the question. */
+  /** Readings happen one after the other, so that every caller sees what was written before its call. */
   private refresh(): Promise<void> {
     this.reading = this.reading.catch(() => undefined).then(() => this.readNew());
     return this.reading;
@@ -132,11 +135,11 @@ export class DeadLetterStore {
     const jsm = await managerOf(this.bus);
     const { state, created } = await jsm.streams.info(this.stream);
     this.entries = this.entries.filter(({ seq }) => seq >= state.first_seq);
-    // The broker came back without the stream, or with an older copy of it.
+    // The broker came back without the stream, or with an older copy.
     if (created !== this.created || state.last_seq < this.readTo) this.forget();
     this.created = created;
     if (state.last_seq > this.readTo) await this.readFrom(this.readTo + 1);
-    // Letters that were read before have been deleted by another replica: which ones, only reading tells.
+    // Another replica has deleted dead letters. Only reading again tells which.
     if (this.entries.length !== state.messages && this.readTo <= state.last_seq) {
       this.forget();
       await this.readFrom(1);
@@ -180,12 +183,12 @@ export class DeadLetterStore {
   }
 
   private async view(entry: DeadLetterEntry): Promise<DeadLetterView | null> {
-    const letter = await this.read(entry.seq);
-    return letter && viewOf(entry, letter);
+    const deadLetter = await this.read(entry.seq);
+    return deadLetter && viewOf(entry, deadLetter);
   }
 }
 
-/** Whether a letter fits a filter. */
+/** Tests dead letters against a filter. */
 function matcher(filter: DeadLetterFilter): (entry: DeadLetterEntry) => boolean {
   const { type, status, class: errorClass, fingerprint, since, until, ids } = filter;
   const fromMs = since === undefined ? -Infinity : Date.parse(since);
@@ -203,8 +206,8 @@ function matcher(filter: DeadLetterFilter): (entry: DeadLetterEntry) => boolean 
 
 async function inGroups<T, R>(items: T[], run: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = [];
-  for (let from = 0; from < items.length; from += AT_ONCE) {
-    results.push(...(await Promise.all(items.slice(from, from + AT_ONCE).map(run))));
+  for (let from = 0; from < items.length; from += CONCURRENCY) {
+    results.push(...(await Promise.all(items.slice(from, from + CONCURRENCY).map(run))));
   }
   return results;
 }
@@ -225,9 +228,9 @@ function factsOf(headers: MsgHdrs | undefined): Facts | null {
   };
 }
 
-/** A letter that was written before letters had headers. */
-function factsIn(letter: StoredDeadLetter | null): Facts {
-  const body = letter?.body;
+/** The facts of a dead letter of an earlier version, which has no headers. */
+function factsIn(deadLetter: StoredDeadLetter | null): Facts {
+  const body = deadLetter?.body;
   if (!body || 'invalid' in body) {
     return { id: body?.subject.split('.').at(-1) ?? '', run: 0, status: 'invalid' };
   }
@@ -238,7 +241,7 @@ function factsIn(letter: StoredDeadLetter | null): Facts {
 function stored(message: StoredMsg): StoredDeadLetter {
   const traceparent = headerValues(message.header, 'traceparent')[0];
   try {
-    return { body: parseDeadMessage(message, `letter ${message.seq}`), traceparent };
+    return { body: parseDeadMessage(message, `dead letter ${message.seq}`), traceparent };
   } catch {
     const data = Buffer.from(message.data).toString('base64');
     return { body: { v: WIRE_VERSION, invalid: true, subject: message.subject, data }, traceparent };

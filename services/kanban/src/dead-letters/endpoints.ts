@@ -1,33 +1,28 @@
 import type { Msg } from '@nats-io/transport-node';
 import { headerValues } from '@tps/bus';
-import type { CircuitState, ReplyOf, RequestOf } from '@tps/contracts';
-import type { TypesView } from '@tps/fleet';
+import type { ReplyOf, RequestOf } from '@tps/contracts';
 import type { ServiceContext } from '@tps/service';
-import type { QueueWriter } from '../queue/queue-writer';
-import { DeadLetterStore } from './dead-letter-store';
-import { RedriveJobs } from './redrive-jobs';
-import { Requeuer } from './requeuer';
+import type { DeadLetterStore } from './dead-letter-store';
+import type { RedriveJobs } from './redrive-jobs';
+import type { Requeuer } from './requeuer';
 
-/** Answers what is asked about dead letters, and works on redrives. */
-export async function serveDeadLetters(
+/** Answers the requests for dead letters and redrive jobs. */
+export function serveDeadLetters(
   context: ServiceContext,
-  writer: QueueWriter,
-  { lineOf, types }: { lineOf: (type: string) => CircuitState; types: TypesView },
-): Promise<{ deadLetters: DeadLetterStore; redriveJobs: RedriveJobs }> {
-  const deadLetters = new DeadLetterStore(context.bus);
-  const requeuer = new Requeuer(context, deadLetters, writer);
-  const redriveJobs = await RedriveJobs.open(context, { deadLetters, requeuer, lineOf, types });
+  deadLetters: DeadLetterStore,
+  requeuer: Requeuer,
+  redriveJobs: RedriveJobs,
+): void {
   context.endpoint('deadLetters', (request) => deadLetters.list(request));
   context.endpoint('deadLetter', async ({ id }) => ({ letter: await deadLetters.get(id) }));
   context.endpoint('purge', ({ filter }) => deadLetters.purge(filter));
-  context.endpoint('requeue', (request, msg) => retry(deadLetters, requeuer, { request, msg }));
+  context.endpoint('requeue', (request, msg) => requeue(deadLetters, requeuer, { request, msg }));
   context.endpoint('redriveStart', (request) => redriveJobs.start(request));
   context.endpoint('redrive', (request) => redriveJobs.get(request));
   context.endpoint('redrives', () => redriveJobs.list());
-  return { deadLetters, redriveJobs };
 }
 
-async function retry(
+async function requeue(
   deadLetters: DeadLetterStore,
   requeuer: Requeuer,
   { request, msg }: { request: RequestOf<'requeue'>; msg: Msg },

@@ -1,19 +1,12 @@
-import { type KvView, openView, restoreMissing } from '@tps/bus';
-import {
-  type CircuitState,
-  type RedriveJob,
-  type ReplyOf,
-  type RequestOf,
-  retirementText,
-  WIRE_VERSION,
-} from '@tps/contracts';
-import type { TypesView } from '@tps/fleet';
+import { type KvView, openView, type RecordsClient, restoreMissing } from '@tps/bus';
+import { type RedriveJob, type ReplyOf, type RequestOf, retirementText, WIRE_VERSION } from '@tps/contracts';
+import type { LineView, TypesView } from '@tps/fleet';
 import type { ServiceContext } from '@tps/service';
 import type { DeadLetterEntry, DeadLetterStore } from './dead-letter-store';
 import { RedriveLostError, RedriveRunner } from './redrive-runner';
 import type { Requeuer } from './requeuer';
 
-/** A process that works on a redrive says so every two seconds; after this long another one takes over. */
+/** The owner of a job renews its lease every two seconds. After the lease ends, another process takes over. */
 const LEASE_MS = 10_000;
 const MAX_RUNNING = 8;
 const MAX_ENDED = 50;
@@ -26,40 +19,44 @@ const FULL: ReplyOf<'redriveStart'> = { refused: `${MAX_RUNNING} redrives are un
 export interface RedriveJobsDeps {
   deadLetters: DeadLetterStore;
   requeuer: Requeuer;
-  lineOf: (type: string) => CircuitState;
+  records: RecordsClient;
+  lines: LineView;
   types: TypesView;
 }
 
 /**
- * All redrives, as records in a bucket: whichever replica begins one works on it, and when it stops or dies another
- * one, or the same after its restart, goes on where the record says.
+ * Keeps the redrive jobs as records in a bucket. The replica that starts a job runs it. When that replica stops or dies,
+ * another one, or the same after its restart, continues where the record says.
  */
 export class RedriveJobs {
   private readonly runs = new Map<string, RedriveRunner>();
   private readonly working = new Set<Promise<void>>();
   private readonly waiters = new Map<string, Set<() => void>>();
-  /** Redrives whose record is being written: `running` may show them already, or not yet. */
+  /** Jobs whose record is being written, which `running` may or may not show yet. */
   private readonly starting = new Set<string>();
-  private view!: KvView<RedriveJob>;
   private stopping = false;
 
   private constructor(
     private readonly context: ServiceContext,
     private readonly deps: RedriveJobsDeps,
+    private readonly view: KvView<RedriveJob>,
   ) {}
 
   static async open(context: ServiceContext, deps: RedriveJobsDeps): Promise<RedriveJobs> {
     const { bus, config, log } = context;
-    const redriveJobs = new RedriveJobs(context, deps);
-    redriveJobs.view = await openView(bus, 'redrives', {
+    let jobs: RedriveJobs | undefined = undefined;
+    const view = await openView(bus, 'redrives', {
       replicas: config.TPS_NATS_REPLICAS,
-      onChange: (id, record) => redriveJobs.changed(id, record),
+      // While the bucket is loaded no job runs here yet.
+      onChange: (id, record) => jobs?.changed(id, record),
       onError: (error) => log.error('bucket', { error }),
       restore: restoreMissing,
     });
-    return redriveJobs;
+    jobs = new RedriveJobs(context, deps, view);
+    return jobs;
   }
 
+  /** Starts a job, or counts the dead letters that it would take (`dry_run`). */
   async start({
     id,
     filter,
@@ -67,23 +64,24 @@ export class RedriveJobs {
     max_per_s,
     dry_run,
   }: RequestOf<'redriveStart'>): Promise<ReplyOf<'redriveStart'>> {
-    const letters = (await this.deps.deadLetters.find(filter)).filter(({ status }) => status !== 'invalid');
+    const found = await this.deps.deadLetters.find(filter);
+    const deadLetters = found.filter(({ status }) => status !== 'invalid');
     const retired = this.retiredOf([
-      ...letters.map(({ type }) => type),
+      ...deadLetters.map(({ type }) => type),
       ...(filter.type ? [filter.type] : []),
     ]);
     if (retired) return { retired };
     if (dry_run) {
       const types: Record<string, number> = {};
-      for (const { type } of letters) types[type] = (types[type] ?? 0) + 1;
-      return { dry_run, matched: letters.length, types };
+      for (const { type } of deadLetters) types[type] = (types[type] ?? 0) + 1;
+      return { dry_run, matched: deadLetters.length, types };
     }
-    // No await from here to the reservation: another request would find the same place free.
+    // Do not await anything before the reservation: another request would see the same free place.
     const taken = new Set([...this.starting, ...this.running().map((running) => running.id)]);
     if (taken.size >= MAX_RUNNING) return FULL;
     this.starting.add(id);
     try {
-      return await this.begin({ id, filter, probe, max_per_s }, letters);
+      return await this.begin({ id, filter, probe, max_per_s }, deadLetters);
     } finally {
       this.starting.delete(id);
     }
@@ -91,19 +89,19 @@ export class RedriveJobs {
 
   private async begin(
     { id, filter, probe, max_per_s }: Omit<RequestOf<'redriveStart'>, 'dry_run'>,
-    letters: readonly DeadLetterEntry[],
+    deadLetters: readonly DeadLetterEntry[],
   ): Promise<ReplyOf<'redriveStart'>> {
     const now = new Date().toISOString();
     const record: RedriveJob = {
       ...{ v: WIRE_VERSION, id, filter, probe, max_per_s, state: 'running', phase: 0, probing: [] },
-      ...{ up_to_seq: letters.at(-1)?.seq ?? 0, matched: letters.length },
+      ...{ up_to_seq: deadLetters.at(-1)?.seq ?? 0, matched: deadLetters.length },
       ...{ redriven: 0, probes_succeeded: 0, skipped: 0, created_at: now },
       ...this.stamp(),
     };
-    // The same order once more, because its answer was lost: it is under way.
+    // The request was repeated because its answer was lost, so the job runs already.
     if ((await this.view.compareAndSet(id, record, 0)) === null)
       return { redrive: (await this.view.read(id))?.value ?? record };
-    // Another replica may have started some at the same moment: all of them look again after they have written.
+    // Another replica may have started a job at the same moment, so every replica counts again after its write.
     await this.view.caughtUp(CATCH_UP_MS);
     if (this.running().length > MAX_RUNNING) {
       await this.view.remove(id);
@@ -114,6 +112,7 @@ export class RedriveJobs {
     return { redrive: record };
   }
 
+  /** Returns a job, after waiting for its end or cancelling it if asked to. */
   async get({ id, wait_ms = 0, cancel }: RequestOf<'redrive'>): Promise<ReplyOf<'redrive'>> {
     if (cancel) await this.cancel(id);
     const record = this.view.get(id) ?? (await this.view.read(id))?.value;
@@ -121,7 +120,7 @@ export class RedriveJobs {
     return { redrive: this.view.get(id) ?? record ?? null };
   }
 
-  /** Redrive jobs under way that have dead letters of the type left, or wait for one as a probe. */
+  /** Running jobs that have dead letters of the type left, or wait for one as a probe. */
   async busyWith(type: string): Promise<string[]> {
     const busy: string[] = [];
     for (const { id, filter, up_to_seq, probing } of this.running()) {
@@ -133,17 +132,17 @@ export class RedriveJobs {
     return busy;
   }
 
-  /** Newest first. */
+  /** All jobs, newest first. */
   list(): ReplyOf<'redrives'> {
     const redrives = this.view.values().sort((a, b) => b.created_at.localeCompare(a.created_at));
     return { redrives };
   }
 
-  /** Goes on with what nobody works on any more. */
-  async takeOver(): Promise<void> {
+  /** Called every second: takes over the jobs whose owner is gone. */
+  async tick(): Promise<void> {
     const now = Date.now();
     for (const { id, owner, lease_until } of this.running()) {
-      // What this very instance left behind is its own: it was restarted.
+      // A job of this instance was left by its previous process.
       const free = owner === this.context.instance || Date.parse(lease_until) < now;
       const entry = this.view.entry(id);
       if (!free || !entry || this.stopping || this.runs.has(id)) continue;
@@ -154,7 +153,7 @@ export class RedriveJobs {
     }
   }
 
-  /** Leaves what is under way to others, who need not wait for the lease. */
+  /** Leaves the running jobs to other replicas, and ends their leases so that nobody waits for them. */
   async stop(): Promise<void> {
     this.stopping = true;
     for (const run of this.runs.values()) run.abandon(new RedriveLostError('the process stops'));

@@ -1,59 +1,60 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Msg } from '@nats-io/transport-node';
-import { type Bus, RecordsUnavailableError } from '@tps/bus';
-import {
-  type CircuitState,
-  type Outcome,
-  readReplies,
-  type RedriveJob,
-  type RedriveStop,
-} from '@tps/contracts';
+import { type Bus, type RecordsClient, RecordsUnavailableError, retry } from '@tps/bus';
+import { type Outcome, readReplies, type RedriveJob, type RedriveStop, runKey } from '@tps/contracts';
+import type { LineView } from '@tps/fleet';
 import type { DeadLetterEntry, DeadLetterStore } from './dead-letter-store';
 import type { RequeueResult, Requeuer } from './requeuer';
 
+/** The parts that a redrive job works with. */
 export interface RedriveRunnerDeps {
   bus: Bus;
   deadLetters: DeadLetterStore;
   requeuer: Requeuer;
-  lineOf: (type: string) => CircuitState;
-  /** Stores how far it is. Throws LostError when it is no longer this process's to do. */
+  records: RecordsClient;
+  lines: LineView;
+  /** Stores the record of the job. @throws RedriveLostError if the job no longer belongs to this process */
   save: (record: RedriveJob) => Promise<void>;
 }
 
-/** The redrive was cancelled, or another process has taken it over. */
+/** The job was cancelled, or another process took it over. */
 export class RedriveLostError extends Error {
-  override readonly name = 'LostError';
+  override readonly name = 'RedriveLostError';
 }
 
-/** Where it stops itself. */
+/** The job stops itself. */
 class RedriveStoppedError extends Error {
-  override readonly name = 'StopError';
+  override readonly name = 'RedriveStoppedError';
   constructor(readonly stop: RedriveStop) {
     super(stop.reason);
   }
 }
 
+/** The dead letter is not requeued now; another try may succeed. */
+class NotRequeuedError extends Error {
+  override readonly name = 'NotRequeuedError';
+}
+
 type Probe = RedriveJob['probing'][number];
 
 const SAVE_EVERY_MS = 2_000;
-const LOOK_EVERY_MS = 1_000;
-const RETRY_FIRST_MS = 100;
-const RETRY_CAP_MS = 5_000;
-/** So long it waits for room in the queue, for the broker or for the records, before it gives up. */
-const PATIENCE_MS = 60_000;
+const LOOK_UP_EVERY_MS = 1_000;
+const BACKOFF = { firstMs: 100, capMs: 5_000 };
+/** How long a dead letter waits for room in the queue, for the broker or for the records before the job stops. */
+const REQUEUE_LIMIT_MS = 60_000;
 const MAX_PROBE_MS = 300_000;
 const PROBE_GRACE_MS = 5_000;
 
 /**
- * Works on one redrive. The letters that are left are read from the stream, and what was queued is no longer among
- * them, so that who takes over after a crash needs nothing but the record: groups of probes first, each of which must
- * succeed, then the rest at its pace.
+ * Runs one redrive job: groups of probes first, each of which must succeed, then the rest at a limited rate. The
+ * remaining dead letters are read from the stream, which no longer has the requeued ones, so that another process needs
+ * only the record to continue after a crash.
  */
 export class RedriveRunner {
   private readonly inbox: string;
   private readonly outcomes = new Map<string, Outcome>();
-  /** Letters that stay, and are not looked at twice. */
-  private readonly passed = new Set<number>();
+  /** Sequences of dead letters that stay and are not tried again. */
+  private readonly skipped = new Set<number>();
   private readonly ending = new AbortController();
   private saving: Promise<void> = Promise.resolve();
   private onOutcome: () => void = () => undefined;
@@ -65,7 +66,7 @@ export class RedriveRunner {
     this.inbox = deps.bus.createInbox();
   }
 
-  /** Resolves when the redrive has ended; rejects when it is left to others. */
+  /** Resolves when the job has ended. @throws if it is left to another process */
   async run(): Promise<void> {
     const { nc } = this.deps.bus;
     const replies = nc.subscribe(this.inbox, { callback: (_, msg) => this.receive(msg) });
@@ -83,7 +84,7 @@ export class RedriveRunner {
     }
   }
 
-  /** Leaves it as it is. */
+  /** Leaves the job as it is. */
   abandon(reason: Error): void {
     this.ending.abort(reason);
   }
@@ -96,10 +97,10 @@ export class RedriveRunner {
     const queued: Probe[] = [];
     let limitMs = 0;
     for (const one of group) {
-      const letters = await this.deps.deadLetters.find({ ids: [one.id] });
-      const entry = letters.find(({ run }) => run === one.run - 1);
+      const deadLetters = await this.deps.deadLetters.find({ ids: [one.id] });
+      const entry = deadLetters.find(({ run }) => run === one.run - 1);
       const result = entry && (await this.requeue(entry, this.inbox));
-      // No letter: it was queued before this process took over.
+      // Without a dead letter it was requeued before this process took over.
       if (result && result.kind !== 'queued') continue;
       queued.push(one);
       limitMs = Math.max(limitMs, Math.min(result?.signal.timeout_ms ?? MAX_PROBE_MS, MAX_PROBE_MS));
@@ -121,7 +122,7 @@ export class RedriveRunner {
     }
   }
 
-  /** From each type in turn, so that all of them are probed. */
+  /** Chooses probes from each type in turn, so that every type is probed. */
   private async chooseProbes(count: number): Promise<Probe[]> {
     const byType = new Map<string, DeadLetterEntry[]>();
     for (const entry of await this.remaining())
@@ -136,78 +137,81 @@ export class RedriveRunner {
 
   private async remaining(): Promise<DeadLetterEntry[]> {
     const { filter, up_to_seq } = this.record;
-    const letters = await this.deps.deadLetters.find(filter);
-    return letters.filter(({ seq, status }) => {
-      return seq <= up_to_seq && status !== 'invalid' && !this.passed.has(seq);
+    const deadLetters = await this.deps.deadLetters.find(filter);
+    return deadLetters.filter(({ seq, status }) => {
+      return seq <= up_to_seq && status !== 'invalid' && !this.skipped.has(seq);
     });
   }
 
-  /** Tries until it is decided what becomes of this letter. */
+  /** Requeues a dead letter, and retries until it is decided what becomes of it. */
   private async requeue(entry: DeadLetterEntry, replyTo?: string): Promise<RequeueResult> {
-    const patientUntil = Date.now() + PATIENCE_MS;
-    for (let wait = RETRY_FIRST_MS; ; wait = Math.min(wait * 2, RETRY_CAP_MS)) {
-      this.ending.signal.throwIfAborted();
-      if (this.deps.lineOf(entry.type) === 'Open') throw this.stopAt(`the line of ${entry.type} is stopped`);
-      const result = await this.tryRequeue(entry, replyTo);
-      if (typeof result !== 'string') return result;
-      if (Date.now() > patientUntil) throw this.stopAt(`not taken for ${PATIENCE_MS / 1000} s: ${result}`);
-      await this.pause(wait / 2 + (Math.random() * wait) / 2);
-    }
-  }
-
-  /** @returns why it is not taken now, as text */
-  private async tryRequeue(entry: DeadLetterEntry, replyTo?: string): Promise<RequeueResult | string> {
+    const options = {
+      backoff: BACKOFF,
+      limitMs: REQUEUE_LIMIT_MS,
+      retryIf: (error: unknown) =>
+        error instanceof NotRequeuedError || error instanceof RecordsUnavailableError,
+      signal: this.ending.signal,
+    };
     try {
-      const result = await this.deps.requeuer.requeue(entry, replyTo);
-      if (result.kind === 'refused') {
-        const { code, reason } = result.verdict;
-        // No patience helps: the type was retired.
-        if (code === 'UNKNOWN_SIGNAL_TYPE') throw this.stopAt(reason);
-        return reason;
-      }
-      if (result.kind === 'queued') this.record.redriven += 1;
-      else this.record.skipped += 1;
-      if (result.kind === 'unfinished') this.passed.add(entry.seq);
-      return result;
+      return await retry(() => this.tryRequeue(entry, replyTo), options);
     } catch (error) {
-      if (error instanceof RecordsUnavailableError) return error.message;
-      throw error;
+      if (!options.retryIf(error)) throw error;
+      throw this.stopAt(`not taken for ${REQUEUE_LIMIT_MS / 1_000} s: ${(error as Error).message}`);
     }
   }
 
-  /** What became of these runs, by the workers' replies or by the records. */
+  private async tryRequeue(entry: DeadLetterEntry, replyTo?: string): Promise<RequeueResult> {
+    if (this.deps.lines.state(entry.type) === 'Open')
+      throw this.stopAt(`the line of ${entry.type} is stopped`);
+    const result = await this.deps.requeuer.requeue(entry, replyTo);
+    if (result.kind === 'refused') {
+      const { code, reason } = result.verdict;
+      // No retry helps, because the type was retired.
+      if (code === 'UNKNOWN_SIGNAL_TYPE') throw this.stopAt(reason);
+      throw new NotRequeuedError(reason);
+    }
+    if (result.kind === 'queued') this.record.redriven += 1;
+    else this.record.skipped += 1;
+    if (result.kind === 'unfinished') this.skipped.add(entry.seq);
+    return result;
+  }
+
+  /** Waits for the outcomes of these runs, from the replies of workers or from the records. */
   private async outcomesOf(probes: Probe[], limitMs: number): Promise<Outcome[]> {
     const until = Date.now() + limitMs;
-    const missing = (): Probe[] => probes.filter((probe) => !this.outcomes.has(keyOf(probe.id, probe.run)));
+    const missing = (): Probe[] => probes.filter((probe) => !this.outcomes.has(runKey(probe)));
     for (let first = missing()[0]; first; first = missing()[0]) {
       const { id, run, type } = first;
       if (Date.now() > until) throw this.stopAt('a probe has no outcome in time', { signal_id: id, run });
-      // Its signals are held: what becomes of them may take days.
-      if (this.deps.lineOf(type) === 'Open') {
+      // The signals of a stopped line are paused, possibly for days.
+      if (this.deps.lines.state(type) === 'Open') {
         throw this.stopAt(`the line of ${type} stopped under a probe`, { signal_id: id, run });
       }
-      await Promise.race([this.pause(LOOK_EVERY_MS), new Promise<void>((done) => (this.onOutcome = done))]);
+      await Promise.race([
+        this.pause(LOOK_UP_EVERY_MS),
+        new Promise<void>((done) => (this.onOutcome = done)),
+      ]);
       const open = missing().map((probe) => probe.id);
       if (open.length === 0) break;
-      const { records } = this.deps.requeuer;
+      const { records } = this.deps;
       const outcomes = await Promise.all(open.map((id) => records.outcomesOf(id))).catch(() => []);
       for (const outcome of outcomes.flat()) this.learn(outcome);
     }
-    return probes.map(({ id, run }) => this.outcomes.get(keyOf(id, run)) as Outcome);
+    return probes.map(({ id, run }) => this.outcomes.get(runKey({ id, run })) as Outcome);
   }
 
   private receive(msg: Msg): void {
     try {
       for (const outcome of readReplies(msg)) this.learn(outcome);
     } catch {
-      // Not a reply of a worker; the records know as well.
+      // The message is no reply of a worker. The records have the outcome too.
     }
     this.onOutcome();
   }
 
   /** The first final outcome of a run counts. */
   private learn(outcome: Outcome): void {
-    const key = keyOf(outcome.signal_id, outcome.run);
+    const key = runKey({ id: outcome.signal_id, run: outcome.run });
     if (outcome.final && !this.outcomes.has(key)) this.outcomes.set(key, outcome);
   }
 
@@ -224,7 +228,7 @@ export class RedriveRunner {
     return this.change({ state, finished_at, probing: [], ...(stopped ? { stopped } : {}) });
   }
 
-  /** One after the other: each builds on the one before. */
+  /** Changes the record. Changes happen one after the other, because each builds on the previous one. */
   private change(change: Partial<RedriveJob>): Promise<void> {
     this.saving = this.saving
       .catch(() => undefined)
@@ -236,7 +240,7 @@ export class RedriveRunner {
     return this.saving;
   }
 
-  /** Says that it is being worked on, and how far it is. */
+  /** Stores the progress, which renews the lease. */
   private renewLease(): void {
     this.change({}).catch((error: unknown) => {
       if (error instanceof RedriveLostError) this.abandon(error);
@@ -246,8 +250,4 @@ export class RedriveRunner {
   private async pause(ms: number): Promise<void> {
     await sleep(Math.max(0, ms), undefined, { signal: this.ending.signal });
   }
-}
-
-function keyOf(id: string, run: number): string {
-  return `${id}:${run}`;
 }

@@ -1,9 +1,9 @@
-/** Without another append, a refusal says less and less: after so long the next signal may try again. */
+/** A failed append loses its meaning with time. After this long the next signal may try again. */
 const STALE_MS = 10_000;
 
 /**
- * Whether the queue takes signals: by what became of the last append, and by the last look at the stream. It feeds the
- * readiness and the heartbeat of kanban, so that health, board and acceptance cannot tell different things.
+ * Decides whether the queue takes signals, by the result of the last append and the last reading of the stream. Both the
+ * readiness and the heartbeat of kanban use it, so that health, board and acceptance agree.
  */
 export class Acceptance {
   private refusal: string | null = null;
@@ -12,7 +12,7 @@ export class Acceptance {
 
   constructor(private readonly now: () => number = Date.now) {}
 
-  /** The stream took a signal, or said that it is full: that is an answer, too. */
+  /** The stream took a signal, or answered that it is full. */
   onAppended(): void {
     this.refusal = null;
     this.absence = null;
@@ -24,22 +24,22 @@ export class Acceptance {
     this.refusedMs = this.now();
   }
 
-  /** The stream answered a look. */
+  /** The stream was read. */
   onStreamRead(): void {
     this.absence = null;
   }
 
-  /** The stream is another one, which has refused nothing yet. */
+  /** The stream was replaced, and the new one has not failed yet. */
   onStreamReplaced(): void {
     this.onAppended();
   }
 
-  /** The stream is missing, or does not answer. */
+  /** The stream is missing or does not answer. */
   onStreamUnavailable(reason: string): void {
     this.absence = reason;
   }
 
-  /** Why the queue takes no signals now; null when it does, as far as known. */
+  /** Why the queue takes no signals now; null if it does, as far as known. */
   get problem(): string | null {
     const isStale = this.now() - this.refusedMs > STALE_MS;
     return this.absence ?? (isStale ? null : this.refusal);

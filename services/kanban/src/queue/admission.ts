@@ -1,28 +1,28 @@
 import type { Priority } from '@tps/contracts';
 
-/** How full the buffer is, and with what. */
+/** How full the buffer is. */
 export interface BufferUse {
-  /** Accepted and unfinished signals. */
+  /** Accepted, unfinished signals. */
   depth: number;
-  /** Of the signal's own type. */
+  /** Accepted, unfinished signals of the new signal's type. */
   depthOfType: number;
-  /** Signal types that the fleet knows: each has an equal share when it gets tight. */
+  /** Known signal types. Each has an equal share of a buffer that is nearly full. */
   knownTypes: number;
   buffer: number;
 }
 
-/** In tenths: 100 x 1.1 is a little more than 110. */
+/** In tenths, because in floating point 100 x 1.1 is more than 110. */
 const CRITICAL_TENTHS = 11;
 const LOW_TENTHS = 8;
-/** From here on a type that holds more than its fair share gives way to the others. */
+/** Above this share of the buffer, a type with more than its fair share gives way to the others. */
 const TIGHT = 0.8;
 
-/** What the stream itself must be able to hold: the share of priority 1. */
+/** The limit of the stream itself, which is that of priority 1. */
 export function hardLimit(buffer: number): number {
   return Math.ceil((buffer * CRITICAL_TENTHS) / 10);
 }
 
-/** @returns why one more signal may not enter, or null when it may */
+/** Decides whether one more signal may enter. @returns why not, or null if it may */
 export function fullReason(priority: Priority, fill: BufferUse): string | null {
   const { depth, depthOfType, knownTypes, buffer } = fill;
   const limit = limitOf(priority, buffer);

@@ -14,7 +14,7 @@ import type { ServiceContext } from '@tps/service';
 
 type Holders = Record<string, { in_hand: number; cards?: number }>;
 
-/** The cards of every type: as people set them, what they come to, and who holds them. Workers keep to them. */
+/** The card limits of all types, and the workers that lease the cards. */
 export class CardLimits {
   private constructor(
     private readonly fleet: FleetView,
@@ -34,6 +34,7 @@ export class CardLimits {
     );
   }
 
+  /** Sets the limit of a type, or removes it with null. */
   async set({ signal_type, cards }: RequestOf<'cards'>): Promise<ReplyOf<'cards'>> {
     if (cards === null) await this.cards.remove(signal_type);
     else {
@@ -43,12 +44,13 @@ export class CardLimits {
     return { signal_type, ...this.of(signal_type) };
   }
 
-  /** Removes the limit of a retired type, and what workers that are gone hold of it. */
+  /** Removes the limit of a retired type, and the leases that lost workers left. */
   async retire(type: string): Promise<void> {
     await this.cards.remove(type);
     for (const key of [cardsLease(type), rateLease(type)]) await this.leases.remove(key);
   }
 
+  /** The limit as it was set, its present value and the advice of heijunka. */
   of(type: string): TypeCards {
     const cards = this.cards.get(type)?.cards ?? 'default';
     const schedule = this.schedule.get(SCHEDULE_KEY);
@@ -57,6 +59,7 @@ export class CardLimits {
     return { cards, limit: limit ?? this.slots(type), advice };
   }
 
+  /** The workers that claim signals of a type or lease its cards. */
   holders(type: string): Holders {
     const holders: Holders = {};
     for (const { instance, vitals } of this.fleet.of('worker')) {

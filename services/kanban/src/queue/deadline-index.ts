@@ -1,7 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type Bus, managerOf } from '@tps/bus';
-import type { Signal } from '@tps/contracts';
-import { signalIn } from './unreadable-messages';
+import { type Bus, managerOf, retry } from '@tps/bus';
+import { decodeSignal, type Signal } from '@tps/contracts';
 
 interface Deadline {
   seq: number;
@@ -10,38 +8,44 @@ interface Deadline {
   deadlineMs: number;
 }
 
-/** A signal that the queue holds. */
+/** A signal in the queue. */
 export type QueuedSignal = Pick<Signal, 'id' | 'run'> & { seq: number };
 
-const TRIES = 3;
-const RETRY_MS = 200;
+const READ_RETRIES = { backoff: { firstMs: 200, capMs: 400 }, maxTries: 3 };
 
 /**
- * Knows when the waiting signals' time is up, so that they expire even where nobody pulls. Holds what this process
- * accepted, in the order of the stream, and at its start what the stream held already; whatever lies before the
- * stream's first message is finished and forgotten.
+ * Knows when queued signals expire, also where no worker pulls. The entries are in the order of the stream: those that
+ * were read at the start, and those that this process accepted. Entries before the first message of the stream are
+ * finished and removed.
  */
 export class DeadlineIndex {
-  /** What the stream holds that this process did not accept itself was read. */
-  complete = false;
+  private isComplete = false;
   private list: Deadline[] = [];
 
   constructor(
     private readonly bus: Bus,
-    /** How long a signal of this type, accepted at this moment, has been held since. */
+    /** How long a signal of this type has been paused since it was accepted, in milliseconds. */
     private readonly pausedMs: (type: string, acceptedMs: number, nowMs: number) => number,
   ) {}
 
+  /** Whether the index covers the signals that other processes accepted. */
+  get complete(): boolean {
+    return this.isComplete;
+  }
+
+  get size(): number {
+    return this.list.length;
+  }
+
   add(signal: Signal, seq: number, acceptedMs: number): void {
-    const deadlineMs = Date.parse(signal.created_at) + signal.timeout_ms;
-    this.list.push({ seq, type: signal.signal_type, acceptedMs, deadlineMs });
+    this.list.push({ seq, type: signal.signal_type, acceptedMs, deadlineMs: deadlineOf(signal) });
   }
 
   /**
-   * Reads the signals that the stream holds, one by one: at the start, when nobody remembers them. What is no signal
-   * is overdue at once.
-   * @returns what it read
-   * @throws when the stream does not answer: then nothing is forgotten
+   * Reads the signals of the stream, one by one. A message that is no signal is overdue at once.
+   *
+   * @returns the signals that it read
+   * @throws if the stream does not answer; the index then stays as it is
    */
   async load(): Promise<QueuedSignal[]> {
     const jsm = await managerOf(this.bus);
@@ -50,44 +54,45 @@ export class DeadlineIndex {
     const loaded: Deadline[] = [];
     const queued: QueuedSignal[] = [];
     for (let seq = state.first_seq; state.messages > 0 && seq <= state.last_seq; seq += 1) {
-      // The leader is asked: a replica that is behind would say that there is nothing more.
+      // Only the leader is asked, because a replica that lags would end the list too early.
       const next = { seq, next_by_subj: '>' };
-      const message = await patiently(() => jsm.streams.getMessage(kanban, next));
+      const message = await retry(() => jsm.streams.getMessage(kanban, next), READ_RETRIES);
       if (!message || message.seq > state.last_seq) break;
       seq = message.seq;
       const acceptedMs = message.time.getTime();
-      const signal = signalIn(message);
+      const signal = decodeSignal(message);
       if (!signal) {
         loaded.push({ seq, type: '', acceptedMs, deadlineMs: acceptedMs });
         continue;
       }
       const { signal_type: type, id, run } = signal;
-      loaded.push({ seq, type, acceptedMs, deadlineMs: Date.parse(signal.created_at) + signal.timeout_ms });
+      loaded.push({ seq, type, acceptedMs, deadlineMs: deadlineOf(signal) });
       queued.push({ id, run, seq });
     }
-    // What the stream no longer has is finished; what came meanwhile was not read.
+    // Keep the signals that were accepted while the stream was read.
     this.list = [...loaded, ...this.list.filter(({ seq }) => seq > state.last_seq)];
-    this.complete = true;
+    this.isComplete = true;
     return queued;
   }
 
-  /** The stream is another one: sequences of the old one mean nothing in it. */
-  forget(): void {
+  /** Marks the index as incomplete: the stream may have signals that this process does not know. */
+  invalidate(): void {
+    this.isComplete = false;
+  }
+
+  /** Removes everything, because the stream was replaced and its old sequences mean nothing. */
+  clear(): void {
     this.list = [];
-    this.complete = false;
+    this.isComplete = false;
   }
 
-  get size(): number {
-    return this.list.length;
-  }
-
-  /** Forgets what is finished for sure. */
+  /** Removes the entries before the first message of the stream. */
   prune(firstSeq: number): void {
     const keep = this.list.findIndex(({ seq }) => seq >= firstSeq);
     if (keep !== 0) this.list = keep < 0 ? [] : this.list.slice(keep);
   }
 
-  /** Sequences of those whose time is up. A stopped line's signals are held: their deadline stands still. */
+  /** Sequences of the signals whose time is up. The deadlines of a stopped line stand still. */
   overdue(nowMs: number): number[] {
     const due = this.list.filter(({ type, acceptedMs, deadlineMs }) => {
       if (deadlineMs > nowMs) return false;
@@ -101,13 +106,6 @@ export class DeadlineIndex {
   }
 }
 
-async function patiently<T>(ask: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await ask();
-    } catch (error) {
-      if (tries === TRIES) throw error;
-      await sleep(RETRY_MS * tries);
-    }
-  }
+function deadlineOf({ created_at, timeout_ms }: Signal): number {
+  return Date.parse(created_at) + timeout_ms;
 }

@@ -3,7 +3,7 @@ import type { Priority, ReplyOf, RequestOf } from '@tps/contracts';
 import type { LineView } from '@tps/fleet';
 import { NatsServer, sampleOutcome, waitFor } from '@tps/testkit';
 import { OpenSignals } from './open-signals';
-import type { QueueRemoval } from './queue-removal';
+import type { InFlightSignals } from './in-flight-signals';
 
 let nats: NatsServer;
 let bus: Bus;
@@ -37,7 +37,8 @@ beforeAll(async () => {
   await ensureStream(bus, 'kanban', { replicas: 1, kanbanMaxMessages: 10_000 });
   await ensureStream(bus, 'outcomes', { replicas: 1 });
   const lines = { state: (type: string) => (type === 'stopped' ? 'Open' : 'Closed') } as unknown as LineView;
-  open = new OpenSignals(bus, lines, { started: async () => started } as unknown as QueueRemoval);
+  const inFlight = { started: async () => started } as unknown as InFlightSignals;
+  open = new OpenSignals(bus, lines, inFlight);
 });
 afterAll(async () => {
   await bus.close();

@@ -1,6 +1,7 @@
 import type { StoredMsg } from '@nats-io/jetstream';
-import { type Bus, headerValues, managerOf } from '@tps/bus';
+import { type Bus, headerValues, latestAttempt, managerOf } from '@tps/bus';
 import {
+  decodeSignal,
   type OpenSignal,
   type OpenStatus,
   type ReplyOf,
@@ -10,22 +11,21 @@ import {
 } from '@tps/contracts';
 import { type LineView } from '@tps/fleet';
 import { traceIdIn } from '@tps/telemetry';
-import { lastAttempt } from '../records';
-import { signalIn } from './unreadable-messages';
-import type { QueueRemoval } from './queue-removal';
+import type { InFlightSignals } from './in-flight-signals';
 
-/** So much of the queue is looked at for one page: a filter that fits little must not read all of it. */
+/** Messages that one page may read, so that a filter with few matches does not read the whole queue. */
 const MAX_READ = 1_000;
 const GROWTH = 8;
 
-/** Signals that are accepted and not finished, as the queue has them, newest first. */
+/** Lists accepted, unfinished signals from the queue, newest first. */
 export class OpenSignals {
   constructor(
     private readonly bus: Bus,
     private readonly lines: LineView,
-    private readonly removal: QueueRemoval,
+    private readonly inFlight: InFlightSignals,
   ) {}
 
+  /** One page of the signals that match a filter. @throws RecordsUnavailableError */
   async page({
     type,
     status,
@@ -38,7 +38,7 @@ export class OpenSignals {
     const subject = this.bus.names.subjects.work(type ?? '*', '*', '*');
     const jsm = await managerOf(this.bus);
     const { state } = await jsm.streams.info(this.bus.names.streams.kanban);
-    const started = await this.removal.started();
+    const started = await this.inFlight.started();
     const items: OpenSignal[] = [];
     let before = Math.min(cursor === undefined ? Infinity : Number(cursor), state.last_seq + 1);
     let span = wanted;
@@ -50,7 +50,7 @@ export class OpenSignals {
         continue;
       }
       read += found.length + 1;
-      // Finished signals leave gaps of any size: look further back at once where there was little.
+      // Finished signals leave gaps of any size, so the next span is larger after a sparse one.
       if (found.length * 2 < wanted) span *= GROWTH;
       const recent = found.filter(({ time }) => time.getTime() >= fromMs);
       const views = await Promise.all(recent.map((message) => this.view(message, started)));
@@ -64,7 +64,7 @@ export class OpenSignals {
     return { items, next: before > state.first_seq ? String(before) : null };
   }
 
-  /** The run of each of these that waits or works. */
+  /** The unfinished run of each of these signals, if there is one. */
   async runsOf(ids: readonly string[]): Promise<Record<string, number>> {
     const jsm = await managerOf(this.bus);
     const { streams, subjects } = this.bus.names;
@@ -76,7 +76,7 @@ export class OpenSignals {
     return Object.fromEntries((await Promise.all(runs)).flat());
   }
 
-  /** Messages of these sequences, the oldest first; null when there are more than `most`. */
+  /** Messages in a range of sequences, oldest first; null if there are more than `most`. */
   private async between(
     { from, before, subject }: { from: number; before: number; subject: string },
     most: number,
@@ -99,10 +99,10 @@ export class OpenSignals {
     started: Map<string, string>,
   ): Promise<OpenSignal & { seq: number }> {
     const { id, run, signal_type, priority, timeout_ms } = shownOf(message);
-    const last = await lastAttempt(this.bus, { id, run });
+    const last = await latestAttempt(this.bus, { id, run });
     const worker_id = started.get(id);
-    const held = this.lines.state(signal_type) !== 'Closed';
-    const waiting: OpenStatus = held ? 'held' : last?.status === 'retrying' ? 'retrying' : 'queued';
+    const isPaused = this.lines.state(signal_type) !== 'Closed';
+    const waiting: OpenStatus = isPaused ? 'held' : last?.status === 'retrying' ? 'retrying' : 'queued';
     return {
       ...{ seq: message.seq, signal_id: id, run, signal_type, priority, timeout_ms },
       status: worker_id ? 'running' : waiting,
@@ -115,9 +115,9 @@ export class OpenSignals {
   }
 }
 
-/** What no worker can read is on its way to the dead letters; until then its subject tells enough. */
+/** A message that no worker can read becomes a dead letter soon. Until then its subject tells the most important fields. */
 function shownOf(message: StoredMsg): Pick<Signal, 'id' | 'run' | 'signal_type' | 'priority' | 'timeout_ms'> {
-  const signal = signalIn(message);
+  const signal = decodeSignal(message);
   if (signal) return signal;
   const [signal_type = '', priority, id = ''] = message.subject.split('.').slice(-3);
   return { id, run: 0, signal_type, priority: Number(priority) as Signal['priority'], timeout_ms: 0 };

@@ -1,4 +1,4 @@
-import { type Bus, connectBus, ensureStream, managerOf } from '@tps/bus';
+import { type Bus, connectBus, ensureStream, managerOf, RecordsClient } from '@tps/bus';
 import type { Outcome, RequestOf, Signal } from '@tps/contracts';
 import type { FleetView } from '@tps/fleet';
 import type { ServiceContext } from '@tps/service';
@@ -6,6 +6,7 @@ import { NatsServer, sampleOutcome } from '@tps/testkit';
 import { Registry } from 'prom-client';
 import { DeadlineIndex } from './deadline-index';
 import { UnreadableMessages } from './unreadable-messages';
+import { InFlightSignals } from './in-flight-signals';
 import { QueueRemoval } from './queue-removal';
 
 jest.setTimeout(30_000);
@@ -44,7 +45,11 @@ beforeAll(async () => {
   const log = { warn: () => undefined, error: () => undefined };
   const context = { bus, log, instance: 'kanban-1', registry: new Registry() } as unknown as ServiceContext;
   const fleet = { of: () => workers.map((instance) => ({ instance })) } as unknown as FleetView;
-  removal = new QueueRemoval(context, fleet, new UnreadableMessages(context));
+  removal = new QueueRemoval(context, {
+    inFlight: new InFlightSignals(context, fleet),
+    unreadable: new UnreadableMessages(context),
+    records: new RecordsClient(bus),
+  });
 });
 afterEach(() => {
   workers = [];

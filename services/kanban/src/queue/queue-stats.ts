@@ -2,60 +2,61 @@ import { type Bus, isMissingStream, LogLife, managerOf } from '@tps/bus';
 import { type Lane, laneName, parseLane } from '@tps/contracts';
 import type { Acceptance } from './acceptance';
 
-/** A lane in the stream's books. */
+/** The signals of one lane, as the stream counts them. */
 export interface LaneCounts extends Lane {
   waiting: number;
   in_progress: number;
 }
 
-/** Appends of this process since a look at the stream began. */
+/** Appends of this process since a reading of the stream began. */
 export interface Appends {
   total: number;
   readonly ofType: Map<string, number>;
 }
 
 const FRESH_MS = 20;
-/** So that a queue that is gone is noticed within five seconds also when nobody asks for anything. */
+/** An idle queue is read this often, so that a lost stream is noticed within five seconds. */
 const IDLE_REFRESH_MS = 2_000;
-const LOOK_LIMIT = { timeout: 1_500 };
+const READ_LIMIT = { timeout: 1_500 };
 
 /**
- * What the queue holds. The stream's own books are read once a second while there is work, and before anything is
- * refused; in between, what this process appended is added. So the figure errs on the high side, and a refusal is
- * always based on a look at the stream.
+ * Counts the signals in the queue. The counts of the stream are read once a second while there is work, and before any
+ * signal is refused. In between, the appends of this process are added. The figures therefore err on the high side, and
+ * every refusal is based on a fresh reading.
  */
 export class QueueStats {
   lanes: Record<string, LaneCounts> = {};
-  /** Messages that no lane counts: work that no pull would ever get. */
+  /** Messages that no lane counts, so that no pull delivers them. */
   orphans = 0;
   firstSeq = 0;
-  /** Per lane: every message up to this sequence was acknowledged. */
+  /** By lane: every message up to this sequence is acknowledged. */
   ackFloors = new Map<string, number>();
   private messages = 0;
   private lastSeq = 0;
   private readonly life = new LogLife();
-  /** What the books do not have for sure; a look begins another group, and ends those before it. */
+  /** Appends that the last reading may not include. A reading begins a new group and drops the earlier ones. */
   private appends: Appends[] = [none()];
   private readAtMs = 0;
   private reading: Promise<void> | null = null;
 
-  /** @param onReplaced called when the stream is another one than before: sequences of the old one mean nothing in it */
+  /** @param onReplaced called when the stream was replaced, so that sequences of the old one mean nothing */
   constructor(
     private readonly bus: Bus,
     private readonly acceptance: Acceptance,
     private readonly onReplaced: () => void,
   ) {}
 
-  /** Accepted and unfinished. */
+  /** Accepted, unfinished signals. */
   get depth(): number {
     return this.appends.reduce((sum, { total }) => sum + total, this.messages);
   }
 
-  /** Creation time of the stream, as of the last look. */
+  /** Creation time of the stream, as of the last reading. */
   get created(): string | undefined {
     return this.life.created;
   }
 
+  /** Accepted, unfinished signals of a type. */
   depthOf(type: string): number {
     let depth = 0;
     for (const { ofType } of this.appends) depth += ofType.get(type) ?? 0;
@@ -65,7 +66,7 @@ export class QueueStats {
     return depth;
   }
 
-  /** As of the last reading of the books. */
+  /** The counts of a type over all its lanes, as of the last reading. */
   countsOf(type: string): { waiting: number; in_progress: number } {
     const counts = { waiting: 0, in_progress: 0 };
     for (const lane of Object.values(this.lanes)) {
@@ -76,13 +77,14 @@ export class QueueStats {
     return counts;
   }
 
+  /** Waiting signals by lane, as of the last reading; without empty lanes. */
   waiting(): Record<string, number> {
     const waiting: Record<string, number> = {};
     for (const [name, lane] of Object.entries(this.lanes)) if (lane.waiting > 0) waiting[name] = lane.waiting;
     return waiting;
   }
 
-  /** Counts an append before it is sent. @returns what `withdraw` takes should the stream refuse it */
+  /** Counts an append before it is sent. @returns the group, for `uncount` */
   count(type: string): Appends {
     const appends = this.appends.at(-1)!;
     appends.total += 1;
@@ -90,26 +92,26 @@ export class QueueStats {
     return appends;
   }
 
-  /** The stream surely did not take this append. */
+  /** Takes back the count of an append that the stream certainly did not take. */
   uncount(type: string, appends: Appends): void {
     appends.total -= 1;
     appends.ofType.set(type, (appends.ofType.get(type) ?? 1) - 1);
   }
 
-  /** Reads the stream's books, unless that was done a moment ago. */
+  /** Reads the counts of the stream, unless they are at most 20 ms old. */
   async refresh(): Promise<void> {
     if (Date.now() - this.readAtMs < FRESH_MS) return;
     await (this.reading ??= this.read());
   }
 
-  /** Reads the stream's books as they are now. */
+  /** Reads the counts of the stream as they are now. */
   async refreshNow(): Promise<void> {
     await this.reading?.catch(() => undefined);
     await (this.reading ??= this.read());
   }
 
-  /** For a timer: reads when there is work, and now and then when there is none. */
-  async refreshIfBusy(): Promise<void> {
+  /** Called every second: reads the counts while there is work, and every two seconds while there is none. */
+  async tick(): Promise<void> {
     if (this.depth > 0 || Date.now() - this.readAtMs > IDLE_REFRESH_MS) await this.refresh();
   }
 
@@ -119,7 +121,7 @@ export class QueueStats {
       await this.readCounts(stream);
       this.acceptance.onStreamRead();
     } catch (error) {
-      // What was counted since then goes on counting; an empty group need not stay.
+      // Appends since then still count. An empty group need not stay.
       if (this.appends.length > 1 && this.appends.at(-1)?.total === 0) this.appends.pop();
       this.acceptance.onStreamUnavailable(
         `the stream ${stream} ${isMissingStream(error) ? 'is missing' : 'does not answer'}`,
@@ -131,13 +133,13 @@ export class QueueStats {
   }
 
   private async readCounts(stream: string): Promise<void> {
-    // What is appended from here on may or may not be in the books that come: it is counted on top.
+    // The reading may or may not include appends from here on, so they are counted on top.
     const appends = none();
     this.appends.push(appends);
-    const jsm = await managerOf(this.bus, LOOK_LIMIT);
+    const jsm = await managerOf(this.bus, READ_LIMIT);
     const lanes: Record<string, LaneCounts> = {};
     const ackFloors = new Map<string, number>();
-    let booked = 0;
+    let counted = 0;
     for await (const { name, num_pending, num_ack_pending, ack_floor } of jsm.consumers.list(stream)) {
       ackFloors.set(name, ack_floor.stream_seq);
       const { type, priority } = parseLane(name);
@@ -147,7 +149,7 @@ export class QueueStats {
         waiting: num_pending,
         in_progress: num_ack_pending,
       };
-      booked += num_pending + num_ack_pending;
+      counted += num_pending + num_ack_pending;
     }
     const { state, created } = await jsm.streams.info(stream);
     this.checkForLoss({ created, lastSeq: state.last_seq });
@@ -155,12 +157,12 @@ export class QueueStats {
     this.ackFloors = ackFloors;
     this.messages = state.messages;
     this.firstSeq = state.first_seq;
-    if (appends.total === 0) this.orphans = Math.max(0, state.messages - booked);
+    if (appends.total === 0) this.orphans = Math.max(0, state.messages - counted);
     this.appends = this.appends.slice(this.appends.indexOf(appends));
     this.readAtMs = Date.now();
   }
 
-  /** Notices that the broker lost the queue, and with it everything that was accepted and unfinished. */
+  /** Reports that the broker lost the queue, with all accepted, unfinished signals. */
   private checkForLoss(log: { created: string; lastSeq: number }): void {
     const isReplaced = this.life.isReplaced(log, this.lastSeq);
     const life = this.life.begin(log);

@@ -4,6 +4,8 @@ import type { Msg } from '@nats-io/transport-node';
 import { encodeHeaders, headerValues, managerOf, PublishError } from '@tps/bus';
 import {
   ALL_FINE,
+  decodeSignal,
+  encodeSignal,
   type EnqueueRefusal,
   type EnqueueVerdict,
   laneName,
@@ -12,7 +14,6 @@ import {
   type SpanAttributes,
   SPANS,
   SUSPECT_HEADER,
-  WIRE_VERSION,
 } from '@tps/contracts';
 import type { TypesView } from '@tps/fleet';
 import type { ServiceContext } from '@tps/service';
@@ -21,38 +22,31 @@ import type { Acceptance } from './acceptance';
 import { fullReason } from './admission';
 import type { BackupMessage } from '../backup/backup-message';
 import type { KanbanConfig } from '../config';
+import type { DeadlineIndex } from './deadline-index';
 import type { QueueStats } from './queue-stats';
-import { signalIn } from './unreadable-messages';
+import type { Storage } from './storage';
 
-/** A stream that takes longer than this has an unknown outcome for the caller. */
+/** An append without an acknowledgement for this long has an unknown outcome. */
 const APPEND_LIMIT_MS = 1_500;
 const RETRY_AFTER_MS = 1_000;
-const SETTLE_LOOK_MS = 5;
-
-interface Accepted {
-  signal: Signal;
-  seq: number;
-}
+const SETTLED_CHECK_MS = 5;
 
 export interface QueueWriterDeps {
   queue: QueueStats;
   acceptance: Acceptance;
   types: TypesView;
-  onAccepted: (accepted: Accepted) => void;
-  /** No stream took an append. */
-  onMissing: () => void;
+  deadlines: DeadlineIndex;
+  storage: Storage;
 }
 
 /**
- * Appends signals to the queue. The answer is given only after the stream's acknowledgement of each: from then on the
- * signal is accepted.
+ * Appends signals to the queue. It answers only after the stream has acknowledged each of them, which is the moment at
+ * which a signal is accepted.
  */
 export class QueueWriter {
-  /** Signals appended since the last announcement, by lane. */
-  arrivals: Record<string, number> = {};
-  /** An append had no answer since this was last looked at: the stream may hold what was not counted as accepted. */
-  hasUnknownAppend = false;
-  /** Appends without an answer yet, by type. */
+  private arrivals: Record<string, number> = {};
+  private hasUnknownAppend = false;
+  /** Appends in flight, by type. */
   private readonly appending = new Map<string, { count: number }>();
 
   constructor(
@@ -60,11 +54,26 @@ export class QueueWriter {
     private readonly deps: QueueWriterDeps,
   ) {}
 
-  /** The queue takes signals, as far as known. */
+  /** Whether the queue takes signals, as far as known. */
   get accepts(): boolean {
     return this.deps.acceptance.problem === null;
   }
 
+  /** Signals that were appended since the last call, by lane. */
+  takeArrivals(): Record<string, number> {
+    const { arrivals } = this;
+    this.arrivals = {};
+    return arrivals;
+  }
+
+  /** Whether an append had an unknown outcome since the last call: the stream may have a signal that nobody counted. */
+  takeUnknownAppend(): boolean {
+    const { hasUnknownAppend } = this;
+    this.hasUnknownAppend = false;
+    return hasUnknownAppend;
+  }
+
+  /** Answers a request of the gateway. */
   async handle(signals: Signal[], msg: Msg): Promise<typeof ALL_FINE | EnqueueVerdict[]> {
     const parents = headerValues(msg.headers, 'traceparent');
     const states = headerValues(msg.headers, 'tracestate');
@@ -79,8 +88,10 @@ export class QueueWriter {
   }
 
   /**
-   * Puts a further run of a signal into the queue, on a trace of its own or on the caller's.
-   * @param before context of the run before, which the span is linked to
+   * Appends the next run of a signal.
+   *
+   * @param before trace context of the previous run, to which the span is linked
+   * @param parent trace that the run continues. Default: a new one
    */
   requeue(signal: Signal, before?: string, parent?: TraceHeaders): Promise<EnqueueVerdict> {
     const span = this.startSpan(signal, parent);
@@ -88,27 +99,27 @@ export class QueueWriter {
     return this.traced(span, this.enqueue(signal, span));
   }
 
-  /** Whether the queue holds this run: the broker's own memory of message ids ends when it is restarted. */
+  /** Whether the queue has this run. The broker forgets message ids when it restarts, so they do not tell. */
   async contains({ signal_type, priority, id, run }: Signal): Promise<boolean> {
     const { names } = this.context.bus;
     const jsm = await managerOf(this.context.bus);
     const query = { last_by_subj: names.subjects.work(signal_type, priority, id) };
-    // Without an answer it is appended: then the worker looks it up.
-    const held = await jsm.direct.getMessage(names.streams.kanban, query).catch(() => null);
-    return held !== null && signalIn(held)?.run === run;
+    // Without an answer the signal is appended, and the worker looks it up.
+    const message = await jsm.direct.getMessage(names.streams.kanban, query).catch(() => null);
+    return message !== null && decodeSignal(message)?.run === run;
   }
 
-  /** Appends a signal that was accepted elsewhere and may be here already; only the stream's own limit refuses it. */
+  /** Appends a signal that is accepted already and may be in the queue. Only the limit of the stream refuses it. */
   enqueueFromBackup({ signal, trace }: BackupMessage): Promise<EnqueueVerdict> {
     const span = this.startSpan(signal, trace);
     return this.traced(span, this.append(signal, span, true));
   }
 
-  /** Waits until every append of the type has an answer. @returns false when that took longer than the limit */
+  /** Waits until every append of the type has an answer. @returns false after `limitMs` */
   async settled(type: string, limitMs: number): Promise<boolean> {
     const endMs = Date.now() + limitMs;
     const isSettled = (): boolean => !this.appending.get(type)?.count;
-    while (!isSettled() && Date.now() < endMs) await sleep(SETTLE_LOOK_MS);
+    while (!isSettled() && Date.now() < endMs) await sleep(SETTLED_CHECK_MS);
     return isSettled();
   }
 
@@ -126,11 +137,11 @@ export class QueueWriter {
         () => true,
         () => false,
       );
-      // As it stood when it was last read the queue is full. What it is now, nobody can say.
+      // The queue was full at the last reading, and its present state is unknown.
       if (!isRead) return refused('NO_BROKER', 'the queue does not answer', false);
       full = this.full(signal);
     }
-    // From the last look to the counting nothing may be awaited: others would find the same place free.
+    // Do not await anything between this check and the counting: other requests would see the same free place.
     if (full) return refused('KANBAN_FULL', full, false);
     return this.append(signal, span);
   }
@@ -152,12 +163,12 @@ export class QueueWriter {
     if (suspect) entries.push([SUSPECT_HEADER, '1']);
     const { queue, acceptance } = this.deps;
     const counted = queue.count(signal_type);
-    // Between the look at the retirement and the publishing nothing may be awaited.
+    // Do not await anything between the check of the retirement and the publishing.
     const appending = this.appendsOf(signal_type);
     appending.count += 1;
     try {
       const subject = names.subjects.work(signal_type, priority, id);
-      const data = JSON.stringify(signal.v === WIRE_VERSION ? signal : { ...signal, v: WIRE_VERSION });
+      const data = encodeSignal(signal);
       const options = { headers: encodeHeaders(entries), timeoutMs: APPEND_LIMIT_MS };
       const ack = await publisher.publish(subject, data, options);
       acceptance.onAppended();
@@ -167,7 +178,7 @@ export class QueueWriter {
       }
       const lane = laneName(signal_type, priority);
       this.arrivals[lane] = (this.arrivals[lane] ?? 0) + 1;
-      this.deps.onAccepted({ signal, seq: ack.seq });
+      this.deps.deadlines.add(signal, ack.seq, Date.now());
       return { ok: true };
     } catch (error) {
       if (!(error instanceof PublishError)) throw error;
@@ -176,7 +187,7 @@ export class QueueWriter {
       if (error.full) acceptance.onAppended();
       if (error.full) return refused('KANBAN_FULL', 'the queue is at its limit', false);
       acceptance.onAppendFailed(error.message);
-      if (error.isNoStream) this.deps.onMissing();
+      if (error.isNoStream) this.deps.storage.ensureSoon();
       this.context.log.warn('append refused', { signal_id: id, error });
       return refused('NO_BROKER', error.message, error.accepted);
     } finally {
@@ -184,7 +195,7 @@ export class QueueWriter {
     }
   }
 
-  /** Kept for each type: adding and deleting an entry per signal would cost more than all else here. */
+  /** One entry per type stays, because adding and deleting one per signal would cost more than all else here. */
   private appendsOf(type: string): { count: number } {
     let appends = this.appending.get(type);
     if (!appends) this.appending.set(type, (appends = { count: 0 }));

@@ -5,25 +5,19 @@ import type { TypesView } from '@tps/fleet';
 import type { ServiceContext } from '@tps/service';
 import { hardLimit } from './admission';
 import type { KanbanConfig } from '../config';
-import { everySecond } from '../housekeeping';
+import { everySecond } from '../every-second';
 import type { QueueStats } from './queue-stats';
 
-/** Less than a worker waits for its lanes. */
+/** Shorter than a worker waits for its lanes. */
 const RETIREMENT_WAIT_MS = 2_000;
-const RETIREMENT_LOOK_MS = 20;
+const RETIREMENT_CHECK_MS = 20;
 const HOUR_MS = 3_600_000;
-/** A deleted stream of outcomes or dead letters is made again within this time. */
+/** Within this time a deleted stream OUTCOMES or DEAD is created again. */
 const CHECK_MS = 5_000;
 
-export interface StorageDeps {
-  context: ServiceContext<KanbanConfig>;
-  queue: QueueStats;
-  types: TypesView;
-}
-
 /**
- * The streams and lanes that kanban owns. It makes them at the start, and again whenever they may have gone: after a
- * reconnect, when the queue refuses an append because there is no stream, and when a look finds one missing.
+ * The streams and lanes that kanban owns. It creates them at the start, and again whenever they may be missing: after a
+ * reconnect, when no stream takes an append, and when a check finds one missing.
  */
 export class Storage {
   private ensuring: Promise<void> | null = null;
@@ -31,33 +25,37 @@ export class Storage {
   private readonly offReconnect: () => void;
   private readonly stopChecking: () => Promise<void>;
 
-  constructor(private readonly deps: StorageDeps) {
-    const { bus, log } = deps.context;
+  constructor(
+    private readonly context: ServiceContext<KanbanConfig>,
+    private readonly queue: QueueStats,
+    private readonly types: TypesView,
+  ) {
+    const { bus, log } = context;
     this.offReconnect = bus.onReconnect(() => this.ensureSoon());
     const onFault = (error: unknown): void => void log.warn('streams not checked', { error });
-    // Apart from the housekeeping, which may take long: health and board go by these looks.
+    // Separate from the other periodic work, which may take long, because health and board rely on these checks.
     this.stopChecking = everySecond(() => this.check(), onFault);
   }
 
-  /** Makes what is missing; concurrent callers share one pass. */
+  /** Creates missing streams and lanes. Concurrent callers share one pass. */
   ensure(): Promise<void> {
     return (this.ensuring ??= this.ensureNow().finally(() => (this.ensuring = null)));
   }
 
-  /** The same, for a caller who does not wait. */
+  /** As `ensure`, for a caller that does not wait. */
   ensureSoon(): void {
-    this.ensure().catch((error: unknown) => this.deps.context.log.warn('streams not made yet', { error }));
+    this.ensure().catch((error: unknown) => this.context.log.warn('streams not created yet', { error }));
   }
 
-  /** For workers, who must not pull from a lane before it is there, nor acknowledge what an earlier queue delivered. */
+  /** Creates lanes for a worker, and tells it which queue they belong to, so that it acknowledges no delivery of an earlier one. */
   async lanes({ types: wanted }: RequestOf<'lanes'>): Promise<ReplyOf<'lanes'>> {
-    const { queue, types } = this.deps;
+    const { queue, types } = this;
     const endMs = Date.now() + RETIREMENT_WAIT_MS;
-    // What a retirement deletes just now would take the worker's lanes along.
+    // A retirement that is under way would delete the lanes again.
     const isRemoving = (): boolean => wanted.some((type) => types.retirement(type)?.phase === 'removing');
-    while (isRemoving() && Date.now() < endMs) await sleep(RETIREMENT_LOOK_MS);
+    while (isRemoving() && Date.now() < endMs) await sleep(RETIREMENT_CHECK_MS);
     await queue.refreshNow().catch(() => this.ensure());
-    await this.makeMissing(wanted);
+    await this.createMissing(wanted);
     return { ready: true, ...(queue.created ? { created: queue.created } : {}) };
   }
 
@@ -66,39 +64,39 @@ export class Storage {
     return this.stopChecking();
   }
 
-  /** Looks at the queue and makes what is missing. */
+  /** Reads the queue and creates what is missing. */
   private async check(): Promise<void> {
-    const { context, queue } = this.deps;
+    const { context, queue } = this;
     if (!context.bus.connected) return;
     try {
-      await queue.refreshIfBusy();
+      await queue.tick();
     } catch (error) {
       if (!isMissingStream(error)) throw error;
       await this.ensure();
     }
-    await this.makeLanes();
+    await this.createLanes();
     if (Date.now() - this.checkedMs > CHECK_MS) await this.ensureStreams();
   }
 
   private async ensureNow(): Promise<void> {
     await this.ensureStreams();
-    await this.deps.queue.refreshNow();
-    await this.makeLanes();
+    await this.queue.refreshNow();
+    await this.createLanes();
   }
 
   private async ensureStreams(): Promise<void> {
-    await ensureStreams(this.deps.context);
+    await ensureStreams(this.context);
     this.checkedMs = Date.now();
   }
 
   /** Every known type has its lanes, except while a retirement may delete them. */
-  private makeLanes(): Promise<void> {
-    const { types } = this.deps;
-    return this.makeMissing(types.known().filter((type) => !types.retirement(type)));
+  private createLanes(): Promise<void> {
+    const { types } = this;
+    return this.createMissing(types.known().filter((type) => !types.retirement(type)));
   }
 
-  private async makeMissing(types: readonly string[]): Promise<void> {
-    const { context, queue } = this.deps;
+  private async createMissing(types: readonly string[]): Promise<void> {
+    const { context, queue } = this;
     const missing = types.filter((type) =>
       PRIORITIES.some((priority) => queue.lanes[laneName(type, priority)] === undefined),
     );
@@ -107,7 +105,7 @@ export class Storage {
   }
 }
 
-/** The streams that kanban owns: creates those that are absent. */
+/** Creates the streams that kanban owns, if they are absent. */
 export async function ensureStreams({ bus, config }: ServiceContext<KanbanConfig>): Promise<void> {
   const replicas = config.TPS_NATS_REPLICAS;
   const kanbanMaxMessages = hardLimit(config.TPS_KANBAN_BUFFER);
