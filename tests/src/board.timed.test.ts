@@ -239,7 +239,8 @@ async function photograph(page: Page, folder: string): Promise<void> {
       const cord = { signal_type: 'report', mode: 'call', reason: 'the totals of line 3 look wrong' };
       await fleet.call('POST', '/andon/cord', { ...cord, by: 'alice', respond_within_ms: 300_000 });
       await waitFor('the line to be stopped', async () => {
-        await fleet.post('execute', { chaos: { fail: 'transient' } }, { timeout_ms: 5_000 });
+        const fails = { chaos: { fail: 'transient' } };
+        await Promise.all([1, 2, 3].map(() => fleet.post('execute', fails, { timeout_ms: 1_000 })));
         return (await fleet.post('execute', { task: 'demo' })).status === 503;
       });
       await fleet.call('POST', `/andon/${await stopped('execute')}/ack`, { owner: 'bob' });

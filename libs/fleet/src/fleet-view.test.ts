@@ -6,7 +6,7 @@ let now = 1_000_000;
 
 /** The tests hand heartbeats in, so nothing has to come over a wire. */
 function view() {
-  const subjects = { beat: () => 'beats' };
+  const subjects = { heartbeat: () => 'beats' };
   const bus = { nc: { subscribe: () => ({ unsubscribe: () => undefined }) }, names: { subjects } };
   const fleet = new FleetView(bus as unknown as Bus, { now: () => now, onError: () => undefined });
   const started_at = new Date(now).toISOString();

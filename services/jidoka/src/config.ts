@@ -13,7 +13,7 @@ export const variables = {
     minimum: 1,
     maximum: 100,
     description:
-      'opens the circuit when more than this percentage of the attempts in the last 30 s failed (at least 20 attempts, and at least `TPS_CB_THRESHOLD`)',
+      'opens the circuit when more than this percentage of the attempts in the last 30 s failed (at least 20 attempts, and at least `TPS_CB_THRESHOLD`, with failures of at least three signals)',
   }),
   TPS_CB_SLOW_MS: Type.Integer({
     default: 0,
