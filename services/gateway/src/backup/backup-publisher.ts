@@ -89,9 +89,19 @@ export class BackupPublisher {
 
   private send({ id, json, trace }: BackupSignal): Promise<void> {
     return new Promise((resolve, reject) => {
+      const { channel } = this.connection;
+      // The connection may be lost between the check and this call.
+      if (!channel) return reject(new BackupPublishError('RabbitMQ is not connected', false));
       const body = Buffer.from(json);
-      const settle = (error: Error | null): void => {
+      let isOpen = true;
+      const close = (): boolean => {
+        if (!isOpen) return false;
+        isOpen = false;
         this.unconfirmedBytes -= body.length;
+        return true;
+      };
+      const settle = (error: Error | null): void => {
+        if (!close()) return;
         const lost = this.returned.delete(id);
         if (lost) reject(new BackupPublishError('RabbitMQ has no backup queue', false));
         else if (!error) resolve();
@@ -108,7 +118,13 @@ export class BackupPublisher {
         headers: { ...trace },
       };
       this.unconfirmedBytes += body.length;
-      this.connection.channel?.publish('', this.queue, body, options, settle);
+      try {
+        channel.publish('', this.queue, body, options, settle);
+      } catch (error) {
+        // The channel is closing. It may or may not call `settle` later.
+        close();
+        reject(new BackupPublishError(`not sent to RabbitMQ: ${String(error)}`, false));
+      }
     });
   }
 }
