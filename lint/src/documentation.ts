@@ -10,7 +10,6 @@ const LIBS = resolve(__dirname, '../../libs');
  */
 const GOAL_PERCENT = 95;
 const LIMITS_PERCENT: Readonly<Record<string, number>> = {
-  bus: 81,
   contracts: 95,
   fleet: 50,
   service: 71,

@@ -215,7 +215,7 @@ export class NoReplyError extends Error {
 }
 
 /** The connection ended for good without `close()`. */
-export class BusClosedError extends Error {
+class BusClosedError extends Error {
   constructor() {
     super('The connection to NATS was closed and will not be reopened.');
     this.name = 'BusClosedError';

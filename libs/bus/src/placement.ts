@@ -3,7 +3,7 @@ import type { Bus } from './connect';
 import { retry } from './retry';
 
 /** How long a starting process waits for a cluster whose nodes come up one after the other. */
-export const PLACEMENT_LIMIT_MS = 45_000;
+const PLACEMENT_LIMIT_MS = 45_000;
 const BACKOFF = { firstMs: 250, capMs: 2_000 };
 
 const NOT_CLUSTERED = 10074;

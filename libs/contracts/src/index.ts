@@ -121,7 +121,7 @@ export {
   type OutcomeStatus,
   readReplies,
 } from './outcome';
-export { outcomeBase, type OutcomeBase } from './outcome-base';
+export { outcomeBase } from './outcome-base';
 export { isOfLaterVersion, jsonOf, type Message, MessageError } from './parse';
 export {
   FoundSignal,

@@ -4,8 +4,8 @@ import {
   HANDED_BACK,
   expiredMessage,
   type Outcome,
+  outcomeBase,
   type OutcomeStatus,
-  WIRE_VERSION,
 } from '@tps/contracts';
 import type { AttemptResult, CompiledDefinition } from './attempt';
 import type { InFlightSignal } from './in-flight-signal';
@@ -186,7 +186,7 @@ export function outcomeOf(conclusion: Conclusion, circumstances: OutcomeFacts): 
   const { inFlight, workerId, startedMs, processMs, traceId } = circumstances;
   const { status, final, success, attempt, message, errorClass, fingerprint, dependency, result } =
     conclusion;
-  const outcome = base(inFlight, workerId) as Outcome;
+  const outcome = baseOf(inFlight, workerId) as Outcome;
   outcome.status = status;
   outcome.final = final;
   outcome.attempt = attempt;
@@ -229,7 +229,7 @@ export function releasedOutcome(inFlight: InFlightSignal, { workerId, used, last
   const now = new Date().toISOString();
   const count = faults + (fault === undefined ? 0 : 1);
   return {
-    ...base(inFlight, workerId),
+    ...baseOf(inFlight, workerId),
     status: 'returned',
     final: false,
     attempt: used,
@@ -247,28 +247,12 @@ export function releasedOutcome(inFlight: InFlightSignal, { workerId, used, last
   };
 }
 
-/** What an outcome has whatever came of the attempt. Assigned and not spread: it is made for every signal. */
-function base({ signal, info, epoch }: InFlightSignal, workerId: string): Base {
-  const base: Base = {
-    v: WIRE_VERSION,
-    signal_id: signal.id,
-    run: signal.run,
-    signal_type: signal.signal_type,
-    priority: signal.priority,
-    worker_id: workerId,
-    enqueued_at: isoTime(info.storedAtMs),
-    delivery: info.deliveries,
-  };
+function baseOf({ signal, info, epoch }: InFlightSignal, workerId: string): ReturnType<typeof outcomeBase> {
+  const base = outcomeBase(signal, workerId, isoTime(info.storedAtMs));
+  base.delivery = info.deliveries;
   if (epoch !== undefined) base.epoch = epoch;
-  if (signal.request_hash) base.request_hash = signal.request_hash;
   return base;
 }
-
-type Base = Pick<
-  Outcome,
-  'v' | 'signal_id' | 'run' | 'signal_type' | 'priority' | 'worker_id' | 'enqueued_at'
-> &
-  Partial<Outcome>;
 
 const TIMES = new Map<number, string>();
 const MAX_TIMES = 256;
