@@ -17,7 +17,7 @@ export const AdmitRequest = Type.Object({
 });
 export type AdmitRequest = Static<typeof AdmitRequest>;
 
-/** What a refused sender is told. */
+/** The members of every refusal. */
 const refusal = {
   ok: Type.Literal(false),
   reason: text('Why, in words'),
@@ -30,7 +30,7 @@ export const AdmitVerdict = Type.Union([
   Type.Object({
     ...refusal,
     code: oneOf(['CIRCUIT_OPEN', 'LINE_STOPPED']),
-    andon_id: Type.Optional(text('What a person acknowledges or resumes')),
+    andon_id: Type.Optional(text('The call for a person to acknowledge or resume')),
   }),
 ]);
 export type AdmitVerdict = Static<typeof AdmitVerdict>;

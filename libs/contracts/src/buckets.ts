@@ -8,7 +8,7 @@ import { RedriveJob } from './redrive-jobs';
 import { ScheduleRecord } from './schedule';
 import { TypeRecord } from './signal-type';
 
-/** What the values of each bucket are. */
+/** The shapes of the values of each bucket. */
 export const BUCKETS = {
   circuits: CircuitRecord,
   stops: StopRecord,
@@ -21,7 +21,7 @@ export const BUCKETS = {
 
 /** A bucket of the fleet. */
 export type BucketName = keyof typeof BUCKETS;
-/** What the values of one bucket are. */
+/** A value of one bucket. */
 export type RecordOf<B extends BucketName> = Static<(typeof BUCKETS)[B]>;
 
 /**

@@ -58,11 +58,11 @@ export const CircuitRecord = Type.Object({
     ),
   ),
   trace_id: Type.Optional(text('Trace that caused the last transition')),
-  fingerprint: Type.Optional(text('Of the latest failure that opened it')),
-  andon_id: Type.Optional(text('What people acknowledge or resume since the line last ran')),
+  fingerprint: Type.Optional(text('Fingerprint of the latest failure that opened it')),
+  andon_id: Type.Optional(text('The call for people since the line last ran')),
   latch: Type.Optional(
     Type.Object(
-      { fingerprint: text('Of the defect'), signals: count('Signals that showed it') },
+      { fingerprint: text('Fingerprint of the defect'), signals: count('Signals that showed it') },
       { description: 'The same defect in several signals: only a person closes it, no trial' },
     ),
   ),

@@ -10,17 +10,17 @@ import { version, WIRE_VERSION } from './version';
 export const DeadLetter = Type.Object({ v: version(), signal: Signal, outcome: Outcome });
 export type DeadLetter = Static<typeof DeadLetter>;
 
-/** A message of the stream DEAD: what no worker could read, kept as it came. */
+/** A message of the stream DEAD that no worker could read, kept as it came. */
 export const UnreadableDeadLetter = Type.Object({
   v: version(),
   invalid: Type.Literal(true),
   subject: text('Where it was: the subject in the queue, or `amqp:<queue>`'),
   data: text('Base64'),
-  reason: Type.Optional(text('What is wrong with it')),
+  reason: Type.Optional(text('Why it could not be read')),
 });
 export type UnreadableDeadLetter = Static<typeof UnreadableDeadLetter>;
 
-/** What the stream DEAD holds. */
+/** Any message of the stream DEAD. */
 const DeadMessage = Type.Union([DeadLetter, UnreadableDeadLetter]);
 /** A message of the stream DEAD. */
 export type DeadMessage = Static<typeof DeadMessage>;
@@ -37,7 +37,7 @@ export function parseDeadMessage(message: Message, what: string): DeadMessage {
 /**
  * The dead letter of a message that is no signal, and its headers.
  *
- * @param seq its sequence in the stream: whoever takes it out, and should two do so at once, it is one letter
+ * @param seq its sequence in the stream, so that two removals at once make one dead letter
  */
 export function unreadableDeadLetter(
   subject: string,
@@ -54,7 +54,7 @@ export function unreadableDeadLetter(
   };
 }
 
-/** What a letter's headers say of it, so that letters are listed and filtered without reading them. */
+/** Headers of a dead letter, so that it can be listed and filtered without being read. */
 export const DEAD_LETTER_HEADERS = {
   id: 'tps-signal',
   run: 'tps-run',
@@ -86,13 +86,15 @@ export const DEAD_LETTERS_MAX_IDS = 1_000;
 /** Letters of one page; more is cut to this. */
 export const DEAD_LETTERS_MAX_LIMIT = 200;
 
-/** Which letters are meant: those that fit all that is given. */
+/** Chooses the dead letters that fit all of the given members. */
 export const DeadLetterFilter = Type.Object(
   {
     type: Type.Optional(signalType()),
     status: Type.Optional(oneOf(DEAD_LETTER_STATUSES, { description: '`invalid`: no worker could read it' })),
     class: Type.Optional(ErrorClass),
-    fingerprint: Type.Optional(Type.String({ minLength: 1, maxLength: 100, description: 'Of equal errors' })),
+    fingerprint: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 100, description: 'Fingerprint that equal errors share' }),
+    ),
     since: Type.Optional(time('Became a letter then or later')),
     until: Type.Optional(time('Became a letter before')),
     ids: Type.Optional(
@@ -117,7 +119,7 @@ export const DeadLetterSummary = Type.Object({
   priority: Type.Optional(Priority),
   error_class: Type.Optional(oneOf(ERROR_CLASSES, { description: 'Why it did not succeed' })),
   fingerprint: Type.Optional(Type.String()),
-  message: Type.Optional(text('What happened, in words')),
+  message: Type.Optional(text('The failure, in words')),
   attempt: Type.Optional(count('Attempts used up by this run')),
   trace_id: Type.Optional(Type.String()),
   enqueued_at: Type.Optional(time('When it was accepted')),
@@ -134,7 +136,7 @@ export const DeadLetterView = Type.Composite(
       created_at: Type.Optional(time('When it was handed in')),
       outcome: Type.Optional(Outcome),
       data: Type.Optional(text('Base64 of what no worker could read')),
-      traceparent: Type.Optional(text('Of the work that failed: a new run is linked to it')),
+      traceparent: Type.Optional(text('Trace context of the failed work, to which a new run is linked')),
     }),
   ],
   { additionalProperties: true },

@@ -64,7 +64,7 @@ export const API_ERRORS = {
     retryable: false,
     meaning: 'Only a signal that failed or expired, and whose dead letter is still there, is run again.',
   },
-  REDRIVES_BUSY: { status: 429, retryable: true, meaning: 'As many redrives are under way as may be.' },
+  REDRIVES_BUSY: { status: 429, retryable: true, meaning: 'The limit of redrive jobs at once is reached.' },
   PAYLOAD_TOO_LARGE: { status: 413, retryable: false, meaning: 'The body is larger than 256 KiB.' },
   UNSUPPORTED_MEDIA_TYPE: {
     status: 415,
@@ -79,7 +79,7 @@ export const API_ERRORS = {
   KANBAN_FULL: {
     status: 429,
     retryable: true,
-    meaning: 'As much is accepted and unfinished as the buffer allows.',
+    meaning: 'The buffer is full of accepted, unfinished signals.',
   },
   RATE_LIMITED: {
     status: 429,

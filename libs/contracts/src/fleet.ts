@@ -6,7 +6,7 @@
  * This module imports nothing, so that tools can load it as `@tps/contracts/fleet` without the rest of the package.
  */
 interface ServiceFacts {
-  /** What the service does in plain words, as the README and the documentation page say it. */
+  /** The service in plain words, for the README and the documentation page. */
   readonly does: string;
   /** The principle of the Toyota Production System behind it. */
   readonly principle: string;
@@ -22,7 +22,7 @@ interface ServiceFacts {
   readonly usesBackup?: boolean;
   /**
    * The variable that names the folder of a projection which the service keeps between restarts. Its container gets a volume
-   * for it. What is in there can be lost: the service builds it anew. Default: the service keeps nothing on disk.
+   * for it. The folder may be lost, because the service builds the projection anew. Default: the service keeps nothing on disk.
    */
   readonly dataVariable?: string;
   /** The variable that sets the number of processes. Default: `TPS_REPLICAS_<NAME>`. */

@@ -16,8 +16,8 @@ import type { Signal } from './signal';
 import { WIRE_VERSION } from './version';
 
 /*
- * Messages as running fleets wrote them: `current` by this version, `previous` by the one before. Whatever changes here
- * has to read both. A new kind of message needs an example in `golden/current`; an example is never edited to fit.
+ * Messages as running fleets wrote them: `current` by this version, `previous` by the one before. A change
+ * here has to read both. A new kind of message needs an example in `golden/current`; an example is never edited to fit.
  */
 
 interface Golden {
@@ -90,7 +90,7 @@ describe.each(['current', 'previous'])('messages of the %s version', (version) =
     expect(attemptIn(message(streams.outcomes[0]))).toEqual(streams.outcomes[0]?.[0]);
   });
 
-  test('what services publish', () => {
+  test('the messages that services publish', () => {
     expect(Object.keys(beats)).toEqual(expect.arrayContaining(SERVICES));
     for (const beat of Object.values(beats)) expect(parseBeat(message(beat))).toMatchObject(beat);
     expect(parseArrivals(message(arrivals))).toEqual(arrivals);

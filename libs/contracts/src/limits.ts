@@ -13,12 +13,12 @@ export const MAX_CARDS = 10_000;
 /** The highest rate a type can be given, in starts per second. */
 export const MAX_RATE_PER_S = 10_000;
 
-/** `auto`: as many as the kanban formula says, see `ScheduleRecord.cards`. */
+/** A number of cards. `auto` follows the kanban formula, see `ScheduleRecord.cards`. */
 const Cards = Type.Union([Type.Integer({ minimum: 1, maximum: MAX_CARDS }), Type.Literal('auto')]);
 /** The cards of a type: a number, or `auto`. */
 export type Cards = Static<typeof Cards>;
 
-/** What `tps_cards` holds of a type, under its name. kanban writes it. */
+/** The card limit of a type: a value of `tps_cards`, under the type's name. kanban writes it. */
 export const CardsRecord = Type.Object({
   v: version(),
   signal_type: signalType(),
@@ -27,7 +27,7 @@ export const CardsRecord = Type.Object({
 });
 export type CardsRecord = Static<typeof CardsRecord>;
 
-/** What `tps_schedule` holds of a type's rate, under `rateKey(type)`. heijunka writes it. */
+/** The rate of a type: a value of `tps_schedule`, under `rateKey(type)`. heijunka writes it. */
 export const RateRecord = Type.Object({
   v: version(),
   signal_type: signalType(),
@@ -60,11 +60,11 @@ export const TypeCards = Type.Object({
   ),
   limit: Type.Integer({
     minimum: 0,
-    description: 'What it comes to now; without a limit, the slots of the workers that serve the type',
+    description: 'The limit in force; without one, the slots of the workers that serve the type',
   }),
   advice: nullable(
     Type.Integer({ minimum: 1 }),
-    'What the kanban formula says; null while its figures are not known',
+    'The figure of the kanban formula; null while its inputs are not known',
   ),
 });
 export type TypeCards = Static<typeof TypeCards>;
@@ -80,7 +80,7 @@ export const RateRequest = Type.Object({
 });
 
 /**
- * Who may start signals of a limited type: a value of `tps_leases`, under `cardsLease(type)` or `rateLease(type)`.
+ * The workers that may start signals of a limited type: a value of `tps_leases`, under `cardsLease(type)` or `rateLease(type)`.
  * Workers write it by compare-and-set, so that together they never hold more than there is. Nothing has to be renewed:
  * a holder is there while its beats are heard.
  */
@@ -93,7 +93,7 @@ export const LeasesRecord = Type.Object({
     }),
     'By worker',
   ),
-  next_ms: Type.Optional(number('Of a rate: no start before this moment, in milliseconds since 1970')),
+  next_ms: Type.Optional(number('For a rate: no start before this moment, in milliseconds since 1970')),
 });
 export type LeasesRecord = Static<typeof LeasesRecord>;
 

@@ -8,16 +8,16 @@ export const CHART = { stepMs: 10_000, steps: 360 } as const;
 
 const LineChart = Type.Object({
   finished: list(count('Signals'), 'Signals that succeeded or failed in each step'),
-  failed: list(count('Signals'), 'Of these, those that failed'),
+  failed: list(count('Signals'), 'The failed ones among them'),
   waiting: list(
     nullable(count('Signals'), 'Null where nobody looked'),
     'Signals without a worker in each step: queued, held or retrying',
   ),
 });
-/** What one line did in the last hour. */
+/** The last hour of one line. */
 export type LineChart = Static<typeof LineChart>;
 
-/** gateway -> andon: what the lines did in the last hour. */
+/** gateway -> andon: asks for the last hour of the lines. */
 export const ChartsRequest = Type.Object({
   type: Type.Optional(signalType('Only this line')),
 });

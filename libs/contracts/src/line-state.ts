@@ -12,7 +12,7 @@ export const LineState = oneOf(LINE_STATES, {
     '`stopped` by its circuit, by people or by an unanswered call; `trial`: one signal may run; `no_worker`: nobody serves it; else `running`',
 });
 
-/** What decides the word. */
+/** The facts that decide the word. */
 export interface LineConditions {
   circuit: CircuitState;
   /** A person has it stopped, or a call that nobody answered. */

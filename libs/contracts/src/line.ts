@@ -1,5 +1,5 @@
 /**
- * What has a light, calls and a history: the line of one signal type, or the station of one service. `name` is the
+ * An owner of a light, calls and a history: the line of one signal type, or the station of one service. `name` is the
  * type's or the service's.
  */
 export interface Line {

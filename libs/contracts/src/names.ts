@@ -46,7 +46,7 @@ function subjectsFor(p: (name: string) => string) {
     resume: p('tps.calls.resume'),
     /** To andon: a page of the history. */
     history: p('tps.calls.history'),
-    /** To andon: what the lines did in the last hour. */
+    /** To andon: asks for the last hour of the lines. */
     charts: p('tps.calls.charts'),
     /** To kanban: append these signals to the queue. */
     enqueue: p('tps.kanban.enqueue'),
@@ -100,7 +100,7 @@ function subjectsFor(p: (name: string) => string) {
     lookup: p('tps.records.lookup'),
     /** To kaizen: a production report. */
     report: p('tps.kaizen.report'),
-    /** To kaizen: what it would improve. */
+    /** To kaizen: asks for the improvements that it proposes. */
     suggestions: p('tps.kaizen.suggestions'),
     /** To a service: its view of itself, see `BOARDS`. */
     board: (service: ServiceName) => p(`tps.board.${service}`),

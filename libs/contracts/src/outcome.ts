@@ -31,8 +31,8 @@ const Levelling = Type.Object({
 });
 
 /**
- * What became of one attempt (`final: false`) or of the whole run (`final: true`). The stream OUTCOMES holds arrays of
- * them; of each (signal, run) the first final one counts.
+ * The end of one attempt (`final: false`) or of the whole run (`final: true`). The stream OUTCOMES holds arrays of them. The
+ * first final one of each (signal, run) counts.
  */
 export const Outcome = Type.Object({
   v: version(),
@@ -46,7 +46,7 @@ export const Outcome = Type.Object({
   final: Type.Boolean({ description: 'Ends its run' }),
   attempt: count('Attempts used up by this run, this one included where it counts'),
   success: Type.Boolean({ description: 'The run succeeded' }),
-  message: text('What happened, in words'),
+  message: text('The outcome, in words'),
   error_class: Type.Optional(ErrorClass),
   fingerprint: Type.Optional(
     text('Groups equal errors: error name, message without numbers and ids, first stack frame of our own'),
@@ -56,7 +56,7 @@ export const Outcome = Type.Object({
       'The dependency that failed, for example a host: the failure counts against it and not against the line',
     ),
   ),
-  result: Type.Optional(Type.Unknown({ description: 'What the handler returned' })),
+  result: Type.Optional(Type.Unknown({ description: 'Return value of the handler' })),
   worker_id: text('Instance that wrote it'),
   enqueued_at: time('When the queue accepted the signal'),
   started_at: time('When this attempt started'),
@@ -88,8 +88,8 @@ export const Outcome = Type.Object({
 export type Outcome = Static<typeof Outcome>;
 
 /**
- * Checks one item of a message of the stream OUTCOMES. Whoever follows the log skips an item that is none, so that one
- * bad item does not hide the others.
+ * Checks one item of a message of the stream OUTCOMES. Followers of the log skip a bad item, so that it does not hide the
+ * others.
  *
  * @param where names the item in the error
  * @throws MessageError
@@ -127,8 +127,8 @@ export const HANDED_BACK = 'handed back before it ran to its end';
 const NOT_STARTED = 'not started within its timeout_ms';
 
 /**
- * The message of a signal that expires: what kept it from starting. After failed attempts that is the last failure,
- * after a hand-back its reason.
+ * The message of a signal that expires: the reason why it did not start. After failed attempts that is the last failure,
+ * after a release its reason.
  *
  * @param attempts attempts that the run has used up
  * @param last the latest record of the run, if any

@@ -24,7 +24,7 @@ const fault = (value: unknown): string => {
   }
 };
 
-test('what fits is returned as it is, with fields that a later version added', () => {
+test('a value that fits is returned as it is, with fields that a later version added', () => {
   const value = { ...sound, added: true, by: { x: { y: { n: 1, more: 2 } } }, payload: { v: 'theirs' } };
   expect(check(Shape, value, 'shape')).toBe(value);
   expect(parse(Shape, message(JSON.stringify(value)), 'shape')).toEqual(value);
@@ -79,7 +79,7 @@ test.each(['2026-01-25', '2026-13-25T12:00:00Z', '2026-01-25T12:00:00', '2026-01
   (at) => expect(fault({ ...sound, at })).toContain('/at'),
 );
 
-test('of a list on the hot path only the versions are checked', () => {
+test('a list on the hot path is checked for its versions only', () => {
   const items = [{ v: WIRE_VERSION }, { v: WIRE_VERSION - 1, anything: 'else' }, {}];
   expect(readableItems(items, 'batch')).toBe(items);
   for (const bad of [{}, 'x', null, [null], [1], [{ v: 7 }]]) {

@@ -94,7 +94,7 @@ function assertReadable(value: unknown, what: string): void {
     throw new MessageError(`${what}: /v is ${JSON.stringify(v)}: expected ${READABLE}`);
 }
 
-/** Of a union, the alternatives that fit furthest say what is wrong; that the union does not fit says nothing. */
+/** Describes a fault. A fault of a union is described by the alternatives that fit furthest. */
 function describe(fault: ValueError): string {
   const faults = furthest([fault]);
   const { path, value } = faults[0] as ValueError;

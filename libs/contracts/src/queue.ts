@@ -9,13 +9,16 @@ export const LanesReply = Type.Object({
   ready: Type.Boolean(),
   created: Type.Optional(
     Type.String({
-      description: 'When the broker created the stream: what was delivered before is of an earlier one',
+      description: 'When the broker created the stream; earlier deliveries are of another stream',
     }),
   ),
 });
 
 /** gateway -> kanban: remove a signal that has not started. */
-export const CancelRequest = Type.Object({ id: Type.String(), by: Type.Optional(text('Who asks for it')) });
+export const CancelRequest = Type.Object({
+  id: Type.String(),
+  by: Type.Optional(text('The person who asks for it')),
+});
 /** `unavailable`: not every worker said that it has not started it; nothing was removed. */
 export const CancelReply = Type.Union([
   Type.Object({ cancelled: Type.Literal(true), outcome: Outcome }),
@@ -24,7 +27,7 @@ export const CancelReply = Type.Union([
 
 /** kanban -> all workers: who has this signal? Every worker answers, so that silence is not taken for "no". */
 export const InFlightRequest = Type.Object({
-  id: Type.Optional(Type.String({ description: 'Absent: whatever it has started' })),
+  id: Type.Optional(Type.String({ description: 'Without an id, all signals that it has started' })),
   run: Type.Optional(
     Type.Integer({ description: 'To `refuse`: this run and those before. Absent: every run' }),
   ),

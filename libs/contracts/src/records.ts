@@ -8,7 +8,7 @@ export const LOOKUP_MAX_IDS = 256;
 /** The longest `wait_ms` of a lookup; more is cut to this. */
 export const LOOKUP_MAX_WAIT_MS = 25_000;
 
-/** To andon: what the log holds of these signals. At most `LOOKUP_MAX_IDS`. */
+/** To andon: asks for the records of these signals, at most `LOOKUP_MAX_IDS`. */
 export const LookupRequest = Type.Object({
   ids: Type.Array(Type.String(), { maxItems: LOOKUP_MAX_IDS }),
   wait_ms: Type.Optional(
@@ -19,7 +19,7 @@ export const LookupRequest = Type.Object({
   ),
 });
 
-/** What the log holds of one signal; of each run the first final outcome counts. */
+/** The record of one signal. The first final outcome of each run counts. */
 export const SignalRecord = Type.Object({ id: Type.String(), outcomes: list(Outcome, 'Oldest first') });
 export type SignalRecord = Static<typeof SignalRecord>;
 
@@ -87,8 +87,8 @@ export const OpenSignal = Type.Object({
   enqueued_at: time('When the queue accepted it'),
   timeout_ms: number('As the sender asked; 0 of a message that no worker can read'),
   trace_id: Type.String(),
-  worker_id: Type.Optional(text('Who runs it')),
-  message: Type.Optional(text('Of the attempt that failed last')),
+  worker_id: Type.Optional(text('The worker that runs it')),
+  message: Type.Optional(text('Message of the attempt that failed last')),
 });
 export type OpenSignal = Static<typeof OpenSignal>;
 export const OpenReply = Type.Object({
@@ -108,7 +108,7 @@ export const FoundSignal = Type.Object({
   stream_seq: Type.Integer({ description: 'Its sequence in the stream KANBAN' }),
   accepted_at: time('When the queue accepted it'),
   running: Type.Boolean({ description: 'A worker has started it' }),
-  worker_id: Type.Optional(text('Who runs it')),
+  worker_id: Type.Optional(text('The worker that runs it')),
   trace_id: Type.Optional(text('The trace it came with')),
 });
 export type FoundSignal = Static<typeof FoundSignal>;

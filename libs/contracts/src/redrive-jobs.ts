@@ -4,7 +4,7 @@ import { count, list, mapOf, nullable, oneOf, text, time } from './fields';
 import { ErrorClass } from './outcome';
 import { version } from './version';
 
-/** What a redrive is to do. */
+/** The task of a redrive job. */
 const RedriveSpec = Type.Object({
   filter: DeadLetterFilter,
   probe: Type.Array(Type.Integer({ minimum: 1, maximum: 1_000 }), {
@@ -42,7 +42,7 @@ export const RedriveProgress = Type.Object({
   state: oneOf(REDRIVE_STATES, { description: '`stopped`: it stopped itself, see `stopped`' }),
   matched: count('Letters that fitted at the start'),
   redriven: count('New runs that were queued'),
-  probes_succeeded: count('Of these, probes that succeeded'),
+  probes_succeeded: count('Probes among them that succeeded'),
   skipped: count('Letters that needed no new run, or whose run is not over'),
   stopped: Type.Optional(RedriveStop),
   created_at: time('When it was ordered'),
@@ -59,7 +59,9 @@ export const RedriveJob = Type.Composite([
   RedriveSpec,
   RedriveProgress,
   Type.Object({
-    up_to_seq: count('Letters of the stream up to here are meant: one that fails again is not taken again'),
+    up_to_seq: count(
+      'Takes dead letters up to this sequence only, so that one that fails again is not taken again',
+    ),
     phase: count('Index of the probe group under way; the number of groups when all of them are through'),
     probing: list(
       Type.Object({ id: Type.String(), run: Type.Integer(), type: Type.String() }),
@@ -80,11 +82,11 @@ export const StartRedriveRequest = Type.Composite([
   }),
 ]);
 
-/** What a redrive would take. */
+/** The dead letters that a redrive job would take. */
 export const RedriveDryRun = Type.Object({
   dry_run: Type.Literal(true),
   matched: count('Letters that it would take'),
-  types: mapOf(count('Of this type')),
+  types: mapOf(count('Dead letters of this type')),
 });
 /** `refused`: why no further redrive may run now. `retired`: which types of the letters were retired, and by whom. */
 export const StartRedriveReply = Type.Union([

@@ -12,7 +12,7 @@ export const ReportRequest = Type.Object({
   since_ms: Type.Optional(
     Type.Number({
       exclusiveMinimum: 0,
-      description: 'Only what was recorded in the last so many milliseconds. Default: all that is known',
+      description: 'Counts outcomes of the last so many milliseconds. Default: all that are known',
     }),
   ),
 });

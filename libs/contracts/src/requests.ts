@@ -65,7 +65,7 @@ import {
 import { Signal } from './signal';
 
 interface RequestShape {
-  /** Who answers it. */
+  /** The service that answers it. */
   service: ServiceName;
   /** Name of the endpoint in the NATS services framework, as `nats micro info` shows it. */
   endpoint: string;
@@ -173,9 +173,9 @@ export type RequestName = keyof typeof REQUESTS;
 export type BatchName = 'admit' | 'enqueue';
 /** A request that is one message of its own, as `ask` sends it. */
 export type SingleName = Exclude<RequestName, BatchName>;
-/** What a request asks. */
+/** The body of a request. */
 export type RequestOf<N extends RequestName> = Static<(typeof REQUESTS)[N]['request']>;
-/** What it is answered. */
+/** The reply to a request. */
 export type ReplyOf<N extends RequestName> = Static<(typeof REQUESTS)[N]['reply']>;
 
 /**
@@ -214,7 +214,7 @@ export function parseBoard<S extends BoardService>(service: S, message: Message)
   return replyIn(boardSchema(service), message, `board of ${service}`) as BoardOf<S>;
 }
 
-/** What a service replies when its handler failed, or when it could not read the request. */
+/** The reply of a service whose handler failed, or that could not read the request. */
 export interface ErrorReply {
   error: string;
 }

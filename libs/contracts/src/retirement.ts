@@ -18,7 +18,7 @@ export function retirementText(type: string, { phase, by, reason, at }: Retireme
 /** gateway -> kanban: retire a type that no worker serves and that has no work left. */
 export const RetireRequest = Type.Object({
   signal_type: signalType(),
-  by: Type.String({ minLength: 1, maxLength: 200, description: 'Who retires it' }),
+  by: Type.String({ minLength: 1, maxLength: 200, description: 'The person who retires it' }),
   reason: Type.Optional(
     Type.String({
       minLength: 1,
@@ -29,10 +29,10 @@ export const RetireRequest = Type.Object({
   ),
 });
 
-/** What a person who retired a type is told. */
+/** The answer to a person who retired a type. */
 export const RetiredType = Type.Object({
   signal_type: signalType(),
-  by: text('Who retired it'),
+  by: text('The person who retired it'),
   reason: Type.Optional(text('Why')),
   at: time('When'),
   dead_letters: count('Dead letters of the type; they stay'),
@@ -58,9 +58,12 @@ export const SealRequest = Type.Object({ signal_type: signalType(), id: Type.Str
 
 const BackupHoldings = Type.Object({
   of_type: count('Signals of the type that the process took from RabbitMQ and has not moved yet'),
-  waiting: nullable(count('Messages of any type'), 'What waits at RabbitMQ; null when it does not answer'),
+  waiting: nullable(
+    count('Messages of any type'),
+    'Messages that wait at RabbitMQ; null when it does not answer',
+  ),
 });
-/** What one kanban process knows of signals of a type on the backup. */
+/** The signals of a type on the backup, as far as one kanban process knows. */
 export type BackupHoldings = Static<typeof BackupHoldings>;
 
 export const SealReply = Type.Object({

@@ -3,7 +3,7 @@ import { type Static, Type } from '@sinclair/typebox';
 /** A timer that is set for longer than 2^31 - 1 milliseconds fires at once. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** What a signal type may say of its retries. `TPS_MAX_ATTEMPTS` has the bounds of `max_attempts`. */
+/** Bounds of a signal type's retry policy. `TPS_MAX_ATTEMPTS` has those of `max_attempts`. */
 export const RETRY_LIMITS = {
   max_attempts: { min: 1, max: 100 },
   base_ms: { min: 0, max: MAX_TIMER_MS },
@@ -12,7 +12,7 @@ export const RETRY_LIMITS = {
   jitter: { min: 0, max: 1 },
 } as const;
 
-/** What a policy without `factor` and `jitter` has: the backoff doubles, and all of it is random. */
+/** Stands for the missing `factor` and `jitter` of a policy: the backoff doubles, and all of it is random. */
 const DOUBLING = { factor: 2, jitter: 1 } as const;
 
 /**

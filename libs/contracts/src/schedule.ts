@@ -4,7 +4,7 @@ import { type Message, parse } from './parse';
 import type { Priority } from './signal';
 import { version } from './version';
 
-/** kanban publishes it every second while there is work: what arrived since the last one, and what waits, per lane. */
+/** kanban publishes it every second while there is work: arrivals since the last one, and waiting signals, per lane. */
 export const ArrivalsMessage = Type.Object({
   v: version(),
   instance: text('The kanban process'),

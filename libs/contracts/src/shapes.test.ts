@@ -90,7 +90,7 @@ test.each(Object.entries(NAMED))('%s', (_name, schema) => {
 test('dead letters', () => {
   expect(shapes({ DeadLetter, UnreadableDeadLetter })).toMatchSnapshot();
 });
-test('what services publish', () => {
+test('the messages that services publish', () => {
   const vitals = Object.entries(VITALS).map(([service, { shape }]) => [service, shape] as const);
   expect(shapes({ Beat, ArrivalsMessage, ...Object.fromEntries(vitals) })).toMatchSnapshot();
 });

@@ -25,7 +25,7 @@ export const Retirement = Type.Object({
 export type Retirement = Static<typeof Retirement>;
 
 /**
- * What `tps_types` holds of a signal type, under its name. The workers that serve it write it when they start; it stays
+ * A signal type: a value of `tps_types`, under the type's name. The workers that serve it write it when they start; it stays
  * when they are gone, until somebody retires the type.
  */
 export const TypeRecord = Type.Object({
@@ -39,7 +39,7 @@ export const TypeRecord = Type.Object({
   standard_ms: Type.Optional(
     Type.Number({
       minimum: 0,
-      description: "What one signal should take, in milliseconds: andon's yardstick",
+      description: 'Standard time of one signal in milliseconds, by which andon judges the line',
     }),
   ),
   retry: RetryPolicy,

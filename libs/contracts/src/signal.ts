@@ -10,7 +10,7 @@ export const Priority = Type.Unsafe<Priority>(
   Type.Integer({ minimum: 1, maximum: 4, description: '1 critical, 2 high, 3 normal, 4 low' }),
 );
 
-/** What a signal type may be called: its name becomes a token of subjects, a key of buckets and a metric label. */
+/** The form of a signal type's name, which becomes a token of subjects, a key of buckets and a metric label. */
 export const SIGNAL_TYPE_PATTERN = '^[a-z][a-z0-9_-]{0,47}$';
 /** A signal type's name. */
 export const signalType = (description = 'Signal type') =>

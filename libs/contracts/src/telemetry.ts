@@ -1,12 +1,12 @@
 interface MetricFacts {
   name: string;
-  /** As Prometheus shows it: what is counted or measured, and what the values mean. */
+  /** The help text in Prometheus: the measured thing, and the meaning of its values. */
   help: string;
   labelNames?: readonly string[];
 }
 
 /**
- * The metrics of the fleet's own services, as alerts and dashboards know them. Whoever registers one spreads its facts
+ * The metrics of the fleet's own services, as alerts and dashboards know them. Code that registers one spreads its facts
  * into the options of prom-client.
  */
 export const METRICS = {
@@ -138,8 +138,8 @@ export const METRICS = {
 } as const satisfies Record<string, MetricFacts>;
 
 /**
- * The attributes of the fleet's own spans: those of OpenTelemetry's semantic conventions, and `tps.*` for what these do
- * not know. The type checks the names where spans are started; nothing is spent on them at run time. Handlers may set
+ * The attributes of the fleet's own spans: OpenTelemetry's semantic conventions, and `tps.*` beyond
+ * them. The type checks the names where spans are started; nothing is spent on them at run time. Handlers may set
  * any others on the span of their attempt.
  */
 export type SpanAttributes = {
@@ -162,7 +162,7 @@ export type SpanAttributes = {
   'tps.signal.type'?: string | undefined;
   'tps.signal.priority'?: number | undefined;
   'tps.signal.run'?: number;
-  /** What the caller was told. */
+  /** The status in the answer to the caller. */
   'tps.signal.status'?: string | undefined;
   'tps.outcome.status'?: string;
   /** 1 for the first attempt of a run. */

@@ -7,7 +7,7 @@ import { version } from '../version';
 export const HeijunkaBoard = Type.Object(
   {
     v: version(),
-    schedule: nullable(ScheduleRecord, 'What the workers follow; null before there is one'),
+    schedule: nullable(ScheduleRecord, 'The schedule that the workers follow; null before there is one'),
     demand: mapOf(
       Type.Object({
         arrivals_per_s: number('Signals accepted per second, averaged over about 30 seconds'),
@@ -32,7 +32,7 @@ export const HeijunkaBoard = Type.Object(
         slots: Type.Integer({ description: 'Signals it works on at once, at most' }),
         busy: Type.Integer({ description: 'Slots that work on a signal now' }),
         started: Type.Integer({ description: 'Signals started since the process began' }),
-        share: number('Of the signals finished in the last five minutes, 0 to 1'),
+        share: number('Share of the signals finished in the last five minutes, 0 to 1'),
       }),
       'By worker',
     ),

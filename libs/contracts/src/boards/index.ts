@@ -6,7 +6,7 @@ import { KaizenBoard } from './kaizen';
 import { KanbanBoard } from './kanban';
 import type { BoardService } from '../fleet';
 
-/** What a service answers on `subjects.board(service)`. A service that is not listed may answer any object. */
+/** The answers on `subjects.board(service)`. A service that is not listed may answer any object. */
 export const BOARDS = {
   jidoka: JidokaBoard,
   kanban: KanbanBoard,

@@ -18,7 +18,7 @@ export const JidokaBoard = Type.Object(
           time('No trial of a signal that failed before, before this moment; others may be tried'),
         ),
         trace_id: Type.Optional(text('Trace that caused the last transition')),
-        andon_id: Type.Optional(text('What a person acknowledges or resumes')),
+        andon_id: Type.Optional(text('The call for a person to acknowledge or resume')),
         latched: Type.Boolean({ description: 'Only a person starts it again' }),
         stopped: Type.Boolean({ description: 'Stopped by a person, whatever the circuit says' }),
       }),

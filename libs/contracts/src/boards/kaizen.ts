@@ -57,26 +57,26 @@ export const KaizenBoard = Type.Composite(
 );
 export type KaizenBoard = Static<typeof KaizenBoard>;
 
-/** What kaizen would improve on a type, with the facts behind it. */
+/** An improvement that kaizen proposes for a type, with the facts behind it. */
 export const Suggestion = Type.Object({
   signal_type: text('The type it is about'),
   rule: oneOf(SUGGESTION_RULES),
   standard: percent('Up to this percentage is all right'),
-  actual: percent('What it was'),
-  signals: count('Signals it is about; of `rework`, attempts'),
-  finding: text('What was found'),
-  suggestion: text('What to do about it'),
+  actual: percent('The measured share'),
+  signals: count('Signals behind it; for `rework`, attempts'),
+  finding: text('The measured fact behind it'),
+  suggestion: text('The proposed action'),
   trace_id: Type.Optional(text('One to look at')),
 });
 export type Suggestion = Static<typeof Suggestion>;
 
-/** What kaizen would improve first, from the facts of the last hour. */
+/** The improvements that kaizen proposes, from the facts of the last hour. */
 export const SuggestionsReply = Type.Object(
   {
     v: version(),
-    generated_at: time('Of this answer'),
-    from: time('What lies before is not looked at'),
+    generated_at: time('Time of this answer'),
+    from: time('Start of the time that was looked at'),
     items: list(Suggestion, 'Most important first'),
   },
-  { additionalProperties: true, description: 'What to improve' },
+  { additionalProperties: true, description: 'The improvements that kaizen proposes' },
 );

@@ -10,7 +10,7 @@ export const LaneStatus = Type.Object({
   waiting: count('Signals that no worker has'),
   in_progress: count('Signals in the hands of a worker, started or not, or to be tried again after a pause'),
   cards: count('Cards of the type: they bound what is in progress over all its lanes'),
-  held: count('Signals that wait for the line to start again; of `in_progress`, those that no worker has'),
+  held: count('Signals that wait for the line to start again, without those that a worker has'),
   oldest_age_ms: nullable(
     Type.Integer({ minimum: 0 }),
     'Since the oldest unfinished signal was accepted, in milliseconds; null when there is none',
