@@ -1,20 +1,20 @@
 const TOKEN = 'tps-token';
-/** Longer than the gateway waits for any part of the fleet. */
+/** The gateway itself gives up on any part of the fleet sooner. */
 const LIMIT_MS = 8_000;
 
-/** A refusal of the gateway, with its own words. */
+/** An error answer of the gateway, in its own words. */
 export class Refusal extends Error {
   constructor(
     readonly status: number,
     message: string,
-    /** How long the gateway wants to be left alone, in milliseconds. */
+    /** `Retry-After`, in milliseconds. */
     readonly retryAfterMs = 0,
   ) {
     super(message);
   }
 }
 
-/** The token lives as long as the tab, so that a screen on the wall may reload. */
+/** Keeps the token until the tab is closed, so that a screen on the wall can reload the page. */
 export function setToken(token: string): void {
   sessionStorage.setItem(TOKEN, token);
 }
@@ -51,7 +51,7 @@ export async function send(method: 'POST' | 'DELETE', path: string, body: object
   if (!answer.ok) await refuse(answer);
 }
 
-/** How long to wait before the next try: as long as the gateway wants, and never all pages in the same moment. */
+/** The pause before the next try: `Retry-After`, plus a random part, so that not all pages come back in the same moment. */
 export function pauseAfter(error: unknown, pauseMs: number): number {
   const wanted = error instanceof Refusal ? error.retryAfterMs : 0;
   return wanted + pauseMs * (0.5 + Math.random());

@@ -10,7 +10,7 @@ import { linesText } from './line-words.js';
 import { loadCharts, showLines } from './lines.js';
 import { setTraces } from './trace.js';
 
-/** andon sends the board every two seconds: without one for this long, what is shown may be wrong. */
+/** A board comes every two seconds. Without one for this long, the page may show what is no longer true. */
 const STALE_MS = 6_000;
 const FIGURES_EVERY_MS = 5_000;
 const FIGURES_AT_MOST_MS = 60_000;
@@ -42,7 +42,7 @@ function showBoard(next: AndonBoard): void {
   showAge();
 }
 
-/** What is not green by name, red first, each a way to its place on the page. */
+/** Lists the lines and stations that are not GREEN, RED first. Each is a link to its place on the page. */
 function showAbnormal({ lines, stations }: AndonBoard): void {
   const all = [
     ...Object.entries(lines).map(([name, { colour }]) => ({ key: `line-${name}`, name, colour })),
@@ -62,7 +62,7 @@ function showAbnormal({ lines, stations }: AndonBoard): void {
   }
 }
 
-/** Says how old the board is: a wall must not show yesterday's green. */
+/** Says how old the board is: a wall must not show yesterday's colours. */
 function showAge(): void {
   const stale = Date.now() - heardAt > STALE_MS;
   document.body.classList.toggle('stale', stale);
@@ -81,12 +81,12 @@ function onLost(error: unknown): void {
   showAge();
   if (!needsToken(error)) return;
   const give = find('#give-token');
-  // Asked once by itself; who closes that dialog finds the button.
+  // The dialog opens by itself only once. A person who closes it finds the button.
   if (give.hidden) askToken(lost, () => void start());
   give.hidden = false;
 }
 
-/** What the events do not bring, asked each time their stream opens. Where traces are comes first: the history links there. */
+/** Loads what the stream does not bring, each time it opens. The address of traces comes first, because the history links to them. */
 async function start(): Promise<void> {
   try {
     const { traces_url } = await get<{ traces_url?: string }>('/info');
@@ -97,7 +97,7 @@ async function start(): Promise<void> {
   }
 }
 
-/** One round of questions after the other, with a pause that grows while they are refused. */
+/** Asks for the figures again and again. The pause grows while the gateway refuses. */
 async function followFigures(): Promise<never> {
   let pause = FIGURES_EVERY_MS;
   for (;;) {

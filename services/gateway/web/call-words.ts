@@ -1,7 +1,7 @@
 import type { OpenCall } from '@tps/contracts';
 import { age, clock, words } from './format.js';
 
-/** Says what a call asks of people. @param state what its line does, in one word */
+/** Describes a call in words. @param state the word for what its line does */
 export function describeCall(call: OpenCall, state: string, nowMs: number): string {
   const { by, rule, respond_by, acknowledged_at, stopped, level = 0, pulls = [], age_ms } = call;
   const waits = respond_by !== undefined && !acknowledged_at && !stopped;
@@ -14,7 +14,7 @@ export function describeCall(call: OpenCall, state: string, nowMs: number): stri
   return `${state}${stops}. Called by ${by}${others} ${age(age_ms)} ago (${words(rule)}).${escalated}${before(call, nowMs)}`;
 }
 
-/** What was done about the same thing before, and did not hold. */
+/** Names the countermeasure that did not hold. */
 function before({ recurrences, last_countermeasure: last }: OpenCall, nowMs: number): string {
   if (recurrences === 0) return '';
   const times = recurrences === 1 ? 'a countermeasure' : `${recurrences} countermeasures`;
@@ -22,7 +22,7 @@ function before({ recurrences, last_countermeasure: last }: OpenCall, nowMs: num
   return ` It came back after ${times}${text}.`;
 }
 
-/** Who looks after a call, and by when it should be over. */
+/** Names the owner of a call, and the time at which the owner expects to be done. */
 export function ownerOf(
   call: Pick<OpenCall, 'owner' | 'eta' | 'late_owner'> | undefined,
   nowMs: number,

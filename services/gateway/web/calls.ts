@@ -7,9 +7,12 @@ import { age, clock, lineName } from './format.js';
 import { stateWord } from './line-words.js';
 import { trace } from './trace.js';
 
-/** Open calls, oldest first, with the owner and age of each. */
+/** Shows the open calls of RED lines first, each with its owner and age. The board has the oldest first. */
 export function showCalls(board: AndonBoard): void {
-  const calls = new Map(board.calls.map((call) => [call.id, call]));
+  const isRed = ({ line, stopped }: OpenCall): number =>
+    Number(stopped || board.lines[line]?.colour === 'RED');
+  const sorted = [...board.calls].sort((a, b) => isRed(b) - isRed(a));
+  const calls = new Map(sorted.map((call) => [call.id, call]));
   keep(find('#calls'), [...calls.keys()], (id) => row(calls.get(id)!));
   for (const child of find('#calls').children) {
     const place = child as HTMLElement;

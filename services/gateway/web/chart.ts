@@ -22,7 +22,7 @@ function colour(name: string): string {
 
 const stepOf = (seconds: number): number => Math.floor(seconds / STEP_S) * STEP_S;
 
-/** What one line finished per second, and how much waited, over the last hour at most. Without a figure there is no chart. */
+/** Draws how many signals one line finished per second and how many waited, for up to an hour. A line without figures has no chart. */
 export class LineChart {
   private times: number[] = [];
   private rates: number[] = [];
@@ -34,7 +34,7 @@ export class LineChart {
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.plot?.redraw());
   }
 
-  /** Replaces what is shown by what andon kept. @param from when the first step began, in seconds */
+  /** Draws the figures that andon kept. @param from start of the first step, in seconds */
   load(from: number, { finished, waiting }: Figures): void {
     this.times = finished.map((_, i) => from + i * STEP_S);
     this.rates = finished.map((count) => count / STEP_S);
@@ -42,7 +42,7 @@ export class LineChart {
     this.draw();
   }
 
-  /** The present figures take the place of those of their step. */
+  /** Adds the present figures, in place of earlier ones of the same step. */
   add(at: number, rate: number, waiting: number | null): void {
     const step = stepOf(at / 1_000);
     const last = this.times.at(-1) ?? -Infinity;

@@ -7,7 +7,7 @@ import { trace } from './trace.js';
 const WHO = 'tps-name';
 type Fields = Record<string, string>;
 
-/** Opens a dialog of the page and hands its fields to `submitted`; a refusal is said in it, and asks for a token if it takes one. */
+/** Opens a dialog of the page and hands its fields to `submitted`. The dialog shows an error, and asks for a token if one is missing. */
 function open(id: string, values: Fields, submitted: (fields: Fields) => Promise<void>): void {
   const dialog = find<HTMLDialogElement>(`#${id}`);
   const form = find<HTMLFormElement>('form', dialog);
@@ -41,7 +41,7 @@ export function needsToken(error: unknown): boolean {
   return error instanceof Refusal && (error.status === 401 || error.status === 403);
 }
 
-/** @param given what to do once there is one */
+/** @param given runs as soon as the token is kept */
 export function askToken(why: string, given: () => void): void {
   open('token-dialog', { why }, async ({ token }) => {
     setToken(token ?? '');
@@ -100,7 +100,7 @@ interface Listed {
 
 let asked = 0;
 
-/** The latest signals of a line, each with its trace and what happened to it. */
+/** Shows the latest signals of a line, each with its trace and its timeline. */
 export function signals(type: string, status = 'failed'): void {
   const dialog = find<HTMLDialogElement>('#signals-dialog');
   const select = find<HTMLSelectElement>('select', dialog);
@@ -112,7 +112,7 @@ export function signals(type: string, status = 'failed'): void {
     list.replaceChildren(make('p', { text: 'Asking …' }));
     try {
       const { items } = await get<{ items: Listed[] }>(path());
-      // Another line or status was asked for meanwhile.
+      // Meanwhile somebody chose another line or status.
       if (question !== asked) return;
       list.replaceChildren(...(items.length ? items.map(row) : [make('p', { text: 'None.' })]));
     } catch (error) {

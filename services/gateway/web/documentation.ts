@@ -3,10 +3,10 @@ import { find, make } from './elements.js';
 import { clock } from './format.js';
 import { type Step, steps } from './timeline.js';
 
-/* Without this script the page still documents everything. What came from outside is shown as text, never as HTML. */
+/* The page documents everything without this script, too. The script writes answers as text, never as HTML. */
 
 const STATE_EVERY_MS = 3_000;
-/** A form shows so much of a stream that has no end. */
+/** A form shows an endless stream for this long. */
 const STREAM_SHOWN_MS = 5_000;
 
 interface Health {
@@ -35,10 +35,10 @@ async function showState(): Promise<void> {
   try {
     shown = described((await (await fetch('/health', { headers: headers() })).json()) as Health);
   } catch {
-    /* What is shown then stands above. */
+    /* `shown` already says that there is no answer. */
   }
   const { kind, word, rest } = shown;
-  // A screen reader says every change: there should be none without news.
+  // A screen reader says every change of the text, so an unchanged text stays.
   if (place.textContent === word + rest) return;
   place.className = kind;
   place.replaceChildren(make('b', { text: word }), rest);
@@ -68,14 +68,14 @@ function described(health: Health): Shown {
 
 const rest = (parts: readonly string[]): string => ` · ${parts.join(' · ')}`;
 
-/** What is wrong comes before what is well. */
+/** Names the lines and stations that are not GREEN. */
 function boardWord(board: Health['board']): string {
   if (!board) return 'Board unknown';
   const named = board.wrong.map(({ name, reason, since }) => `${name}: ${reason}, since ${clock(since)}`);
   return named.length > 0 ? `Board ${board.colour}: ${named.join('; ')}` : `Board ${board.colour}`;
 }
 
-/** The request that a form describes. */
+/** Builds the request that a form describes. */
 function requestOf(form: HTMLFormElement): [path: string, RequestInit] {
   let path = form.dataset.path ?? '';
   const query = new URLSearchParams();
@@ -137,7 +137,7 @@ async function showAnswer(place: HTMLElement, text: string, follow: boolean): Pr
   if (timeline?.length) place.append(make('h3', { text: 'Timeline' }), steps(timeline));
 }
 
-/** It would go on for ever. */
+/** Shows the beginning of a stream, which never ends by itself. */
 async function showStream(place: HTMLElement, answer: Response): Promise<void> {
   const shown = make('pre', { attributes: { tabindex: '0' } });
   const note = make('p', { text: `Shown for ${STREAM_SHOWN_MS / 1_000} s.` });

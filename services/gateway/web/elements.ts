@@ -1,4 +1,4 @@
-/** An element with text and children; text is never read as HTML. */
+/** Makes an element with text and children. The browser never reads the text as HTML. */
 export function make<K extends keyof HTMLElementTagNameMap>(
   name: K,
   options: { class?: string; text?: string; attributes?: Record<string, string> } = {},
@@ -25,7 +25,7 @@ export function find<E extends HTMLElement = HTMLElement>(selector: string, root
   return found;
 }
 
-/** Writes only what is new: a screen reader says every change of a live region. */
+/** Writes a text only if it is new, because a screen reader says every change of a live region. */
 export function say(place: Element, text: string): void {
   if (place.textContent !== text) place.textContent = text;
 }
@@ -50,7 +50,7 @@ export function button(text: string, onClick: () => void, label?: string): HTMLB
   return made;
 }
 
-/** Of what others wrote as much is shown as fits, and all of it on demand. */
+/** Shows as much of a text as fits, and all of it as the title. */
 export function sayShort(place: HTMLElement, text: string): void {
   say(place, text);
   place.title = text;

@@ -1,14 +1,14 @@
 import { headers, pauseAfter, refuse } from './api.js';
 
-/** andon sends the board every two seconds; a stream that is silent for this long is dead. */
+/** A board comes every two seconds, so a stream that is silent for this long is dead. */
 const SILENCE_MS = 7_000;
 const PAUSE_MS = { first: 500, most: 8_000 };
 
 export interface Listener {
-  /** The stream is open: what happens from now on is heard. */
+  /** The stream is open: it brings every event from now on. */
   onOpen: () => void;
   onEvent: (name: string, data: string) => void;
-  /** The stream ended or could not be opened; it is tried again. */
+  /** The stream ended or could not be opened; the next try follows. */
   onLost: (error: unknown) => void;
 }
 

@@ -9,7 +9,7 @@ let present: Partial<AndonBoard['stations']> = {};
 
 const RANK: Record<Colour, number> = { RED: 0, YELLOW: 1, GREEN: 2 };
 
-/** Each service with its processes; what is wrong comes first. */
+/** Shows each service with its processes, those that are not GREEN first. */
 export function showStations(board: AndonBoard): void {
   present = board.stations;
   // The sort is stable: within a colour the services keep the order of the flow.
@@ -55,7 +55,7 @@ interface Figures {
 let figures: Figures = { kanban: null, heijunka: null };
 
 /**
- * What the boards of the stations add to the flow; one that does not answer shows a dash.
+ * Asks the stations for the figures of the flow. A station that does not answer shows a dash.
  * @returns the refusal that asks for the longest pause, if any
  */
 export async function askFigures(): Promise<unknown> {
@@ -76,7 +76,7 @@ export async function askFigures(): Promise<unknown> {
 
 const sum = (values: number[]): number => values.reduce((total, value) => total + value, 0);
 
-/** gateway -> jidoka -> kanban -> worker -> outcome, with what passes each. */
+/** Shows the flow, gateway -> jidoka -> kanban -> worker -> outcome, with the main figure of each. */
 export function showFlow(board: AndonBoard): void {
   const lines = Object.values(board.lines);
   const running = lines.filter((line) => stateWord(line) === 'Running').length;
@@ -106,7 +106,7 @@ export function showFlow(board: AndonBoard): void {
   }
 }
 
-/** The figures of all lines as those of one: a rate of too few signals is shown as counts here, too. */
+/** Adds up the figures of all lines, so that too few signals read as counts here, too. */
 function together(lines: readonly LineStatus[]): Parameters<typeof errorsOf>[0] {
   const processed_5m = sum(lines.map((line) => line.processed_5m));
   const failed_5m = sum(lines.map((line) => line.failed_5m ?? 0));

@@ -1,4 +1,4 @@
-/** 3 s, 12 min, 5 h, 2 d */
+/** Writes a duration: 3 s, 12 min, 5 h, 2 d. */
 export function age(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
   if (seconds < 90) return `${seconds} s`;
@@ -12,14 +12,14 @@ export function number(value: number): string {
   return value.toLocaleString('en', { maximumFractionDigits: digits });
 }
 
-/** A line as people read it. Browsers cannot load @tps/contracts; a test compares this with its `lineName`. */
+/** Names a line or station for people. Browsers cannot load @tps/contracts; a test compares this with its `lineName`. */
 export function lineName(line: string): string {
   return line.startsWith('station:') ? `station ${line.slice('station:'.length)}` : line;
 }
 
 const TIME = { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' } as const;
 
-/** The clock of every page: 24 hours, and the date if it is not today. A wall shows the same on every machine. */
+/** Writes a moment as every page does: 24 hours, and the date if it is not today. */
 export function clock(at: string, nowMs = Date.now()): string {
   const time = new Date(at);
   const today = time.toDateString() === new Date(nowMs).toDateString();

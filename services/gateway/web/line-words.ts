@@ -10,19 +10,19 @@ const STATES: Record<NonNullable<LineStatus['state']>, string> = {
 
 type State = Pick<LineStatus, 'state' | 'circuit' | 'stopped'>;
 
-/** The one word for what a line does. An andon of the version before sends none. */
+/** The one word for what a line does. An andon of the version before does not send `state`. */
 export function stateWord({ state, circuit, stopped }: State): string {
   if (state) return STATES[state];
   if (stopped || circuit === 'Open') return STATES.stopped;
   return circuit === 'Closed' ? STATES.running : STATES.trial;
 }
 
-/** A rate of fewer signals than this gives no colour. */
+/** Whether a line has too few signals for a rate to give a colour. */
 function tooFew({ processed_5m, judged_from = 0 }: Errors): boolean {
   return processed_5m < judged_from;
 }
 
-/** Errors as a rate where they are judged, and as counts where there are too few, so that they agree with the colour. */
+/** Writes errors as a rate if the rate gives a colour, otherwise as counts, so that they never contradict the colour. */
 export function errorsOf(line: Errors): string {
   const { processed_5m, failed_5m, error_rate } = line;
   if (processed_5m === 0) return '–';
@@ -32,7 +32,7 @@ export function errorsOf(line: Errors): string {
 }
 type Errors = Pick<LineStatus, 'processed_5m' | 'failed_5m' | 'error_rate' | 'judged_from'>;
 
-/** What a line does, and what its colour means. */
+/** Says what a line does, and what its colour means. */
 export function sentence(line: LineStatus, nowMs: number): string {
   const word = stateWord(line);
   if (line.colour !== 'GREEN') {
@@ -47,7 +47,7 @@ export function sentence(line: LineStatus, nowMs: number): string {
   return `${word}, all within limits${line.standard_ms === null ? '; no standard time' : ''}.`;
 }
 
-/** When the circuit tries the line again, and how many signals were refused meanwhile. */
+/** Says when the circuit lets the next signal through, and how many signals were refused. */
 export function facts({ next_trial_at, refused_5m }: Stop, nowMs: number): string {
   const leftMs = next_trial_at ? Date.parse(next_trial_at) - nowMs : 0;
   const trial = next_trial_at
@@ -58,7 +58,7 @@ export function facts({ next_trial_at, refused_5m }: Stop, nowMs: number): strin
 }
 type Stop = Pick<LineStatus, 'next_trial_at' | 'refused_5m'>;
 
-/** What no worker has, by what it waits for. */
+/** Counts the signals without a worker, by what they wait for. */
 export function waitingText(queue: LineStatus['queue']): string {
   if (!queue) return '–';
   const { counts } = queue;
@@ -68,7 +68,7 @@ export function waitingText(queue: LineStatus['queue']): string {
   return parts.map(([word, count]) => `${count} ${word}`).join(', ') || '0';
 }
 
-/** What workers have: in a slot, or delivered to the worker whose slot comes next. */
+/** Counts the signals in a slot, and those delivered to a worker whose slots are taken. */
 export function workingText(queue: LineStatus['queue']): string {
   if (!queue) return '–';
   const { counts } = queue;
@@ -77,7 +77,7 @@ export function workingText(queue: LineStatus['queue']): string {
   return in_flight > running ? `${running} + ${in_flight - running} next` : String(running);
 }
 
-/** Signals without a worker, for the chart. */
+/** Counts all signals without a worker, for the chart. */
 export function waitingCount(queue: LineStatus['queue']): number | null {
   if (!queue) return null;
   const { counts, waiting } = queue;
@@ -95,7 +95,7 @@ export function linesInOrder(lines: AndonBoard['lines']): string[] {
   return Object.keys(lines).sort((a, b) => rank(lines[a]!) - rank(lines[b]!) || (a < b ? -1 : 1));
 }
 
-/** How the lines stand, in one phrase for the header. */
+/** Sums up the lines in one phrase for the header. */
 export function linesText(lines: readonly State[]): string {
   if (lines.length === 0) return 'no lines';
   const count = (word: string): number => lines.filter((line) => stateWord(line) === word).length;

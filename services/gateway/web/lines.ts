@@ -16,14 +16,14 @@ import {
 } from './line-words.js';
 import { trace } from './trace.js';
 
-/** So many fit on a wall with names that can be read from afar; of more, the green ones show less. */
+/** The maximum of lines that fit on a wall with readable names. Above it, GREEN lines show no chart. */
 const MANY = 9;
 
 const charts = new Map<string, LineChart>();
 let kept: ReplyOf<'charts'> | undefined;
 let present: AndonBoard['lines'] = {};
 
-/** One card for each line. What is wrong comes first, so it is above the fold of a phone. */
+/** Shows one card for each line, RED first, so that a phone shows it without scrolling. */
 export function showLines(board: AndonBoard): void {
   present = board.lines;
   const names = linesInOrder(board.lines);
@@ -34,7 +34,7 @@ export function showLines(board: AndonBoard): void {
   for (const name of names) update(name, board.lines[name]!, board);
 }
 
-/** Asked whenever the stream opens: andon has kept what this page did not see. */
+/** Loads the last hour whenever the stream opens: andon has kept the figures that this page did not see. */
 export async function loadCharts(): Promise<void> {
   kept = await get<ReplyOf<'charts'>>('/andon/charts');
   for (const [name, chart] of charts) fill(name, chart);

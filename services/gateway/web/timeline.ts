@@ -1,6 +1,6 @@
 import { make } from './elements.js';
 
-/** What happened to a signal, as the gateway tells it. */
+/** One event in the life of a signal, as the gateway tells it. */
 export interface Step {
   at: string;
   event: string;

@@ -1,7 +1,7 @@
 import { make } from './elements.js';
 
 let template = '';
-/** Where people look at traces, if the fleet knows: an address with `{trace_id}` in it. */
+/** Sets the address of traces, with `{trace_id}` in it; empty if the fleet has none. */
 export function setTraces(url: string): void {
   template = url;
 }

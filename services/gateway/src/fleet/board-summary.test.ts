@@ -29,7 +29,7 @@ test('a board without trouble is one word', () => {
   });
 });
 
-test('what is wrong comes RED first, with its reason and since when', () => {
+test('lines that are not GREEN come RED first, with reason and age', () => {
   const { summary, wrong, colour } = summaryOf(
     board({
       press: ['YELLOW', 'p99 of 300 ms'],

@@ -1,11 +1,11 @@
 import { type AndonBoard, type Colour, COLOURS } from '@tps/contracts';
 import type { BoardSummary } from '../api/schemas';
 
-/** The sentence names so many, the list all. */
+/** The sentence names at most this many, the list all of them. */
 const NAMED = 3;
 const REASON_CHARS = 160;
 
-/** What the board shows of lines and stations that are not GREEN, RED first. */
+/** Sums up the lines and stations that are not GREEN, RED first. */
 export function summaryOf({ colour, lines, stations, at }: AndonBoard): BoardSummary {
   const lights = [
     ...Object.entries(lines).map(([name, light]) => ({ name, light })),
@@ -28,7 +28,7 @@ export function summaryOf({ colour, lines, stations, at }: AndonBoard): BoardSum
   return { colour, summary, wrong };
 }
 
-/** In UTC, because the reader may sit in another time zone than the fleet. */
+/** Writes a moment in UTC, because the fleet and its reader may be in different time zones. */
 function clockOf(since: string, now: string): string {
   const [iso, today] = [new Date(since).toISOString(), new Date(now).toISOString()];
   const date = iso.slice(0, 10);

@@ -28,7 +28,7 @@ describe('boards', () => {
     expect(asked).toBe(1);
   });
 
-  test('whoever wants it as it is now asks', async () => {
+  test('a caller that needs the present one asks', async () => {
     const boards = new Boards(bus);
     const [before, now] = [await boards.scraped('kaizen'), await boards.latest('kaizen', 500)];
     expect(now?.fresh).toBe(true);

@@ -2,11 +2,11 @@ import { askBoard, type Bus } from '@tps/bus';
 import type { BoardOf, BoardService } from '@tps/contracts';
 import { replyOf } from '../request-service';
 
-/** A scrape asks once, however many metrics want the answer. */
+/** All metrics of one scrape share one request. */
 const SCRAPE_AGE_MS = 500;
 const SCRAPE_LIMIT_MS = 500;
 
-/** What other services say of themselves, and what they said last. */
+/** Asks other services for their boards, and keeps the last answer of each. */
 export class Boards {
   private readonly last = new Map<BoardService, { board: unknown; at: number }>();
   private readonly scrapes = new Map<BoardService, Promise<unknown>>();
@@ -20,7 +20,7 @@ export class Boards {
     return board;
   }
 
-  /** Live if it answers in time, otherwise what it said last, if anything. */
+  /** The board as it is now if the service answers in time, otherwise its last answer, if there is one. */
   async latest<S extends BoardService>(
     service: S,
     limitMs: number,
@@ -32,7 +32,7 @@ export class Boards {
     return known && { board: known.board as BoardOf<S>, fresh };
   }
 
-  /** For metrics: those of one scrape share one question. */
+  /** The board for metrics. All metrics of one scrape share one request. */
   async scraped<S extends BoardService>(service: S): Promise<BoardOf<S> | undefined> {
     const asked =
       this.scrapes.get(service) ??

@@ -5,7 +5,7 @@ import type { Health } from './health';
 
 const CIRCUIT_VALUE: Record<CircuitState, number> = { Closed: 0, Open: 1, HalfOpen: 2 };
 
-/** What is true of the whole fleet, told by the gateway alone: summed over services it would be wrong. */
+/** Registers the figures of the whole fleet. Only the gateway exports them: a sum over services would be wrong. */
 export function registerFleetGauges(registry: Registry, health: Health, boards: Boards): void {
   const registers = [registry];
   const kaizen = () => boards.scraped('kaizen');
@@ -42,7 +42,7 @@ export function registerFleetGauges(registry: Registry, health: Health, boards: 
   });
 }
 
-/** How long requests take, in seconds. The few label sets there are, are looked up once each. */
+/** Measures how long requests take, in seconds. Each of the few label sets is looked up once. */
 export class RequestDurations {
   private readonly histogram: Histogram<'method' | 'route' | 'status'>;
   private readonly children = new Map<string, { observe: (seconds: number) => void }>();

@@ -8,7 +8,7 @@ import { summaryOf } from './board-summary';
 import type { Boards } from './boards';
 
 const BOARD_LIMIT_MS = 500;
-/** kaizen counts the last five minutes: a second makes no difference. */
+/** The rate is over five minutes, so an answer that is a second old is good enough. */
 const ERROR_RATE_AGE_MS = 1_000;
 /** Probes may ask for the health many times a second; the board is judged once a second. */
 const BOARD_AGE_MS = 1_000;
@@ -24,7 +24,7 @@ export interface HealthDeps {
   backup: GatewayBackup | undefined;
 }
 
-/** The state of the fleet as a whole, by what is heard of it here. */
+/** The health of the whole fleet, as this gateway sees it. */
 export class Health {
   constructor(private readonly deps: HealthDeps) {}
 
@@ -71,14 +71,14 @@ export class Health {
     return [...kanban, ...noType, ...types.problems(), ...lines.problems()];
   }
 
-  /** Why nobody of a service is ready. */
+  /** The reason why no process of a service is ready. */
   private absence(service: string): string {
     const beats = service === 'kanban' ? this.deps.fleet.of('kanban') : [];
     const refuses = beats.flatMap(({ vitals }) => vitals.refuses ?? [])[0];
     return refuses ? `kanban takes no signals: ${refuses}` : `${service} is missing`;
   }
 
-  /** Why each line stands still, and what a person acknowledges or resumes. */
+  /** The state of each line, with the reason and the id of the call to acknowledge or resume. */
   circuits(): HealthReport['circuits'] {
     const { types, lines } = this.deps;
     const now = Date.now();
@@ -98,18 +98,18 @@ export class Health {
     return kaizen?.board.error_rate_5m ?? 0;
   }
 
-  /** An old board is none: it would tell a colour that nobody judged. */
+  /** The board as it is now. An old one may show a colour that is no longer true, so it counts as none. */
   private async board(): Promise<BoardSummary | null> {
     const andon = await this.deps.boards.latest('andon', BOARD_LIMIT_MS, BOARD_AGE_MS);
     return andon?.fresh ? summaryOf(andon.board) : null;
   }
 
-  /** Its line is stopped, and what nobody waits for is accepted all the same. */
+  /** Whether a stopped line accepts signals that nobody waits for. */
   private holds(signal_type: string): boolean {
     return this.deps.lines.refusal({ id: '', signal_type, async: true }, Date.now()) === null;
   }
 
-  /** RabbitMQ takes what kanban cannot. */
+  /** Whether the backup accepts signals while kanban does not. */
   private get backedUp(): boolean {
     return this.deps.backup?.reachable ?? false;
   }
@@ -119,7 +119,7 @@ export class Health {
     return ready.reduce((sum, { vitals }) => sum + vitals.slots, 0);
   }
 
-  /** Who answers is there, whatever its own readiness says. */
+  /** Counts this gateway as up, whatever its own readiness says: it answers. */
   private stations(): Record<string, Station> & Record<'kanban', Station> {
     const stations = this.deps.fleet.stations();
     return { ...stations, gateway: { up: true, replicas: Math.max(1, stations.gateway.replicas) } };

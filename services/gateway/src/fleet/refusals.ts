@@ -4,8 +4,8 @@ const BUCKET_MS = 10_000;
 const BUCKETS = 30;
 
 /**
- * The signals that this gateway refused in the last five minutes, by type: their line was stopped, or the queue took
- * none. Only known types reach the two questions, so the number of types is bounded. A restart forgets them.
+ * Counts the signals that this gateway refused in the last five minutes, by type: their line was stopped, or the queue
+ * took none. Unknown types are refused earlier, so the number of types is bounded. A restart forgets the counts.
  */
 export class Refusals {
   private readonly window = new RollingWindow({

@@ -18,7 +18,7 @@ import type { Boards } from './boards';
 import type { Health } from './health';
 
 const BOARD_LIMIT_MS = 1_000;
-/** kanban asks every process of its own, and three services, before it answers. */
+/** Long, because kanban asks all its processes and three services before it answers. */
 const RETIRE_LIMIT_MS = 12_000;
 const NOBODY = 'unknown';
 const TYPE_NAME = new RegExp(SIGNAL_TYPE_PATTERN);
@@ -91,7 +91,7 @@ async function retire(bus: Bus, signal_type: string, by: string, reason?: string
   throw new ApiError(RETIRE_ERRORS[refused], `Not retired: ${why}.`, { members });
 }
 
-/** The name of the token counts. A name in the body stands beside it. */
+/** Names the author: the client of the token, with the name in the body beside it. */
 function authorOf(caller: string | undefined, by: string | undefined): string {
   return caller && by && by !== caller ? `${caller} (${by})` : (caller ?? by ?? NOBODY);
 }

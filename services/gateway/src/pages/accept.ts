@@ -4,7 +4,7 @@ import { ApiError, header } from '../problem';
 /** RFC 9110: a number from 0 to 1 with at most three decimals. */
 const QUALITY = /^(0(\.\d{0,3})?|1(\.0{0,3})?)$/;
 
-/** How much a client wants a content type that matches, 0 to 1; a malformed quality wants nothing. */
+/** The highest quality, 0 to 1, that a client gives to a matching content type. A malformed quality counts as 0. */
 export function wanted(req: IncomingMessage, type: RegExp): number {
   let most = 0;
   for (const { name, quality } of entriesOf(req)) {
@@ -24,13 +24,13 @@ export function checkAccept(req: IncomingMessage): void {
   throw new ApiError('INVALID_REQUEST', `Accept: ${entry} is not allowed: q is a number from 0 to 1.`);
 }
 
-/** Whoever asks for JSON gets it; everybody else is shown the page. */
+/** Whether the answer is JSON: the client asks for it at least as much as for HTML. */
 export function prefersJson(req: IncomingMessage): boolean {
   const json = wanted(req, /^application\/(json|\*)$/);
   return json > 0 && json >= wanted(req, /^text\/html$/);
 }
 
-/** A browser opens the board: it cannot send a token before the page has asked for one. */
+/** Whether a browser opens the board. It needs no token, because the page itself asks for one. */
 export function opensBoard(req: IncomingMessage): boolean {
   const get = req.method === 'GET' || req.method === 'HEAD';
   return get && wanted(req, /^text\/html$/) > 0 && !prefersJson(req) && /^\/andon(\?|$)/.test(req.url ?? '');

@@ -17,7 +17,7 @@ interface Asset {
 
 /**
  * The files of the pages, read once at the start: styles as they are written, scripts as they were built, and the
- * chart library. Browsers ask each time whether theirs is still good, so that no page runs with another version's script.
+ * chart library. Browsers check each file again before they use it, so that no page runs with the script of another version.
  */
 export class Assets {
   private readonly files = new Map<string, Asset>();

@@ -61,7 +61,7 @@ test('the next trial and the refusals', () => {
   expect(facts({ refused_5m: 0 }, NOW)).toBe('');
 });
 
-test('what waits and what runs are told apart', () => {
+test('a signal in its backoff waits and does not run', () => {
   const counts = { queued: 2, held: 0, retrying: 1, in_flight: 6, running: 4 };
   const queue = { waiting: 2, in_progress: 7, held: 0, counts };
   expect([waitingText(queue), workingText(queue)]).toEqual(['2 queued, 1 retrying', '4 + 2 next']);
