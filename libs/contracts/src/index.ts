@@ -105,7 +105,7 @@ export {
 } from './limits';
 export { type Line, lineName, parseLine, parseStopKey, stopKey } from './line';
 export { CHART, type LineChart } from './line-charts';
-export { LineState, stateOfLine } from './line-state';
+export { stateOfLine } from './line-state';
 export { type Names, namesFor } from './names';
 export {
   attemptIn,
