@@ -18,7 +18,7 @@ import { circuitMark } from './causes';
 import type { DeadStore } from './dead-store';
 import type { History } from './history';
 import { deafOf, failingOf, isServed, queueFacts, replicaFacts } from './fleet-facts';
-import { judge, rank, type Verdict, worst } from './judgement';
+import { judge, rank, type Assessment, worst } from './judgement';
 import { advance, isSameCause, type Light } from './lights';
 import { lineStatus } from './line-status';
 import { type LineFigures, LineWindow } from './line-window';
@@ -85,8 +85,8 @@ export class Board {
   evaluate(nowMs: number): void {
     for (const line of this.lineNames()) this.evaluateLine(line, nowMs);
     for (const service of SERVICES) {
-      const verdict = judge(STATION_RULES, this.stationFacts(service, nowMs), 'ready');
-      this.advance(stationLine(service), verdict, nowMs);
+      const assessment = judge(STATION_RULES, this.stationFacts(service, nowMs), 'ready');
+      this.advance(stationLine(service), assessment, nowMs);
     }
   }
 
@@ -96,9 +96,9 @@ export class Board {
     const facts = this.lineFacts(line, nowMs);
     const record = this.sources.lines.circuit(line);
     const circuit = circuitMark(record);
-    const verdict = judge(LINE_RULES, facts, fineReason(facts));
+    const assessment = judge(LINE_RULES, facts, fineReason(facts));
     const state = { ...(circuit ? { circuit } : {}), ...(record ? { circuitReason: record.reason } : {}) };
-    this.advance(line, { ...verdict, ...state }, nowMs);
+    this.advance(line, { ...assessment, ...state }, nowMs);
   }
 
   /** Writes down the changes of lights that the log does not have. */
@@ -121,7 +121,7 @@ export class Board {
     }
     for (const line of this.due) {
       // The act that changed the light tells its colour, too, and comes first.
-      if (calls.isUntold(line)) continue;
+      if (calls.hasPending(line)) continue;
       const light = this.lightOf(line, nowMs);
       // Before every process was heard, a station's light says nothing.
       if (isStation(line) && (!this.settled(nowMs) || light.rule === 'not_heard')) continue;
@@ -194,11 +194,11 @@ export class Board {
     return { colour, rule, reason, since, ...named };
   }
 
-  private advance(line: string, verdict: Verdict, nowMs: number): void {
+  private advance(line: string, assessment: Assessment, nowMs: number): void {
     const light = this.lightOf(line, nowMs);
     // Silence right after a start makes no light better.
-    if (rank(verdict.colour) < rank(light.colour) && !this.settled(nowMs)) return;
-    const next = advance(light, verdict, nowMs);
+    if (rank(assessment.colour) < rank(light.colour) && !this.settled(nowMs)) return;
+    const next = advance(light, assessment, nowMs);
     this.lights.set(line, next);
     if (next.colour !== light.colour || !isSameCause(light, next)) this.due.add(line);
   }

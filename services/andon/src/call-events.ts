@@ -21,12 +21,12 @@ const LATER_KINDS: readonly AndonEventKind[] = ['overdue', 'closed'];
 const MAX_STOPS = 200;
 
 /** Adds a stop to the record of a line; the oldest one goes when there are too many. */
-export function stopped(record: StopRecord, since: string): StopRecord {
+export function withStop(record: StopRecord, since: string): StopRecord {
   return { ...record, stops: [...record.stops, [since] as [string]].slice(-MAX_STOPS) };
 }
 
 /** Puts an event about the open call into the record. The stream ANDON gets it from there. */
-export function logged(record: StopRecord, event: AndonEventKind, told: Told): StopRecord {
+export function withEvent(record: StopRecord, event: AndonEventKind, told: Told): StopRecord {
   const item = eventOf(record.call as AndonCall, event, told);
   return LATER_KINDS.includes(event)
     ? { ...record, unlogged_more: [...(record.unlogged_more ?? []), item] }
@@ -54,19 +54,19 @@ function eventOf(call: AndonCall, event: AndonEventKind, { at, light, by, more =
 }
 
 /** The events of a record that the stream ANDON does not have yet, oldest first. */
-export function untold({ unlogged, unlogged_more = [] }: StopRecord): AndonEvent[] {
+export function pendingEvents({ unlogged, unlogged_more = [] }: StopRecord): AndonEvent[] {
   const events = [...unlogged, ...unlogged_more];
   return unlogged_more.length === 0 ? events : events.sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
 }
 
 /** The record without the events that the stream has by now; null if it has none of them. */
-export function withoutTold(record: StopRecord, told: readonly AndonEvent[]): StopRecord | null {
+export function withoutPublished(record: StopRecord, told: readonly AndonEvent[]): StopRecord | null {
   const keys = new Set(told.map(eventKey));
   const isLeft = (event: AndonEvent): boolean => !keys.has(eventKey(event));
   const { unlogged_more, ...rest } = record;
   const unlogged = record.unlogged.filter(isLeft);
   const more = unlogged_more?.filter(isLeft) ?? [];
-  if (unlogged.length + more.length === untold(record).length) return null;
+  if (unlogged.length + more.length === pendingEvents(record).length) return null;
   return { ...rest, unlogged, ...(more.length > 0 ? { unlogged_more: more } : {}) };
 }
 

@@ -1,7 +1,15 @@
 import type { StopRecord } from '@tps/contracts';
-import { acknowledged, called, type Cause, closed, pulled, resumed, untouched } from './call';
-import { type Moment, untold, withoutTold } from './call-events';
-import { afterTime } from './deadlines';
+import {
+  acknowledgeCall,
+  openCall,
+  type Cause,
+  closeCall,
+  pullCord,
+  resumeCall,
+  emptyStopRecord,
+} from './call';
+import { type Moment, pendingEvents, withoutPublished } from './call-events';
+import { afterDeadlines } from './deadlines';
 
 const T0 = Date.parse('2026-01-25T12:00:00.000Z');
 const at = (ms: number): string => new Date(T0 + ms).toISOString();
@@ -10,10 +18,10 @@ const cause = (given: Partial<Cause> = {}): Cause => ({
   ...{ id: 'c1', rule: 'cord', reason: 'noise', by: 'alice', mode: 'call', respondMs: 1_000 },
   ...given,
 });
-const pull = (ms: number, given: Partial<Cause> = {}, record = untouched('demo')): StopRecord =>
-  called(record, cause(given), moment(ms));
+const pull = (ms: number, given: Partial<Cause> = {}, record = emptyStopRecord('demo')): StopRecord =>
+  openCall(record, cause(given), moment(ms));
 const told = (record: StopRecord): unknown[] =>
-  untold(record).map(({ event, colour, by }) => [event, colour, by]);
+  pendingEvents(record).map(({ event, colour, by }) => [event, colour, by]);
 const oiled = { id: 'c1', owner: 'bob', countermeasure: 'oiled it' };
 
 test('a call waits for an owner and stops nothing', () => {
@@ -21,19 +29,19 @@ test('a call waits for an owner and stops nothing', () => {
   expect(record.call).toMatchObject({ mode: 'call', respond_by: at(1_000), opened_at: at(0), by: 'alice' });
   expect(record.stops).toEqual([]);
   expect(told(record)).toEqual([['pulled', 'YELLOW', 'alice']]);
-  expect(afterTime(record, moment(999))).toBeNull();
+  expect(afterDeadlines(record, moment(999))).toBeNull();
 });
 
 test('an acknowledgement in time prevents the stop, a late one does not; a second owner takes over', () => {
-  const owned = acknowledged(pull(0), { id: 'c1', owner: 'bob' }, moment(500, 'YELLOW'))!;
+  const owned = acknowledgeCall(pull(0), { id: 'c1', owner: 'bob' }, moment(500, 'YELLOW'))!;
   expect(owned.call).toMatchObject({ owner: 'bob', acknowledged_at: at(500) });
-  expect(afterTime(owned, moment(5_000))).toBeNull();
-  const late = acknowledged(pull(0), { id: 'c1', owner: 'bob' }, moment(1_500, 'YELLOW'))!;
+  expect(afterDeadlines(owned, moment(5_000))).toBeNull();
+  const late = acknowledgeCall(pull(0), { id: 'c1', owner: 'bob' }, moment(1_500, 'YELLOW'))!;
   expect(late.call).toMatchObject({ owner: 'bob', mode: 'stop' });
   expect(told(late).map((event) => (event as string[])[0])).toEqual(['pulled', 'escalated', 'acknowledged']);
-  const taken = acknowledged(owned, { id: 'c1', owner: 'carol' }, moment(700))!;
+  const taken = acknowledgeCall(owned, { id: 'c1', owner: 'carol' }, moment(700))!;
   expect(taken.call).toMatchObject({ owner: 'carol', acknowledged_at: at(500) });
-  expect(acknowledged(owned, { id: 'c2', owner: 'bob' }, moment(700))).toBeNull();
+  expect(acknowledgeCall(owned, { id: 'c2', owner: 'bob' }, moment(700))).toBeNull();
 });
 
 test('a stop stops now; a second pull joins the open call, and the first reason stays', () => {
@@ -55,7 +63,12 @@ test('a stop stops now; a second pull joins the open call, and the first reason 
     { by: 'bob', reason: 'smoke', mode: 'stop', at: at(300) },
   ]);
   expect(stopped.stops).toEqual([[at(300)]]);
-  expect(untold(stopped).at(-1)).toMatchObject({ event: 'pulled', by: 'bob', reason: 'smoke', id: 'c1' });
+  expect(pendingEvents(stopped).at(-1)).toMatchObject({
+    event: 'pulled',
+    by: 'bob',
+    reason: 'smoke',
+    id: 'c1',
+  });
   const joined = pull(400, { id: 'c3' }, stopped);
   expect(joined.call).toMatchObject({ id: 'c1', mode: 'stop', intake: 'hold' });
   expect(joined.stops).toEqual([[at(300)]]);
@@ -63,33 +76,33 @@ test('a stop stops now; a second pull joins the open call, and the first reason 
 
 test('a call keeps the first and the latest of many pulls', () => {
   const reasons = Array.from({ length: 50 }, (_, i) => `${i}`);
-  const record = reasons.reduce((known, reason, i) => pull(i, { reason }, known), untouched('demo'));
+  const record = reasons.reduce((known, reason, i) => pull(i, { reason }, known), emptyStopRecord('demo'));
   const kept = record.call!.pulls!.map(({ reason }) => reason);
   expect(kept).toHaveLength(20);
   expect([kept[0], kept[1], kept.at(-1)]).toEqual(['0', '31', '49']);
 });
 
 test('a pull that names a call resumed meanwhile opens another one', () => {
-  const over = resumed(pull(0), oiled, moment(500))!;
-  expect(pulled(over, cause(), 'spare', moment(600)).call).toMatchObject({ id: 'spare' });
-  expect(pulled(pull(0), cause(), 'spare', moment(600)).call).toMatchObject({ id: 'c1' });
+  const over = resumeCall(pull(0), oiled, moment(500))!;
+  expect(pullCord(over, cause(), 'spare', moment(600)).call).toMatchObject({ id: 'spare' });
+  expect(pullCord(pull(0), cause(), 'spare', moment(600)).call).toMatchObject({ id: 'c1' });
 });
 
 test('resuming ends the stop, says what was done, and how long it took', () => {
-  const owned = acknowledged(pull(0, { mode: 'stop' }), { id: 'c1', owner: 'bob' }, moment(500, 'RED'))!;
-  const record = resumed(owned, oiled, moment(9_000, 'RED'))!;
+  const owned = acknowledgeCall(pull(0, { mode: 'stop' }), { id: 'c1', owner: 'bob' }, moment(500, 'RED'))!;
+  const record = resumeCall(owned, oiled, moment(9_000, 'RED'))!;
   expect(record.call).toBeUndefined();
   expect(record.stops).toEqual([[at(0), at(9_000)]]);
   expect(record.resolved).toMatchObject([{ id: 'c1', owner: 'bob', countermeasure: 'oiled it' }]);
   const last = { event: 'resumed', countermeasure: 'oiled it', acknowledge_ms: 500, restore_ms: 9_000 };
-  expect(untold(record).at(-1)).toMatchObject(last);
-  expect(resumed(record, oiled, moment(9_001))).toBeNull();
+  expect(pendingEvents(record).at(-1)).toMatchObject(last);
+  expect(resumeCall(record, oiled, moment(9_001))).toBeNull();
 });
 
 test('a call that was resumed and never acknowledged has no time of acknowledgement', () => {
-  const record = resumed(pull(0), oiled, { ...moment(500), forced: true })!;
-  expect(untold(record).at(-1)).toMatchObject({ event: 'resumed', restore_ms: 500, forced: true });
-  expect(untold(record).at(-1)).not.toHaveProperty('acknowledge_ms');
+  const record = resumeCall(pull(0), oiled, { ...moment(500), forced: true })!;
+  expect(pendingEvents(record).at(-1)).toMatchObject({ event: 'resumed', restore_ms: 500, forced: true });
+  expect(pendingEvents(record).at(-1)).not.toHaveProperty('acknowledge_ms');
 });
 
 describe('an automatic call', () => {
@@ -98,7 +111,7 @@ describe('an automatic call', () => {
   test('never stops its line, and closes when the line is well and nobody has acknowledged it', () => {
     const record = pull(0, automatic);
     expect(record.call).not.toHaveProperty('respond_by');
-    const over = closed(record, moment(500, 'GREEN'))!;
+    const over = closeCall(record, moment(500, 'GREEN'))!;
     expect(over.call).toBeUndefined();
     expect(over.stops).toEqual([]);
     expect(told(over).at(-1)).toEqual(['closed', 'GREEN', 'andon']);
@@ -106,8 +119,8 @@ describe('an automatic call', () => {
   });
 
   test('stays open while its owner works, until the owner resumes the line', () => {
-    const owned = acknowledged(pull(0, automatic), { id: 'c1', owner: 'bob' }, moment(500))!;
-    expect(closed(owned, moment(600))).toBeNull();
+    const owned = acknowledgeCall(pull(0, automatic), { id: 'c1', owner: 'bob' }, moment(500))!;
+    expect(closeCall(owned, moment(600))).toBeNull();
   });
 
   test('becomes a call by people when somebody pulls the cord, with a new time to respond', () => {
@@ -120,15 +133,15 @@ describe('an automatic call', () => {
       level: 0,
     });
     expect(record.call).not.toHaveProperty('automatic');
-    expect(closed(record, moment(3_100))).toBeNull();
+    expect(closeCall(record, moment(3_100))).toBeNull();
   });
 });
 
 test('a record has its events until the history has them; later kinds stand apart', () => {
-  const record = closed(pull(0, { automatic: true }), moment(500))!;
+  const record = closeCall(pull(0, { automatic: true }), moment(500))!;
   expect(record.unlogged.map(({ event }) => event)).toEqual(['pulled']);
   expect(record.unlogged_more?.map(({ event }) => event)).toEqual(['closed']);
-  const after = withoutTold(record, untold(record))!;
-  expect(untold(after)).toEqual([]);
-  expect(withoutTold(after, untold(record))).toBeNull();
+  const after = withoutPublished(record, pendingEvents(record))!;
+  expect(pendingEvents(after)).toEqual([]);
+  expect(withoutPublished(after, pendingEvents(record))).toBeNull();
 });

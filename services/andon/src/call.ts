@@ -9,8 +9,8 @@ import {
   type StopRecord,
   WIRE_VERSION,
 } from '@tps/contracts';
-import { logged, type Moment, stopped } from './call-events';
-import { afterTime } from './deadlines';
+import { withEvent, type Moment, withStop } from './call-events';
+import { afterDeadlines } from './deadlines';
 import { recurrenceOf, topicOf } from './recurrence';
 
 /** Why andon makes a call on a line. */
@@ -35,7 +35,7 @@ const MAX_RESOLVED = 20;
 const MAX_PULLS = 20;
 
 /** The record of a line on which nobody ever called. */
-export function untouched(line: string): StopRecord {
+export function emptyStopRecord(line: string): StopRecord {
   return { v: WIRE_VERSION, line, stops: [], resolved: [], unlogged: [] };
 }
 
@@ -57,21 +57,21 @@ export function restoreStop(remembered: StopRecord, found?: StopRecord): StopRec
  */
 
 /** Opens a call. A line has one at a time, so a second cause joins the open one. */
-export function called(record: StopRecord, cause: Cause, moment: Moment): StopRecord {
-  const now = afterTime(record, moment) ?? record;
-  return now.call ? joined(now, now.call, cause, moment) : opened(now, cause, moment);
+export function openCall(record: StopRecord, cause: Cause, moment: Moment): StopRecord {
+  const now = afterDeadlines(record, moment) ?? record;
+  return now.call ? joinCall(now, now.call, cause, moment) : newCall(now, cause, moment);
 }
 
 /**
  * Opens a call for a pull of the cord. If the call that the cause names was resumed meanwhile, the id is taken: a new
  * call under it could be neither acknowledged nor resumed.
  */
-export function pulled(record: StopRecord, cause: Cause, spareId: string, moment: Moment): StopRecord {
+export function pullCord(record: StopRecord, cause: Cause, spareId: string, moment: Moment): StopRecord {
   const isTaken = record.resolved.some(({ id }) => id === cause.id);
-  return called(record, isTaken ? { ...cause, id: spareId } : cause, moment);
+  return openCall(record, isTaken ? { ...cause, id: spareId } : cause, moment);
 }
 
-function opened(record: StopRecord, cause: Cause, moment: Moment): StopRecord {
+function newCall(record: StopRecord, cause: Cause, moment: Moment): StopRecord {
   const { id, rule, reason, by, mode, intake = 'refuse', respondMs, fingerprint, trace_id } = cause;
   const at = moment.at.toISOString();
   const call: AndonCall = {
@@ -84,9 +84,9 @@ function opened(record: StopRecord, cause: Cause, moment: Moment): StopRecord {
     ...recurrenceOf(record, topicOf({ rule, reason, ...(fingerprint ? { fingerprint } : {}) })),
     ...(respondMs > 0 ? { level: 0 } : {}),
   };
-  const next = mode === 'stop' ? stopped(record, at) : record;
+  const next = mode === 'stop' ? withStop(record, at) : record;
   const more = cause.circuit ? { circuit: cause.circuit } : {};
-  return logged({ ...next, call }, 'pulled', { ...moment, by, more });
+  return withEvent({ ...next, call }, 'pulled', { ...moment, by, more });
 }
 
 /** Only a call by people becomes a stop: a line must not stop because nobody heard a machine. */
@@ -107,7 +107,7 @@ function timeToRespond(
  * A second cause joins the open call. The first reason stays. A pull with mode `stop` stops the line; a pull with mode
  * `call` never undoes a stop. A person who joins an automatic call makes it a call by people, with a new time to respond.
  */
-function joined(record: StopRecord, call: AndonCall, cause: Cause, moment: Moment): StopRecord {
+function joinCall(record: StopRecord, call: AndonCall, cause: Cause, moment: Moment): StopRecord {
   const { mode, intake = call.intake, reason, by } = cause;
   const at = moment.at.toISOString();
   const stops = mode === 'stop' && call.mode === 'call';
@@ -123,8 +123,12 @@ function joined(record: StopRecord, call: AndonCall, cause: Cause, moment: Momen
     ...(respond_by && !stops ? { respond_by } : {}),
     ...(restarts ? { ...timeToRespond(cause, moment.at), level: 0 } : {}),
   };
-  const next = stops ? stopped(record, at) : record;
-  return logged({ ...next, call: changed }, 'pulled', { ...moment, by, more: { rule: cause.rule, reason } });
+  const next = stops ? withStop(record, at) : record;
+  return withEvent({ ...next, call: changed }, 'pulled', {
+    ...moment,
+    by,
+    more: { rule: cause.rule, reason },
+  });
 }
 
 /** The pull behind a call that the version before opened. */
@@ -137,12 +141,12 @@ function bounded<T>(items: T[]): T[] {
 }
 
 /** Names the person who looks after the call; a second owner takes over. Null when this call is not open. */
-export function acknowledged(
+export function acknowledgeCall(
   record: StopRecord,
   { id, owner, eta_ms = DEFAULT_ETA_MS }: RequestOf<'acknowledge'>,
   moment: Moment,
 ): StopRecord | null {
-  const now = afterTime(record, moment) ?? record;
+  const now = afterDeadlines(record, moment) ?? record;
   if (now.call?.id !== id) return null;
   const at = moment.at.toISOString();
   const call: AndonCall = {
@@ -152,16 +156,16 @@ export function acknowledged(
     first_acknowledged_at: now.call.first_acknowledged_at ?? now.call.acknowledged_at ?? at,
     eta: new Date(moment.at.getTime() + eta_ms).toISOString(),
   };
-  return logged({ ...now, call }, 'acknowledged', { ...moment, by: owner });
+  return withEvent({ ...now, call }, 'acknowledged', { ...moment, by: owner });
 }
 
 /** The line runs again, as far as people are concerned. Null when this call is not open. */
-export function resumed(
+export function resumeCall(
   record: StopRecord,
   { id, owner, countermeasure }: RequestOf<'resume'>,
   moment: Moment & { forced?: boolean },
 ): StopRecord | null {
-  const now = afterTime(record, moment) ?? record;
+  const now = afterDeadlines(record, moment) ?? record;
   const { call, ...rest } = now;
   if (call?.id !== id) return null;
   const resumed_at = moment.at.toISOString();
@@ -177,7 +181,7 @@ export function resumed(
     ...(answered ? { acknowledge_ms: Date.parse(answered) - openedMs } : {}),
     restore_ms: moment.at.getTime() - openedMs,
   };
-  const { unlogged } = logged(now, 'resumed', { ...moment, by: owner, more });
+  const { unlogged } = withEvent(now, 'resumed', { ...moment, by: owner, more });
   return {
     ...rest,
     stops: now.stops.map(([from, to]) => [from, to ?? resumed_at]),
@@ -187,12 +191,12 @@ export function resumed(
 }
 
 /** Ends an automatic call because its line is no longer RED. The line never stood still for it. */
-export function closed(record: StopRecord, moment: Moment): StopRecord | null {
-  const now = afterTime(record, moment) ?? record;
+export function closeCall(record: StopRecord, moment: Moment): StopRecord | null {
+  const now = afterDeadlines(record, moment) ?? record;
   const { call } = now;
   if (!call?.automatic || call.acknowledged_at) return null;
   const reason = `the line is ${moment.light} again, and nobody had acknowledged the call: ${call.reason}`;
-  const { call: _over, ...rest } = logged(now, 'closed', {
+  const { call: _over, ...rest } = withEvent(now, 'closed', {
     ...moment,
     by: 'andon',
     more: { reason, colour: moment.light },

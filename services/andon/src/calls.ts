@@ -14,18 +14,18 @@ import type { Logger } from '@tps/telemetry';
 import { closedReason } from './advice';
 import type { AndonLog } from './andon-log';
 import {
-  acknowledged,
-  called,
+  acknowledgeCall,
+  openCall,
   type Cause,
-  closed,
-  pulled,
-  resumed,
+  closeCall,
+  pullCord,
+  resumeCall,
   retirementEvent,
-  untouched,
+  emptyStopRecord,
 } from './call';
-import { type Moment, untold, withoutTold } from './call-events';
+import { type Moment, pendingEvents, withoutPublished } from './call-events';
 import { causeOf, isOver, type LineState, originOf } from './causes';
-import { afterTime } from './deadlines';
+import { afterDeadlines } from './deadlines';
 import type { Light } from './lights';
 import { repeatedCountermeasure } from './recurrence';
 
@@ -63,7 +63,7 @@ export class Calls {
   }
 
   private recordOf(line: string): StopRecord {
-    return this.stops.get(keyOf(line)) ?? untouched(line);
+    return this.stops.get(keyOf(line)) ?? emptyStopRecord(line);
   }
 
   /** Open calls, oldest first. */
@@ -80,9 +80,9 @@ export class Calls {
   }
 
   /** Whether the record of the line has events that the history does not have yet. */
-  isUntold(line: string): boolean {
+  hasPending(line: string): boolean {
     const record = this.stops.get(keyOf(line));
-    return record !== undefined && untold(record).length > 0;
+    return record !== undefined && pendingEvents(record).length > 0;
   }
 
   async pull(request: RequestOf<'pull'>): Promise<ReplyOf<'pull'>> {
@@ -98,7 +98,7 @@ export class Calls {
       ...(trace_id ? { trace_id } : {}),
     };
     const spareId = randomUUID();
-    const record = await this.change(line, (known, moment) => pulled(known, cause, spareId, moment));
+    const record = await this.change(line, (known, moment) => pullCord(known, cause, spareId, moment));
     return replyOf(record?.call);
   }
 
@@ -106,7 +106,7 @@ export class Calls {
     const line = await this.findLine(request.id);
     if (!line) return this.unknown(request.id);
     const record = await this.change(line, (known, moment) => {
-      return acknowledged(this.withCall(known, request.id, moment), request, moment);
+      return acknowledgeCall(this.withCall(known, request.id, moment), request, moment);
     });
     return record ? replyOf(record.call) : this.unknown(request.id);
   }
@@ -135,7 +135,7 @@ export class Calls {
       const { owner, countermeasure } = request;
       const resumed_at = moment.at.toISOString();
       call = open.call && { ...open.call, owner, countermeasure, resumed_at, ...(forced ? { forced } : {}) };
-      return resumed(open, request, { ...moment, forced });
+      return resumeCall(open, request, { ...moment, forced });
     });
     return record ? replyOf(call) : this.unknown(request.id);
   }
@@ -147,7 +147,7 @@ export class Calls {
   async retire({ signal_type: line, retirement }: RequestOf<'retireLine'>): Promise<void> {
     const { changes, lines, lightOf } = this.parts;
     await Promise.all([lines.stops, changes].map((each) => each.caughtUp(CATCH_UP_MS)));
-    await this.tell(line);
+    await this.publish(line);
     const last = changes.last(line);
     if (last?.event !== 'retired' || last.at !== retirement.at) {
       const open = { call: this.of(line), id: this.idOf(line) };
@@ -157,22 +157,22 @@ export class Calls {
   }
 
   /** Does what the clock, the circuit and the light ask for: escalates, opens or closes the call of the line. */
-  async look(line: string): Promise<void> {
+  async checkLine(line: string): Promise<void> {
     const known = this.stops.get(keyOf(line));
     const moment: Moment = { at: new Date(), light: this.parts.lightOf(line).colour };
-    if (known && afterTime(known, moment)) await this.change(line, afterTime);
+    if (known && afterDeadlines(known, moment)) await this.change(line, afterDeadlines);
     const spareId = randomUUID();
     const cause = (record: StopRecord | undefined): Cause | null => this.causeOf(line, record, spareId);
     if (cause(known)) {
       await this.change(line, (record, moment) => {
         const due = cause(record);
-        return due && called(record, due, moment);
+        return due && openCall(record, due, moment);
       });
     }
     const isSettled = this.parts.isSettled();
     if (!isSettled || !isOver(this.stateOf(line, known))) return;
     await this.change(line, (record, moment) => {
-      return isOver(this.stateOf(line, record)) ? closed(record, moment) : null;
+      return isOver(this.stateOf(line, record)) ? closeCall(record, moment) : null;
     });
   }
 
@@ -181,8 +181,8 @@ export class Calls {
     const { lines, changes } = this.parts;
     const records = this.stops.values();
     const names = [...lines.known(), ...records.map(({ line }) => line), ...changes.abnormal()];
-    for (const line of new Set(names)) await this.look(line);
-    for (const record of records) if (untold(record).length > 0) await this.tell(record.line);
+    for (const line of new Set(names)) await this.checkLine(line);
+    for (const record of records) if (pendingEvents(record).length > 0) await this.publish(record.line);
   }
 
   private causeOf(line: string, record: StopRecord | undefined, spareId: string): Cause | null {
@@ -203,22 +203,25 @@ export class Calls {
     apply: (record: StopRecord, moment: Moment) => StopRecord | null,
   ): Promise<StopRecord | null> {
     const record = await this.stops.update(keyOf(line), (known) => {
-      return apply(known ?? untouched(line), { at: new Date(), light: this.parts.lightOf(line).colour });
+      return apply(known ?? emptyStopRecord(line), {
+        at: new Date(),
+        light: this.parts.lightOf(line).colour,
+      });
     });
     if (!record) return null;
-    await this.tell(line).catch((error: unknown) => {
+    await this.publish(line).catch((error: unknown) => {
       this.parts.log.warn('not in the history yet', { line, error });
     });
     return record;
   }
 
   /** Moves the events of the record into the history. */
-  private async tell(line: string): Promise<void> {
+  private async publish(line: string): Promise<void> {
     const record = this.stops.get(keyOf(line));
-    const events = record ? untold(record) : [];
+    const events = record ? pendingEvents(record) : [];
     for (const event of events) await this.parts.changes.act(event);
     if (events.length > 0)
-      await this.stops.update(keyOf(line), (known) => (known ? withoutTold(known, events) : null));
+      await this.stops.update(keyOf(line), (known) => (known ? withoutPublished(known, events) : null));
   }
 
   /** Acknowledging or resuming a light or circuit on which nobody called makes it a call. */
@@ -229,7 +232,7 @@ export class Calls {
     const origin = circuit && isOpen(circuit) ? originOf(circuit) : trace_id ? { trace_id } : {};
     const { respondMs } = this.parts;
     const fixed = { by: 'andon', mode: 'call', automatic: true, respondMs } as const;
-    return called(record, { id, rule, reason, ...fixed, ...origin }, moment);
+    return openCall(record, { id, rule, reason, ...fixed, ...origin }, moment);
   }
 
   private async resumeCircuit(

@@ -1,6 +1,6 @@
 import type { CircuitRecord, StopRecord } from '@tps/contracts';
 import { sampleCall } from '@tps/testkit';
-import { untouched } from './call';
+import { emptyStopRecord } from './call';
 import { type CallSettings, causeOf, circuitMark, isOver, type LineState } from './causes';
 
 const T0 = Date.parse('2026-01-25T12:00:00.000Z');
@@ -21,9 +21,9 @@ const state = (given: Partial<LineState>): LineState => ({
 });
 const resumedAt = (ms: number): StopRecord => {
   const resolved = { id: 'c', owner: 'bob', countermeasure: 'none', resumed_at: at(ms) };
-  return { ...untouched('demo'), resolved: [resolved] };
+  return { ...emptyStopRecord('demo'), resolved: [resolved] };
 };
-const called: StopRecord = { ...untouched('demo'), call: sampleCall() };
+const called: StopRecord = { ...emptyStopRecord('demo'), call: sampleCall() };
 
 test.each<[what: string, given: Partial<LineState>, dueMs: number | null, call: object | null]>([
   ['all is well', {}, null, null],
@@ -67,7 +67,7 @@ test('no automatic call if the variable is 0; a latch still stops the line', () 
 });
 
 test('an automatic call ends when the circuit is closed, the light is not RED and the history says so', () => {
-  const record: StopRecord = { ...untouched('demo'), call: sampleCall({ automatic: true }) };
+  const record: StopRecord = { ...emptyStopRecord('demo'), call: sampleCall({ automatic: true }) };
   expect(isOver(state({ record }))).toBe(true);
   expect(isOver(state({ record, light: red }))).toBe(false);
   expect(isOver(state({ record, circuit: circuit() }))).toBe(false);

@@ -1,8 +1,8 @@
 import type { AndonCall, StopRecord } from '@tps/contracts';
 import { sampleCall } from '@tps/testkit';
-import { acknowledged, called, type Cause, untouched } from './call';
-import { type Moment, untold } from './call-events';
-import { afterTime } from './deadlines';
+import { acknowledgeCall, openCall, type Cause, emptyStopRecord } from './call';
+import { type Moment, pendingEvents } from './call-events';
+import { afterDeadlines } from './deadlines';
 
 const T0 = Date.parse('2026-01-25T12:00:00.000Z');
 const at = (ms: number): string => new Date(T0 + ms).toISOString();
@@ -16,16 +16,16 @@ const open = (given: Partial<Cause>): StopRecord => {
     mode: 'call',
     respondMs: 1_000,
   };
-  return called(untouched('demo'), { ...cause, ...given }, moment(0, 'GREEN'));
+  return openCall(emptyStopRecord('demo'), { ...cause, ...given }, moment(0, 'GREEN'));
 };
 const steps = (record: StopRecord): unknown[] =>
-  untold(record)
+  pendingEvents(record)
     .slice(1)
     .map(({ event, at: when, level }) => [event, Date.parse(when) - T0, level]);
 /** Looks at the record every so often. */
 const watched = (record: StopRecord, everyMs: number, endMs = 10_000): StopRecord => {
   let now = record;
-  for (let ms = everyMs; ms <= endMs; ms += everyMs) now = afterTime(now, moment(ms)) ?? now;
+  for (let ms = everyMs; ms <= endMs; ms += everyMs) now = afterDeadlines(now, moment(ms)) ?? now;
   return now;
 };
 
@@ -47,19 +47,19 @@ test.each<[what: string, given: Partial<Cause>, mode: AndonCall['mode'], stops: 
       expect(steps(record)).toEqual(ladder);
       expect(record.call).toMatchObject({ mode, level: 3 });
       expect(record.stops).toEqual(stops);
-      expect(afterTime(record, moment(1e9))).toBeNull();
+      expect(afterDeadlines(record, moment(1e9))).toBeNull();
     }
   },
 );
 
 test('without a time to respond nothing escalates', () => {
-  expect(afterTime(open({ respondMs: 0 }), moment(1e9))).toBeNull();
+  expect(afterDeadlines(open({ respondMs: 0 }), moment(1e9))).toBeNull();
 });
 
 test('an owner who is late loses the call, and it escalates again', () => {
-  const record = acknowledged(open({}), { id: 'c', owner: 'bob', eta_ms: 5_000 }, moment(500))!;
-  expect(afterTime(record, moment(5_499))).toBeNull();
-  const late = afterTime(record, moment(5_500))!;
+  const record = acknowledgeCall(open({}), { id: 'c', owner: 'bob', eta_ms: 5_000 }, moment(500))!;
+  expect(afterDeadlines(record, moment(5_499))).toBeNull();
+  const late = afterDeadlines(record, moment(5_500))!;
   expect(late.call).toMatchObject({
     mode: 'call',
     late_owner: 'bob',
@@ -68,32 +68,37 @@ test('an owner who is late loses the call, and it escalates again', () => {
   });
   expect(late.call).not.toHaveProperty('owner');
   expect(late.call).not.toHaveProperty('acknowledged_at');
-  expect(untold(late).at(-1)).toMatchObject({ event: 'overdue', owner: 'bob', eta: at(5_500), by: 'andon' });
-  expect(steps(afterTime(record, moment(8_000))!)).toEqual([
+  expect(pendingEvents(late).at(-1)).toMatchObject({
+    event: 'overdue',
+    owner: 'bob',
+    eta: at(5_500),
+    by: 'andon',
+  });
+  expect(steps(afterDeadlines(record, moment(8_000))!)).toEqual([
     ['acknowledged', 500, undefined],
     ['overdue', 5_500, undefined],
     ['escalated', 6_500, 1],
     ['escalated', 7_500, 2],
   ]);
-  const again = acknowledged(late, { id: 'c', owner: 'carol' }, moment(6_000))!;
+  const again = acknowledgeCall(late, { id: 'c', owner: 'carol' }, moment(6_000))!;
   expect(again.call).toMatchObject({ owner: 'carol', first_acknowledged_at: at(500), eta: at(1_806_000) });
-  expect(afterTime(again, moment(60_000))).toBeNull();
+  expect(afterDeadlines(again, moment(60_000))).toBeNull();
 });
 
 test('an automatic call whose owner is late does not stop its line', () => {
-  const record = acknowledged(
+  const record = acknowledgeCall(
     open({ automatic: true }),
     { id: 'c', owner: 'bob', eta_ms: 5_000 },
     moment(0),
   )!;
-  const late = afterTime(record, moment(60_000))!;
+  const late = afterDeadlines(record, moment(60_000))!;
   expect(late.call).toMatchObject({ mode: 'call', level: 3, automatic: true });
   expect(late.stops).toEqual([]);
 });
 
 describe('a call that the version before opened', () => {
   const record = (given: Partial<AndonCall>): StopRecord => ({
-    ...untouched('demo'),
+    ...emptyStopRecord('demo'),
     call: sampleCall({ id: 'c', line: 'demo', opened_at: at(0), ...given }),
   });
 
@@ -107,11 +112,11 @@ describe('a call that the version before opened', () => {
     const given = { respond_by: at(1_000), mode: 'stop', escalated_at: at(1_000) } as const;
     const after = watched(record(given), 100);
     expect(after.stops).toEqual([]);
-    expect(untold(after).map(({ level }) => level)).toEqual([2, 3]);
+    expect(pendingEvents(after).map(({ level }) => level)).toEqual([2, 3]);
   });
 
   test('is never overdue, because its owner gave no ETA', () => {
     const given = { respond_by: at(1_000), owner: 'bob', acknowledged_at: at(500) };
-    expect(afterTime(record(given), moment(1e9))).toBeNull();
+    expect(afterDeadlines(record(given), moment(1e9))).toBeNull();
   });
 });

@@ -1,5 +1,5 @@
 import type { AndonCall, StopRecord } from '@tps/contracts';
-import { logged, type Moment, stopped } from './call-events';
+import { withEvent, type Moment, withStop } from './call-events';
 
 /** An unanswered call escalates after so many times its time to respond. */
 const ESCALATIONS = [1, 2, 4];
@@ -15,7 +15,7 @@ interface Escalation {
  * when the ETA of its owner has passed. Every moment is in the record, so that a late look (andon was away) finds each
  * step that is due, in order. Null when nothing is due.
  */
-export function afterTime(record: StopRecord, moment: Moment): StopRecord | null {
+export function afterDeadlines(record: StopRecord, moment: Moment): StopRecord | null {
   let changed: StopRecord | null = null;
   for (;;) {
     const next = afterStep(changed ?? record, moment);
@@ -29,10 +29,10 @@ function afterStep(record: StopRecord, { at, light }: Moment): StopRecord | null
   if (!call) return null;
   if (call.acknowledged_at) {
     const isLate = call.eta !== undefined && Date.parse(call.eta) <= at.getTime();
-    return isLate ? overdue(record, call, call.eta!, light) : null;
+    return isLate ? expireEta(record, call, call.eta!, light) : null;
   }
   const next = nextEscalation(call);
-  return next && next.atMs <= at.getTime() ? escalated(record, call, { ...next, light }) : null;
+  return next && next.atMs <= at.getTime() ? escalateCall(record, call, { ...next, light }) : null;
 }
 
 /** The next escalation of an unacknowledged call; null when all are over, or it has no time to respond. */
@@ -52,7 +52,7 @@ function respondMsBefore({ respond_by, opened_at }: AndonCall): number | undefin
 }
 
 /** A call by people becomes a stop at its first escalation. Any other escalation only tells people again. */
-function escalated(
+function escalateCall(
   record: StopRecord,
   call: AndonCall,
   { level, atMs, light }: Escalation & Pick<Moment, 'light'>,
@@ -60,12 +60,12 @@ function escalated(
   const at = new Date(atMs);
   const stopsAt = call.mode === 'call' ? call.respond_by : undefined;
   const next: AndonCall = { ...call, level, ...(stopsAt ? { mode: 'stop', escalated_at: stopsAt } : {}) };
-  const after = stopsAt ? stopped(record, stopsAt) : record;
-  return logged({ ...after, call: next }, 'escalated', { at, light, by: 'andon', more: { level } });
+  const after = stopsAt ? withStop(record, stopsAt) : record;
+  return withEvent({ ...after, call: next }, 'escalated', { at, light, by: 'andon', more: { level } });
 }
 
 /** The call has no owner any more, and its time to respond begins anew. */
-function overdue(record: StopRecord, call: AndonCall, eta: string, light: Moment['light']): StopRecord {
+function expireEta(record: StopRecord, call: AndonCall, eta: string, light: Moment['light']): StopRecord {
   const { owner: late_owner = 'nobody', acknowledged_at: _acknowledged, eta: _eta, ...open } = call;
   const at = new Date(eta);
   const respondMs = call.respond_ms ?? respondMsBefore(call) ?? 0;
@@ -78,5 +78,5 @@ function overdue(record: StopRecord, call: AndonCall, eta: string, light: Moment
   };
   const reason = `${late_owner} expected to be done by now: ${call.reason}`;
   const more = { owner: late_owner, eta, reason };
-  return logged({ ...record, call: next }, 'overdue', { at, light, by: 'andon', more });
+  return withEvent({ ...record, call: next }, 'overdue', { at, light, by: 'andon', more });
 }

@@ -8,7 +8,7 @@ import { type Colour, COLOURS } from '@tps/contracts';
 type RuleKind = 'circuit' | 'call';
 
 /** A colour and the rule that gave it. */
-export interface Verdict {
+export interface Assessment {
   colour: Colour;
   rule: string;
   reason: string;
@@ -24,8 +24,8 @@ export interface Verdict {
   circuitReason?: string;
 }
 
-/** The verdict of one rule on the facts. */
-export type Finding = Pick<Verdict, 'colour' | 'reason' | 'trace_id' | 'about'>;
+/** The assessment of one rule on the facts. */
+export type Breach = Pick<Assessment, 'colour' | 'reason' | 'trace_id' | 'about'>;
 
 /** A written rule: the conditions of its colours, and the first thing to do. `make render` prints the runbook's tables from it. */
 export interface Rule<F> {
@@ -34,7 +34,7 @@ export interface Rule<F> {
   red?: string;
   first: string;
   kind?: RuleKind;
-  judge: (facts: F) => Finding | undefined;
+  judge: (facts: F) => Breach | undefined;
 }
 
 /** The place of a colour in the order from good to bad. */
@@ -48,14 +48,14 @@ export function worst(colours: Iterable<Colour>): Colour {
   return worst;
 }
 
-/** The worst finding of all rules; the first one if several are equal. */
-export function judge<F>(rules: readonly Rule<F>[], facts: F, fine: string): Verdict {
-  let verdict: Verdict = { colour: 'GREEN', rule: 'within_limits', reason: fine };
+/** The worst breach of all rules; the first one if several are equal. */
+export function judge<F>(rules: readonly Rule<F>[], facts: F, fine: string): Assessment {
+  let assessment: Assessment = { colour: 'GREEN', rule: 'within_limits', reason: fine };
   for (const [place, { rule, kind, judge }] of rules.entries()) {
-    const finding = judge(facts);
-    if (finding && rank(finding.colour) > rank(verdict.colour)) {
-      verdict = { rule, place, ...(kind ? { kind } : {}), ...finding };
+    const breach = judge(facts);
+    if (breach && rank(breach.colour) > rank(assessment.colour)) {
+      assessment = { rule, place, ...(kind ? { kind } : {}), ...breach };
     }
   }
-  return verdict;
+  return assessment;
 }

@@ -1,5 +1,5 @@
 import type { Colour } from '@tps/contracts';
-import type { Verdict } from './judgement';
+import type { Assessment } from './judgement';
 import { advance, isSameCause, isTold, type Light, type Told } from './lights';
 
 const light = (colour: Colour): Light => ({ colour, rule: 'old', reason: 'old', sinceMs: 1, better: 0 });
@@ -42,10 +42,10 @@ class Story {
   private told: Told = { colour: 'GREEN', rule: 'within_limits' };
   private nowMs = 0;
 
-  see(verdict: Verdict, times = 1): void {
+  see(assessment: Assessment, times = 1): void {
     for (let i = 0; i < times; i += 1) {
       this.nowMs += 1_000;
-      const next = advance(this.light, verdict, this.nowMs);
+      const next = advance(this.light, assessment, this.nowMs);
       const isNew = next.colour !== this.light.colour || !isSameCause(this.light, next);
       this.light = next;
       if (!isNew || isTold(this.told, next)) continue;
@@ -59,9 +59,14 @@ class Story {
     return this.events.map(({ colour, rule, circuit }) => [colour, rule, circuit]);
   }
 }
-const p99 = (colour: Colour, ms: number): Verdict => ({ colour, rule: 'p99', place: 9, reason: `${ms} ms` });
-const errors = (colour: Colour): Verdict => ({ colour, rule: 'error_rate', place: 8, reason: '2 of 100' });
-const open = (until: string): Verdict => ({
+const p99 = (colour: Colour, ms: number): Assessment => ({
+  colour,
+  rule: 'p99',
+  place: 9,
+  reason: `${ms} ms`,
+});
+const errors = (colour: Colour): Assessment => ({ colour, rule: 'error_rate', place: 8, reason: '2 of 100' });
+const open = (until: string): Assessment => ({
   ...{ colour: 'RED', rule: 'circuit', place: 1, kind: 'circuit', reason: 'no link', circuit: until },
 });
 
@@ -103,7 +108,7 @@ test('two rules that take turns behind one colour are one change, because the la
 
 test('a rule that is about something else is told; the same one in other words is not', () => {
   const story = new Story();
-  const fails = (about: string): Verdict => ({
+  const fails = (about: string): Assessment => ({
     ...{ colour: 'YELLOW', rule: 'dependency', place: 6, about, reason: `${about} fails` },
   });
   story.see(fails('a'), 20);

@@ -1,8 +1,8 @@
 import type { AndonEvent } from '@tps/contracts';
-import { rank, type Verdict } from './judgement';
+import { rank, type Assessment } from './judgement';
 
 /** A light that is on: its colour, its rule, and the moment from which it has the colour. */
-export interface Light extends Verdict {
+export interface Light extends Assessment {
   sinceMs: number;
   /** Consecutive evaluations that found it better than it shows. */
   better: number;
@@ -19,30 +19,32 @@ const HOLD_RULE = 10;
  * The next light. It gets worse at once, and better only when that lasts. The reason of an unchanged rule is kept up to
  * date.
  */
-export function advance(light: Light, verdict: Verdict, nowMs: number): Light {
-  const change = rank(verdict.colour) - rank(light.colour);
+export function advance(light: Light, assessment: Assessment, nowMs: number): Light {
+  const change = rank(assessment.colour) - rank(light.colour);
   if (change < 0 && light.better + 1 < HOLD) return { ...light, better: light.better + 1 };
-  if (change !== 0) return { ...verdict, sinceMs: nowMs, better: 0 };
+  if (change !== 0) return { ...assessment, sinceMs: nowMs, better: 0 };
   const same = { sinceMs: light.sinceMs, better: 0 };
-  if (isSameCause(light, verdict) || !isHeld(light, verdict)) return { ...verdict, ...same };
+  if (isSameCause(light, assessment) || !isHeld(light, assessment)) return { ...assessment, ...same };
   const later = (light.later ?? 0) + 1;
-  if (later >= HOLD_RULE) return { ...verdict, ...same };
+  if (later >= HOLD_RULE) return { ...assessment, ...same };
   // The figures of the same rule go on meanwhile.
-  return verdict.rule === light.rule
-    ? { ...light, ...same, later, reason: verdict.reason }
+  return assessment.rule === light.rule
+    ? { ...light, ...same, later, reason: assessment.reason }
     : { ...light, ...same, later };
 }
 
 /** Whether the light shows the same thing, apart from figures. */
-export function isSameCause(light: Verdict, verdict: Verdict): boolean {
-  return light.rule === verdict.rule && light.about === verdict.about && light.circuit === verdict.circuit;
+export function isSameCause(light: Assessment, assessment: Assessment): boolean {
+  return (
+    light.rule === assessment.rule && light.about === assessment.about && light.circuit === assessment.circuit
+  );
 }
 
-function isHeld(light: Light, verdict: Verdict): boolean {
-  if (light.kind !== undefined || verdict.kind !== undefined || light.circuit !== verdict.circuit)
+function isHeld(light: Light, assessment: Assessment): boolean {
+  if (light.kind !== undefined || assessment.kind !== undefined || light.circuit !== assessment.circuit)
     return false;
   // Unknown after a restart, until the first evaluation.
-  return light.place !== undefined && verdict.place !== undefined && verdict.place >= light.place;
+  return light.place !== undefined && assessment.place !== undefined && assessment.place >= light.place;
 }
 
 /** The light of a line as the history has it. */

@@ -1,14 +1,14 @@
 import type { StopRecord } from '@tps/contracts';
-import { called, type Cause, resumed, untouched } from './call';
+import { openCall, type Cause, resumeCall, emptyStopRecord } from './call';
 import { repeatedCountermeasure } from './recurrence';
 
 const moment = (ms: number) => ({ at: new Date(1.8e12 + ms), light: 'GREEN' as const });
 const open = (record: StopRecord, id: string, given: Partial<Cause>): StopRecord => {
   const cause: Cause = { id, rule: 'cord', reason: 'noise', by: 'alice', mode: 'call', respondMs: 1_000 };
-  return called(record, { ...cause, ...given }, moment(0));
+  return openCall(record, { ...cause, ...given }, moment(0));
 };
 const resume = (record: StopRecord, id: string, countermeasure: string): StopRecord =>
-  resumed(record, { id, owner: 'bob', countermeasure }, moment(500))!;
+  resumeCall(record, { id, owner: 'bob', countermeasure }, moment(500))!;
 
 test.each<[what: string, first: Partial<Cause>, second: Partial<Cause>, recurrences: number]>([
   ['the same fingerprint', { fingerprint: 'f' }, { fingerprint: 'f', reason: 'other words' }, 1],
@@ -18,7 +18,7 @@ test.each<[what: string, first: Partial<Cause>, second: Partial<Cause>, recurren
   ['the same words at the cord', { reason: 'Smells  burnt' }, { reason: 'smells burnt ' }, 1],
   ['other words at the cord', { reason: 'noise' }, { reason: 'smells burnt' }, 0],
 ])('a call with %s: recurrences', (_, first, second, recurrences) => {
-  const once = resume(open(untouched('demo'), 'c1', first), 'c1', 'oiled it');
+  const once = resume(open(emptyStopRecord('demo'), 'c1', first), 'c1', 'oiled it');
   const { call } = open(once, 'c2', second);
   expect(call).toMatchObject({ recurrences });
   if (recurrences === 0) expect(call).not.toHaveProperty('last_countermeasure');
@@ -36,12 +36,12 @@ test('a call that the version before resumed counts by its fingerprint', () => {
     countermeasure: 'oiled it',
     resumed_at: moment(0).at.toISOString(),
   };
-  const known = { ...untouched('demo'), resolved: [{ ...resolved, fingerprint: 'f' }, resolved] };
+  const known = { ...emptyStopRecord('demo'), resolved: [{ ...resolved, fingerprint: 'f' }, resolved] };
   expect(open(known, 'c1', { fingerprint: 'f' }).call).toMatchObject({ recurrences: 1, recurrence_of: 'c0' });
 });
 
 test('the same countermeasure is found in other writing, and only for a recurrence', () => {
-  const once = open(untouched('demo'), 'c1', {});
+  const once = open(emptyStopRecord('demo'), 'c1', {});
   const repeated = (record: StopRecord, countermeasure: string) =>
     repeatedCountermeasure(record.call, { id: 'c', owner: 'bob', countermeasure });
   expect(repeated(once, 'oiled it')).toBeNull();

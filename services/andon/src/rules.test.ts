@@ -1,5 +1,5 @@
 import { sampleCall } from '@tps/testkit';
-import { judge, type Verdict, worst } from './judgement';
+import { judge, type Assessment, worst } from './judgement';
 import { fineReason, LINE_RULES, type LineFacts, STATION_RULES, type StationFacts } from './rules';
 
 const facts = (given: Partial<LineFacts> = {}): LineFacts => ({
@@ -17,8 +17,8 @@ const facts = (given: Partial<LineFacts> = {}): LineFacts => ({
   deaf: 0,
   ...given,
 });
-const judgeLine = (given: LineFacts): Verdict => judge(LINE_RULES, given, 'fine');
-const judgeStation = (given: Partial<StationFacts>): Verdict =>
+const judgeLine = (given: LineFacts): Assessment => judge(LINE_RULES, given, 'fine');
+const judgeStation = (given: Partial<StationFacts>): Assessment =>
   judge(
     STATION_RULES,
     {
@@ -95,7 +95,7 @@ test.each<[what: string, given: Partial<LineFacts>, left: Record<string, number>
   expect(judgeLine(facts(between)).colour).toBe('YELLOW');
 });
 
-test('a verdict names the trace that caused it', () => {
+test('a assessment names the trace that caused it', () => {
   const traces = { failure_trace: 'failure', slowest_trace: 'slowest', circuit_trace: 'circuit' };
   expect(judgeLine(facts({ ...traces, failed: 9, error_rate: 9 })).trace_id).toBe('failure');
   expect(judgeLine(facts({ ...traces, p99_ms: 300 })).trace_id).toBe('slowest');

@@ -1,5 +1,5 @@
 import type { AndonCall, CircuitState, LostState, ServiceName } from '@tps/contracts';
-import type { Finding, Rule, Verdict } from './judgement';
+import type { Breach, Rule, Assessment } from './judgement';
 import type { LineFigures } from './line-window';
 import { STATE_LOST } from './state-loss';
 import { colourOf } from './thresholds';
@@ -17,7 +17,7 @@ export interface LineFacts extends LineFigures {
   /** The standard time of one signal; absent if the type's definition has none. */
   standard_ms?: number;
   /** The present light: a colour is left only below 80 % of its threshold. */
-  shown?: Pick<Verdict, 'colour' | 'rule'>;
+  shown?: Pick<Assessment, 'colour' | 'rule'>;
   /** Some living worker serves the type. */
   served: boolean;
   /** Dependencies that its handlers leave alone at present, because they failed. */
@@ -282,7 +282,7 @@ function besides(failing: readonly string[]): string {
   return failing.length > 0 ? `; ${failing.join(', ')} fails and is left alone` : '';
 }
 
-function called(stopped: boolean, call: AndonCall | undefined): Finding | undefined {
+function called(stopped: boolean, call: AndonCall | undefined): Breach | undefined {
   // The rule that made an automatic call speaks for itself, and the call ends with it unless somebody takes it on.
   if (!call || (call.automatic && !call.owner)) return undefined;
   const late = call.late_owner ? `${call.by}; ${call.late_owner} has not finished in time` : call.by;
@@ -294,6 +294,6 @@ function because(reason: string | undefined): string {
   return reason ?? 'no reason given';
 }
 
-function caused(trace_id: string | undefined, finding: Finding): Finding {
-  return trace_id === undefined ? finding : { ...finding, trace_id };
+function caused(trace_id: string | undefined, breach: Breach): Breach {
+  return trace_id === undefined ? breach : { ...breach, trace_id };
 }

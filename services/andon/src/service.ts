@@ -139,7 +139,7 @@ async function lineChanged(line: string, { board, calls }: Judges): Promise<void
   // Stations have no circuit, and their lights do not depend on it.
   if (parseStopKey(line).kind === 'station') return;
   board.evaluateLine(line, Date.now());
-  await calls.look(line);
+  await calls.checkLine(line);
   await board.record(Date.now());
 }
 

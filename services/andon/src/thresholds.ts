@@ -1,4 +1,4 @@
-import { rank, type Verdict } from './judgement';
+import { rank, type Assessment } from './judgement';
 
 /** A colour is left below this share of its threshold, so that a steady value beside it does not flicker. */
 const LEAVE = 0.8;
@@ -11,7 +11,7 @@ const LEAVE = 0.8;
 export function colourOf(
   value: number,
   limits: { yellow: number; red: number },
-  { rule, shown }: { rule: string; shown: Pick<Verdict, 'colour' | 'rule'> | undefined },
+  { rule, shown }: { rule: string; shown: Pick<Assessment, 'colour' | 'rule'> | undefined },
 ): 'YELLOW' | 'RED' | undefined {
   const held = shown?.rule === rule ? shown.colour : 'GREEN';
   const red = held === 'RED' ? limits.red * LEAVE : limits.red;
