@@ -8,7 +8,7 @@ import {
   type StreamInfo,
 } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
-import { isApiError, managerOf } from '@tps/bus';
+import { isApiError, managerOf, pauseMs } from '@tps/bus';
 import { type AndonEvent, METRICS, parseAndonEvent } from '@tps/contracts';
 import type { ServiceContext } from '@tps/service';
 import { Counter } from 'prom-client';
@@ -21,8 +21,7 @@ const POLL_MS = 5_000;
 const POST_LIMIT_MS = 10_000;
 /** Longer than one delivery can take, so that no other replica sends the same event meanwhile. */
 const ACK_WAIT_MS = 30_000;
-const RETRY_FIRST_MS = 1_000;
-const RETRY_CAP_MS = 60_000;
+const BACKOFF = { firstMs: 1_000, capMs: 60_000 };
 /** An older event helps nobody. */
 const MAX_AGE_MS = 3_600_000;
 const RESTART_MS = 1_000;
@@ -141,7 +140,7 @@ export class Webhook {
       this.see(seq);
       this.sent.inc({ result: 'taken' });
     } catch (error) {
-      msg.nak(backoff(msg.info.deliveryCount));
+      msg.nak(pauseMs(BACKOFF, msg.info.deliveryCount));
       this.sent.inc({ result: 'failed' });
       log.warn('webhook failed', { seq, error: reasonOf(error) });
     }
@@ -188,9 +187,4 @@ export class Webhook {
 function reasonOf(error: unknown): string {
   if (error instanceof WebhookError) return error.message;
   return error instanceof Error && error.name === 'TimeoutError' ? 'no answer in time' : 'not reachable';
-}
-
-function backoff(deliveries: number): number {
-  const limit = Math.min(RETRY_CAP_MS, RETRY_FIRST_MS * 2 ** (deliveries - 1));
-  return limit / 2 + Math.random() * (limit / 2);
 }

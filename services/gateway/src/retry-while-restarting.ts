@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { pauseMs } from '@tps/bus';
 
-const FIRST_WAIT_MS = 50;
-const WAIT_CAP_MS = 400;
+const BACKOFF = { firstMs: 50, capMs: 400 };
 /** A service needs about a second to restart. Waiting much longer for what may be a refusal helps no caller. */
 const LIMIT_MS = 3_000;
 
@@ -18,9 +18,8 @@ export async function retryWhileRestarting<A>(
 ): Promise<A> {
   const until = Date.now() + LIMIT_MS;
   let answer = await send();
-  for (let waitMs = FIRST_WAIT_MS; neverArrived(answer) && isAlive() && Date.now() < until;) {
-    await sleep(waitMs * (0.5 + Math.random() / 2));
-    waitMs = Math.min(waitMs * 2, WAIT_CAP_MS);
+  for (let tries = 1; neverArrived(answer) && isAlive() && Date.now() < until; tries += 1) {
+    await sleep(pauseMs(BACKOFF, tries));
     answer = await send();
   }
   return answer;

@@ -1,5 +1,5 @@
 import type { Msg } from '@nats-io/transport-node';
-import type { Bus, DeliveryInfo } from '@tps/bus';
+import { type Bus, type DeliveryInfo, pauseMs } from '@tps/bus';
 
 /** What kanban says of the queue. `nobody`: no kanban is there. `silence`: one is, and did not answer in time. */
 export type QueueFacts = { created?: string } | 'nobody' | 'silence';
@@ -13,8 +13,7 @@ export interface Answerable {
   readonly life: QueueLife;
 }
 
-const RETRY_FIRST_MS = 250;
-const RETRY_CAP_MS = 2_000;
+const BACKOFF = { firstMs: 250, capMs: 2_000 };
 
 /**
  * Tells the present queue from an earlier one. After the broker lost its store, kanban makes another queue with the same
@@ -79,7 +78,7 @@ export class QueueLife {
 
   private async settle(): Promise<void> {
     let lost = false;
-    for (let wait = RETRY_FIRST_MS; !this.closed; wait = Math.min(wait * 2, RETRY_CAP_MS)) {
+    for (let tries = 1; !this.closed; tries += 1) {
       const { no } = this;
       const facts = await this.ask();
       if (no !== this.no) continue;
@@ -91,7 +90,7 @@ export class QueueLife {
         break;
       }
       if (facts === 'nobody') this.decide();
-      await this.bus.sleepUntilReconnect(wait * (0.5 + Math.random() / 2));
+      await this.bus.sleepUntilReconnect(pauseMs(BACKOFF, tries));
     }
     this.asking = false;
     if (!this.closed) this.onKnown(lost);

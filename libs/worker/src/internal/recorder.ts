@@ -1,6 +1,5 @@
-import { randomInt } from 'node:crypto';
 import { type MsgHdrs, nuid } from '@nats-io/transport-node';
-import { Batcher, type Bus, encodeHeaders, PublishError } from '@tps/bus';
+import { Batcher, type Bus, encodeHeaders, PublishError, retry } from '@tps/bus';
 import { unreadableDeadLetter, deadLetterHeaders, type Outcome, parseLane } from '@tps/contracts';
 import type { Logger, TraceHeaders } from '@tps/telemetry';
 import { exceedsBytes, maxBytesOf } from './bytes';
@@ -20,8 +19,7 @@ export interface PendingOutcome {
   reply_to?: string;
 }
 
-const RETRY_FIRST_MS = 100;
-const RETRY_CAP_MS = 5_000;
+const BACKOFF = { firstMs: 100, capMs: 5_000 };
 /** A stream takes 64 KiB of headers: callers' long tracestates must not keep a whole batch out of it. */
 const MAX_STATES_LENGTH = 32 * 1024;
 const DEFAULT_MAX_PAYLOAD = 1024 * 1024;
@@ -214,19 +212,19 @@ export class Recorder {
     return [];
   }
 
-  private async append(subject: string, data: string, head: MsgHdrs): Promise<void> {
-    for (let wait = RETRY_FIRST_MS; !this.closed; wait = Math.min(wait * 2, RETRY_CAP_MS)) {
-      try {
-        await this.bus.publisher.publish(subject, data, { headers: head });
-        return;
-      } catch (error) {
-        // Waiting for room is for the queue: what is kept here would end with the process.
-        if (error instanceof PublishError && error.full) throw error;
-        this.log.warn('outcome not recorded yet', { subject, error });
-        await this.bus.sleepUntilReconnect(wait / 2 + randomInt(wait / 2));
-      }
-    }
-    throw new RecorderClosedError(subject);
+  private append(subject: string, data: string, head: MsgHdrs): Promise<void> {
+    const publish = async (): Promise<void> => {
+      if (this.closed) throw new RecorderClosedError(subject);
+      await this.bus.publisher.publish(subject, data, { headers: head });
+    };
+    return retry(publish, {
+      backoff: BACKOFF,
+      // Signals wait for room in the queue, because outcomes that wait here would be lost with the process.
+      retryIf: (error) =>
+        !(error instanceof RecorderClosedError || (error instanceof PublishError && error.full)),
+      onRetry: (error) => this.log.warn('outcome not recorded yet', { subject, error }),
+      pause: (ms) => this.bus.sleepUntilReconnect(ms),
+    });
   }
 }
 

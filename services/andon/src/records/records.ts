@@ -1,9 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describeThrown } from '@tps/telemetry';
-import { managerOf } from '@tps/bus';
+import { managerOf, retry } from '@tps/bus';
 import { METRICS, type Reach, type ReplyOf, type RequestOf } from '@tps/contracts';
 import type { LoggedOutcome, OutcomesLog } from '@tps/fleet';
 import type { ServiceContext } from '@tps/service';
@@ -18,8 +17,7 @@ import { RecordStore, type Reread } from './record-store';
 const CATCH_UP_MS = 1_000;
 const TRIM_EVERY_MS = 10_000;
 const HOUR_MS = 3_600_000;
-const RETRY_FIRST_MS = 100;
-const RETRY_CAP_MS = 5_000;
+const BACKOFF = { firstMs: 100, capMs: 5_000 };
 
 /**
  * The records of signals: an index on disk of the log of outcomes, kept complete while the log is followed, and the answers
@@ -77,18 +75,18 @@ export class Records {
   /** Writes what was taken. While the disk refuses it tries again, and the log is read no further. */
   async flush(): Promise<void> {
     const { signal } = this.stopping;
-    for (let pauseMs = RETRY_FIRST_MS; !signal.aborted; pauseMs = Math.min(2 * pauseMs, RETRY_CAP_MS)) {
-      try {
-        await this.store.flush();
-        if (this.problem) this.context.log.info('the index of the records is written again');
-        this.problem = null;
-        return;
-      } catch (error) {
-        if (!this.problem) this.context.log.error('the index of the records cannot be written', { error });
-        this.problem = `the index of the records cannot be written: ${describeThrown(error).message}`;
-      }
-      await sleep(pauseMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => undefined);
+    const onRetry = (error: unknown): void => {
+      if (!this.problem) this.context.log.error('the index of the records cannot be written', { error });
+      this.problem = `the index of the records cannot be written: ${describeThrown(error).message}`;
+    };
+    try {
+      await retry(() => this.store.flush(), { backoff: BACKOFF, onRetry, signal });
+    } catch (error) {
+      if (signal.aborted) return;
+      throw error;
     }
+    if (this.problem) this.context.log.info('the index of the records is written again');
+    this.problem = null;
   }
 
   async lookup(request: RequestOf<'lookup'>, log: OutcomesLog): Promise<ReplyOf<'lookup'>> {

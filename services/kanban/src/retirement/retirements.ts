@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ask, deleteLanes, ensureLanes } from '@tps/bus';
+import { ask, deleteLanes, ensureLanes, pauseMs } from '@tps/bus';
 import {
   type ReplyOf,
   type RequestOf,
@@ -39,8 +39,7 @@ const KEEPER_LIMIT_MS = 3_000;
 const JOIN_LIMIT_MS = 6_000;
 const LOOK_MS = 50;
 const MAX_TRIES = 5;
-const RETRY_FIRST_MS = 1_000;
-const RETRY_CAP_MS = 30_000;
+const BACKOFF = { firstMs: 1_000, capMs: 30_000 };
 /** As long as dead letters are kept: they name the retirement of their type. */
 const KEPT_MS = 30 * 24 * 3_600_000;
 
@@ -60,7 +59,7 @@ const KEEPERS = ['retireCircuit', 'retireLine', 'retireLevels'] as const;
  */
 export class Retirements {
   private readonly running = new Map<string, Promise<ReplyOf<'retire'>>>();
-  private pauseMs = RETRY_FIRST_MS;
+  private failures = 0;
   private retryAtMs = 0;
 
   constructor(
@@ -211,10 +210,10 @@ export class Retirements {
     if (!free || this.running.has(type) || Date.now() < this.retryAtMs) return;
     this.context.log.info('retirement taken over', { signal_type: type, from: owner });
     this.run(type, this.resume(marked)).then(
-      () => void (this.pauseMs = RETRY_FIRST_MS),
+      () => void (this.failures = 0),
       (error: unknown) => {
-        this.retryAtMs = Date.now() + this.pauseMs * (0.5 + Math.random() / 2);
-        this.pauseMs = Math.min(this.pauseMs * 2, RETRY_CAP_MS);
+        this.failures += 1;
+        this.retryAtMs = Date.now() + pauseMs(BACKOFF, this.failures);
         this.context.log.warn('retirement not finished yet', { signal_type: type, error });
       },
     );
