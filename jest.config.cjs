@@ -6,6 +6,7 @@ const common = {
   testEnvironment: 'node',
   transform: { '\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } } }] },
   moduleNameMapper: {
+    '^@tps/bus/access$': '<rootDir>/libs/bus/src/access.ts',
     '^@tps/contracts/fleet$': '<rootDir>/libs/contracts/src/fleet.ts',
     '^@tps/(contracts|bus|telemetry|fleet|service|backup|worker|testkit)$': '<rootDir>/libs/$1/src/index.ts',
     // Scripts of the pages import each other as browsers do, by the name of the built file.

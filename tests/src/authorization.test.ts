@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
-import { ask, type Bus, connectBus } from '@tps/bus';
+import { type Bus, connectBus } from '@tps/bus';
 import { BOARD_SERVICES, SERVICES } from '@tps/contracts';
 import { Certificate, HttpReceiver, NatsServer, waitFor } from '@tps/testkit';
 import { Fleet } from './fleet';
@@ -147,17 +147,6 @@ describe('least permissions', () => {
     expect(await call('DELETE', '/kanban/dead?type=execute')).toBe(200);
     expect(await post('report', {})).toBe('succeeded');
   }, 60_000);
-
-  test('a worker pulls the cord for its handlers', async () => {
-    const access = { user: 'worker', password: PASSWORD, tls: { caFile: certificate.cert } };
-    const bus = await connectBus({ url: nats.url, name: 'worker', access });
-    const request = { signal_type: 'validate', mode: 'call', reason: 'drill', by: 'handler' } as const;
-    const reply = await ask(bus, 'pull', request, { timeoutMs: 5_000 });
-    await bus.close();
-    const id = 'call' in reply ? reply.call.id : '';
-    const act = { owner: 'me', countermeasure: 'drill over' };
-    expect((await fleet.call('POST', `/andon/${id}/resume`, act, operator)).status).toBe(200);
-  });
 
   test('a type is retired and comes back', async () => {
     const remove = (headers: Record<string, string>): Promise<{ status: number }> =>

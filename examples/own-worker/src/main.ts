@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { defineSignal, RejectedError, runWorker } from '@tps/worker';
 import { Counter } from 'prom-client';
+import { inThread } from './in-thread';
 
 let counted: Counter | undefined;
 
@@ -20,4 +21,15 @@ const countWords = defineSignal({
   },
 });
 
-void runWorker([countWords]);
+/** It would block the event loop for seconds, so it runs in a thread. */
+const countPrimes = defineSignal({
+  name: 'count-primes',
+  input: Type.Object({ below: Type.Integer({ minimum: 2, maximum: 10_000_000 }) }),
+  output: Type.Object({ primes: Type.Integer() }),
+  timeoutMs: 30_000,
+  async run({ below }, { abort }) {
+    return { primes: await inThread<number>(require.resolve('./primes-thread'), below, abort) };
+  },
+});
+
+void runWorker([countWords, countPrimes]);

@@ -1,11 +1,14 @@
+import type { Msg } from '@nats-io/transport-node';
 import { NatsServer, waitFor } from '@tps/testkit';
 import { type Bus, connectBus } from './connect';
+import { parseDelivery } from './delivery';
 import { Follower } from './follower';
 import { encodeHeaders } from './headers';
 import { PublishError } from './publisher';
 import { createStream, ensureLanes, ensureStream, managerOf, type StreamSettings } from './streams';
 
 const settings = { replicas: 1, kanbanMaxMessages: 3 };
+const TAKE = { timeout: 10_000, noMux: true };
 const onError = (): void => undefined;
 
 /** The bus over a real broker, which is killed and brought back. */
@@ -169,6 +172,27 @@ describe('bus', () => {
       const names: string[] = [];
       for await (const { name } of (await managerOf(bus)).consumers.list('KANBAN')) names.push(name);
       expect(names.sort()).toEqual(['a_1', 'a_2', 'a_3', 'a_4']);
+    });
+
+    test('a lane gets the lease it is asked for, also when it exists and has signals in flight', async () => {
+      await ensureStream(bus, 'kanban', settings);
+      const jsm = await managerOf(bus);
+      const lane = async (): Promise<[leaseMs: number, inFlight: number]> => {
+        const { config, num_ack_pending } = await jsm.consumers.info('KANBAN', 'a_3');
+        return [(config.ack_wait ?? 0) / 1e6, num_ack_pending];
+      };
+      await ensureLanes(bus, 'a');
+      expect(await lane()).toEqual([8_000, 0]);
+      await bus.publisher.publish(bus.names.subjects.work('a', 3, 'x'), '{}');
+      const pull = (): Promise<Msg> =>
+        bus.nc.request('$JS.API.CONSUMER.MSG.NEXT.KANBAN.a_3', '{"batch":1}', TAKE);
+      await pull();
+      await ensureLanes(bus, 'a', 300_000);
+      expect(await lane()).toEqual([300_000, 1]);
+      await ensureLanes(bus, 'a', 2_000);
+      expect(await lane()).toEqual([2_000, 1]);
+      // The lease of a signal in flight is the new one, too.
+      expect(parseDelivery((await pull()).reply ?? '')).toMatchObject({ deliveries: 2 });
     });
 
     test('a prefix separates fleets on one broker', async () => {

@@ -21,7 +21,6 @@ export {
   ensureLanes,
   ensureStream,
   isMissingStream,
-  LEASE_MS,
   managerOf,
   messageAt,
 } from './streams';

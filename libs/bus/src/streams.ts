@@ -10,7 +10,7 @@ import {
   type StoredMsg,
   type StreamConfig,
 } from '@nats-io/jetstream';
-import { laneName, type Names, PRIORITIES } from '@tps/contracts';
+import { laneName, LEASE_MS, type Names, PRIORITIES } from '@tps/contracts';
 import { isApiError } from './api-error';
 import type { Bus } from './connect';
 import { assertCopies, placed } from './placement';
@@ -32,8 +32,6 @@ export interface StreamSettings {
 
 const HOUR_MS = 3_600_000;
 const GIB = 1024 ** 3;
-/** Lease of a worker on a delivered signal. The worker renews it; after the worker dies, the broker redelivers. */
-export const LEASE_MS = 8_000;
 const CONSUMER_EXISTS = [10013, 10148];
 const CONSUMER_NOT_FOUND = 10014;
 const STREAM_NOT_FOUND = 10059;
@@ -130,8 +128,11 @@ async function createOnce(bus: Bus, stream: StreamName, settings: StreamSettings
   }
 }
 
-/** Creates the four lanes of a type. Existing lanes stay, because a new one would deliver signals in flight again. */
-export async function ensureLanes(bus: Bus, type: string): Promise<void> {
+/**
+ * Creates the four lanes of a type. An existing lane only gets the lease: recreating one would deliver signals in flight
+ * again.
+ */
+export async function ensureLanes(bus: Bus, type: string, leaseMs: number = LEASE_MS.default): Promise<void> {
   const jsm = await managerOf(bus);
   for (const priority of PRIORITIES) {
     const config = {
@@ -139,14 +140,16 @@ export async function ensureLanes(bus: Bus, type: string): Promise<void> {
       filter_subject: bus.names.subjects.work(type, priority, '*'),
       ack_policy: AckPolicy.Explicit,
       deliver_policy: DeliverPolicy.All,
-      ack_wait: nanos(LEASE_MS),
+      ack_wait: nanos(leaseMs),
       // Attempts are counted from records. A limit of the broker would leave the message without a lane.
       max_deliver: -1,
       max_ack_pending: -1,
       max_waiting: 2048,
     };
-    await jsm.consumers.add(bus.names.streams.kanban, config).catch((error: unknown) => {
+    const { kanban } = bus.names.streams;
+    await jsm.consumers.add(kanban, config).catch(async (error: unknown) => {
       if (!CONSUMER_EXISTS.some((code) => isApiError(error, code))) throw error;
+      await jsm.consumers.update(kanban, config.durable_name, { ack_wait: config.ack_wait });
     });
   }
 }

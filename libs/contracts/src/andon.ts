@@ -27,8 +27,8 @@ export const DEFAULT_ETA_MS = 1_800_000;
 
 /** One pull of the cord, or the rule that called. */
 const Pull = Type.Object({
-  by: text('The caller'),
-  reason: text('The problem, in words'),
+  by: text('Who called'),
+  reason: text('What is wrong'),
   mode: CallMode,
   at: time('When'),
 });
@@ -36,8 +36,8 @@ const Pull = Type.Object({
 /** The countermeasure of the latest call about the same thing. */
 export const LastCountermeasure = Type.Object(
   {
-    owner: text('The person who resumed the line'),
-    text: text('The countermeasure, in words'),
+    owner: text('Who resumed the line'),
+    text: text('What was done'),
     at: time('When'),
   },
   { description: 'The last countermeasure. It did not hold: resuming with the same text is refused' },
@@ -50,14 +50,14 @@ export type LastCountermeasure = Static<typeof LastCountermeasure>;
  */
 export const AndonCall = Type.Object(
   {
-    id: text('The id for acknowledging and resuming'),
+    id: text('What acknowledging and resuming take'),
     line: text(LINE),
     mode: CallMode,
-    rule: text('The cause of the call: `cord`, or the rule of a light or circuit'),
-    reason: text('The problem, in the words of the first caller'),
-    by: text('The first caller'),
+    rule: text('What made the call: `cord`, or the rule of a light or circuit'),
+    reason: text('What is wrong, in the words of the first who called'),
+    by: text('Who called first'),
     pulls: Type.Optional(
-      list(Pull, 'Every caller, oldest first. A long list keeps the first and the latest ones'),
+      list(Pull, 'Everybody who called, the first one first; of many, the first and the latest ones'),
     ),
     automatic: Type.Optional(
       Type.Boolean({
@@ -76,16 +76,16 @@ export const AndonCall = Type.Object(
     unanswered_since: Type.Optional(time('Start of the time to respond: the opening, or the end of an ETA')),
     level: Type.Optional(count('How often the call escalated since then')),
     intake: CallIntake,
-    owner: Type.Optional(text('The person who looks after it')),
+    owner: Type.Optional(text('Who looks after it')),
     acknowledged_at: Type.Optional(time('When the owner took it on; absent again when the ETA has passed')),
     first_acknowledged_at: Type.Optional(time('When somebody took it on for the first time')),
     eta: Type.Optional(time('By when the owner expects to be done; then the call is unacknowledged again')),
     overdue_at: Type.Optional(time('When an ETA passed and the line was not resumed')),
-    late_owner: Type.Optional(text('The owner of that ETA')),
+    late_owner: Type.Optional(text('Whose ETA that was')),
     escalated_at: Type.Optional(time('When it became a stop because nobody acknowledged')),
-    countermeasure: Type.Optional(text('In the answer to resuming: the countermeasure')),
+    countermeasure: Type.Optional(text('In the answer to resuming: what was done')),
     resumed_at: Type.Optional(time('In the answer to resuming: when the line was started again')),
-    fingerprint: Type.Optional(text('Fingerprint of the failure behind it')),
+    fingerprint: Type.Optional(text('Of the failure behind it')),
     trace_id: Type.Optional(text('The trace behind it')),
     recurrence_of: Type.Optional(
       text('The latest resumed call about the same thing: its countermeasure did not hold'),
@@ -103,12 +103,12 @@ export type AndonCall = Static<typeof AndonCall>;
 /** A call that is over, as the line remembers it. */
 const ResolvedCall = Type.Object({
   id: text("The call's id"),
-  fingerprint: Type.Optional(text('Fingerprint of the failure behind it')),
+  fingerprint: Type.Optional(text('Of the failure behind it')),
   about: Type.Optional(
-    text('The subject of the call: the fingerprint, the rule, or the reason given at the cord'),
+    text('What the call was about: the fingerprint, the rule, or the reason given at the cord'),
   ),
-  owner: text('The person who resumed the line'),
-  countermeasure: text('The countermeasure, in words'),
+  owner: text('Who resumed the line'),
+  countermeasure: text('What was done'),
   resumed_at: time('When'),
 });
 /** A call that a person has closed by resuming the line. */
@@ -136,18 +136,18 @@ export const AndonEvent = Type.Object(
   {
     v: version(),
     id: text(
-      "The call's id, for acknowledging and resuming; without a call, the id of the time since the light was GREEN",
+      "The call's id, for acknowledging and resuming; of a light without a call, names the time since GREEN",
     ),
     event: oneOf(ANDON_EVENTS, { description: 'What happened' }),
     at: time('When'),
     line: text(LINE),
-    colour: oneOf(COLOURS, { description: 'The colour since the event' }),
-    was: oneOf(COLOURS, { description: 'The colour before the event' }),
+    colour: oneOf(COLOURS, { description: 'What the light shows since' }),
+    was: oneOf(COLOURS, { description: 'What the light showed before' }),
     rule: text('The rule that gave the colour'),
     reason: text('Why, in words'),
     trace_id: Type.Optional(text('The trace behind it')),
-    by: text('The person or service that did it; `andon` for a rule'),
-    owner: Type.Optional(text('The person who looks after it')),
+    by: text('Who did it; `andon` for a rule'),
+    owner: Type.Optional(text('Who looks after it')),
     about: Type.Optional(
       text('`changed`: what the rule is about, apart from figures, such as the dependencies that fail'),
     ),
@@ -166,7 +166,7 @@ export const AndonEvent = Type.Object(
         description: '`resumed`: the same countermeasure as the last time, in spite of the warning',
       }),
     ),
-    fingerprint: Type.Optional(text('Fingerprint of the failure behind it')),
+    fingerprint: Type.Optional(text('Of the failure behind it')),
     recurrence_of: Type.Optional(text('The earlier call about the same thing')),
     recurrences: Type.Optional(count('Calls about the same thing that were resumed before')),
     last_countermeasure: Type.Optional(LastCountermeasure),
@@ -197,8 +197,8 @@ export const Stop = Type.Unsafe<Stop>(
 );
 
 /**
- * The record of a line in `tps_stops`, under `stopKey`: the open call, and the times in which people had the line stopped.
- * andon writes it by compare-and-set. A line runs only if this record and its circuit both allow it.
+ * What `tps_stops` holds of a line, under `stopKey`: the call that is open, and when people had the line stopped. andon
+ * writes it, by compare-and-set; a line runs only if this record and its circuit both allow it.
  */
 export const StopRecord = Type.Object({
   v: version(),
@@ -217,8 +217,8 @@ export type StopRecord = Static<typeof StopRecord>;
 export const PullRequest = Type.Object({
   signal_type: signalType('The line'),
   mode: CallMode,
-  reason: said('The problem, in words', 500),
-  by: said('The person who pulls the cord', 100),
+  reason: said('What is wrong', 500),
+  by: said('Who pulls the cord', 100),
   respond_within_ms: Type.Optional(
     Type.Integer({
       minimum: 1,
@@ -235,7 +235,7 @@ export const PullRequest = Type.Object({
 /** gateway -> andon: somebody looks after a call. */
 export const AcknowledgeRequest = Type.Object({
   id: Type.String(),
-  owner: said('The person who looks after it', 100),
+  owner: said('Who looks after it', 100),
   eta_ms: Type.Optional(
     Type.Integer({
       minimum: 1_000,
@@ -251,8 +251,8 @@ export const AcknowledgeRequest = Type.Object({
 /** gateway -> andon: somebody starts the line again. */
 export const ResumeRequest = Type.Object({
   id: Type.String(),
-  owner: said('The person who starts the line again', 100),
-  countermeasure: said('The countermeasure, in words', 1_000),
+  owner: said('Who starts the line again', 100),
+  countermeasure: said('What was done about it', 1_000),
   force: Type.Optional(
     Type.Boolean({
       default: false,
@@ -283,7 +283,7 @@ export const ResumeCircuitReply = Type.Object({
 /** gateway -> andon: a page of the history, newest first. Every field narrows the choice. */
 export const HistoryRequest = Type.Object({
   line: Type.Optional(text(LINE)),
-  colour: Type.Optional(oneOf(COLOURS, { description: 'The colour since the event' })),
+  colour: Type.Optional(oneOf(COLOURS, { description: 'What the light shows since' })),
   event: Type.Optional(oneOf(ANDON_EVENTS, { description: 'What happened' })),
   rule: Type.Optional(Type.String({ minLength: 1, maxLength: 48, description: 'Which rule' })),
   id: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'Everything about one call' })),

@@ -8,6 +8,16 @@ import { version } from './version';
 /** How often every process sends its beat, in milliseconds. */
 export const HEARTBEAT_MS = 1_000;
 
+const BlockedLoop = Type.Object({
+  ms: number('How long the event loop has stood still, or stood still in all'),
+  signal_type: Type.Optional(Type.String({ description: 'Absent: not known which handler it is' })),
+  signal_id: Type.Optional(Type.String()),
+  types: list(Type.String(), 'Types of all signals whose handlers were started'),
+  ended: Type.Optional(Type.Literal(true, { description: 'The event loop turns again' })),
+});
+/** A handler that blocks the event loop of its worker process, or has just done so. */
+export type BlockedLoop = Static<typeof BlockedLoop>;
+
 const WorkerVitals = Type.Object({
   slots: Type.Integer({ description: 'Signals it works on at once, at most' }),
   busy: Type.Integer({ description: 'Slots that work on a signal now' }),
@@ -39,6 +49,7 @@ const WorkerVitals = Type.Object({
     Type.Integer(),
     'Handlers that ignore their AbortSignal, by type; types without any are absent',
   ),
+  blocked: Type.Optional(BlockedLoop),
 });
 /** What one worker process does. */
 export type WorkerVitals = Static<typeof WorkerVitals>;

@@ -21,6 +21,7 @@ export {
 } from './andon';
 export {
   type AndonVitals,
+  type BlockedLoop,
   Beat,
   type BackupDrainerVitals,
   type GatewayVitals,
@@ -123,6 +124,7 @@ export {
 } from './outcome';
 export { outcomeBase } from './outcome-base';
 export { isOfLaterVersion, jsonOf, type Message, MessageError } from './parse';
+export { LEASE_MS } from './queue';
 export {
   FoundSignal,
   LOOKUP_MAX_IDS,

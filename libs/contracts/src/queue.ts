@@ -5,8 +5,15 @@ import { signalType } from './signal';
 
 /** worker -> kanban, before it pulls: make the lanes of these types. Nobody answers a pull from a lane that is not there. */
 export const LanesRequest = Type.Object({ types: Type.Array(signalType()) });
+/**
+ * Bounds of a worker's lease on what it holds, in milliseconds (`TPS_LEASE_MS`). The worker renews it while it lives; when
+ * it ends, the broker delivers the signal to another worker.
+ */
+export const LEASE_MS = { default: 8_000, min: 2_000, max: 300_000 } as const;
+
 export const LanesReply = Type.Object({
   ready: Type.Boolean(),
+  lease_ms: Type.Optional(Type.Integer({ description: 'The lease of every lane; absent: 8000' })),
   created: Type.Optional(
     Type.String({
       description: 'When the broker created the stream; earlier deliveries are of another stream',
@@ -39,4 +46,10 @@ export const InFlightReply = Type.Object({
   worker_id: Type.String(),
   state: oneOf(['none', 'waiting', 'started']),
   started: Type.Optional(list(Type.String(), 'Without an `id` in the request: the signals it has started')),
+  unread: Type.Optional(
+    list(
+      Type.String(),
+      'A handler blocks it, or did so a moment ago: deliveries of these types may be unread here, except for `started`',
+    ),
+  ),
 });

@@ -116,6 +116,11 @@ export const METRICS = {
     help: 'Handlers that ignore their AbortSignal: their attempts are over, their slots and cards still taken',
     labelNames: ['signal_type'],
   },
+  blockedSeconds: {
+    name: 'tps_worker_blocked_seconds_total',
+    help: 'Time in which a handler blocked the event loop, of blocks of 1 s and more; ? where the type is not known',
+    labelNames: ['signal_type'],
+  },
   strayErrors: {
     name: 'tps_worker_stray_errors_total',
     help: 'Errors that handlers left behind where nothing waits for them; ? where the type is not known',

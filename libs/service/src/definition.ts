@@ -49,6 +49,8 @@ export interface RunningService {
    * own, and the process ends.
    */
   absorb?(error: unknown): boolean;
+  /** Called with every heartbeat that is sent, as JSON. */
+  onHeartbeat?(heartbeat: string): void;
   /** Sent with every heartbeat. */
   vitals?(): Record<string, unknown>;
   /** Answer to a request for the service's board. */

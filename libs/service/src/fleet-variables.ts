@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox';
+import { LEASE_MS } from '@tps/contracts';
 
 /** Variables that several services read: one service acts on each, and the gateway shows all of them in `/info`. */
 export const fleetVariables = {
@@ -19,6 +20,13 @@ export const fleetVariables = {
     minimum: 1,
     maximum: 1_000_000,
     description: 'number of signals that may be accepted and unfinished at once',
+  }),
+  TPS_LEASE_MS: Type.Integer({
+    default: LEASE_MS.default,
+    minimum: LEASE_MS.min,
+    maximum: LEASE_MS.max,
+    description:
+      'milliseconds after which other workers get the signals of a worker that died or hangs; the same for kanban and all workers',
   }),
   TPS_CB_THRESHOLD: Type.Integer({
     default: 5,

@@ -16,6 +16,7 @@ export type {
 } from './definition';
 export { fleetVariables } from './fleet-variables';
 export { listen } from './listen';
+export { natsAccess } from './nats-access';
 export { readinessAnswer } from './probes';
 export { EXIT_CONFIG, runService } from './process';
 export { type ServiceHandle, startService } from './run';

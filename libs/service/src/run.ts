@@ -208,7 +208,9 @@ class Lifecycle<P extends TProperties, D extends FrontDoor | undefined> implemen
       vitals: this.running?.vitals?.() ?? {},
       ...(lost.length > 0 ? { lost } : {}),
     };
-    this.bus.nc.publish(this.bus.names.subjects.heartbeat(this.definition.name), JSON.stringify(beat));
+    const text = JSON.stringify(beat);
+    this.bus.nc.publish(this.bus.names.subjects.heartbeat(this.definition.name), text);
+    this.running?.onHeartbeat?.(text);
   }
 
   private context(bus: Bus): ServiceContext<ConfigOf<P>> {

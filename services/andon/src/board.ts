@@ -12,6 +12,7 @@ import {
   WIRE_VERSION,
 } from '@tps/contracts';
 import { type FleetView, type LineView, type LoggedOutcome, SILENT_MS, type TypesView } from '@tps/fleet';
+import { blockedWorkers } from './blocked-workers';
 import type { AndonLog } from './andon-log';
 import type { Calls } from './calls';
 import { circuitMark } from './causes';
@@ -22,7 +23,8 @@ import { judge, rank, type Assessment, worst } from './judgement';
 import { advance, isSameCause, type Light } from './lights';
 import { lineStatus } from './line-status';
 import { type LineFigures, LineWindow } from './line-window';
-import { fineReason, LINE_RULES, type LineFacts, STATION_RULES, type StationFacts } from './rules';
+import { fineReason, LINE_RULES, type LineFacts, STATION_RULES } from './rules';
+import type { StationFacts } from './station-facts';
 
 /** The sources of the board's facts. */
 export interface BoardSources {
@@ -245,6 +247,7 @@ export class Board {
       dead_percent: service === 'kanban' ? dead.percent : 0,
       ...(service === 'andon' && records.shortage ? { records_short: records.shortage } : {}),
       ...(service === 'kanban' ? queueFacts(fleet) : {}),
+      ...(service === 'worker' ? { blocked: blockedWorkers(fleet) } : {}),
       ...(call ? { call } : {}),
     };
   }

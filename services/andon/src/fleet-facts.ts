@@ -1,6 +1,6 @@
 import type { LostState, ServiceName } from '@tps/contracts';
 import type { FleetView } from '@tps/fleet';
-import type { StationFacts } from './rules';
+import type { StationFacts } from './station-facts';
 
 /** A process may take this long to become ready. */
 const STARTING_MS = 10_000;

@@ -1,6 +1,7 @@
 import { sampleCall } from '@tps/testkit';
 import { judge, type Assessment, worst } from './judgement';
-import { fineReason, LINE_RULES, type LineFacts, STATION_RULES, type StationFacts } from './rules';
+import { fineReason, LINE_RULES, type LineFacts, STATION_RULES } from './rules';
+import type { StationFacts } from './station-facts';
 
 const facts = (given: Partial<LineFacts> = {}): LineFacts => ({
   processed: 100,

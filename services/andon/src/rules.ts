@@ -1,7 +1,9 @@
-import type { AndonCall, CircuitState, LostState, ServiceName } from '@tps/contracts';
+import type { AndonCall, CircuitState } from '@tps/contracts';
+import { BLOCKED } from './blocked-workers';
 import type { Breach, Rule, Assessment } from './judgement';
 import type { LineFigures } from './line-window';
 import { STATE_LOST } from './state-loss';
+import type { StationFacts } from './station-facts';
 import { colourOf } from './thresholds';
 
 /** The facts that the rules judge: one line at one moment. */
@@ -166,31 +168,6 @@ export function fineReason({ standard_ms }: LineFacts): string {
     : 'all within limits';
 }
 
-/** The facts that the rules judge: one service at one moment. */
-export interface StationFacts {
-  service: ServiceName;
-  up: boolean;
-  /** Ready processes. */
-  replicas: number;
-  /** Long enough here to have heard from everyone who lives. */
-  settled: boolean;
-  /** Processes that beat and are not ready. */
-  unready: number;
-  /** Processes that fell silent without a farewell, and in whose place none has come. */
-  lost: number;
-  /** kanban: how full the stream of dead letters is, in percent. */
-  dead_percent: number;
-  /** andon: why the records reach back less than was promised. */
-  records_short?: string;
-  /** Of kanban: why the queue takes no signals, while nothing else takes them either. */
-  refuses?: string;
-  /** Of kanban: streams and buckets that NATS lost within the last ten minutes. */
-  lost_state?: readonly LostState[];
-  /** Of kanban: signals go to the backup, or wait there although the queue could take them. */
-  backup?: { active: boolean; waiting: number };
-  call?: AndonCall;
-}
-
 export const STATION_RULES: readonly Rule<StationFacts>[] = [
   {
     rule: 'not_accepting',
@@ -248,6 +225,7 @@ export const STATION_RULES: readonly Rule<StationFacts>[] = [
     judge: ({ up, unready }) =>
       up && unready > 0 ? { colour: 'YELLOW', reason: `${unready} not ready` } : undefined,
   },
+  BLOCKED,
   {
     rule: 'replica_lost',
     yellow: 'a process fell silent within the last 10 minutes and none has replaced it; the others go on',

@@ -39,7 +39,7 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
   const options = { replicas: config.TPS_NATS_REPLICAS, onError };
 
   await ensureStreams(context);
-  const types = await followTypes(bus, options);
+  const types = await followTypes(context, options);
   const lines = await LineView.open(bus, options);
   const fleet = new FleetView(bus, { onError: (error) => log.warn('fleet', { error }) });
   const cards = await CardLimits.open(context, fleet);
@@ -104,9 +104,12 @@ function startTicking(
 }
 
 /** Follows the signal types, and creates the lanes of each new one. */
-function followTypes(bus: Bus, options: TypesViewOptions): Promise<TypesView> {
+function followTypes(
+  { bus, config }: ServiceContext<KanbanConfig>,
+  options: TypesViewOptions,
+): Promise<TypesView> {
   const onChange = (type: string, record: TypeRecord | undefined): void => {
-    if (record && !record.retired) void ensureLanes(bus, type).catch(options.onError);
+    if (record && !record.retired) void ensureLanes(bus, type, config.TPS_LEASE_MS).catch(options.onError);
   };
   return TypesView.open(bus, { ...options, onChange, restore: restoreMissing });
 }

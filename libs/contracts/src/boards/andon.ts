@@ -12,9 +12,7 @@ const light = {
   rule: text('The rule that gave the colour; `within_limits` when none is broken'),
   reason: text('Why, in words'),
   since: time('Since when it has this colour'),
-  andon_id: Type.Optional(
-    text('The id for acknowledging and resuming; absent while it is GREEN and nobody called'),
-  ),
+  andon_id: Type.Optional(text('What to acknowledge or resume; absent while it is GREEN and nobody called')),
 };
 
 /** The light of a signal type's line, with the figures behind it. */
@@ -50,7 +48,7 @@ export const LineStatus = Type.Object({
     Type.Object({
       waiting: count('Signals that no worker has'),
       in_progress: count('Signals delivered to a worker, or released for a retry'),
-      held: count('Signals of both kinds that wait for the line to start again'),
+      held: count('Of both, those that wait for the line to start again'),
       counts: Type.Optional(SignalCounts),
     }),
     'Accepted and unfinished; null while kanban does not answer',
@@ -94,7 +92,7 @@ export type OpenCall = Static<typeof OpenCall>;
 export const AndonBoard = Type.Object(
   {
     v: version(),
-    at: time('Time of this answer'),
+    at: time('Of this answer'),
     colour: oneOf(['GREEN', 'YELLOW', 'RED'], { description: 'The worst of all' }),
     lines: mapOf(LineStatus, 'By signal type'),
     stations: Type.Unsafe<Record<ServiceName, StationStatus>>(

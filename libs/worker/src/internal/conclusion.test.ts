@@ -31,7 +31,7 @@ function inFlight(given: Partial<InFlightSignal> = {}): InFlightSignal {
     signal,
     lane: laneName('demo', 2),
     msg: {} as Msg,
-    ...{ life: {} as QueueLife, lifeNo: 0 },
+    ...{ life: {} as QueueLife, lifeNo: 0, entry: -1 },
     info: { deliveries: 4, streamSeq: 9, consumerSeq: 9, storedAtMs: NOW, pending: 0, consumer: 'demo_2' },
     trace: { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' },
     suspect: false,

@@ -32,7 +32,7 @@ function recorded(result: AttemptResult): Outcome {
   const inFlight: InFlightSignal = {
     ...{ signal, lane: laneName('demo', 3), msg: {} as Msg, trace: undefined, suspect: false },
     info: { deliveries: 1, streamSeq: 1, consumerSeq: 1, storedAtMs: 0, pending: 0, consumer: 'demo_3' },
-    ...{ place: 1, plannedMs: 0, life: {} as QueueLife, lifeNo: 0 },
+    ...{ place: 1, plannedMs: 0, life: {} as QueueLife, lifeNo: 0, entry: -1 },
   };
   const definition = compile({ name: 'demo', run: () => 1 }, 3, false);
   const facts = { definition, inFlight, attempt: 1, deadlineMs: Date.now() + HOUR_MS, nowMs: Date.now() };

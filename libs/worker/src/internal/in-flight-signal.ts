@@ -15,9 +15,13 @@ import type { Answerable } from './queue-life';
 export interface InFlightSignal extends Answerable {
   readonly signal: Signal;
   readonly lane: string;
+  /** Its entry in the lease table, -1 without one. */
+  readonly entry: number;
   readonly trace: TraceHeaders | undefined;
   /** It may have run before: looked up in the records before it runs. */
   readonly suspect: boolean;
+  /** It was read after a standstill of this worker, so another one may run it. */
+  readonly readLate?: boolean;
   /** The latest record of this run, where an earlier delivery left one. */
   last?: Outcome | undefined;
   /** Place in the level sequence. */
@@ -41,20 +45,22 @@ export interface InFlightSignal extends Answerable {
 }
 
 export function toInFlight(
-  { msg, info, lane, life, lifeNo }: Delivery,
+  { msg, info, lane, life, lifeNo, entry }: Delivery,
   signal: Signal,
-  given: Pick<InFlightSignal, 'suspect' | 'place' | 'plannedMs'>,
+  given: Pick<InFlightSignal, 'suspect' | 'readLate' | 'place' | 'plannedMs'>,
 ): InFlightSignal {
   const suspect = given.suspect || (msg.headers?.has(SUSPECT_HEADER) ?? false);
   return {
     signal,
     lane,
+    entry,
     msg,
     info,
     life,
     lifeNo,
     trace: traceOf(msg),
     suspect,
+    ...(given.readLate ? { readLate: true } : {}),
     place: given.place,
     plannedMs: given.plannedMs,
   };

@@ -2,6 +2,7 @@ import { type Bus, connectBus, ensureLanes, ensureStream, managerOf } from '@tps
 import { laneName } from '@tps/contracts';
 import { NatsServer, waitFor } from '@tps/testkit';
 import { type Delivery, LaneReader } from './lane-reader';
+import { LeaseTable } from './lease-table';
 import type { QueueLife } from './queue-life';
 
 const TYPE = 'demo';
@@ -28,7 +29,7 @@ beforeEach(() => {
   missing = 0;
   lost = 0;
   const life = { no: 7 } as QueueLife;
-  reader = new LaneReader(bus, life, {
+  reader = new LaneReader(bus, life, LeaseTable.ofCapacity(8), {
     onMessage: (delivered) => {
       came.push(delivered);
       delivered.msg.respond('+ACK');

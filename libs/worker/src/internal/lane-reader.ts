@@ -1,5 +1,6 @@
 import { type Msg, nanos, type Subscription } from '@nats-io/transport-node';
 import { type Bus, isConsumerGone, parseDelivery, type PullRequest, pullRequest } from '@tps/bus';
+import type { LeaseTable } from './lease-table';
 import type { Answerable, QueueLife } from './queue-life';
 
 /** A message from a lane, with what the broker says of it. */
@@ -7,6 +8,8 @@ export interface Delivery extends Answerable {
   lane: string;
   /** It answers a planned pull; else it came by the long poll of an idle lane. */
   planned: boolean;
+  /** Its entry in the lease table, -1 without one. */
+  entry: number;
 }
 
 interface Lane {
@@ -65,6 +68,7 @@ export class LaneReader {
   constructor(
     private readonly bus: Bus,
     private readonly life: QueueLife,
+    private readonly table: LeaseTable,
     private readonly events: LaneEvents,
   ) {
     const inbox = bus.createInbox();
@@ -198,7 +202,8 @@ export class LaneReader {
     lane.heardMs = Date.now();
     countIn(lane);
     const { life } = this;
-    this.events.onMessage({ lane: lane.name, msg, info, planned, life, lifeNo: life.no });
+    const entry = this.table.enter(msg);
+    this.events.onMessage({ lane: lane.name, msg, info, planned, life, lifeNo: life.no, entry });
   }
 
   /** A pull or poll ended without (all of) its messages: 404 nothing there, 408 time is over, 409/503 no such lane. */

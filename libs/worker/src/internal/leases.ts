@@ -1,5 +1,5 @@
 import { nuid, RequestError, type Subscription } from '@nats-io/transport-node';
-import { type Bus, type KvView, LEASE_MS, openView, restoreMissing } from '@tps/bus';
+import { type Bus, type KvView, openView, restoreMissing } from '@tps/bus';
 import { type LeasesRecord, WIRE_VERSION } from '@tps/contracts';
 import { FleetView, SILENT_MS } from '@tps/fleet';
 
@@ -21,6 +21,8 @@ export interface LeaseDecision {
 export interface LeasesOptions {
   instance: string;
   replicas: number;
+  /** The lease of a worker on its signals. */
+  leaseMs: number;
   onChange: (key: string) => void;
   onError: (error: unknown) => void;
 }
@@ -181,7 +183,7 @@ export class Leases {
     const connected = await this.isConnected(address);
     silence.probing = false;
     // One that is connected and says nothing may only be busy; by then its signals go to others, too.
-    const waits = connected && nowMs - silence.sinceMs < LEASE_MS - SILENT_MS;
+    const waits = connected && nowMs - silence.sinceMs < this.options.leaseMs - SILENT_MS;
     if (waits || this.silent.get(at) !== silence) return;
     this.gone.add(at);
     this.options.onChange(key);

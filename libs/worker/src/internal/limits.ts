@@ -7,6 +7,7 @@ import {
   type ScheduleRecord,
 } from '@tps/contracts';
 import type { ServiceContext } from '@tps/service';
+import type { WorkerConfig } from '../worker-setup';
 import { cardShare, type CardPosition, usableCards } from './card-share';
 import { type LeaseCounts, Leases } from './leases';
 import { RateLimiter } from './rate-limiter';
@@ -21,7 +22,7 @@ export interface WorkerLoad {
 }
 
 export interface LimitsOptions {
-  context: ServiceContext;
+  context: ServiceContext<WorkerConfig>;
   types: ReadonlySet<string>;
   slots: number;
 }
@@ -179,6 +180,7 @@ export class Limits {
     this.opening ??= Leases.open(bus, {
       instance,
       replicas: config.TPS_NATS_REPLICAS,
+      leaseMs: config.TPS_LEASE_MS,
       onError: (error) => void log.warn('leases', { error }),
       onChange: (key) => this.leaseChanged(key),
     }).then((leases) => void (this.leases = leases));

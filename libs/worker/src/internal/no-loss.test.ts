@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nanos } from '@nats-io/transport-node';
-import { encodeHeaders, ensureLanes, LEASE_MS, managerOf } from '@tps/bus';
-import { laneName, type Outcome, SUSPECT_HEADER } from '@tps/contracts';
+import { encodeHeaders, ensureLanes, managerOf } from '@tps/bus';
+import { laneName, LEASE_MS, type Outcome, SUSPECT_HEADER } from '@tps/contracts';
 import { waitFor } from '@tps/testkit';
 import type { SignalDefinition } from '../definition';
 import { DefectError, TransientError } from '../failure';
@@ -168,7 +168,7 @@ test('what waited in a worker that stood still for longer than its leases is loo
       const lane = await consumers.info(harness.bus.names.streams.kanban, laneName('hung', 3));
       return lane.num_ack_pending === 2;
     });
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LEASE_MS + 500);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LEASE_MS.default + 500);
   };
   await harness.worker('hung', [signal('hung', run)], { TPS_NUM_WORKERS: '1' });
   // Of work that is known to be quick it takes one more in hand.

@@ -22,6 +22,12 @@ export class Overruns {
   private readonly running = new Map<Overrun, { deaf: boolean }>();
   endless: Overrun | undefined;
 
+  /** @param onEndless called once, for the first handler that does not end */
+  constructor(
+    private readonly log: { [level in 'info' | 'warn']: (message: string, fields: object) => void },
+    private readonly onEndless: (overrun: Overrun) => void,
+  ) {}
+
   get size(): number {
     return this.running.size;
   }
@@ -45,11 +51,13 @@ export class Overruns {
   }
 
   /** @param onEnd called once, when the handler has ended */
-  add(overrun: Overrun, handler: Promise<unknown>, onEnd: (wasDeaf: boolean) => void): void {
+  add(overrun: Overrun, handler: Promise<unknown>, onEnd: () => void): void {
     const state = { deaf: false };
     this.running.set(overrun, state);
     const end = (): void => {
-      if (this.running.delete(overrun)) onEnd(state.deaf);
+      if (!this.running.delete(overrun)) return;
+      if (state.deaf) this.tell('info', 'a handler that ignored its AbortSignal has ended', overrun);
+      onEnd();
     };
     try {
       // Not by its own `then`, which a handler may have replaced.
@@ -59,17 +67,23 @@ export class Overruns {
     }
   }
 
-  /** Looks how long each has been running; called now and then. Returns those that have just become deaf. */
-  sweep(nowMs: number): Overrun[] {
-    const found: Overrun[] = [];
+  /** Looks how long each has been running, and tells of those that have just become deaf; called now and then. */
+  sweep(nowMs: number): void {
+    const known = this.endless;
     for (const [overrun, state] of this.running) {
       const lateMs = nowMs - overrun.sinceMs;
       if (lateMs > limitOf(overrun)) this.endless ??= overrun;
       if (state.deaf || lateMs < DEAF_MS) continue;
       state.deaf = true;
-      found.push(overrun);
+      const message = 'a handler ignores its AbortSignal: it keeps its slot and its card until it ends';
+      this.tell('warn', message, overrun);
     }
-    return found;
+    if (this.endless && !known) this.onEndless(this.endless);
+  }
+
+  private tell(level: 'info' | 'warn', message: string, { type, signalId, sinceMs }: Overrun): void {
+    const late_ms = Math.round(performance.now() - sinceMs);
+    this.log[level](message, { signal_type: type, signal_id: signalId, late_ms });
   }
 }
 

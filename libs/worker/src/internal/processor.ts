@@ -12,6 +12,7 @@ import { acknowledge, releaseDelayMs } from './acknowledgement';
 import { deadlineOf, type InFlightSignal } from './in-flight-signal';
 import type { Records } from './prior-attempts';
 import { conclude, earlierFailure, outcomeOf } from './conclusion';
+import type { LeaseTable } from './lease-table';
 import type { Prefetch } from './prefetch';
 import type { PendingOutcome, Recorder } from './recorder';
 import { endSpan, startSpan } from './span';
@@ -23,6 +24,7 @@ export interface ProcessorDeps {
   definitions: ReadonlyMap<string, CompiledDefinition>;
   lines: LineView;
   recorder: Recorder;
+  table: LeaseTable;
   records: Records;
   strays: Strays;
   onAttempt: (type: string, status: string) => void;
@@ -63,6 +65,7 @@ export class Processor {
     if (info.deliveries > 1 || inFlight.suspect) {
       const prior = await records.priorAttemptsOf(inFlight);
       if (prior.kind === 'finished') return async () => this.dropFinished(inFlight, prior.outcome);
+      if (prior.kind === 'elsewhere') return async () => this.dropElsewhere(inFlight, prior.worker);
       attempt = prior.attempt;
       inFlight.last = prior.last;
     }
@@ -161,16 +164,29 @@ export class Processor {
     { attempt, deadlineMs, span }: { attempt: number; deadlineMs: number; span: SignalSpan },
   ): AttemptResult | Promise<AttemptResult> {
     const { payload } = inFlight.signal;
+    const { strays, table } = this.options;
     const abort = new LazyAbort();
     inFlight.abort = abort;
     const endsAtMs = Math.min(deadlineMs, Date.now() + definition.timeoutMs);
     const context = new AttemptContext(this.options.context, inFlight, { attempt, span, abort, endsAtMs });
     inFlight.attempt = attempt;
-    return this.options.strays.isTracking
-      ? this.options.strays.track(definition.name, () =>
-          runAttempt(definition, payload, context, { abort, deadlineMs }),
-        )
-      : runAttempt(definition, payload, context, { abort, deadlineMs });
+    table.start(inFlight.entry, endsAtMs);
+    try {
+      return strays.isTracking
+        ? strays.track(definition.name, () => runAttempt(definition, payload, context, { abort, deadlineMs }))
+        : runAttempt(definition, payload, context, { abort, deadlineMs });
+    } finally {
+      table.pause();
+    }
+  }
+
+  /** No answer: that of the other worker is for both deliveries. Should it die, the signal comes again. */
+  private dropElsewhere({ signal }: InFlightSignal, worker: string): void {
+    this.options.context.log.warn('not run here, because another worker has it', {
+      signal_id: signal.id,
+      signal_type: signal.signal_type,
+      worker,
+    });
   }
 
   /** The work was done in an earlier delivery whose acknowledgement was lost. */

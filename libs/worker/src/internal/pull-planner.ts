@@ -2,6 +2,7 @@ import type { Bus } from '@tps/bus';
 import { type CircuitState, type Lane, laneName, parseLane, PRIORITIES, type Priority } from '@tps/contracts';
 import type { LineView } from '@tps/fleet';
 import { type Delivery, LaneReader, POLL_MS } from './lane-reader';
+import type { LeaseTable } from './lease-table';
 import type { Limits } from './limits';
 import type { Prefetch } from './prefetch';
 import type { QueueLife } from './queue-life';
@@ -21,6 +22,7 @@ export interface PlannedPull {
 export interface PullPlannerDeps {
   bus: Bus;
   life: QueueLife;
+  table: LeaseTable;
   types: readonly string[];
   sequence: LevelSequence;
   prefetch: Prefetch;
@@ -64,7 +66,7 @@ export class PullPlanner {
     this.lanes = options.types.flatMap((type) =>
       PRIORITIES.map((priority) => ({ type, priority, name: laneName(type, priority) })),
     );
-    this.reader = new LaneReader(options.bus, options.life, {
+    this.reader = new LaneReader(options.bus, options.life, options.table, {
       onMessage: (delivered) => this.receive(delivered),
       onMissing: (lane, count) => this.forget(lane, count),
       onLost: () => this.loseLane(),

@@ -1,8 +1,9 @@
 import type { Msg } from '@nats-io/transport-node';
 import { type Bus, type DeliveryInfo, pauseMs } from '@tps/bus';
+import { LEASE_MS } from '@tps/contracts';
 
 /** What kanban says of the queue. `nobody`: no kanban is there. `silence`: one is, and did not answer in time. */
-export type QueueFacts = { created?: string } | 'nobody' | 'silence';
+export type QueueFacts = { created?: string; lease_ms?: number } | 'nobody' | 'silence';
 
 /** A delivered message that can be answered. */
 export interface Answerable {
@@ -26,6 +27,8 @@ const BACKOFF = { firstMs: 250, capMs: 2_000 };
 export class QueueLife {
   /** Grows whenever the queue may have been replaced. */
   no = 0;
+  /** The lease of a lane, as kanban says, or as this process is configured. */
+  leaseMs: number = LEASE_MS.default;
   private created: string | undefined;
   /** Deliveries before this number are of a queue that is lost. */
   private lostBefore = 0;
@@ -44,10 +47,16 @@ export class QueueLife {
     this.offReconnect = bus.onReconnect(() => this.doubt());
   }
 
+  /** A kanban of the version before does not say which queue it is, nor what its leases are. */
+  private learn({ created, lease_ms }: { created?: string; lease_ms?: number }): void {
+    this.created = created ?? this.created;
+    this.leaseMs = lease_ms ?? this.leaseMs;
+  }
+
   /** Learns which queue it is, before anything is delivered. */
   async begin(): Promise<void> {
     const facts = await this.ask();
-    if (typeof facts === 'object') this.created = facts.created;
+    if (typeof facts === 'object') this.learn(facts);
   }
 
   /** Acknowledges or naks a message. */
@@ -85,7 +94,7 @@ export class QueueLife {
       if (typeof facts === 'object') {
         lost = this.isAnother(facts);
         if (lost) this.lostBefore = no;
-        this.created = facts.created ?? this.created;
+        this.learn(facts);
         this.decide();
         break;
       }

@@ -1,18 +1,23 @@
-import { type DeliveryInfo, LEASE_MS } from '@tps/bus';
+import type { DeliveryInfo } from '@tps/bus';
 
 /** The broker's clock may be ahead by so much. */
 const SKEW_MS = 1_000;
+/** A worker has read what came during a standstill after this time. */
+const READ_MS = 2_000;
 
 /**
- * Knows when what is taken up may have run before although it looks new: then it is looked up before it runs. A broker
- * that was killed forgets deliveries; and while a process hangs, or a handler waits for nothing, no lease is renewed,
- * and others take what waits here.
+ * Tells which deliveries may have run before although they look new. Those are looked up before they run. There are two
+ * causes: a broker that was killed forgets deliveries, and a worker whose event loop stands still (a stopped process, a
+ * handler that blocks) reads deliveries when their leases have ended and other workers have them.
  */
 export class RedeliveryGuard {
   private beforeMs = 0;
   private renewedAt = performance.now();
+  private turnedAt = -Infinity;
 
-  /** Of all that is stored by now. */
+  constructor(private readonly leaseMs: () => number) {}
+
+  /** Everything that is stored by now may have run. */
   suspectAllStored(): void {
     this.beforeMs = Date.now() + SKEW_MS;
   }
@@ -28,7 +33,21 @@ export class RedeliveryGuard {
     return storedAtMs < this.beforeMs;
   }
 
+  /** What is read now may have come during a standstill, so that another worker has it by now. For after `isSuspect`. */
+  get readsLate(): boolean {
+    return this.turnedAt !== -Infinity && performance.now() - this.turnedAt < READ_MS;
+  }
+
+  /** Other workers get deliveries that this worker did not read in time. */
+  get leftUnread(): boolean {
+    this.noticeStandstill();
+    return performance.now() - this.turnedAt < 2 * this.leaseMs();
+  }
+
   private noticeStandstill(): void {
-    if (performance.now() - this.renewedAt > LEASE_MS) this.suspectAllStored();
+    const now = performance.now();
+    if (now - this.renewedAt <= this.leaseMs()) return;
+    this.suspectAllStored();
+    this.turnedAt = now;
   }
 }

@@ -1,4 +1,3 @@
-import { LEASE_MS } from '@tps/bus';
 import { decodeSignal, type ReplyOf, type RequestOf } from '@tps/contracts';
 import { ReleasedError } from './attempt';
 import { deadLetterUnreadable, releaseSignal } from './release';
@@ -6,6 +5,7 @@ import { carriesSignal, renewLease } from './acknowledgement';
 import { type InFlightSignal, toInFlight } from './in-flight-signal';
 import { PullPlanner, type Wait } from './pull-planner';
 import type { Delivery } from './lane-reader';
+import { NO_ENTRY } from './lease-table';
 import type { Limits } from './limits';
 import { Backoffs, type Load, loadOf } from './load';
 import { type Overrun, Overruns } from './overruns';
@@ -23,9 +23,13 @@ export interface SlotRunnerDeps extends ProcessorDeps {
   limits: Limits;
   /** A handler does not end; said once. */
   onEndless: (overrun: Overrun) => void;
+  /** Reads what workers were told to refuse while a handler blocked this one. */
+  readNotes: () => void;
 }
 
-const RENEW_MS = LEASE_MS / 3;
+const RENEWALS_PER_LEASE = 3;
+/** A stop waits for so long until outcomes are recorded. */
+const RECORD_LIMIT_MS = 2_667;
 const MAX_BACKLOG = 512;
 
 /**
@@ -36,25 +40,27 @@ const MAX_BACKLOG = 512;
 export class SlotRunner {
   private readonly planner: PullPlanner;
   private readonly processor: Processor;
-  private readonly overruns = new Overruns();
+  private readonly overruns: Overruns;
   /** By sequence in the stream: a broker that forgot that it delivery one delivers it again. */
   private readonly inFlight = new Map<number, InFlightSignal>();
   private readonly running = new Set<InFlightSignal>();
   private readonly backoffs = new Backoffs();
   private readonly removals = new RemovalGuard();
   private readonly prefetch: Prefetch;
-  private readonly renewal: NodeJS.Timeout;
+  private renewal: NodeJS.Timeout;
   private readonly offReconnect: () => void;
-  private readonly redeliveries = new RedeliveryGuard();
+  private readonly redeliveries = new RedeliveryGuard(() => this.options.life.leaseMs);
   private stopping = false;
 
   constructor(private readonly options: SlotRunnerDeps) {
-    const { context, recorder, lines, sequence, limits, slots, life } = options;
+    const { context, recorder, lines, sequence, limits, slots, life, table } = options;
     this.prefetch = new Prefetch(slots);
+    this.overruns = new Overruns(context.log, (overrun) => options.onEndless(overrun));
     this.processor = new Processor(options, this.prefetch);
     this.planner = new PullPlanner({
       bus: context.bus,
       life,
+      table,
       types: [...options.definitions.keys()],
       sequence,
       prefetch: this.prefetch,
@@ -66,7 +72,7 @@ export class SlotRunner {
       onSurplus: (delivery) => this.refuse(delivery, 0),
       onLaneLost: () => this.onLaneLost(),
     });
-    this.renewal = setInterval(() => this.renewAll(), RENEW_MS);
+    this.renewal = setTimeout(() => this.renewAll());
     this.offReconnect = context.bus.onReconnect(() => this.redeliveries.suspectAllStored());
   }
 
@@ -138,20 +144,16 @@ export class SlotRunner {
   }
 
   holds(id?: string): ReplyOf<'workerInFlight'> {
-    const worker_id = this.options.context.instance;
+    const { context, definitions } = this.options;
+    const { instance: worker_id } = context;
+    const started = [...this.inFlight.values()].map(({ signal }) => signal.id);
     if (id === undefined) {
-      return {
-        worker_id,
-        state: 'none',
-        started: [...this.inFlight.values()].map(({ signal }) => signal.id),
-      };
+      const unread = this.redeliveries.leftUnread ? { unread: [...definitions.keys()] } : {};
+      return { worker_id, state: 'none', started, ...unread };
     }
-    for (const inFlight of this.inFlight.values())
-      if (inFlight.signal.id === id) return { worker_id, state: 'started' };
-    return {
-      worker_id,
-      state: this.planner.has((delivery) => carriesSignal(delivery, id)) ? 'waiting' : 'none',
-    };
+    if (started.includes(id)) return { worker_id, state: 'started' };
+    const isFetched = this.planner.has((delivery) => carriesSignal(delivery, id));
+    return { worker_id, state: isFetched ? 'waiting' : 'none' };
   }
 
   /** Takes nothing of this run from now on; says whether it was too late. */
@@ -183,8 +185,8 @@ export class SlotRunner {
   async stop(waitFor: Wait, graceMs: number): Promise<void> {
     await this.drain(waitFor, graceMs);
     for (const inFlight of this.running) inFlight.abort?.abort(new ReleasedError('the worker stops'));
-    await waitFor(() => this.inFlight.size === 0 && this.options.recorder.backlog === 0, RENEW_MS);
-    clearInterval(this.renewal);
+    await waitFor(() => this.inFlight.size === 0 && this.options.recorder.backlog === 0, RECORD_LIMIT_MS);
+    clearTimeout(this.renewal);
     this.offReconnect();
     this.planner.close();
   }
@@ -201,17 +203,27 @@ export class SlotRunner {
 
   /** Reads a delivery message; null when it is none of ours or must not run. */
   private open(delivery: Delivery, place: number, plannedMs: number): InFlightSignal | null {
-    const { info } = delivery;
+    const { info, entry } = delivery;
     const signal = decodeSignal(delivery.msg);
-    if (!signal) {
-      deadLetterUnreadable(this.options, delivery);
+    if (!signal) deadLetterUnreadable(this.options, delivery);
+    this.options.table.open(entry);
+    this.options.readNotes();
+    const isBlocked = signal !== null && this.removals.blocks(signal, delivery);
+    // The acknowledgement of the first delivery is for both. A signal of a queue that was lost is another one.
+    const isTwin = this.inFlight.get(info.streamSeq)?.info.storedAtMs === info.storedAtMs;
+    if (!signal || isBlocked || isTwin) {
+      this.options.table.leave(entry);
+      delivery.entry = NO_ENTRY;
       return null;
     }
-    if (this.removals.blocks(signal, delivery)) return null;
-    // The acknowledgement of the first delivery is for both. A signal of a queue that was lost is another one.
-    if (this.inFlight.get(info.streamSeq)?.info.storedAtMs === info.storedAtMs) return null;
     const suspect = this.redeliveries.isSuspect(info);
-    const inFlight = toInFlight(delivery, signal, { suspect, place, plannedMs });
+    const { readsLate: readLate } = this.redeliveries;
+    const inFlight = toInFlight(delivery, signal, {
+      suspect: suspect || readLate,
+      readLate,
+      place,
+      plannedMs,
+    });
     this.inFlight.set(info.streamSeq, inFlight);
     return inFlight;
   }
@@ -251,33 +263,18 @@ export class SlotRunner {
     const { id: signalId, signal_type: type } = inFlight.signal;
     const timeoutMs = this.options.definitions.get(type)?.timeoutMs ?? 0;
     const overrun: Overrun = { type, signalId, timeoutMs, sinceMs: performance.now() };
-    this.overruns.add(overrun, handler, (wasDeaf) => {
+    this.overruns.add(overrun, handler, () => {
       inFlight.overrun = undefined;
-      if (wasDeaf) this.tell('info', 'a handler that ignored its AbortSignal has ended', overrun);
       this.freeSlot(expected);
       this.options.limits.onFinished(type);
     });
-  }
-
-  private watchOverruns(): void {
-    const known = this.overruns.endless;
-    for (const overrun of this.overruns.sweep(performance.now())) {
-      const message = 'a handler ignores its AbortSignal: it keeps its slot and its card until it ends';
-      this.tell('warn', message, overrun);
-    }
-    const { endless } = this.overruns;
-    if (endless && !known) this.options.onEndless(endless);
-  }
-
-  private tell(level: 'info' | 'warn', message: string, { type, signalId, sinceMs }: Overrun): void {
-    const late_ms = Math.round(performance.now() - sinceMs);
-    this.options.context.log[level](message, { signal_type: type, signal_id: signalId, late_ms });
   }
 
   private letGo(inFlight: InFlightSignal): void {
     this.backoffs.add(inFlight);
     const { streamSeq } = inFlight.info;
     if (this.inFlight.get(streamSeq) === inFlight) this.inFlight.delete(streamSeq);
+    this.options.table.leave(inFlight.entry);
     this.options.limits.onFinished(inFlight.signal.signal_type);
   }
 
@@ -290,8 +287,12 @@ export class SlotRunner {
   }
 
   private renewAll(): void {
+    const { life, table } = this.options;
+    table.leaseMs = life.leaseMs;
+    // kanban may tell of another lease while the worker runs.
+    this.renewal = setTimeout(() => this.renewAll(), life.leaseMs / RENEWALS_PER_LEASE);
     this.redeliveries.renewed();
-    this.watchOverruns();
+    this.overruns.sweep(performance.now());
     for (const inFlight of this.inFlight.values()) renewLease(inFlight);
     for (const delivery of [...this.planner.arrived(), ...this.removals.blocked()]) renewLease(delivery);
     this.removals.sweep();

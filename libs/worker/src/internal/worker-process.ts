@@ -12,7 +12,9 @@ import type { WorkerConfig, WorkerSetup } from '../worker-setup';
 import { Records } from './prior-attempts';
 import { followLevelling } from './levelling';
 import { Limits } from './limits';
+import { LoopMonitor } from './loop-monitor';
 import type { Overrun } from './overruns';
+import { OtherWorkers } from './other-workers';
 import { type QueueFacts, QueueLife } from './queue-life';
 import { Recorder } from './recorder';
 import { LevelSequence } from './sequence';
@@ -54,6 +56,12 @@ export async function startWorkerProcess(
   const announcements = await Announcements.open(context, definitions);
   const life = await knowQueue(context, definitions.keys(), (lost) => station.onQueueKnown(lost));
 
+  const monitor = new LoopMonitor(
+    context,
+    [...definitions.keys()],
+    life.leaseMs,
+    (request) => void station.refuseSignal(request),
+  );
   const recorder = new Recorder(bus, log);
   const strays = new Strays({ log, ran: () => station.ran(), onStray: countStrays(context) });
   const station: SlotRunner = new SlotRunner({
@@ -61,11 +69,13 @@ export async function startWorkerProcess(
     definitions,
     slots: config.TPS_NUM_WORKERS,
     life,
+    table: monitor.table,
+    readNotes: () => monitor.readNotes(),
     lines,
     sequence,
     limits,
     recorder,
-    records: new Records(bus),
+    records: new Records(bus, new OtherWorkers(bus, context.instance)),
     strays,
     onAttempt: countAttempts(context),
     onEndless: (overrun) => void startAnew(context, station, overrun),
@@ -74,26 +84,43 @@ export async function startWorkerProcess(
   onLine = (type) => station.onLine(type);
   showSlots(context, station);
   serveEndpoints(context, station);
+  const parts = [life, lines, levelling, announcements, limits];
+  const running: Running = { station, limits, recorder, announcements, monitor, parts, setup };
   return {
     vitals: () => ({
-      ...vitalsOf(station, [...definitions.keys()]),
+      ...vitalsOf(running, [...definitions.keys()]),
       slots: config.TPS_NUM_WORKERS,
-      ...(setup.failing ? { failing: setup.failing() } : {}),
     }),
+    onHeartbeat: (heartbeat) => monitor.onHeartbeat(heartbeat),
     problems: () => problemsOf(context, station, lines),
     absorb: (error) => strays.absorb(error),
     begin: () => station.begin(),
-    stop: async () => {
-      announcements.end();
-      const released = limits.release();
-      await station.stop(until, GRACE_MS);
-      await released;
-      await limits.release();
-      recorder.close();
-      for (const part of [life, lines, levelling, announcements, limits]) part.close();
-      await setup.close?.();
-    },
+    stop: () => stop(running),
   };
+}
+
+interface Running {
+  station: SlotRunner;
+  limits: Limits;
+  recorder: Recorder;
+  announcements: Announcements;
+  monitor: LoopMonitor;
+  /** What follows something, and needs no order at the end. */
+  parts: readonly { close: () => void }[];
+  setup: WorkerSetup;
+}
+
+async function stop(running: Running): Promise<void> {
+  const { station, limits, recorder, announcements, monitor, parts, setup } = running;
+  announcements.end();
+  const released = limits.release();
+  await station.stop(until, GRACE_MS);
+  await released;
+  await limits.release();
+  recorder.close();
+  for (const part of parts) part.close();
+  await monitor.close();
+  await setup.close?.();
 }
 
 /** @throws DefinitionError */
@@ -128,12 +155,13 @@ async function startAnew(
 }
 
 async function knowQueue(
-  context: ServiceContext,
+  context: ServiceContext<WorkerConfig>,
   names: Iterable<string>,
   onKnown: (lost: boolean) => void,
 ): Promise<QueueLife> {
   const types = [...names];
   const life = new QueueLife(context.bus, () => askForLanes(context, types), onKnown);
+  life.leaseMs = context.config.TPS_LEASE_MS;
   await life.begin();
   return life;
 }
@@ -148,9 +176,14 @@ async function askForLanes({ bus, log }: ServiceContext, types: string[]): Promi
   }
 }
 
-function vitalsOf(station: SlotRunner, types: string[]): Omit<WorkerVitals, 'slots' | 'failing'> {
+function vitalsOf({ station, monitor, setup }: Running, types: string[]): Omit<WorkerVitals, 'slots'> {
   const { busy, started } = station;
-  return { busy, types, started, in_hand: claimed(station, types), deaf: station.deaf(), ...station.load() };
+  const { recent: blocked } = monitor;
+  return {
+    ...{ busy, types, started, in_hand: claimed(station, types), deaf: station.deaf(), ...station.load() },
+    ...(setup.failing ? { failing: setup.failing() } : {}),
+    ...(blocked ? { blocked } : {}),
+  };
 }
 
 function claimed(station: SlotRunner, types: Iterable<string>): Record<string, number> {

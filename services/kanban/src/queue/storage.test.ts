@@ -138,11 +138,11 @@ describe('the streams and lanes of kanban', () => {
     await waitFor('the other to expire', async () => (await waiting()) === 1, SECONDS);
   });
 
-  test('workers are told which queue it is', async () => {
+  test('workers are told which queue it is, and its lease', async () => {
     const reply = (): Promise<ReplyOf<'lanes'>> =>
       ask<ReplyOf<'lanes'>>(bus.names.subjects.lanes, { types: [TYPE] });
     const { created } = await (await managerOf(bus)).streams.info('KANBAN');
-    expect(await reply()).toEqual({ ready: true, created });
+    expect(await reply()).toEqual({ ready: true, lease_ms: 8_000, created });
     await (await managerOf(bus)).streams.delete('KANBAN');
     const again = await reply();
     expect(again).toMatchObject({ ready: true });

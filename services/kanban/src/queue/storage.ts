@@ -56,7 +56,8 @@ export class Storage {
     while (isRemoving() && Date.now() < endMs) await sleep(RETIREMENT_CHECK_MS);
     await queue.refreshNow().catch(() => this.ensure());
     await this.createMissing(wanted);
-    return { ready: true, ...(queue.created ? { created: queue.created } : {}) };
+    const lease_ms = this.context.config.TPS_LEASE_MS;
+    return { ready: true, lease_ms, ...(queue.created ? { created: queue.created } : {}) };
   }
 
   stop(): Promise<void> {
@@ -100,7 +101,7 @@ export class Storage {
     const missing = types.filter((type) =>
       PRIORITIES.some((priority) => queue.lanes[laneName(type, priority)] === undefined),
     );
-    for (const type of missing) await ensureLanes(context.bus, type);
+    for (const type of missing) await ensureLanes(context.bus, type, context.config.TPS_LEASE_MS);
     if (missing.length > 0) await queue.refreshNow();
   }
 }

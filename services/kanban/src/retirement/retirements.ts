@@ -10,6 +10,7 @@ import {
 } from '@tps/contracts';
 import type { TypesView } from '@tps/fleet';
 import type { ServiceContext } from '@tps/service';
+import type { KanbanConfig } from '../config';
 import type { CardLimits } from '../queue/card-limits';
 import type { DeadLetterStore } from '../dead-letters/dead-letter-store';
 import type { QueueStats } from '../queue/queue-stats';
@@ -63,7 +64,7 @@ export class Retirements {
   private retryAtMs = 0;
 
   constructor(
-    private readonly context: ServiceContext,
+    private readonly context: ServiceContext<KanbanConfig>,
     private readonly deps: RetirementsDeps,
   ) {
     context.endpoint('retire', (request) => this.retire(request));
@@ -194,7 +195,7 @@ export class Retirements {
     const { retired } = (await this.deps.types.records.read(type))?.value ?? {};
     const joined = retired && (await this.join(type, retired));
     if (joined) return joined;
-    await ensureLanes(this.context.bus, type);
+    await ensureLanes(this.context.bus, type, this.context.config.TPS_LEASE_MS);
     return this.refusalOf(type, `a worker announced "${type}" at the same moment: try again`);
   }
 

@@ -2,6 +2,7 @@ import { ensureLanes } from '@tps/bus';
 import type { TypesView } from '@tps/fleet';
 import type { ServiceContext } from '@tps/service';
 import type { BackupMessage } from '../backup/backup-message';
+import type { KanbanConfig } from '../config';
 
 /**
  * Brings a retired type back, as it was, when a signal of it turns up that was accepted: by a gateway that knew nothing
@@ -10,7 +11,7 @@ import type { BackupMessage } from '../backup/backup-message';
  */
 export class Revival {
   constructor(
-    private readonly context: ServiceContext,
+    private readonly context: ServiceContext<KanbanConfig>,
     private readonly types: TypesView,
   ) {}
 
@@ -21,7 +22,7 @@ export class Revival {
       return before;
     });
     if (!revived) return;
-    await ensureLanes(this.context.bus, type);
+    await ensureLanes(this.context.bus, type, this.context.config.TPS_LEASE_MS);
     this.context.log.warn('a retired type is back: a signal of it had been accepted', { signal_type: type });
   }
 
