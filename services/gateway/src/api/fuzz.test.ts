@@ -1,4 +1,4 @@
-import { request as httpRequest } from 'node:http';
+import { type IncomingHttpHeaders, request as httpRequest } from 'node:http';
 import addFormats from 'ajv-formats';
 import Ajv2020 from 'ajv/dist/2020';
 import { API_ERRORS } from '@tps/contracts';
@@ -12,6 +12,15 @@ const RUNS_PER_OPERATION = 40;
 /** Streams for as long as its reader likes. */
 const ENDLESS = new Set(['/andon/events']);
 
+/** What a client acts on. */
+const CLIENT_HEADERS = [
+  'idempotency-replayed',
+  'location',
+  'preference-applied',
+  'retry-after',
+  'www-authenticate',
+];
+
 interface Ask {
   path: string;
   headers: Record<string, string>;
@@ -21,6 +30,7 @@ interface Answer {
   status: number;
   type: string;
   text: string;
+  headers: IncomingHttpHeaders;
 }
 interface Schema {
   $ref?: string;
@@ -140,7 +150,7 @@ describe('from the OpenAPI document', () => {
         res.setEncoding('utf8').on('data', (chunk: string) => (received += chunk));
         res.on('end', () => {
           const type = String(res.headers['content-type'] ?? '').split(';')[0]!;
-          resolve({ status: res.statusCode!, type, text: received });
+          resolve({ status: res.statusCode!, type, text: received, headers: res.headers });
         });
       })
         .on('error', reject)
@@ -148,12 +158,15 @@ describe('from the OpenAPI document', () => {
     });
   }
 
-  function check(operation: OpenApiOperation, { status, type, text: received }: Answer): void {
+  function check(operation: OpenApiOperation, { status, type, text: received, headers }: Answer): void {
     const said = `${status} ${type}: ${received.slice(0, 300)}`;
     // The fakes of the other services know a few questions only: the gateway says so, honestly.
     const response = operation.responses[status];
     if (!response) throw new Error(`not documented: ${said}`);
     if (status === 204) return;
+    const documented = Object.keys(response.headers ?? {}).map((name) => name.toLowerCase());
+    const silent = CLIENT_HEADERS.filter((name) => name in headers && !documented.includes(name));
+    if (silent.length > 0) throw new Error(`header ${silent.join(', ')} not documented: ${said}`);
     const content = response.content?.[type] as { schema?: Schema } | undefined;
     if (!content) throw new Error(`content type not documented: ${said}`);
     if (!/json/.test(type)) return;

@@ -3,6 +3,23 @@ import type { Operation, Parameter, SchemaName } from './operation';
 import { operations } from './operations';
 import * as schemas from './schemas';
 
+const PROBES = new Set(['/health/live', '/health/ready']);
+const UNLIMITED = new Set(['/health', ...PROBES]);
+const BODY_ERRORS: readonly ApiErrorCode[] = ['INVALID_JSON', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'];
+
+const RETRY_AFTER = {
+  'Retry-After': {
+    description: 'Seconds to wait before another try',
+    schema: { type: 'integer', minimum: 1 },
+  },
+};
+/** Headers of refusals, by status. */
+const ERROR_HEADERS: Readonly<Record<number, object>> = {
+  401: { 'WWW-Authenticate': { description: 'The scheme to use, `Bearer`', schema: { type: 'string' } } },
+  429: RETRY_AFTER,
+  503: RETRY_AFTER,
+};
+
 const TITLE = 'TPS Reference System';
 
 export interface OpenApiOperation {
@@ -96,37 +113,32 @@ function asked(schema: object): object {
 
 function responsesOf(operation: Operation, authEnabled: boolean): OpenApiOperation['responses'] {
   const responses: OpenApiOperation['responses'] = {};
-  for (const [status, { description, schema, text = [] }] of Object.entries(operation.answers)) {
+  for (const [status, { description, schema, text = [], headers }] of Object.entries(operation.answers)) {
     const content: Record<string, object> = {};
     if (schema) content['application/json'] = { schema: ref(schema) };
     for (const type of text) content[type] = { schema: { type: 'string' } };
-    responses[status] = { description, content };
+    responses[status] = { description, content, ...(headers ? { headers } : {}) };
   }
   // What an operation does not take is refused by every one of them.
-  const always: ApiErrorCode[] = ['INVALID_REQUEST', 'RATE_LIMITED'];
-  if (operation.body) always.push('INVALID_JSON', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE');
+  const always: ApiErrorCode[] = ['INVALID_REQUEST', 'HEADERS_TOO_LARGE', 'REQUEST_TIMEOUT', 'INTERNAL'];
+  if (!UNLIMITED.has(operation.path)) always.push('RATE_LIMITED');
+  // A gateway that is not connected yet answers nothing but its own probes.
+  if (!PROBES.has(operation.path)) always.push('UNAVAILABLE');
+  always.push(...(operation.body ? BODY_ERRORS : (['PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'] as const)));
   if (authEnabled && operation.role !== 'anyone') always.push('UNAUTHORIZED');
   if (authEnabled && operation.role === 'operator') always.push('FORBIDDEN');
-  for (const code of [...operation.errors, ...always]) addError(responses, code);
+  for (const code of new Set([...operation.errors, ...always])) addError(responses, code);
   return responses;
 }
 
 function addError(responses: OpenApiOperation['responses'], code: ApiErrorCode): void {
   const { status, meaning } = API_ERRORS[code];
   const line = `\`${code}\`: ${meaning}`;
-  const known = responses[status];
-  if (known) {
-    known.description += `\n${line}`;
-    (known.content ??= {})['application/problem+json'] = { schema: ref('Problem') };
-    return;
-  }
-  responses[status] = {
-    description: line,
-    content: { 'application/problem+json': { schema: ref('Problem') } },
-    ...(status === 429 || status === 503
-      ? { headers: { 'Retry-After': { description: 'Seconds', schema: { type: 'integer' } } } }
-      : {}),
-  };
+  const known = (responses[status] ??= { description: '' });
+  known.description = known.description ? `${known.description}\n${line}` : line;
+  (known.content ??= {})['application/problem+json'] = { schema: ref('Problem') };
+  const headers = ERROR_HEADERS[status];
+  if (headers) known.headers = { ...known.headers, ...headers };
 }
 
 function ref(name: SchemaName): object {

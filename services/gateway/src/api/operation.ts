@@ -36,11 +36,18 @@ export interface Parameter {
   schema: TSchema | object;
 }
 
+/** A header of an answer. */
+export interface Header {
+  description: string;
+  schema: object;
+}
+
 interface Content {
   description: string;
   schema?: SchemaName;
   /** Content types that carry no JSON. */
   text?: string[];
+  headers?: Record<string, Header>;
 }
 
 export const ID: Parameter = {

@@ -8,7 +8,7 @@ import {
   MAX_FAULTS,
   type Priority,
 } from '@tps/contracts';
-import { AsyncSignalRequest, SignalRequest } from '../api/schemas';
+import { AsyncSignalRequest, type SignalRequest, SyncSignalRequest } from '../api/schemas';
 import { ApiError } from '../problem';
 
 export interface SignalInput {
@@ -19,7 +19,7 @@ export interface SignalInput {
 }
 
 const ajv = new Ajv({ allErrors: true });
-const checkSync = ajv.compile(SignalRequest);
+const checkSync = ajv.compile(SyncSignalRequest);
 const checkAsync = ajv.compile(AsyncSignalRequest);
 
 /** @throws ApiError INVALID_SIGNAL with every fault */

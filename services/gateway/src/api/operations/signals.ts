@@ -1,5 +1,20 @@
 import { IDEMPOTENCY_KEY_PATTERN } from '@tps/contracts';
-import { ID, type Operation, PREFER } from '../operation';
+import { type Header, ID, type Operation, PREFER } from '../operation';
+
+const ACCEPTED: Record<string, Header> = {
+  Location: {
+    description: 'Where to ask for the signal, `/signal/<id>`; there unless the answer has its outcome',
+    schema: { type: 'string' },
+  },
+  'Idempotency-Replayed': {
+    description: 'There if the outcome comes from the records',
+    schema: { type: 'string', const: 'true' },
+  },
+  'Preference-Applied': {
+    description: 'There if the answer did not wait for the outcome',
+    schema: { type: 'string', const: 'respond-async' },
+  },
+};
 
 /** Handing signals in, and asking for them. */
 export const signalOperations = {
@@ -21,8 +36,9 @@ export const signalOperations = {
         in: 'header',
         required: false,
         description:
-          'The same key means the same signal: a repeat gets its outcome and starts nothing. An outcome that comes from the ' +
-          'records is answered with `Idempotency-Replayed: true`',
+          'The same key of the same client means the same signal: a repeat gets its outcome and starts nothing. It holds ' +
+          'while the signal is unfinished and while the records have its outcome (`TPS_OUTCOMES_MAX_AGE`, 24 h). An outcome that ' +
+          'comes from the records is answered with `Idempotency-Replayed: true`',
         schema: { type: 'string', pattern: IDEMPOTENCY_KEY_PATTERN },
       },
       {
@@ -34,7 +50,13 @@ export const signalOperations = {
       },
     ],
     body: 'SignalRequest',
-    answers: { 202: { description: 'Accepted; `status` says how far it got', schema: 'SignalAnswer' } },
+    answers: {
+      202: {
+        description: 'Accepted; `status` says how far it got',
+        schema: 'SignalAnswer',
+        headers: ACCEPTED,
+      },
+    },
     errors: [
       'INVALID_SIGNAL',
       'UNKNOWN_SIGNAL_TYPE',
@@ -69,7 +91,7 @@ export const signalOperations = {
     tag: 'Signals',
     summary: 'Take back a signal that has not started',
     parameters: [ID],
-    answers: { 200: { description: 'Its outcome, `cancelled`', schema: 'Board' } },
+    answers: { 200: { description: 'Its outcome, `cancelled`', schema: 'CancelledSignal' } },
     errors: ['NOT_FOUND', 'ALREADY_STARTED', 'ALREADY_FINISHED', 'UNAVAILABLE'],
     examples: ['-X DELETE'],
   },
@@ -97,7 +119,9 @@ export const signalOperations = {
       'Starts its next run, with the time it had at first; answers as `POST /signal` does. The trace of the new run is ' +
       'linked to the one before.',
     parameters: [ID, PREFER('`respond-async`: answer as soon as the new run is queued')],
-    answers: { 202: { description: 'Queued; `status` says how far it got', schema: 'SignalAnswer' } },
+    answers: {
+      202: { description: 'Queued; `status` says how far it got', schema: 'SignalAnswer', headers: ACCEPTED },
+    },
     errors: [
       'UNKNOWN_SIGNAL_TYPE',
       'NOT_FOUND',

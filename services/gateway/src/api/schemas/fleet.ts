@@ -54,6 +54,13 @@ export const Health = Type.Object({
 });
 export type HealthReport = Static<typeof Health>;
 
+export const Live = Type.Object({ live: Type.Literal(true) });
+
+export const Ready = Type.Object({
+  ready: Type.Boolean(),
+  reasons: Type.Optional(Type.Array(Type.String(), { description: 'Why it is not ready' })),
+});
+
 export const Metrics = KaizenBoard;
 
 export const Info = Type.Object({

@@ -14,7 +14,7 @@ import {
   time,
 } from '@tps/contracts';
 
-function signalRequest(timeout: { maximum: number; default: number; description: string }) {
+function signalRequest(timeout: { maximum: number; default?: number; description: string }) {
   return Type.Object(
     {
       signal_type: Type.String({
@@ -36,7 +36,14 @@ function signalRequest(timeout: { maximum: number; default: number; description:
     { additionalProperties: false, description: 'A unit of work' },
   );
 }
+/** For the document: a body alone does not tell whether its sender waits, so this takes what either of the two takes. */
 export const SignalRequest = signalRequest({
+  maximum: MAX_ASYNC_TIMEOUT_MS,
+  description:
+    `Bounds waiting and work together, in milliseconds. At most ${MAX_SYNC_TIMEOUT_MS}, and ${DEFAULT_TIMEOUT_MS} by default; ` +
+    `with \`Prefer: respond-async\` at most ${MAX_ASYNC_TIMEOUT_MS}, which is the default there`,
+});
+export const SyncSignalRequest = signalRequest({
   maximum: MAX_SYNC_TIMEOUT_MS,
   default: DEFAULT_TIMEOUT_MS,
   description: 'Bounds waiting and work together',
@@ -49,7 +56,19 @@ export const AsyncSignalRequest = signalRequest({
 
 const SUCCESS = Type.Union([Type.Boolean(), Type.Null()], { description: 'null: not known yet' });
 const ID = Type.String({ format: 'uuid' });
-const { message, error_class, result, run, attempt } = Outcome.properties;
+const { message, error_class, result, run, attempt, ...outcome } = Outcome.properties;
+
+/** What is told of a signal once an attempt of it has ended. */
+const ENDED = {
+  enqueued_at: outcome.enqueued_at,
+  started_at: outcome.started_at,
+  finished_at: outcome.finished_at,
+  wait_ms: outcome.wait_ms,
+  process_ms: outcome.process_ms,
+  worker_id: outcome.worker_id,
+  trace_id: outcome.trace_id,
+};
+const FAILURE = { error_class, fingerprint: outcome.fingerprint, dependency: outcome.dependency };
 
 export const SignalAnswer = Type.Object({
   success: SUCCESS,
@@ -73,22 +92,59 @@ export const SignalView = Type.Object(
     success: SUCCESS,
     message,
     attempt,
-    runs: Type.Array(Type.Object({ run, status: Type.String(), attempt }, { additionalProperties: true }), {
-      description: 'Every run, with its trace',
-    }),
+    timeout_ms: Type.Optional(ms('As the sender asked, while it is not finished')),
+    ...Type.Partial(Type.Object(ENDED)).properties,
+    ...FAILURE,
+    result,
+    runs: Type.Array(
+      Type.Object(
+        {
+          run,
+          status: oneOf([...OPEN_STATUSES, ...FINAL_STATUSES, 'returned']),
+          attempt,
+          trace_id: Type.Optional(outcome.trace_id),
+          finished_at: Type.Optional(outcome.finished_at),
+        },
+        { additionalProperties: true },
+      ),
+      { description: 'Every run, with its trace' },
+    ),
     timeline: Type.Array(
       Type.Object(
         {
           at: time('When'),
           event: oneOf(['accepted', 'started', 'attempt_failed', 'returned', 'finished']),
           run,
+          attempt: Type.Optional(attempt),
+          worker_id: Type.Optional(outcome.worker_id),
+          status: Type.Optional(outcome.status),
+          message: Type.Optional(message),
+          error_class,
         },
         { additionalProperties: true },
       ),
+      { description: 'What happened, oldest first' },
     ),
   },
   {
     additionalProperties: true,
     description: 'Where a signal is; once it is final, with every field of its outcome',
   },
+);
+
+export const CancelledSignal = Type.Object(
+  {
+    signal_id: ID,
+    signal_type: Type.String(),
+    priority: Priority,
+    run,
+    status: Type.Literal('cancelled'),
+    final: Type.Literal(true),
+    success: Type.Literal(false),
+    attempt,
+    message,
+    ...ENDED,
+    ...FAILURE,
+  },
+  { additionalProperties: true, description: 'The outcome of a signal that was taken back' },
 );
