@@ -33,7 +33,7 @@ describe('asking a service', () => {
   };
   const { find, board } = { find: 'tps.kanban.find', board: 'tps.board.jidoka' };
 
-  test('sends the version and gives the reply back, with what a later version added', async () => {
+  test('sends the version and returns the reply, with fields of a later version', async () => {
     const { asked } = answer(find, '{"found":null,"v":1,"more":true}');
     expect(await ask(bus, 'find', { id: 'x' }, limit)).toEqual({ found: null, v: 1, more: true });
     expect(asked()).toEqual({ v: 1, id: 'x' });
@@ -52,14 +52,14 @@ describe('asking a service', () => {
     expect(unreadable).toEqual([message]);
   });
 
-  test('a service that could not answer says why', async () => {
+  test('a service that cannot answer says why', async () => {
     answer(find, '{"error":"the queue is away"}');
     const failed = ask(bus, 'find', { id: 'x' }, limit);
     await expect(failed).rejects.toThrow(new ServiceError('the queue is away'));
     expect(unreadable).toEqual([]);
   });
 
-  test('silence is told apart from nobody listening', async () => {
+  test('silence and a missing listener are distinguished', async () => {
     await expect(ask(bus, 'find', { id: 'x' }, limit)).rejects.toMatchObject({ undelivered: true });
     const silent = bus.nc.subscribe(board);
     await bus.nc.flush();

@@ -1,6 +1,6 @@
 import { Batcher } from './batcher';
 
-/** A sender whose batches end when the test says so. */
+/** A sender whose batches the test ends. */
 function gate(): { send: (items: number[]) => Promise<string[]>; batches: number[][]; release: () => void } {
   const batches: number[][] = [];
   const waiting: (() => void)[] = [];
@@ -16,7 +16,7 @@ function gate(): { send: (items: number[]) => Promise<string[]>; batches: number
 const turn = (): Promise<void> => new Promise((done) => setImmediate(() => setImmediate(done)));
 
 describe('Batcher', () => {
-  test('what comes in one turn leaves together, and each gets its own answer', async () => {
+  test('items of one turn leave together, and each gets its own answer', async () => {
     const { send, batches, release } = gate();
     const batcher = new Batcher({ send });
     const answers = [1, 2, 3].map((item) => batcher.push(item));
@@ -26,7 +26,7 @@ describe('Batcher', () => {
     expect(await Promise.all(answers)).toEqual(['r1', 'r2', 'r3']);
   });
 
-  test('while a batch is under way the next ones gather', async () => {
+  test('further items gather while a batch is in flight', async () => {
     const { send, batches, release } = gate();
     const batcher = new Batcher({ send });
     void batcher.push(1);
@@ -43,7 +43,7 @@ describe('Batcher', () => {
     release();
   });
 
-  test('a batch ends at its limits of items and of bytes; one large item goes alone', async () => {
+  test('a batch keeps its limits of items and bytes; one large item leaves alone', async () => {
     const { send, batches, release } = gate();
     const batcher = new Batcher({ send, maxItems: 3, maxBytes: 10, weigh: (item) => item });
     for (const item of [1, 1, 1, 6, 6, 99, 1]) void batcher.push(item);
@@ -54,7 +54,7 @@ describe('Batcher', () => {
     expect(batches).toEqual([[1, 1, 1], [6], [6], [99], [1]]);
   });
 
-  test('a failed batch fails all of it and nothing else', async () => {
+  test('a failed batch fails all its items and no others', async () => {
     let failing = true;
     const batcher = new Batcher<number, number>({
       send: async (items) => {

@@ -32,7 +32,7 @@ describe('bus', () => {
   const append = (n: number): Promise<unknown> =>
     bus.publisher.publish(bus.names.subjects.outcomeBatch, JSON.stringify(n));
 
-  test('whoever waits before another try goes on when the connection is back', async () => {
+  test('a pause before another try ends when the connection is back', async () => {
     await server.kill();
     await waitFor('the connection to be noticed as lost', () => !bus.connected);
     const waited = bus.sleepUntilReconnect(600_000);
@@ -42,7 +42,7 @@ describe('bus', () => {
   });
 
   describe('publisher', () => {
-    test('resolves with the place in the stream; a repeat of the id is told as duplicate', async () => {
+    test('resolves to the sequence; a repeated id is reported as a duplicate', async () => {
       await ensureStream(bus, 'outcomes', settings);
       const publish = (): Promise<object> =>
         bus.publisher.publish('tps.outcomes.batch', '1', {
@@ -52,7 +52,7 @@ describe('bus', () => {
       expect(await publish()).toMatchObject({ seq: 1, duplicate: true });
     });
 
-    test('a full stream is back pressure and surely not accepted', async () => {
+    test('a full stream is back pressure, and certainly did not accept', async () => {
       await ensureStream(bus, 'kanban', settings);
       for (const id of ['1', '2', '3']) await bus.publisher.publish(`tps.kanban.a.1.${id}`, '{}');
       const error = await bus.publisher.publish('tps.kanban.a.1.4', '{}').catch((e: unknown) => e);
@@ -60,12 +60,12 @@ describe('bus', () => {
       expect(error).toMatchObject({ full: true, accepted: false });
     });
 
-    test('a subject that no stream takes is surely not accepted', async () => {
+    test('a message on a subject that no stream takes is certainly not accepted', async () => {
       const error = await bus.publisher.publish('nobody.home', '{}').catch((e: unknown) => e);
       expect(error).toMatchObject({ full: false, accepted: false });
     });
 
-    test('a broker that hangs leaves the outcome unknown, one that is gone refuses at once', async () => {
+    test('a broker that hangs leaves the outcome unknown; without a connection publishing fails at once', async () => {
       await ensureStream(bus, 'outcomes', settings);
       await server.freeze();
       const error = await bus.publisher
@@ -80,21 +80,21 @@ describe('bus', () => {
   });
 
   describe('follower', () => {
-    test('hands over everything once, in order, over a killed broker', async () => {
+    test('delivers every message once and in order, across a killed broker', async () => {
       await ensureStream(bus, 'outcomes', settings);
       for (let n = 1; n <= 700; n += 1) void append(n);
       const seen: number[] = [];
       const onMessage = ({ msg }: { msg: { json<T>(): T } }): void => void seen.push(msg.json<number>());
       const follower = new Follower(bus, { stream: 'OUTCOMES', onMessage, onError });
-      await waitFor('what was there', () => seen.length === 700);
+      await waitFor('the earlier messages', () => seen.length === 700);
       await restart();
       await append(701);
-      await waitFor('what came after', () => seen.length === 701);
+      await waitFor('the later messages', () => seen.length === 701);
       expect(seen).toEqual(Array.from({ length: 701 }, (_, i) => i + 1));
       await follower.stop();
     });
 
-    test('what begins while the broker is away follows as soon as it is back', async () => {
+    test('a follower that starts while the broker is down follows as soon as it is back', async () => {
       await ensureStream(bus, 'outcomes', settings);
       await append(1);
       await server.kill();
@@ -104,14 +104,14 @@ describe('bus', () => {
       const asked = follower.caughtUp(100);
       await server.restart();
       await waitFor('the connection to be back', () => bus.connected);
-      // Not only when the client gives up on what it was asked during the outage, after five seconds.
-      await waitFor('what was there', () => seen === 1, { limitMs: 3_000 });
+      // It must not wait until the client gives up on a request of the outage, after five seconds.
+      await waitFor('the earlier messages', () => seen === 1, { limitMs: 3_000 });
       expect(await asked).toBe(false);
       expect(await follower.caughtUp()).toBe(true);
       await follower.stop();
     });
 
-    test('caughtUp resolves when everything stored before is handled, also on an empty stream', async () => {
+    test('caughtUp resolves when all earlier messages are handled, also on an empty stream', async () => {
       await ensureStream(bus, 'outcomes', settings);
       let seen = 0;
       const onMessage = (): void => void (seen += 1);
@@ -123,7 +123,7 @@ describe('bus', () => {
       await follower.stop();
     });
 
-    test('a message that its reader cannot take is reported and passed', async () => {
+    test('a message that its reader cannot handle is reported and skipped', async () => {
       await ensureStream(bus, 'outcomes', settings);
       await append(1);
       const errors: unknown[] = [];
@@ -141,7 +141,7 @@ describe('bus', () => {
   });
 
   describe('streams', () => {
-    test('a limit is raised and never lowered: nothing that waits is deleted', async () => {
+    test('a limit is raised and never lowered, so that no waiting message is deleted', async () => {
       await ensureStream(bus, 'kanban', { replicas: 1, kanbanMaxMessages: 5 });
       for (const id of ['1', '2', '3', '4']) await bus.publisher.publish(`tps.kanban.a.1.${id}`, '{}');
       await ensureStream(bus, 'kanban', { replicas: 1, kanbanMaxMessages: 2 });
@@ -154,7 +154,7 @@ describe('bus', () => {
       expect((await jsm.streams.info('KANBAN')).config.max_msgs).toBe(9);
     });
 
-    test('outcomes are kept for as long as their owner says, whoever made the stream; never for less than before', async () => {
+    test('outcomes are kept as long as their owner says, whoever created the stream, and never shorter than before', async () => {
       const hours = (count: number): StreamSettings => ({ replicas: 1, outcomesMaxAgeMs: count * 3_600_000 });
       const kept = async (): Promise<number> =>
         (await (await managerOf(bus)).streams.info('OUTCOMES')).config.max_age / 3.6e12;
@@ -166,7 +166,7 @@ describe('bus', () => {
       expect(await kept()).toBe(48);
     });
 
-    test('replicas that create at once do not trip over each other', async () => {
+    test('replicas can create a stream at the same moment', async () => {
       await Promise.all([1, 2, 3].map(() => ensureStream(bus, 'kanban', settings)));
       await Promise.all([1, 2, 3].map(() => ensureLanes(bus, 'a')));
       const names: string[] = [];

@@ -5,7 +5,7 @@ import { Follower } from './follower';
 import { ensureStream, managerOf } from './streams';
 
 const ELECTION_MS = 30_000;
-/** Of silence, and of finding a new place; a poll lasts much longer. */
+/** The limit of silence plus the time for a new consumer. An open poll lasts much longer. */
 const NOTICED_MS = 12_000;
 
 /** With one broker: broker.test.ts. */
@@ -26,13 +26,13 @@ describe('a follower in a cluster', () => {
     await cluster?.stop();
   }, 60_000);
 
-  test('goes on within seconds when the node of its consumer dies and the connection to another lives', async () => {
+  test('continues within seconds when the node of its consumer dies and the connection to another node lives', async () => {
     const stream = bus.names.streams.outcomes;
     const { consumers } = await managerOf(bus);
     const seen: number[] = [];
     const onMessage = ({ msg }: LogMessage): void => void seen.push(msg.json<number>());
     let follower: Follower | undefined;
-    // The broker chooses the node. On that of the connection the reconnect would tell.
+    // The broker chooses the node. On the node of the connection, the reconnect would reveal the loss.
     const elsewhere = async (): Promise<string | null> => {
       await follower?.stop();
       for await (const { name } of consumers.list(stream)) await consumers.delete(stream, name);

@@ -25,7 +25,7 @@ describe('a view of a bucket', () => {
   const open = (options: { onChange?: (key: string, value: Cards | undefined) => void } = {}) =>
     openView(bus, 'cards', { replicas: 1, onError, ...options });
 
-  test('opens while others write, as a fleet does that starts', async () => {
+  test('opens while others write, as in a fleet that starts', async () => {
     const buses = await Promise.all(
       [1, 2, 3, 4].map((n) => connectBus({ url: server.url, name: `opens ${n}` })),
     );
@@ -34,7 +34,7 @@ describe('a view of a bucket', () => {
       for (let key = 0; key < 8; key += 1) await view.put(`key-${key}`, record(round));
       view.close();
     };
-    // One in seven of such starts never ended.
+    // Before, one in seven such starts never ended.
     for (let round = 1; round <= 30; round += 1) {
       await Promise.all(buses.map((each) => start(each, round)));
     }
@@ -53,7 +53,7 @@ describe('a view of a bucket', () => {
     two.close();
   });
 
-  test('is caught up when it has what others had written by then', async () => {
+  test('is caught up when it has all values that others had written before', async () => {
     const [one, two] = await Promise.all([open(), open()]);
     for (let n = 1; n <= 50; n += 1) {
       await one.put(`key-${n}`, record(n));
@@ -78,7 +78,7 @@ describe('a view of a bucket', () => {
     view.close();
   });
 
-  test('begins with what is there, and goes on after a killed broker', async () => {
+  test('begins with the present values, and continues after a killed broker', async () => {
     const first = await open();
     await first.put('a', record(1));
     const changed: string[] = [];
@@ -94,7 +94,7 @@ describe('a view of a bucket', () => {
     second.close();
   });
 
-  test('reports a value that it cannot read, keeps the one before and writes nothing over it', async () => {
+  test('reports an unreadable value, keeps the previous one and does not overwrite it', async () => {
     const errors: unknown[] = [];
     const view = await openView(bus, 'cards', { replicas: 1, onError: (error) => errors.push(error) });
     await view.put('a', record(1));

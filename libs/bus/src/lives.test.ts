@@ -54,17 +54,17 @@ describe('a stream or bucket that the broker lost', () => {
         ...(ensure ? { ensure: () => createStream(bus, 'outcomes', settings) } : {}),
         ...(fromSeq === undefined ? {} : { fromSeq }),
       });
-      await waitFor('what was there', () => seen.includes(5));
+      await waitFor('the earlier messages', () => seen.includes(5));
     };
     afterEach(() => follower.stop());
     const appended = (n: number): Promise<unknown> =>
       waitFor('the stream to be there again', () => append(n).catch(() => false));
 
-    test('an empty store is noticed: the stream is made again and read from its beginning', async () => {
+    test('an empty store is noticed: the stream is created again and read from its beginning', async () => {
       await follow();
       await server.loseStore();
       await appended(6);
-      await waitFor('what came after', () => seen.includes(6));
+      await waitFor('the later messages', () => seen.includes(6));
       expect(seen).toEqual([1, 2, 3, 4, 5, 6]);
       expect(starts.map(({ replaced }) => replaced)).toEqual([false, true]);
       expect(losses()).toEqual([[STREAM, undefined]]);
@@ -76,20 +76,20 @@ describe('a stream or bucket that the broker lost', () => {
       await deleteStream(STREAM);
       await ensureStream(other, 'outcomes', settings);
       for (let n = 11; n <= 20; n += 1) await append(n);
-      await waitFor('what came after', () => seen.includes(20));
+      await waitFor('the later messages', () => seen.includes(20));
       expect(seen.slice(5)).toEqual([11, 12, 13, 14, 15, 16, 17, 18, 19, 20]);
     });
 
-    test('a place in the lost stream is no place to begin in the next one', async () => {
+    test('a position in the lost stream means nothing in the next one', async () => {
       await follow(true, 4);
       expect(seen).toEqual([4, 5]);
       await deleteStream(STREAM);
       await appended(6);
-      await waitFor('what came after', () => seen.includes(6));
+      await waitFor('the later messages', () => seen.includes(6));
       expect(seen).toEqual([4, 5, 6]);
     });
 
-    test('it is not up to date with a log that it has not begun to read', async () => {
+    test('it is not caught up with a log that it has not begun to read', async () => {
       await follow(false);
       await deleteStream(STREAM);
       expect(await follower.caughtUp(200)).toBe(false);
@@ -99,12 +99,12 @@ describe('a stream or bucket that the broker lost', () => {
       expect(seen).toContain(6);
     });
 
-    test('a deleted consumer is only made again', async () => {
+    test('a deleted consumer is created again, and nothing counts as lost', async () => {
       await follow();
       const { consumers } = await managerOf(other);
       for await (const { name } of consumers.list(STREAM)) await consumers.delete(STREAM, name);
       await append(6);
-      await waitFor('what came after', () => seen.includes(6));
+      await waitFor('the later messages', () => seen.includes(6));
       expect(seen).toEqual([1, 2, 3, 4, 5, 6]);
       expect(losses()).toEqual([]);
     });
@@ -143,7 +143,7 @@ describe('a stream or bucket that the broker lost', () => {
       await waitFor('the first to see it', () => two.get('b') === 8, { limitMs: 1_000 });
     });
 
-    test('an owner that remembers writes the values again, and they never cease to hold', async () => {
+    test('an owner that remembers the values writes them again, and they stay in force all the time', async () => {
       const changes: [string, number | undefined][] = [];
       await open(other, { owner: true });
       const reader = await open(bus, { onChange: (key, value) => changes.push([key, value]) });
@@ -158,7 +158,7 @@ describe('a stream or bucket that the broker lost', () => {
       expect(losses()).toEqual([['KV_tps_stops', 1]]);
     });
 
-    test('what nobody writes again holds for a while, and its loss is reported', async () => {
+    test('a value that nobody writes again stays in force for a while, and its loss is reported', async () => {
       const reader = await open(bus);
       await reader.put('gone', 1);
       await deleteStream('KV_tps_stops');
@@ -168,11 +168,11 @@ describe('a stream or bucket that the broker lost', () => {
       expect(bus.losses.recent().map(({ gone }) => gone)).toEqual([undefined, true]);
     });
 
-    test('what was removed from the next bucket is not written again', async () => {
+    test('a value that was deleted from the next bucket is not written again', async () => {
       const owner = await open(bus, { owner: true });
       await owner.put('a', 1);
       owner.close();
-      // It comes late, after another one restored the value and a person took it away.
+      // It comes late, after another process restored the value and a person deleted it.
       const late = await open(bus);
       await deleteStream('KV_tps_stops');
       const next = await open(other);
@@ -188,11 +188,11 @@ describe('a stream or bucket that the broker lost', () => {
       await deleteStream('KV_tps_stops');
       await two.put('a', 5);
       expect(two.entry('a')!.revision).toBe(revision);
-      // The same revision names another value now.
+      // The same revision belongs to another value now.
       expect(await one.update('a', (value) => (value ?? 0) + 1)).toBe(6);
     });
 
-    test('a write fails while the bucket can be neither followed nor made', async () => {
+    test('a write fails while the bucket can be neither followed nor created', async () => {
       const view = await open(bus);
       await server.kill();
       await waitFor('the connection to be noticed as lost', () => !bus.connected);
@@ -203,7 +203,7 @@ describe('a stream or bucket that the broker lost', () => {
       await view.put('a', 2);
     });
 
-    test('a value that was deleted without a mark is dropped with the next consumer', async () => {
+    test('a value that was deleted without a marker is dropped with the next consumer', async () => {
       const [one, two] = [await open(bus), await open(other)];
       await two.put('a', 1);
       await waitFor('the value', () => one.get('a') === 1);

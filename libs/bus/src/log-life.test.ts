@@ -11,17 +11,17 @@ test('the first log replaces none', () => {
   expect(life.begin(log('monday', 5))).toBe('monday');
 });
 
-test('a log of another creation time is another one, however far it goes', () => {
+test('a log with another creation time is another log, whatever its length', () => {
   const life = new LogLife();
   life.begin(log('monday', 5));
   expect(life.isReplaced(log('tuesday', 500), 5)).toBe(true);
-  // Until it is followed, every look says so.
+  // Every reading says so until the log is followed.
   expect(life.isReplaced(log('tuesday', 501), 5)).toBe(true);
   expect(life.begin(log('tuesday', 501))).toBe('tuesday');
   expect(life.isReplaced(log('tuesday', 501), 501)).toBe(false);
 });
 
-test('a log that ends before what was read was set back, if it still does so after some looks', () => {
+test('a log that ends before the read position in several readings was set back', () => {
   const life = new LogLife();
   life.begin(log('monday', 5));
   expect(() => life.isReplaced(log('monday', 4), 5)).toThrow(LogUnsureError);

@@ -20,11 +20,11 @@ test('three copies on a single server are refused at once', async () => {
   }
 });
 
-test('five copies on three servers are refused by a process that runs for long', async () => {
+test('five copies on three servers are refused by a process that has run for long', async () => {
   const cluster = await NatsCluster.start();
   const bus = await connectBus({ url: cluster.url, name: 'test' });
   try {
-    // A cluster that has just started answers nothing before it has a leader.
+    // A cluster that has just started does not answer before it has a leader.
     const refusal = await waitFor(
       'the refusal',
       () =>
@@ -41,7 +41,7 @@ test('five copies on three servers are refused by a process that runs for long',
   }
 }, 60_000);
 
-test('a process that starts waits for the servers that are still to come', async () => {
+test('a starting process waits for the servers that are still starting', async () => {
   const waits: number[] = [];
   const bus = {
     openedMs: Date.now(),

@@ -19,7 +19,7 @@ describe('looking up signals', () => {
     expect([...known.keys()]).toEqual(['a', 'b', 'c']);
   });
 
-  test('sends no more ids at once than a request may carry', async () => {
+  test('sends at most as many ids at once as a request may contain', async () => {
     const sizes: number[] = [];
     const ids = Array.from({ length: 2 * LOOKUP_MAX_IDS + 1 }, (_, i) => `id-${i}`);
     await lookUpAll(ids, (request) => {
@@ -29,7 +29,7 @@ describe('looking up signals', () => {
     expect(sizes).toEqual([LOOKUP_MAX_IDS, LOOKUP_MAX_IDS, 1]);
   });
 
-  test('fails when a reply leaves out every id', async () => {
+  test('fails if a reply omits every id', async () => {
     const lookup = lookUpAll(['a'], ({ ids }) => Promise.resolve({ records: [], left_out: ids }));
     await expect(lookup).rejects.toThrow(
       new RecordsUnavailableError('the records of a do not fit into a reply'),
@@ -53,7 +53,7 @@ describe('RecordsClient', () => {
     await expect(new RecordsClient(bus).outcomesOf('a')).rejects.toBeInstanceOf(RecordsUnavailableError);
   });
 
-  test('shares one request between concurrent calls, and knows nothing of an unknown id', async () => {
+  test('shares one request between concurrent calls, and returns no outcomes for an unknown id', async () => {
     const asked: string[][] = [];
     const subscription = bus.nc.subscribe(bus.names.subjects.lookup, {
       callback: (_, msg) => {

@@ -27,12 +27,12 @@ test('every request gets its own reply, whatever the order in which they come', 
   expect((await Promise.all(asked)).map((msg) => msg.string())).toEqual(asked.map((_, i) => `${i}`));
 });
 
-test('where nobody listens that is known at once, and surely nothing arrived', async () => {
+test('a request without a listener fails at once, and certainly did not arrive', async () => {
   const asked = bus.request('ask.nobody', '', { timeoutMs: 60_000 });
   await expect(asked).rejects.toMatchObject({ name: 'NoReplyError', undelivered: true });
 });
 
-test('silence ends at its limit, and what was asked may have arrived', async () => {
+test('a request without a reply fails at its limit, and may have arrived', async () => {
   bus.nc.subscribe('ask.silence', { callback: () => undefined });
   const began = Date.now();
   const error: unknown = await bus.request('ask.silence', '', { timeoutMs: 100 }).catch((e: unknown) => e);
@@ -41,14 +41,14 @@ test('silence ends at its limit, and what was asked may have arrived', async () 
   expect(Date.now() - began).toBeGreaterThanOrEqual(100);
 });
 
-test('closing answers those who wait', async () => {
+test('closing ends the pending requests', async () => {
   const other = await connectBus({ url: nats.url, name: 'other' });
   const asked = other.request('ask.silence', '', { timeoutMs: 60_000 }).catch((error: unknown) => error);
   await other.close();
   expect(await asked).toMatchObject({ undelivered: false });
 });
 
-test('what is too large to be sent surely did not arrive', async () => {
+test('a request that is too large to be sent certainly did not arrive', async () => {
   const asked = bus.request('ask.silence', 'x'.repeat(2 * 1024 * 1024), { timeoutMs: 60_000 });
   await expect(asked).rejects.toMatchObject({ name: 'NoReplyError', undelivered: true });
 });

@@ -37,7 +37,7 @@ export function pauseMs({ firstMs, capMs }: Backoff, tries: number, random = Mat
 /**
  * Repeats a step until it succeeds.
  *
- * @returns what the step returned
+ * @returns the result of the step
  * @throws the error of the last try, or the reason of `signal`
  */
 export async function retry<T>(step: () => Promise<T>, options: RetryOptions): Promise<T> {

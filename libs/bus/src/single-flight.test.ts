@@ -1,6 +1,6 @@
 import { SingleFlight } from './single-flight';
 
-/** A question that is answered when the test says so. */
+/** A request that the test answers. */
 function asked(): {
   questions: { resolve: (n: number) => void; reject: (e: Error) => void }[];
   one: SingleFlight<number>;
@@ -10,7 +10,7 @@ function asked(): {
   return { questions, one: new SingleFlight(ask) };
 }
 
-test('who comes while a question is under way shares the next one', async () => {
+test('a caller that arrives during a request shares the next one', async () => {
   const { questions, one } = asked();
   const first = one.get();
   const [second, third] = [one.get(), one.get()];
@@ -27,7 +27,7 @@ test('who comes while a question is under way shares the next one', async () => 
   expect(await fourth).toBe(3);
 });
 
-test('a question that fails is the failure of who asked, and the next one is asked all the same', async () => {
+test('a failed request fails only its callers, and the next one is sent', async () => {
   const { questions, one } = asked();
   const first = one.get();
   const second = one.get();

@@ -51,7 +51,7 @@ afterAll(async () => {
   await nats.stop();
 });
 
-test('per lane: what waits, since when, how much is held, the cards; per type: who has what', async () => {
+test('a lane shows its waiting and paused signals, their oldest age and its cards; a type shows its workers', async () => {
   const fixed = { v: 1, run: 0, signal_type: 'demo', priority: 2 as const, payload: {}, timeout_ms: 600_000 };
   const signals = ['a', 'b'].map((id): Signal => ({ ...fixed, id, created_at: new Date().toISOString() }));
   expect(await ask(bus.names.subjects.enqueue, signals)).toBe(1);
@@ -85,7 +85,7 @@ test('per lane: what waits, since when, how much is held, the cards; per type: w
   const record: CircuitRecord = { ...stopped, pause_ms: 600_000, log_seq: 1, stops: [[since]] };
   await put('circuits', 'demo', record);
   await waitFor('the stop', async () => (await board()).lanes.demo_2?.held === 2);
-  // One is to be tried again in a minute: nobody works on it, and it is held like the other.
+  // One signal waits for its retry in a minute, so no worker has it, and it is paused like the other.
   const next = `$JS.API.CONSUMER.MSG.NEXT.${bus.names.streams.kanban}.demo_2`;
   const taken = await bus.nc.request(next, '{"batch":1}', { timeout: 5_000, noMux: true });
   beat('w1', { demo: 1 });
@@ -96,7 +96,7 @@ test('per lane: what waits, since when, how much is held, the cards; per type: w
   expect((await board()).types.demo?.counts).toMatchObject({ queued: 0, held: 2, retrying: 0, in_flight: 0 });
 });
 
-test('cards are set, follow the advice and are taken away again; who holds them is shown', async () => {
+test('cards can be set, follow the advice and be removed; the workers that lease them are shown', async () => {
   const set = async (cards: RequestOf<'cards'>['cards']): Promise<ReplyOf<'cards'>> => {
     beat('w1', { demo: 1 });
     beat('w2', {});

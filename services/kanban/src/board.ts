@@ -12,7 +12,7 @@ import type { CardLimits } from './queue/card-limits';
 import type { LaneCounts, QueueStats } from './queue/queue-stats';
 import { countSignals, loadOf, type TypeLoad } from './queue/signal-counts';
 
-export interface BoardParts {
+export interface BoardDeps {
   bus: Bus;
   fleet: FleetView;
   queue: QueueStats;
@@ -20,22 +20,22 @@ export interface BoardParts {
   buffer: number;
   backup: BackupStatus;
   lines: LineView;
-  /** Types that the fleet knows. */
+  /** Known types. */
   types: readonly string[];
 }
 
-/** What is accepted and unfinished, lane by lane, and who has it. */
-export async function kanbanBoard(parts: BoardParts): Promise<KanbanBoard> {
-  const { queue, cards, buffer, backup, lines } = parts;
+/** Builds the board: accepted, unfinished signals by lane and by type, and the workers that have them. */
+export async function kanbanBoard(deps: BoardDeps): Promise<KanbanBoard> {
+  const { queue, cards, buffer, backup, lines } = deps;
   await queue.refresh();
   const { depth, lanes, orphans: stranded } = queue;
-  const released = releasedIn(parts);
+  const released = releasedIn(deps);
   const shown = await Promise.all(
     Object.entries(lanes).map(async ([name, counts]) => {
-      return [name, await laneStatus(parts, counts, released.get(name) ?? 0)] as const;
+      return [name, await laneStatus(deps, counts, released.get(name) ?? 0)] as const;
     }),
   );
-  const named = [...new Set([...parts.types, ...Object.values(lanes).map(({ type }) => type)])];
+  const named = [...new Set([...deps.types, ...Object.values(lanes).map(({ type }) => type)])];
   const types = named.map((type) => {
     const own = Object.values(lanes).filter((lane) => lane.type === type);
     const sum = (figure: 'waiting' | 'in_progress'): number =>
@@ -43,7 +43,7 @@ export async function kanbanBoard(parts: BoardParts): Promise<KanbanBoard> {
     const both = { waiting: sum('waiting'), in_progress: sum('in_progress') };
     const limits = cards.of(type);
     const books = { ...both, limit: limits.limit, stopped: lines.state(type) !== 'Closed' };
-    const counts = countSignals(books, workersLoad(parts, type));
+    const counts = countSignals(books, workersLoad(deps, type));
     return [type, { ...limits, ...both, counts, holders: cards.holders(type) }] as const;
   });
   return {
@@ -58,15 +58,15 @@ export async function kanbanBoard(parts: BoardParts): Promise<KanbanBoard> {
 }
 
 /**
- * Released signals by lane: the broker counts them as in progress until they are delivered again. Workers tell what is
- * in flight by type; most likely it is what has the highest priority.
+ * Released signals by lane. The broker counts them as in progress until they are delivered again. Workers report the
+ * signals in flight by type, and most likely those have the highest priority.
  */
-function releasedIn(parts: BoardParts): Map<string, number> {
+function releasedIn(deps: BoardDeps): Map<string, number> {
   const released = new Map<string, number>();
   const inFlight = new Map<string, number>();
-  const byPriority = Object.entries(parts.queue.lanes).sort(([, a], [, b]) => a.priority - b.priority);
+  const byPriority = Object.entries(deps.queue.lanes).sort(([, a], [, b]) => a.priority - b.priority);
   for (const [name, { type, in_progress }] of byPriority) {
-    const left = inFlight.get(type) ?? workersLoad(parts, type).in_flight;
+    const left = inFlight.get(type) ?? workersLoad(deps, type).in_flight;
     const working = Math.min(in_progress, left);
     inFlight.set(type, left - working);
     released.set(name, in_progress - working);
@@ -74,7 +74,7 @@ function releasedIn(parts: BoardParts): Map<string, number> {
   return released;
 }
 
-function workersLoad({ fleet }: BoardParts, type: string): TypeLoad {
+function workersLoad({ fleet }: BoardDeps, type: string): TypeLoad {
   return loadOf(
     fleet.of('worker').map(({ vitals }) => vitals),
     type,
@@ -82,7 +82,7 @@ function workersLoad({ fleet }: BoardParts, type: string): TypeLoad {
 }
 
 async function laneStatus(
-  { bus, queue, cards, lines }: BoardParts,
+  { bus, queue, cards, lines }: BoardDeps,
   counts: LaneCounts,
   released: number,
 ): Promise<LaneStatus> {
@@ -96,7 +96,7 @@ async function laneStatus(
   };
 }
 
-/** When the first message after the acknowledged ones of its lane was stored; null when it has gone by now. */
+/** When the first unacknowledged message of a lane was stored; null if it is gone by now. */
 async function oldest(bus: Bus, queue: QueueStats, { type, priority }: Lane): Promise<number | null> {
   const jsm = await managerOf(bus);
   const seq = (queue.ackFloors.get(laneName(type, priority)) ?? 0) + 1;

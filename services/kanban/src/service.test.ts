@@ -57,7 +57,7 @@ async function enqueue(...signals: Signal[]): Promise<EnqueueVerdict[]> {
 }
 const accepted = (verdicts: EnqueueVerdict[]): number => verdicts.filter(({ ok }) => ok).length;
 
-/** Takes everything out of the queue, as workers do. */
+/** Removes everything from the queue, as workers do. */
 async function drain(count = Infinity): Promise<void> {
   const jsm = await managerOf(bus);
   const stream = bus.names.streams.kanban;
@@ -81,7 +81,7 @@ function beat(instance: string, service: 'worker' | 'kanban' = 'worker'): void {
   const body: Beat = { v: 1, service, instance, started_at: at, at, ready: true, vitals: {} };
   bus.nc.publish(bus.names.subjects.heartbeat(service), JSON.stringify(body));
 }
-/** A worker as far as cancelling goes: it lives and says what it holds. */
+/** A fake worker for cancelling: it sends heartbeats and answers which signals it has. */
 function standInWorker(state: ReplyOf<'workerInFlight'>['state']): () => void {
   const subscription = bus.nc.subscribe('tps.worker.*', {
     callback: (_, msg) => void msg.respond(JSON.stringify({ worker_id: 'stand-in', state })),
@@ -110,7 +110,7 @@ afterAll(async () => {
   await nats.stop();
 });
 
-test('what is answered as accepted is in the stream, headers and all; it can be found and waits on its lane', async () => {
+test('an accepted signal is in the stream with its headers, can be found, and waits on its lane', async () => {
   const one = signal({ priority: 2 });
   expect(await enqueue(one)).toEqual([{ ok: true }]);
   const message = await (
@@ -135,7 +135,7 @@ test('a signal that is sent again is a duplicate and enters once; its next run e
   expect((await (await managerOf(bus)).streams.info(bus.names.streams.kanban)).state.messages).toBe(2);
 });
 
-test('a full queue refuses for sure, says when to come back, and lets in again what has room', async () => {
+test('a full queue refuses for certain, says when to retry, and accepts again when it has room', async () => {
   expect(accepted(await enqueue(...Array.from({ length: 10 }, () => signal())))).toBe(10);
   const [refused] = await enqueue(signal());
   expect(refused).toMatchObject({ ok: false, code: 'KANBAN_FULL', accepted: false, retry_after_ms: 1_000 });
@@ -151,7 +151,7 @@ test('the limits hold exactly under a burst, in one batch and over many requests
   expect(accepted((await burst(4)).flat())).toBe(8);
   expect(accepted((await burst(3)).flat())).toBe(2);
   expect(accepted((await burst(1)).flat())).toBe(1);
-  // Room for two, which many see at once.
+  // Many requests see the two free places at once.
   await drain(3);
   let entered = 0;
   await waitFor('room', async () => (entered += accepted((await burst(3)).flat())));
@@ -159,7 +159,7 @@ test('the limits hold exactly under a burst, in one batch and over many requests
   expect((await (await managerOf(bus)).streams.info(bus.names.streams.kanban)).state.messages).toBe(10);
 });
 
-test('arrivals and what waits are announced per lane', async () => {
+test('arrivals and waiting signals are announced by lane', async () => {
   const messages: ArrivalsMessage[] = [];
   const subscription = bus.nc.subscribe(bus.names.subjects.arrivals, {
     callback: (_, msg) => void messages.push(msg.json<ArrivalsMessage>()),
@@ -192,11 +192,11 @@ test('a waiting signal is cancelled once, with an outcome and an answer; the lan
   expect(answers[0]).toMatchObject({ final: true, success: false, message: 'cancelled by a test' });
   const { found } = await find(other.id);
   expect(found?.signal.id).toBe(other.id);
-  // Purged by its subject it would take the rest of its lane along.
+  // Purging its subject would remove the rest of its lane too.
   await waitFor('the lane', async () => (await board()).lanes.demo_3?.waiting === 1);
 });
 
-test('a signal that a worker has started is not cancelled; one in its hands is', async () => {
+test('a signal is cancelled unless a worker has started it', async () => {
   const one = signal();
   await enqueue(one);
   const gone = standInWorker('started');
@@ -212,7 +212,7 @@ test('a signal that a worker has started is not cancelled; one in its hands is',
   waiting();
 });
 
-test('while a worker does not answer nothing is removed; when it is gone for good the cancel succeeds', async () => {
+test('nothing is removed while a worker does not answer; the cancel succeeds once that worker is gone', async () => {
   const one = signal();
   await enqueue(one);
   beat('hung');
@@ -224,7 +224,7 @@ test('while a worker does not answer nothing is removed; when it is gone for goo
   await waitFor('the cancel', async () => (await cancel(one.id)).cancelled, { everyMs: 200 });
 });
 
-test('what nobody pulls expires, as a dead letter; on a stopped line its deadline stands still', async () => {
+test('a signal that no worker pulls expires as a dead letter; on a stopped line its deadline stands still', async () => {
   const circuits = await openBucket(bus, bus.names.buckets.circuits, 1);
   const since = new Date(Date.now() - 60_000).toISOString();
   const record: CircuitRecord = {
@@ -257,7 +257,7 @@ test('what nobody pulls expires, as a dead letter; on a stopped line its deadlin
   expect((await find(held.id)).found?.signal.id).toBe(held.id);
 });
 
-test('what another process had accepted expires when that one is gone for good', async () => {
+test('signals that another process accepted expire after that process is gone', async () => {
   beat('kanban-2', 'kanban');
   const late = signal({ timeout_ms: 100 });
   await bus.publisher.publish(bus.names.subjects.work('demo', 3, late.id), JSON.stringify(late));
@@ -265,7 +265,7 @@ test('what another process had accepted expires when that one is gone for good',
   await waitFor('its expiry', expired, { limitMs: 15_000 });
 });
 
-test('one that may have run waits for the records with its expiry, and holds up nobody else', async () => {
+test('a signal that may have run expires only when the records answer, and delays no other', async () => {
   const [suspect, late] = [signal({ timeout_ms: 100 }), signal({ timeout_ms: 100 })];
   await bus.publisher.publish(bus.names.subjects.work('demo', 3, suspect.id), JSON.stringify(suspect), {
     headers: encodeHeaders([[SUSPECT_HEADER, '1']]),
@@ -277,7 +277,7 @@ test('one that may have run waits for the records with its expiry, and holds up 
   expect((await find(suspect.id)).found).not.toBeNull();
 });
 
-test('lowering the buffer loses nothing: it refuses until drained; a restart still knows every deadline', async () => {
+test('a smaller buffer loses nothing and refuses until it is drained; a restarted process knows every deadline', async () => {
   const kept = Array.from({ length: 9 }, () => signal());
   const late = signal({ timeout_ms: 2_000 });
   expect(accepted(await enqueue(...kept, late))).toBe(10);

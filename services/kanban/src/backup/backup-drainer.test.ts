@@ -17,7 +17,7 @@ import { NatsServer, RabbitServer, sampleOutcome, sampleRetirement, sampleType, 
 import { kanban } from '../service';
 
 jest.setTimeout(60_000);
-/** JSON.stringify runs out of stack on it, and it is below the size limit of a message. */
+/** JSON.stringify runs out of stack on this, although it is below the size limit of a message. */
 const DEEP = '['.repeat(40_000) + ']'.repeat(40_000);
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
 
@@ -25,7 +25,7 @@ interface Queued {
   signal: Signal;
   suspect: boolean;
   traceparent: string;
-  /** Of its headers. */
+  /** The names of its headers. */
   names: string[];
 }
 
@@ -36,7 +36,7 @@ RabbitServer.describe('draining the backup', () => {
   let link: BackupConnection;
   let records: Subscription;
   const services: ServiceHandle[] = [];
-  /** What andon would know. */
+  /** The records, as andon would answer them. */
   const recorded = new Map<string, Outcome>();
 
   beforeAll(async () => {
@@ -93,7 +93,7 @@ RabbitServer.describe('draining the backup', () => {
     return reply.json<KanbanBoard>();
   }
   const backup = async (): Promise<BackupStatus> => (await board()).backup;
-  /** What a test adds to the counts. */
+  /** The counts that a test adds. */
   async function since(before: BackupStatus): Promise<[reconciled: number, suppressed: number]> {
     const { reconciled, duplicates_suppressed } = await backup();
     return [reconciled - before.reconciled, duplicates_suppressed - before.duplicates_suppressed];
@@ -163,7 +163,7 @@ RabbitServer.describe('draining the backup', () => {
     expect(await backup()).toMatchObject({ configured: true, reachable: true, active: false });
   });
 
-  test('others may leave out what has a default; the name of the message makes the id', async () => {
+  test('other systems may omit fields with defaults; the id follows from the name of the message', async () => {
     const named = { signal_type: 'demo', payload: { from: 'elsewhere' } };
     const before = await backup();
     await put(named, { messageId: 'order 17' });
@@ -174,7 +174,7 @@ RabbitServer.describe('draining the backup', () => {
     expect(queue_depth).toBe(2);
   });
 
-  test('what the queue has already, and what the records say is finished, is not put there again', async () => {
+  test('signals that are queued already, or finished according to the records, are not queued again', async () => {
     const before = await backup();
     const given = signal() as Signal;
     await bus.nc.request(bus.names.subjects.enqueue, JSON.stringify([given]));
@@ -203,7 +203,7 @@ RabbitServer.describe('draining the backup', () => {
     ],
     ['a number that would change', '{"signal_type":"demo","payload":{"n":9007199254740993}}', /\/payload\/n/],
     ['a number that would be null', '{"signal_type":"demo","payload":{"n":1e400}}', /\/payload\/n/],
-    ['what cannot be written again', `{"signal_type":"demo","payload":{"n":${DEEP}}}`, /nested deeper/],
+    ['a value too deep to encode', `{"signal_type":"demo","payload":{"n":${DEEP}}}`, /nested deeper/],
   ])('%s is kept as a dead letter, and the next is not held up', async (_, body, reason) => {
     const before = (await lettersOf('tps.dead.backup')).length;
     await put(body, { headers: { traceparent: { not: 'text' } } });
@@ -233,7 +233,7 @@ RabbitServer.describe('draining the backup', () => {
     expect((await types.get('other'))?.json()).toEqual(sampleType('other'));
   });
 
-  test('what is too late expires, and is counted so; not without asking whether it was done', async () => {
+  test('a signal that is too late expires, unless the records say that it is finished', async () => {
     const late = signal({ timeout_ms: 1, created_at: new Date(Date.now() - 60_000).toISOString() }) as Signal;
     records.unsubscribe();
     await put(late);
@@ -245,7 +245,7 @@ RabbitServer.describe('draining the backup', () => {
     expect(letter.outcome).toMatchObject({ status: 'expired', final: true });
   });
 
-  test('a full queue holds it up; nothing is lost, and it goes on when there is room', async () => {
+  test('a full queue delays the drainer, which loses nothing', async () => {
     const fill = Array.from({ length: 55 }, () => signal({ priority: 1 }));
     await bus.nc.request(bus.names.subjects.enqueue, JSON.stringify(fill), { timeout: 5_000 });
     const given = signal() as Signal;
@@ -255,24 +255,24 @@ RabbitServer.describe('draining the backup', () => {
     await queued(given.id);
   });
 
-  test('a backlog leaves half of the buffer to what comes new, and does not hold up other types', async () => {
+  test('a backlog leaves half of the buffer to new signals, and does not delay other types', async () => {
     const given = Array.from({ length: 40 }, () => signal() as Signal);
     for (const one of given) await put(one);
     const other = signal({ signal_type: 'other' }) as Signal;
     await put(other);
     await queued(other.id);
-    const { queue_depth } = await waitFor('what is held back to be moved', async () => {
+    const { queue_depth } = await waitFor('the deferred signals', async () => {
       const now = await board();
       return now.lanes.demo_2?.waiting === 24 ? now : null;
     });
     expect(queue_depth).toBe(41);
-    // Nobody works here: it stays so for as long as nothing leaves.
+    // No worker runs here, so the counts stay.
     await waitFor('the fresh figures', async () => (await backup()).on_backup === 16);
     await empty();
     for (const one of given.slice(24)) await queued(one.id);
   });
 
-  test('NATS away: it waits on the backup, and moves when NATS is back', async () => {
+  test('while NATS is down signals wait on the backup, and move later', async () => {
     await nats.kill();
     const given = Array.from({ length: 20 }, () => signal() as Signal);
     for (const one of given) await put(one);
@@ -281,7 +281,7 @@ RabbitServer.describe('draining the backup', () => {
     await waitFor('the backup to be empty', async () => (await backup()).on_backup === 0);
   });
 
-  test('one of two processes drains; when it stops the other does', async () => {
+  test('one of two processes drains, and the other takes over when it stops', async () => {
     const second = await start('kanban-2', 50);
     const first = services[0] as ServiceHandle;
     const before = signal() as Signal;

@@ -51,8 +51,8 @@ export interface BackupDrainerDeps {
 }
 
 /**
- * Moves signals from the backup into the queue, at all times: those that gateways put there while NATS was down, and
- * those that other systems put there. RabbitMQ delivers to one kanban process at a time.
+ * Moves signals from the backup into the queue, at all times. Gateways put them there while NATS is down, and other
+ * systems do so whenever they like. RabbitMQ delivers to one kanban process at a time.
  *
  * A message is acknowledged only when the queue has its signal, the records know its outcome, or a dead letter keeps it,
  * so a process that dies earlier leaves it to the next one. The same signal may have reached the queue another way.
@@ -199,7 +199,7 @@ export class BackupDrainer {
     for (const [message, { parsed, sinceMs }] of this.unmoved) {
       const fault = this.faultOf(parsed);
       if (parsed instanceof UnreadableMessageError) await this.deadLetter(message, fault);
-      else if (await this.deps.revival.holds(parsed)) continue;
+      else if (await this.deps.revival.defers(parsed)) continue;
       else if (fault) await this.deadLetter(message, fault);
       else valid.push({ message, parsed, type: parsed.signal.signal_type, sinceMs });
     }

@@ -17,11 +17,11 @@ import { kanban } from '../service';
 
 let ids = 0;
 
-/** A real kanban on a real broker, with letters to work on, the records, and a worker that can be broken. */
+/** A real kanban on a real broker, with dead letters, records, and a worker that can be broken. */
 export class DeadLetterHarness {
-  /** What the records know. */
+  /** The outcomes that the records answer. */
   readonly outcomes: Outcome[] = [];
-  /** Runs that the worker made, as `id:run`. */
+  /** Runs that the worker has executed, as `id:run`. */
   readonly runs: string[] = [];
   repaired = true;
   recordsAnswer = true;
@@ -99,8 +99,9 @@ export class DeadLetterHarness {
   }
 
   /**
-   * Writes a letter as a worker does, with the record of its outcome.
-   * @param plain without the headers that say what is in it
+   * Writes a dead letter as a worker does, and records its outcome.
+   *
+   * @param plain without headers, as earlier versions wrote it
    */
   async letter(type: string, given: Partial<Outcome> = {}, plain = false): Promise<string> {
     const id = `dead-${(ids += 1)}`;
@@ -133,7 +134,7 @@ export class DeadLetterHarness {
     return this.runs.filter((run) => wanted.includes(run.split(':')[0]!));
   }
 
-  /** Runs of a signal that wait in the queue. */
+  /** Queued runs of a signal. */
   async queued(id: string): Promise<Signal[]> {
     const jsm = await managerOf(this.bus);
     const stream = this.bus.names.streams.kanban;

@@ -13,13 +13,13 @@ beforeEach(() => {
 });
 afterAll(() => rig.stop());
 
-/** Letters are ordered by the millisecond in which they were kept. */
+/** Dead letters are ordered by the millisecond in which they were stored. */
 async function nextMillisecond(): Promise<void> {
   const now = Date.now();
   await waitFor('the next millisecond', () => Date.now() > now + 1, { everyMs: 1 });
 }
 
-test('letters are listed newest first, by filter and in pages; one is shown whole', async () => {
+test('dead letters are listed newest first, by filter and in pages; a single one is shown with its contents', async () => {
   const first = await rig.letter('listed', { error_class: 'defect', fingerprint: 'abc', message: 'broken' });
   await nextMillisecond();
   const old = await rig.letter('listed', { status: 'expired', error_class: 'capacity' }, true);
@@ -48,11 +48,11 @@ test('letters are listed newest first, by filter and in pages; one is shown whol
   expect(await rig.deadLetterOf('nobody')).toBeNull();
 });
 
-test('what another replica deleted is gone from the list at once', async () => {
+test('a dead letter that another replica deleted disappears from the list at once', async () => {
   const [one, other] = await rig.letters('shared', 2);
   expect((await rig.list({ type: 'shared' })).total).toBe(2);
   const second = await rig.another('kanban-2');
-  // Whichever of the two answers: both must say the same.
+  // Both replicas must give the same answer.
   await rig.purge({ ids: [one!] });
   const seen = await Promise.all(Array.from({ length: 10 }, () => rig.list({ type: 'shared' })));
   expect(new Set(seen.map(({ items }) => items.map(({ signal_id }) => signal_id).join()))).toEqual(
@@ -61,7 +61,7 @@ test('what another replica deleted is gone from the list at once', async () => {
   await second.stop();
 });
 
-test('deleting needs a filter, and takes only what fits', async () => {
+test('deleting needs a filter, and deletes only the dead letters that match it', async () => {
   await rig.letters('purged', 30);
   const kept = await rig.letter('kept');
   expect(await rig.ask(rig.bus.names.subjects.purge, { filter: {} })).toHaveProperty('error');
@@ -70,7 +70,7 @@ test('deleting needs a filter, and takes only what fits', async () => {
   expect(await rig.deadLetterOf(kept)).not.toBeNull();
 });
 
-test('a retry queues the next run and then removes the letter; nobody can queue it twice', async () => {
+test('requeueing queues the next run and then removes the dead letter; the run cannot be queued twice', async () => {
   const id = await rig.letter('retried');
   const replies = await Promise.all([rig.retry(id), rig.retry(id), rig.retry(id)]);
   const won = replies.filter((reply) => reply.queued);
@@ -85,7 +85,7 @@ test('a retry queues the next run and then removes the letter; nobody can queue 
   expect(await rig.retry(id)).toEqual({ queued: false, reason: 'no_letter' });
 });
 
-test('a retry goes on in the trace of who asked for it', async () => {
+test('requeueing continues the trace of the request', async () => {
   const id = await rig.letter('traced');
   const { nc, names } = rig.bus;
   const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
@@ -97,7 +97,7 @@ test('a retry goes on in the trace of who asked for it', async () => {
   expect(headerValues(message?.header, 'tracestate')).toEqual(['vendor=1']);
 });
 
-test('a letter that a crash left behind is found to be overtaken, by the queue or by the records', async () => {
+test('a dead letter that a crash left behind is overtaken, as the queue or the records tell', async () => {
   const waiting = await rig.letter('crashed');
   const body = await rig.deadLetterOf(waiting);
   await rig.retry(waiting);
@@ -120,7 +120,7 @@ test('a letter that a crash left behind is found to be overtaken, by the queue o
   expect(await rig.deadLetterOf('ended-well')).toBeNull();
 });
 
-test('while the run of a letter is not over, or nobody knows, nothing is queued and the letter stays', async () => {
+test('while the run has not ended, or the records do not answer, nothing is queued and the dead letter stays', async () => {
   const id = await rig.letter('early');
   const body = JSON.stringify({ v: 1, id, run: 0, signal_type: 'early', priority: 3, payload: {} });
   await rig.bus.publisher.publish(rig.bus.names.subjects.work('early', 3, id), body);

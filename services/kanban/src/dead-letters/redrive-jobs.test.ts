@@ -17,7 +17,7 @@ beforeEach(() => {
 afterEach(() => rig.purge({ type: 'demo' }));
 afterAll(() => rig.stop());
 
-test('of what is still broken makes one run, stops at the first probe and says so', async () => {
+test('a job on a type that still fails runs one signal, stops at that probe and says why', async () => {
   rig.repaired = false;
   const all = await rig.letters('demo', 20);
   const result = await rig.ended(await rig.redrive({ filter: { type: 'demo' } }));
@@ -40,7 +40,7 @@ test('of what is still broken makes one run, stops at the first probe and says s
   expect((await rig.list({ type: 'demo' })).total).toBe(0);
 });
 
-test('only counts when asked to, and takes just what is named', async () => {
+test('a dry run only counts; a job takes only the dead letters that match its filter', async () => {
   const all = await rig.letters('demo', 3);
   const request = { id: 'dry', filter: { type: 'demo' }, probe: [1], max_per_s: 10, dry_run: true };
   expect(await rig.ask(rig.bus.names.subjects.redriveStart, request)).toEqual({
@@ -56,7 +56,7 @@ test('only counts when asked to, and takes just what is named', async () => {
   });
 });
 
-test('probes each type, keeps its pace, and does not take up what fails again', async () => {
+test('a job probes each type, keeps its rate, and does not requeue signals that fail again', async () => {
   await rig.letters('demo', 4);
   const twins = await rig.letters('twin', 4);
   const began = Date.now();
@@ -74,7 +74,7 @@ test('probes each type, keeps its pace, and does not take up what fails again', 
   expect(rig.runsOf(broken)).toHaveLength(3);
 });
 
-test('beside another one of the same letters runs each of them once', async () => {
+test('two jobs on the same dead letters run each signal once', async () => {
   const all = await rig.letters('demo', 30);
   const both = await Promise.all([
     rig.redrive({ filter: { ids: all } }),
@@ -107,7 +107,7 @@ test('exactly the maximum runs when many are started at the same instant', async
     expect(await rig.redriveNow(id, { cancel: true })).toMatchObject({ state: 'cancelled' });
 });
 
-test('goes on after a restart, in the middle of it', async () => {
+test('a job continues where it was after a restart of its process', async () => {
   const all = await rig.letters('demo', 30);
   const running = await rig.redrive({ filter: { ids: all }, max_per_s: 20 });
   await waitFor('some runs', () => rig.runsOf(all).length > 8);
@@ -121,7 +121,7 @@ test('goes on after a restart, in the middle of it', async () => {
   expect(rig.runsOf(all).sort()).toEqual(all.map((id) => `${id}:1`).sort());
 });
 
-test('is taken over from one that was killed at its probes: what it had queued is not queued again', async () => {
+test('another process takes over from one that was killed at its probes, and requeues none of them again', async () => {
   const all = await rig.letters('demo', 3);
   const [queuedBefore, next] = all as [string, string];
   expect(await rig.retry(queuedBefore)).toMatchObject({ queued: true });
@@ -144,7 +144,7 @@ test('is taken over from one that was killed at its probes: what it had queued i
   expect(rig.runsOf(all).sort()).toEqual(all.map((id) => `${id}:1`).sort());
 });
 
-test('can be cancelled, and stops at a stopped line', async () => {
+test('a job can be cancelled, and stops at a stopped line', async () => {
   const all = await rig.letters('demo', 40);
   const running = await rig.redrive({ filter: { ids: all }, max_per_s: 10 });
   await waitFor('some runs', () => rig.runsOf(all).length > 7);
@@ -173,7 +173,7 @@ test('can be cancelled, and stops at a stopped line', async () => {
   await circuits.put('demo', JSON.stringify({ ...record, state: 'closed' }));
 });
 
-test('a run that waits again can be cancelled', async () => {
+test('a requeued run that waits can be cancelled', async () => {
   const id = await rig.letter('idle');
   expect(await rig.retry(id)).toMatchObject({ queued: true, run: 1 });
   const { openRuns } = rig.bus.names.subjects;

@@ -4,11 +4,11 @@ describe('whether the queue takes signals', () => {
   let now = 0;
   const acceptance = (): Acceptance => new Acceptance(() => now);
 
-  test('it does until something says otherwise', () => {
+  test('it does until an append or a reading fails', () => {
     expect(acceptance().problem).toBeNull();
   });
 
-  test('a refused append counts until one works', () => {
+  test('a failed append counts until one succeeds', () => {
     const queue = acceptance();
     queue.onAppendFailed('no space left');
     queue.onStreamRead();
@@ -17,7 +17,7 @@ describe('whether the queue takes signals', () => {
     expect(queue.problem).toBeNull();
   });
 
-  test('a refused append counts for ten seconds when nobody tries again', () => {
+  test('a failed append counts for ten seconds if no other follows', () => {
     const queue = acceptance();
     queue.onAppendFailed('no space left');
     now += 9_000;
@@ -26,7 +26,7 @@ describe('whether the queue takes signals', () => {
     expect(queue.problem).toBeNull();
   });
 
-  test('a missing stream counts until it is found, however long that takes', () => {
+  test('a missing stream counts until it is found again', () => {
     const queue = acceptance();
     queue.onStreamUnavailable('the stream is missing');
     now += 3_600_000;

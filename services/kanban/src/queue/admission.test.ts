@@ -9,7 +9,7 @@ const fill = (depth: number, given: Partial<BufferUse> = {}): BufferUse => ({
   ...given,
 });
 
-/** The depth from which on a priority is refused. */
+/** The depth at which a priority is refused. */
 function limitOf(priority: Priority, given: Partial<BufferUse> = {}): number {
   for (let depth = 0; depth <= 1_000; depth += 1) if (fullReason(priority, fill(depth, given))) return depth;
   return Infinity;
@@ -32,11 +32,11 @@ test.each([
   expect(([1, 2, 3, 4] as const).map((priority) => limitOf(priority, { buffer }))).toEqual(limits);
 });
 
-test('the stream can hold what priority 1 may use', () => {
+test('the limit of the stream is that of priority 1', () => {
   expect([1, 10, 100, 1_000].map(hardLimit)).toEqual([2, 11, 110, 1_100]);
 });
 
-test('once it is tight, a type that holds its fair share gives way to the others', () => {
+test('in a nearly full buffer a type with its fair share gives way to the others', () => {
   const greedy = { depthOfType: 25 };
   const modest = { depthOfType: 24 };
   expect(limitOf(3, greedy)).toBe(80);
@@ -44,11 +44,11 @@ test('once it is tight, a type that holds its fair share gives way to the others
   expect(fullReason(3, fill(80, greedy))).toContain('fair share of 25');
 });
 
-test('critical work enters whatever share its type holds', () => {
+test('a critical signal enters whatever share its type has', () => {
   expect(limitOf(1, { depthOfType: 99 })).toBe(110);
 });
 
-test('a type that is alone may use the whole buffer, known or not', () => {
+test('a single type may use the whole buffer, known or not', () => {
   expect(limitOf(3, { knownTypes: 1, depthOfType: 99 })).toBe(100);
   expect(limitOf(3, { knownTypes: 0, depthOfType: 99 })).toBe(100);
 });

@@ -14,8 +14,8 @@ export type QueuedSignal = Pick<Signal, 'id' | 'run'> & { seq: number };
 const READ_RETRIES = { backoff: { firstMs: 200, capMs: 400 }, maxTries: 3 };
 
 /**
- * Knows when queued signals expire, also where no worker pulls. The entries are in the order of the stream: those that
- * were read at the start, and those that this process accepted. Entries before the first message of the stream are
+ * Knows when queued signals expire, also where no worker pulls. The entries are in the order of the stream. They
+ * come from reading it, and from the appends of this process. Entries before the first message of the stream are
  * finished and removed.
  */
 export class DeadlineIndex {

@@ -45,9 +45,9 @@ afterAll(async () => {
   await nats.stop();
 });
 
-test('says where each is, newest first, by type, status and time', async () => {
+test('signals are listed with their status, newest first, and filtered by type, status and time', async () => {
   for (const id of ['waits', 'runs', 'again']) await accept(id);
-  // Times are told in milliseconds.
+  // Times have a precision of milliseconds.
   const now = Date.now();
   await waitFor('the next millisecond', () => Date.now() > now + 1, { everyMs: 1 });
   await accept('held', 'stopped');
@@ -71,7 +71,7 @@ test('says where each is, newest first, by type, status and time', async () => {
   expect(ids(await page({ since: new Date(Date.now() + 60_000).toISOString() }))).toEqual([]);
 });
 
-test('pages hold every signal once, over gaps and crowds alike', async () => {
+test('pages contain every signal once, across gaps and dense ranges', async () => {
   const early = ['first', 'second', 'third'];
   for (const id of early) await accept(id, 'paged');
   const gone: number[] = [];

@@ -14,7 +14,7 @@ jest.setTimeout(30_000);
 let nats: NatsServer;
 let bus: Bus;
 let removal: QueueRemoval;
-/** Workers whose beats were heard. */
+/** Workers whose heartbeats were seen. */
 let workers: string[] = [];
 
 async function accept(id: string, given: Partial<Signal> = {}): Promise<number> {
@@ -60,7 +60,7 @@ afterAll(async () => {
   await nats.stop();
 });
 
-test('a delete that fails is tried again; one whose answer is lost counts as done', async () => {
+test('a failed delete is retried; a delete whose answer is lost counts as done', async () => {
   const { streams } = await managerOf(bus);
   const real = streams.deleteMessage.bind(streams);
   const failed = await accept('failed-delete');
@@ -76,7 +76,7 @@ test('a delete that fails is tried again; one whose answer is lost counts as don
   expect([await waits(failed), await waits(lost)]).toEqual([false, false]);
 });
 
-test('what is taken out after an attempt that failed says so', async () => {
+test('the outcome of a signal that is removed after a failed attempt says so', async () => {
   const failed = { status: 'retrying', final: false, success: false, attempt: 2 } as const;
   for (const id of ['tried', 'tried-and-late']) {
     const outcome = sampleOutcome({ signal_id: id, ...failed, error_class: 'transient', message: 'no line' });
@@ -97,7 +97,7 @@ test('what is taken out after an attempt that failed says so', async () => {
   });
 });
 
-test('what has a final outcome is taken out after a crash, what has none stays', async () => {
+test('after a crash, signals with a final outcome are removed and the others stay', async () => {
   const [finished, open] = [await accept('was-cancelled'), await accept('still-open')];
   const records = bus.nc.subscribe(bus.names.subjects.lookup, {
     callback: (_, msg) => {
@@ -113,7 +113,7 @@ test('what has a final outcome is taken out after a crash, what has none stays',
   expect([await waits(finished), await waits(open)]).toEqual([false, true]);
 });
 
-test('a worker that was heard while the others were asked must have answered, too', async () => {
+test('a worker whose heartbeat arrives while the others are asked must have answered too', async () => {
   const seq = await accept('joined');
   workers = ['first'];
   const first = bus.nc.subscribe(bus.names.subjects.workerBlock, {
@@ -127,7 +127,7 @@ test('a worker that was heard while the others were asked must have answered, to
   expect([await waits(seq), await outcomesOf('joined')]).toEqual([true, []]);
 });
 
-test('what is no signal is overdue at once, and becomes a dead letter', async () => {
+test('a message that is no signal is overdue at once, and becomes a dead letter', async () => {
   const { seq } = await bus.publisher.publish(bus.names.subjects.work('demo', 3, 'odd'), 'null');
   const deadlines = new DeadlineIndex(bus, () => 0);
   await deadlines.load();
@@ -140,7 +140,7 @@ test('what is no signal is overdue at once, and becomes a dead letter', async ()
   expect(await waits(seq)).toBe(false);
 });
 
-test('read afresh, deadlines forget what is finished and keep what came meanwhile', async () => {
+test('reading the deadlines again drops finished signals and keeps those accepted in between', async () => {
   const deadlines = new DeadlineIndex(bus, () => 0);
   const jsm = await managerOf(bus);
   const signal = { signal_type: 'demo', created_at: new Date().toISOString(), timeout_ms: 1 } as Signal;

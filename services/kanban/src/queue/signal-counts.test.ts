@@ -58,7 +58,7 @@ test.each(cases)('each signal counts once: %s', (...[, [waiting, in_progress], l
   expect(counts.queued + counts.held + counts.retrying + counts.in_flight).toBe(waiting + in_progress);
 });
 
-test('the load of a type is that of all workers; a worker of the version before tells what it claims', () => {
+test('the load of a type is summed over all workers; one of the previous version reports its claims', () => {
   const fixed = { slots: 4, busy: 1, types: ['drill'], started: 1, deaf: {} };
   const workers: WorkerVitals[] = [
     {

@@ -1,6 +1,6 @@
 import type { SignalCounts, WorkerVitals } from '@tps/contracts';
 
-/** What the workers have of one type, by their heartbeats. */
+/** The signals of one type that workers have, according to their heartbeats. */
 export interface TypeLoad {
   in_flight: number;
   running: number;
@@ -9,7 +9,7 @@ export interface TypeLoad {
   free: number;
 }
 
-/** Sums what the workers have of a type. A worker of the version before tells only what it claims. */
+/** Sums the signals of a type over all workers. A worker of the previous version reports only its claims. */
 export function loadOf(workers: readonly WorkerVitals[], type: string): TypeLoad {
   const load = { in_flight: 0, running: 0, retrying: 0, free: 0 };
   for (const { in_flight, running, retrying, in_hand, slots, busy, types } of workers) {
@@ -31,10 +31,9 @@ export interface TypeBooks {
 }
 
 /**
- * Counts every unfinished signal of a type once. The broker counts a released signal as in progress until it is
- * delivered again, so the heartbeats say what workers have, and whose backoff is not over. They are up to a second old.
- * A signal that they do not explain was delivered since then if a slot and a card were free: a released one would have
- * been delivered at once. Otherwise it waits.
+ * Counts every unfinished signal of a type once. The broker counts a released signal as in progress until it is delivered
+ * again, so the heartbeats of workers tell which signals are in flight and which wait for a retry. Heartbeats are up to a
+ * second old: where they differ from the broker, the broker's total stands.
  */
 export function countSignals(
   { waiting, in_progress, limit, stopped }: TypeBooks,

@@ -16,7 +16,7 @@ jest.setTimeout(60_000);
 
 const TYPE = 'demo';
 const LANES = [1, 2, 3, 4].map((priority) => `${TYPE}_${priority}`);
-/** kanban looks at its streams every five seconds at least. */
+/** kanban checks its streams at least every five seconds. */
 const SECONDS = { limitMs: 8_000 };
 
 describe('the streams and lanes of kanban', () => {
@@ -71,13 +71,13 @@ describe('the streams and lanes of kanban', () => {
     await nats.stop();
   });
 
-  test('are made again after an empty store, and the loss is told with what was unfinished', async () => {
+  test('are created again after an empty store, and the loss is reported with the number of unfinished signals', async () => {
     for (let n = 1; n <= 3; n += 1) expect(await accepted()).toBe(true);
     await waitFor('the books to have them', async () => (await board()).queue_depth === 3);
     await nats.loseStore();
     await waitFor('signals to be accepted again', accepted, SECONDS);
     await waitFor('the lanes', hasLanes, SECONDS);
-    // What was accepted after the loss is all that counts.
+    // Only signals that were accepted after the loss count.
     await waitFor('the books to have it', async () => (await board()).lanes[`${TYPE}_3`]?.waiting === 1);
     expect((await board()).queue_depth).toBe(1);
     const lost = await waitFor('a heartbeat that tells it', () => last()?.lost);
@@ -85,7 +85,7 @@ describe('the streams and lanes of kanban', () => {
     expect(lost.map(({ name }) => name)).toContain('KV_tps_types');
   });
 
-  test('a deleted stream is made again by the first signal that finds it missing', async () => {
+  test('a deleted stream is created again by the first signal that finds it missing', async () => {
     await (await managerOf(bus)).streams.delete('KANBAN');
     const refused = await enqueue();
     expect(refused).toMatchObject({ ok: false, code: 'NO_BROKER', accepted: false });
@@ -102,7 +102,7 @@ describe('the streams and lanes of kanban', () => {
     },
   );
 
-  test('a lane that somebody deleted is made again while signals wait on it', async () => {
+  test('a deleted lane is created again while signals wait on it', async () => {
     expect(await accepted()).toBe(true);
     await (await managerOf(bus)).consumers.delete('KANBAN', `${TYPE}_3`);
     await waitFor('the lane', hasLanes, SECONDS);
@@ -111,8 +111,8 @@ describe('the streams and lanes of kanban', () => {
     });
   });
 
-  test('refused signals are not counted as unfinished, and the process says that it takes none', async () => {
-    // A stream that cannot be made: its subjects are taken.
+  test('refused signals do not count as unfinished, and the process reports that it takes none', async () => {
+    // The stream cannot be created, because its subjects are taken.
     const jsm = await managerOf(bus);
     await jsm.streams.delete('KANBAN');
     await jsm.streams.add({ name: 'OTHER', subjects: ['tps.kanban.*.*.other'] });
@@ -131,7 +131,7 @@ describe('the streams and lanes of kanban', () => {
     expect(await enqueue(1_500)).toEqual({ ok: true });
     await nats.loseStore();
     await waitFor('signals to be accepted again', accepted, SECONDS);
-    // The new signal has the same sequence, and the sweep that expires another one must pass it by.
+    // The new signal has the same sequence, and must survive the tick that expires another one.
     expect(await enqueue(2_000)).toEqual({ ok: true });
     const waiting = async (): Promise<number | undefined> => (await board()).lanes[`${TYPE}_3`]?.waiting;
     await waitFor('both to wait', async () => (await waiting()) === 2);

@@ -27,15 +27,15 @@ export interface RetirementChecksDeps {
 }
 
 const SEAL_LIMIT_MS = 2_000;
-/** Longer than a process waits before it says that it could not seal. */
+/** Longer than a process takes to answer that it could not seal the type. */
 const SEALED_LIMIT_MS = 2 * SEAL_LIMIT_MS + 500;
 
-/** They have to remove what they keep of a retired type. */
+/** These services remove the data that they keep of a retired type. */
 const KEEPERS = ['jidoka', 'andon', 'heijunka'] as const;
 
-/** Gathers what decides whether a type may be retired. */
+/** Gathers the facts that decide whether a type may be retired. */
 export class RetirementChecks {
-  /** Until then a living worker may not have been heard. */
+  /** Before this time the heartbeat of a living worker may not have arrived. */
   private readonly fleetKnownMs = Date.now() + 1.5 * HEARTBEAT_MS;
 
   constructor(
@@ -45,7 +45,7 @@ export class RetirementChecks {
     context.endpoint('seal', (request) => this.seal(request), { broadcast: true });
   }
 
-  /** Why the type may not be retired, whoever accepts signals meanwhile. */
+  /** Why the type may not be retired now, apart from signals that are accepted at this moment. */
   async objectionTo(type: string): Promise<RetireRefusal | null> {
     const { fleet, queue, redriveJobs } = this.deps;
     await sleep(Math.max(0, this.fleetKnownMs - Date.now()));
@@ -59,7 +59,7 @@ export class RetirementChecks {
     return objectionTo({
       type,
       workers: workers.map(({ instance }) => instance),
-      // The stream's word counts: its lanes may not know of a message yet, or not any more.
+      // The stream decides, because a lane may not count a message yet, or no longer.
       waiting: queued ? Math.max(waiting, in_progress > 0 ? 0 : 1) : 0,
       in_progress: queued ? in_progress : 0,
       redrives: redriving,
@@ -69,7 +69,8 @@ export class RetirementChecks {
 
   /**
    * Makes every living kanban process refuse signals of the type.
-   * @returns why the type may not be retired all the same
+   *
+   * @returns why the type still may not be retired, or null if it may
    */
   async sealAll(type: string, id: string): Promise<RetireRefusal | null> {
     const { bus } = this.context;
@@ -93,11 +94,11 @@ export class RetirementChecks {
     );
   }
 
-  /** Whether the stream holds a signal of the type, waiting or in progress. */
+  /** Whether the stream has a signal of the type, waiting or in progress. */
   async isQueued(type: string): Promise<boolean> {
     const { streams, subjects } = this.context.bus.names;
     const jsm = await managerOf(this.context.bus);
-    // The leader answers: a replica that lags would not know the latest.
+    // Only the leader is asked, because a replica that lags would not know the latest signals.
     const query = { seq: 1, next_by_subj: subjects.work(type, '*', '*') };
     return (await jsm.streams.getMessage(streams.kanban, query)) !== null;
   }

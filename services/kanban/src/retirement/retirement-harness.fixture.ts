@@ -17,7 +17,7 @@ import { waitFor } from '@tps/testkit';
 import { DeadLetterHarness } from '../dead-letters/dead-letter-harness.fixture';
 
 const BEAT_MS = 500;
-/** Services that keep something of a type, and what each is asked. */
+/** Services that keep data of a type, and the request to each of them. */
 const KEEPERS = [
   ['jidoka', 'retireCircuit'],
   ['andon', 'retireLine'],
@@ -27,15 +27,15 @@ type Keeper = (typeof KEEPERS)[number][0];
 
 let ids = 0;
 
-/** Two real kanban processes on a real broker, with stand-ins for the services that keep something of a type. */
-export class RetirementRig {
-  /** What the stand-ins were told to remove. */
+/** Two real kanban processes on a real broker, with fakes of the services that keep data of a type. */
+export class RetirementHarness {
+  /** The requests that the fakes received. */
   readonly told: [Keeper, RequestOf<'retireLine'>][] = [];
-  /** These do not answer. */
+  /** Fakes that do not answer. */
   readonly silent = new Set<Keeper>();
-  /** Workers that live, and the type each serves. */
+  /** Living workers, and the type that each of them serves. */
   readonly workers = new Map<string, string>();
-  /** Called when a stand-in is told. */
+  /** Called when a fake receives a request. */
   onTold: () => Promise<unknown> = async () => undefined;
   private readonly beats: NodeJS.Timeout;
 
@@ -58,11 +58,11 @@ export class RetirementRig {
     this.beat();
   }
 
-  static async start(): Promise<RetirementRig> {
+  static async start(): Promise<RetirementHarness> {
     const dead = await DeadLetterHarness.start();
     const options = { replicas: 1, onError: () => undefined };
     const types = await openView(dead.bus, 'types', options);
-    return new RetirementRig(dead, types, await dead.another('kanban-2'));
+    return new RetirementHarness(dead, types, await dead.another('kanban-2'));
   }
 
   async stop(): Promise<void> {
@@ -76,7 +76,7 @@ export class RetirementRig {
     return this.dead.bus.names.subjects;
   }
 
-  /** As a worker does; its lanes are there when this resolves. */
+  /** Announces a type as a worker does. Its lanes exist when this resolves. */
   async announce(name: string): Promise<TypeRecord> {
     const retry = { max_attempts: 3, base_ms: 200, cap_ms: 30_000 };
     const registered_at = new Date().toISOString();
@@ -90,7 +90,7 @@ export class RetirementRig {
     return this.dead.ask(this.subjects.retire, { signal_type, by: 'bob', ...given });
   }
 
-  /** Resolves when the record of the type is in this phase of a retirement, or in a later one. */
+  /** Waits until the record of the type is in this phase, or in a later one. */
   async marked(type: string, phase: 'checking' | 'removing'): Promise<void> {
     const later = ['removing', 'done', ...(phase === 'checking' ? ['checking'] : [])];
     await waitFor('the mark', () => later.includes(this.types.get(type)?.retired?.phase ?? ''), {
@@ -120,7 +120,7 @@ export class RetirementRig {
     return found;
   }
 
-  /** How many signals of the type its lanes would deliver. */
+  /** Signals of the type that its lanes would deliver. */
   async waiting(type: string): Promise<number> {
     const jsm = await managerOf(this.dead.bus);
     let waiting = 0;
@@ -130,7 +130,7 @@ export class RetirementRig {
     return waiting;
   }
 
-  /** Takes every signal of the type out of the queue. */
+  /** Removes every signal of the type from the queue. */
   async drain(type: string): Promise<void> {
     const jsm = await managerOf(this.dead.bus);
     const stream = this.dead.bus.names.streams.kanban;

@@ -1,19 +1,19 @@
 import type { BackupHoldings, RetireRefusal } from '@tps/contracts';
 
-/** What decides whether a type may be retired. */
+/** The facts that decide whether a type may be retired. */
 export interface TypeFacts {
   type: string;
-  /** Services that have to remove something, and of which no process is there. */
+  /** Services without a living process that keep data of types. */
   missing: readonly string[];
   /** Living workers that serve the type. */
   workers: readonly string[];
   waiting: number;
   in_progress: number;
-  /** Redrive jobs under way that have dead letters of the type left. */
+  /** Running redrive jobs that have dead letters of the type left. */
   redrives: readonly string[];
 }
 
-/** Why the type may not be retired now; null when it may. Pure. */
+/** Decides, without effects, whether a type may be retired. @returns why not, or null if it may */
 export function objectionTo(facts: TypeFacts): RetireRefusal | null {
   const { type, missing, workers, waiting, in_progress, redrives } = facts;
   if (workers.length > 0) {
@@ -32,7 +32,7 @@ export function objectionTo(facts: TypeFacts): RetireRefusal | null {
   return null;
 }
 
-/** The same for the backup, as every kanban process knows it. Of what waits at RabbitMQ nobody knows the type. */
+/** The same decision for the backup, from the counts of all kanban processes. The types of signals at RabbitMQ are unknown. */
 export function backupObjectionTo(type: string, holdings: readonly BackupHoldings[]): RetireRefusal | null {
   if (holdings.length === 0) return null;
   const ofType = holdings.reduce((sum, { of_type }) => sum + of_type, 0);

@@ -1,14 +1,14 @@
 import { openBucket } from '@tps/bus';
 import type { ReplyOf, Retirement } from '@tps/contracts';
 import { waitFor } from '@tps/testkit';
-import { RetirementRig } from './retirement-harness.fixture';
+import { RetirementHarness } from './retirement-harness.fixture';
 
 jest.setTimeout(60_000);
 
-let rig: RetirementRig;
+let rig: RetirementHarness;
 beforeAll(async () => {
-  rig = await RetirementRig.start();
-  // A type that stays.
+  rig = await RetirementHarness.start();
+  // This type stays.
   await rig.announce('other');
   await waitFor('everybody to be heard', async () => {
     await rig.announce('warm-up');
@@ -29,7 +29,7 @@ const mark = (given: Partial<Retirement>): Retirement => ({
   ...given,
 });
 
-test('retiring a type removes its lanes, cards and leases, and leaves those of others alone', async () => {
+test('retiring a type removes its lanes, cards and leases, and leaves those of other types alone', async () => {
   await rig.announce('old');
   const { bus } = rig.dead;
   const cards = await openBucket(bus, bus.names.buckets.cards, 1);
@@ -64,7 +64,7 @@ test('retiring a type removes its lanes, cards and leases, and leaves those of o
     reason: expect.stringMatching(/"old" was retired by bob at .*: replaced/) as string,
   });
 
-  // Its dead letters are listed and deleted, and not run again.
+  // Its dead letters can be listed and deleted, but not requeued.
   expect((await rig.dead.list({ type: 'old' })).total).toBe(1);
   for (const filter of [{ type: 'old' }, { class: 'transient' as const }]) {
     const order = { id: `refused-${Object.keys(filter)[0]}`, filter, probe: [1], max_per_s: 10 };
@@ -88,14 +88,14 @@ test('a worker that announces a retired type brings it back as new', async () =>
   expect(await rig.retire('back')).toHaveProperty('retired');
 });
 
-test('a type that nobody announced is unknown', async () => {
+test('a type that no worker announced is unknown', async () => {
   expect(await rig.retire('nobody')).toEqual({
     refused: 'unknown',
     reason: 'there is no signal type "nobody"',
   });
 });
 
-test('work or a worker keeps a type, is named, and a refusal disturbs nobody', async () => {
+test('work or a worker keeps a type; the refusal names it and changes nothing', async () => {
   await rig.announce('busy');
   const before = (await rig.types.read('busy'))?.revision;
   await rig.enqueue('busy');
@@ -105,7 +105,7 @@ test('work or a worker keeps a type, is named, and a refusal disturbs nobody', a
     in_progress: 0,
     reason: expect.stringContaining('1 signals of "busy" wait') as string,
   });
-  // Its signal keeps the type until the worker is heard.
+  // Its signal keeps the type until the worker's heartbeat arrives.
   rig.workers.set('w7', 'busy');
   const named = async (): Promise<boolean> => {
     const reply = await rig.retire('busy');
@@ -114,13 +114,13 @@ test('work or a worker keeps a type, is named, and a refusal disturbs nobody', a
   for (let heard = 0; heard < 10;) heard = (await waitFor('the worker to be named', named)) ? heard + 1 : 0;
   await rig.drain('busy');
   expect(await named()).toBe(true);
-  // Whoever is refused has made nobody refuse signals.
+  // A refused request makes no process refuse signals.
   expect((await rig.types.read('busy'))?.revision).toBe(before);
   expect((await rig.enqueue('busy')).ok).toBe(true);
   await rig.drain('busy');
 });
 
-test('a redrive under way keeps the type whose dead letters it has left', async () => {
+test('a running redrive job keeps a type whose dead letters it has not requeued yet', async () => {
   await rig.announce('redriven');
   await rig.dead.letters('redriven', 2);
   const { id } = await rig.dead.redrive({ filter: { type: 'redriven' }, probe: [1] });
@@ -140,7 +140,7 @@ test('a signal is never lost to a retirement at the same moment: it is refused, 
     const retirement = rig.retire(type);
     let over = false;
     void retirement.finally(() => (over = true));
-    // At once, some round trips later, or when the record says how far the retirement is.
+    // The signal comes at once, some round trips later, or in a phase of the retirement.
     if (round % 4 < 2)
       for (let trips = (round % 4) * round; trips > 0; trips -= 1) await rig.dead.bus.nc.flush();
     else await rig.marked(type, round % 4 === 2 ? 'checking' : 'removing');
@@ -152,7 +152,7 @@ test('a signal is never lost to a retirement at the same moment: it is refused, 
     const reply = await retirement;
     const { retired } = (await rig.types.read(type))!.value;
     if ('retired' in reply) {
-      // What came after the last look at the stream would bring it back.
+      // A signal that came after the last check of the stream would bring it back.
       expect({ round, accepted, phase: retired?.phase }).toEqual({ round, accepted: 0, phase: 'done' });
       ends.refused += 1;
     } else {
@@ -162,7 +162,7 @@ test('a signal is never lost to a retirement at the same moment: it is refused, 
     }
     await rig.drain(type);
   }
-  // Both happened, or this proves nothing.
+  // Without both results this test proves nothing.
   expect(ends).toEqual({ refused: expect.any(Number) as number, kept: expect.any(Number) as number });
   expect(Math.min(...Object.values(ends))).toBeGreaterThan(5);
 });
@@ -179,7 +179,7 @@ test('a signal that a hung process appends after the retirement brings the type 
   await rig.drain('revived');
 });
 
-test('requests at once retire a type once, and all hear so', async () => {
+test('concurrent requests retire a type once, and all get the result', async () => {
   await rig.announce('twice');
   const replies = await Promise.all([1, 2, 3, 4].map(() => rig.retire('twice')));
   const told = replies.filter((reply) => 'retired' in reply || reply.refused === 'unknown');
@@ -188,7 +188,7 @@ test('requests at once retire a type once, and all hear so', async () => {
   expect(new Set(times).size).toBe(1);
 });
 
-test('a retirement that a killed process left is undone before anything was removed, and finished afterwards', async () => {
+test('a retirement that a killed process left is undone if nothing was removed, and finished otherwise', async () => {
   for (const phase of ['checking', 'removing'] as const) {
     const record = await rig.announce('left');
     await rig.types.put('left', { ...record, retired: mark({ phase }) });
@@ -200,7 +200,7 @@ test('a retirement that a killed process left is undone before anything was remo
   }
 });
 
-test('while a service does not remove its part the type is gone, and the rest follows by itself', async () => {
+test('while a service does not remove its part the type is unknown, and the rest is removed later', async () => {
   await rig.announce('slow');
   rig.silent.add('jidoka');
   expect(await rig.retire('slow')).toMatchObject({ refused: 'unavailable' });
@@ -210,7 +210,7 @@ test('while a service does not remove its part the type is gone, and the rest fo
   await waitFor('the rest', async () => (await phase()) === 'done', { limitMs: 20_000 });
 });
 
-test('a worker that announces the type while it is removed has it, with its lanes', async () => {
+test('a worker that announces the type during its removal gets it back, with its lanes', async () => {
   const record = await rig.announce('sudden');
   rig.onTold = () => rig.types.put('sudden', record);
   const reply: ReplyOf<'retire'> = await rig.retire('sudden');

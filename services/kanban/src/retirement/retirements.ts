@@ -27,36 +27,36 @@ export interface RetirementsDeps {
   deadLetters: DeadLetterStore;
 }
 
-/** The record of a type that is being retired, as this process knows it. */
+/** The record of a type that is being retired, as last read or written. */
 interface Marked {
   type: string;
   record: TypeRecord & { retired: Retirement };
   revision: number;
 }
 
-/** After this long without a word from its process, another one takes a retirement over. */
+/** The owner's lease on a retirement. After it ends, another process takes over. */
 const LEASE_MS = 15_000;
 const KEEPER_LIMIT_MS = 3_000;
 const JOIN_LIMIT_MS = 6_000;
 const LOOK_MS = 50;
 const MAX_TRIES = 5;
 const BACKOFF = { firstMs: 1_000, capMs: 30_000 };
-/** As long as dead letters are kept: they name the retirement of their type. */
+/** As long as dead letters are kept, because a request for them names the retirement of their type. */
 const KEPT_MS = 30 * 24 * 3_600_000;
 
-/** What is asked of those that keep something of a type. */
+/** The requests to the services that keep data of a type. */
 const KEEPERS = ['retireCircuit', 'retireLine', 'retireLevels'] as const;
 
 /**
- * Retires signal types. The type's own record says how far it is, so that any process can finish or undo what another
- * one began:
+ * Retires signal types. The record of the type has the phase, so that any process can finish or undo a retirement that
+ * another one began:
  *
- * 1. `checking`: no kanban process accepts signals of the type any more, and none is on its way into the stream. Then the
- *    stream says whether it holds one. If it does, the mark is taken off, and nothing has changed.
+ * 1. `checking`: every kanban process refuses signals of the type, and no append is in flight. Then the stream is checked
+ *    for signals of the type. If it has one, the mark is removed and nothing has changed.
  * 2. `removing`: the type is unknown. Its lanes, cards, leases, circuit, calls and levels are removed.
- * 3. `done`: the record stays for 30 days. A worker that announces the type writes over it.
+ * 3. `done`: the record stays for 30 days. A worker that announces the type overwrites it.
  *
- * A signal that turns up all the same brings the type back (`Revival`).
+ * A signal that turns up later brings the type back (`Revival`).
  */
 export class Retirements {
   private readonly running = new Map<string, Promise<ReplyOf<'retire'>>>();
@@ -70,7 +70,7 @@ export class Retirements {
     context.endpoint('retire', (request) => this.retire(request));
   }
 
-  /** Called every second. */
+  /** Called every second: takes over abandoned retirements, revives types, and deletes old records. */
   async tick(): Promise<void> {
     const { types, queue, checks, revival } = this.deps;
     for (const type of types.records.keys()) {
@@ -81,13 +81,13 @@ export class Retirements {
       if (retired.phase !== 'done') this.takeOver({ type, record: { ...value, retired }, revision });
       else if (queue.orphans > 0 && (await checks.isQueued(type))) await revival.bringBack(type);
       else if (Date.now() - Date.parse(retired.at) > KEPT_MS) {
-        // A worker that announces it at this moment does so again.
+        // A worker that announces the type at this moment announces it again later.
         await types.records.remove(type);
       }
     }
   }
 
-  /** What is under way goes on to its end, which is near. */
+  /** Waits for the running retirements, which end soon. */
   async stop(): Promise<void> {
     await Promise.allSettled(this.running.values());
   }
@@ -115,7 +115,7 @@ export class Retirements {
         if (joined) return joined;
         continue;
       }
-      // Before the mark is set: a request that is refused must not make anybody refuse signals.
+      // Checked before the mark is set, because a refused request must not make any process refuse signals.
       const objection = await checks.objectionTo(type);
       if (objection) return objection;
       const retired: Retirement = {
@@ -129,7 +129,7 @@ export class Retirements {
     return unavailable(`the record of "${type}" changes all the time: try again`);
   }
 
-  /** What became of a retirement that another process works on; undefined when it was undone. */
+  /** Waits for a retirement that another process runs. @returns its result, or undefined if it was undone */
   private async join(type: string, { id }: Retirement): Promise<ReplyOf<'retire'> | undefined> {
     const { records } = this.deps.types;
     const endMs = Date.now() + JOIN_LIMIT_MS;
@@ -178,19 +178,19 @@ export class Retirements {
     return this.retired(type, done.record.retired);
   }
 
-  /** Nobody was told that the type is retired: whoever wants it asks again. */
+  /** Removes the mark. No client was told that the type is retired. */
   private async undo({ type, record, revision }: Marked): Promise<void> {
     const { retired: _over, ...before } = record;
     await this.deps.types.records.compareAndSet(type, before, revision);
   }
 
-  /** A signal that was accepted before every process was sealed keeps the type. */
+  /** Keeps the type, because a signal was accepted before every process refused it. */
   private async keep(type: string): Promise<ReplyOf<'retire'>> {
     await this.deps.revival.bringBack(type);
     return this.refusalOf(type, `a signal of "${type}" came at the same moment: try again`);
   }
 
-  /** Somebody else wrote the record: a worker that announced the type, whose lanes may be gone by now, or another kanban. */
+  /** Somebody else wrote the record: another kanban process, or a worker that announced the type and may have lost its lanes. */
   private async overtaken(type: string): Promise<ReplyOf<'retire'>> {
     const { retired } = (await this.deps.types.records.read(type))?.value ?? {};
     const joined = retired && (await this.join(type, retired));
@@ -203,7 +203,7 @@ export class Retirements {
     return (await this.deps.checks.objectionTo(type)) ?? unavailable(otherwise);
   }
 
-  /** Goes on with what nobody works on any more: what has removed nothing yet is undone, what has is finished. */
+  /** Takes over an abandoned retirement: undoes it if nothing was removed yet, and finishes it otherwise. */
   private takeOver(marked: Marked): void {
     const { type, record } = marked;
     const { owner, lease_until } = record.retired;
@@ -225,10 +225,10 @@ export class Retirements {
     const mine = await this.advance(marked, phase);
     if (mine && phase === 'removing') return this.finish(mine);
     if (mine) await this.undo(mine);
-    return unavailable('left to others, or undone');
+    return unavailable('left to another process, or undone');
   }
 
-  /** @returns null when somebody else wrote the record meanwhile */
+  /** Writes the next phase. @returns null if somebody else wrote the record first */
   private async advance(
     { type, record, revision }: Marked,
     phase: Retirement['phase'],

@@ -5,9 +5,9 @@ import type { BackupMessage } from '../backup/backup-message';
 import type { KanbanConfig } from '../config';
 
 /**
- * Brings a retired type back, as it was, when a signal of it turns up that was accepted: by a gateway that knew nothing
- * of the retirement and put it on the backup, or by an append that was on its way while its kanban process hung. The
- * signal then waits for a worker like any other, and the board says so.
+ * Brings a retired type back, as it was, when an accepted signal of it turns up. A gateway that did not know of the
+ * retirement may have put it on the backup, or a kanban process that hung may have appended it late. The signal then waits
+ * for a worker like any other, as the board shows.
  */
 export class Revival {
   constructor(
@@ -15,6 +15,7 @@ export class Revival {
     private readonly types: TypesView,
   ) {}
 
+  /** Removes the retirement from the record of the type, and creates its lanes. */
   async bringBack(type: string): Promise<void> {
     const revived = await this.types.records.update(type, (record) => {
       if (!record?.retired) return null;
@@ -27,10 +28,10 @@ export class Revival {
   }
 
   /**
-   * For a signal on the backup: whether it has to stay there for the moment, because the retirement of its type is under
-   * way, or is undone for its sake.
+   * Whether a signal has to stay on the backup for now, because the retirement of its type is under way, or is being
+   * undone for this signal.
    */
-  async holds({ signal, fromGateway }: BackupMessage): Promise<boolean> {
+  async defers({ signal, fromGateway }: BackupMessage): Promise<boolean> {
     const { signal_type: type } = signal;
     const { phase } = this.types.retirement(type) ?? {};
     if (phase === 'done' && fromGateway) {
