@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, fstatSync, mkdirSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { messageOf } from './errors';
 import { openLog } from './log-files';
@@ -48,6 +48,8 @@ const START_PROBE_MS = 200;
  */
 const PROBE_MS = 1_000;
 const MISSES_ALLOWED = 1;
+/** A blocked process touches its file several times a second. */
+const FRESH_MS = 2_000;
 const START_LIMIT_MS = 30_000;
 const KILL_LIMIT_MS = 5_000;
 /** After living for this long, the next end counts as a first one. */
@@ -166,7 +168,7 @@ export class Child {
     if (probed === undefined || probed !== this.#process) return;
     if (this.#state === 'starting') return this.#checkStart(answered);
     if (this.#state !== 'live') return;
-    this.#misses = answered ? 0 : this.#misses + 1;
+    this.#misses = answered || isFresh(this.spec.livenessFile) ? 0 : this.#misses + 1;
     if (this.#misses > MISSES_ALLOWED && this.#killedBecause === undefined) {
       this.#killBecause(`it hung: ${this.#misses} probes had no answer within ${PROBE_LIMIT_MS / 1000} s`);
     }
@@ -223,4 +225,10 @@ export class Child {
     this.#since = Date.now();
     this.context.onChange();
   }
+}
+
+/** Whether a process has touched the file just now. */
+function isFresh(path: string | undefined): boolean {
+  const stats = path === undefined ? undefined : statSync(path, { throwIfNoEntry: false });
+  return stats !== undefined && Date.now() - stats.mtimeMs < FRESH_MS;
 }

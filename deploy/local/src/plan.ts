@@ -29,6 +29,8 @@ export interface ProcessSpec {
   readonly live: Check;
   /** Whether it can work. */
   readonly ready: Check;
+  /** While this file is fresh, a process that does not answer is blocked by its own work and does not hang. */
+  readonly livenessFile?: string | undefined;
 }
 
 /** A broker that runs elsewhere and is only used here. */
@@ -125,6 +127,8 @@ function planService(
 ): ProcessSpec {
   const { paths, env } = settings;
   const name = `${service}-${n}`;
+  const { livenessVariable } = factsOf(service);
+  const livenessFile = livenessVariable && join(paths.run, `${name}.alive`);
   const http =
     service === 'gateway'
       ? { port: readPort(env, 'HTTP_PORT', 8080) + n - 1, variable: 'HTTP_PORT' }
@@ -142,12 +146,14 @@ function planService(
       METRICS_PORT: metrics === undefined ? 'disabled' : String(metrics.port),
       ...(http && { HTTP_PORT: String(http.port) }),
       ...dataFolder(settings, service),
+      ...(livenessVariable && livenessFile && { [livenessVariable]: livenessFile }),
       INSTANCE_ID: env['INSTANCE_ID'] ? `${env['INSTANCE_ID']}-${name}` : name,
     },
     listens,
     files: [],
     live: { kind: 'http', url: `${health}/live` },
     ready: { kind: 'http', url: `${health}/ready` },
+    livenessFile,
   };
 }
 

@@ -21,7 +21,7 @@ const NOT_STARTED = ['JIDOKA', 'ANDON', 'KAIZEN', 'HEIJUNKA'];
 /** A fake service with health endpoints. The instance in REFUSES exits as with a wrong configuration. */
 const SERVICE = `
 const { createServer } = require('node:http');
-const { HTTP_PORT, METRICS_PORT, INSTANCE_ID, REFUSES, START_MS = '0' } = process.env;
+const { HTTP_PORT, METRICS_PORT, INSTANCE_ID, REFUSES, START_MS = '0', BLOCKED_MS, TPS_LIVENESS_FILE } = process.env;
 if (REFUSES === INSTANCE_ID) {
   console.error('TPS_KANBAN_BUFFER is "many": it must be a whole number.');
   process.exit(78);
@@ -32,6 +32,16 @@ setTimeout(() => {
   }
 }, Number(START_MS));
 process.on('SIGTERM', () => process.exit(0));
+if (BLOCKED_MS && INSTANCE_ID === 'worker-1') {
+  const { Worker } = require('node:worker_threads');
+  const touch = 'const t = setInterval(() => require("node:fs").writeFileSync(process.env.TPS_LIVENESS_FILE, ""), 300);'
+    + 'setTimeout(() => clearInterval(t), Number(process.env.BLOCKED_MS))';
+  setTimeout(() => {
+    new Worker(touch, { eval: true }).once('online', () => {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60_000);
+    });
+  }, 1_000);
+}
 `;
 
 const root = mkdtempSync(join(tmpdir(), 'tps-local-'));
@@ -150,6 +160,16 @@ it.each([
   expect(readFileSync(join(env['TPS_HOME'] ?? '', 'logs', 'supervisor.log'), 'utf8')).toContain(
     `${name} restarts`,
   );
+});
+
+it('a worker that touches its liveness file is blocked and does not hang; one that stops touching it hangs', async () => {
+  const blockedMs = 8_000;
+  await run('up', { BLOCKED_MS: String(blockedMs) });
+  const first = pidOf('worker-1');
+  const began = Date.now();
+  const isReplaced = (): boolean => part('worker-1').state === 'live' && pidOf('worker-1') !== first;
+  expect(await waitFor(isReplaced, blockedMs + 2 * RESTART_LIMIT_MS)).toBe(true);
+  expect(Date.now() - began).toBeGreaterThan(blockedMs);
 });
 
 it('a port in use is named with its process and the variable to set, and nothing is started', async () => {

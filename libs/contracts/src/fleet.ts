@@ -25,6 +25,11 @@ interface ServiceFacts {
    * for it. The folder may be lost, because the service builds the projection anew. Default: the service keeps nothing on disk.
    */
   readonly dataVariable?: string;
+  /**
+   * The variable that names the file which a process touches while its main thread is blocked and must not be restarted for
+   * that. Default: a process that does not answer hangs.
+   */
+  readonly livenessVariable?: string;
   /** The variable that sets the number of processes. Default: `TPS_REPLICAS_<NAME>`. */
   readonly replicasVariable?: string;
 }
@@ -63,6 +68,7 @@ export const FLEET = {
     metricsPort: 9106,
     uid: 2004,
     replicasVariable: 'TPS_HEIJUNKA_POOL',
+    livenessVariable: 'TPS_LIVENESS_FILE',
   },
   andon: {
     does: 'shows each line and station in red, yellow or green; keeps calls, stops by people, the history and the records of signals',
