@@ -1,7 +1,8 @@
-import { LOOKUP_MAX_IDS, type ReplyOf, type RequestOf } from '@tps/contracts';
+import { LOOKUP_MAX_IDS, type Outcome, type ReplyOf, type RequestOf } from '@tps/contracts';
 import { NatsServer, sampleOutcome } from '@tps/testkit';
 import { type Bus, connectBus } from './connect';
-import { lookUpAll, RecordsClient, RecordsUnavailableError } from './records-client';
+import { latestAttempt, lookUpAll, RecordsClient, RecordsUnavailableError } from './records-client';
+import { ensureStream } from './streams';
 
 const recordOf = (id: string): ReplyOf<'lookup'>['records'][number] => ({
   id,
@@ -67,5 +68,32 @@ describe('RecordsClient', () => {
     expect(asked).toEqual([['a', 'unknown']]);
     expect(found).toEqual([recordOf('a').outcomes, []]);
     subscription.unsubscribe();
+  });
+
+  test('only runs with a final outcome are finished', async () => {
+    const outcomes = [
+      sampleOutcome({ signal_id: 'a', run: 0, final: true }),
+      sampleOutcome({ signal_id: 'a', run: 1, final: false, status: 'retrying' }),
+    ];
+    const subscription = bus.nc.subscribe(bus.names.subjects.lookup, {
+      callback: (_, msg) => void msg.respond(JSON.stringify({ records: [{ id: 'a', outcomes }] })),
+    });
+    const runs = [0, 1, 2].map((run) => ({ id: 'a', run }));
+    expect(await new RecordsClient(bus).finishedRuns(runs)).toEqual(new Set(['a:0']));
+    subscription.unsubscribe();
+  });
+
+  test('the latest attempt of a run is unknown without the stream, and absent in a stream without one', async () => {
+    const lookup = (run: number): Promise<Outcome | undefined> => latestAttempt(bus, { id: 'a', run });
+    await expect(lookup(0)).rejects.toBeInstanceOf(RecordsUnavailableError);
+    await ensureStream(bus, 'outcomes', { replicas: 1 });
+    expect(await lookup(0)).toBeUndefined();
+    const subject = bus.names.subjects.outcomeAttempt('a');
+    for (const attempt of [1, 2]) {
+      const failed = { run: 1, attempt, status: 'retrying', final: false } as const;
+      await bus.publisher.publish(subject, JSON.stringify([sampleOutcome({ signal_id: 'a', ...failed })]));
+    }
+    expect(await lookup(1)).toMatchObject({ attempt: 2 });
+    expect(await lookup(0)).toBeUndefined();
   });
 });

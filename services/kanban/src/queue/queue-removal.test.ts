@@ -157,3 +157,14 @@ test('reading the deadlines again drops finished signals and keeps those accepte
   await deadlines.load();
   expect(deadlines.size).toBe(before + 1);
 });
+
+test('while the stream of outcomes does not answer nothing is cancelled or expired, as its attempts are unknown', async () => {
+  const seq = await accept('unknown-attempts');
+  const { streams } = await managerOf(bus);
+  await streams.delete(bus.names.streams.outcomes);
+  await expect(removal.cancel('unknown-attempts')).rejects.toThrow('the stream of outcomes does not answer');
+  await expect(removal.expire(seq)).rejects.toThrow('the stream of outcomes does not answer');
+  await ensureStream(bus, 'outcomes', { replicas: 1 });
+  expect(await waits(seq)).toBe(true);
+  expect(await removal.cancel('unknown-attempts')).toMatchObject({ cancelled: true });
+});
