@@ -88,6 +88,13 @@ describe('README', () => {
     compare(README, [BEGIN, END], `\n${table()}\n`);
   });
 
+  test('the local runtime knows the variables of the code', () => {
+    const names = [...variables().keys()].filter((name) => name.startsWith('TPS_')).sort();
+    const lines = names.map((name) => `\n  '${name}',`).join('');
+    const marks: [string, string] = ['// variables: written by `make render`', '\n  // end of variables'];
+    compare(resolve(ROOT, 'deploy/local/src/known-variables.ts'), marks, lines);
+  });
+
   test('the rules in the runbook are those of the code', () => {
     compare(RUNBOOK, [RULES_BEGIN, RULES_END], `\n${rules()}\n`);
   });

@@ -2,6 +2,7 @@ import { writeSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { LocalRuntimeError, messageOf } from './errors';
 import { health } from './health';
+import { unknownVariables } from './known-variables';
 import { clean, down, reportReady, up } from './lifecycle';
 import { openLog } from './log-files';
 import { logs } from './logs';
@@ -35,11 +36,15 @@ interface Invocation {
 
 /** Each command returns the exit code. */
 const COMMANDS: Readonly<Record<string, (invocation: Invocation) => Promise<number>>> = {
-  up: async ({ settings }) => done(up(settings, print)),
+  up: async ({ settings }) => {
+    warn(settings);
+    return done(up(settings, print));
+  },
   down: async ({ settings }) => done(down(settings, print)),
   clean: async ({ settings }) => done(clean(settings, print)),
   restart: async ({ settings }) => {
     await down(settings, print);
+    warn(settings);
     return done(up(settings, print));
   },
   health: async ({ settings }) => ((await health(settings, print)) ? 0 : 1),
@@ -53,6 +58,7 @@ const COMMANDS: Readonly<Record<string, (invocation: Invocation) => Promise<numb
   logs: async ({ settings, name, follow }) => done(logs(settings, { name, follow }, print)),
   profile: async ({ settings, once }) => done(profile(settings, once, print)),
   'run-local': async ({ settings }) => {
+    warn(settings);
     const running = supervise(settings, stopSignals(), toLogAnd(settings, print));
     reportReady(settings, print).catch((error: unknown) => print(messageOf(error)));
     return running;
@@ -60,6 +66,11 @@ const COMMANDS: Readonly<Record<string, (invocation: Invocation) => Promise<numb
   // The process that `up` starts in the background, with its output in supervisor.log.
   supervise: async ({ settings }) => supervise(settings, stopSignals(), (message) => print(stamped(message))),
 };
+
+/** Names misspelt variables, which would have no effect. */
+function warn({ env }: Settings): void {
+  for (const line of unknownVariables(env)) print(line);
+}
 
 async function main(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
