@@ -179,6 +179,7 @@ describe('least permissions', () => {
       ['gateway', 'tps.kanban.execute.1.some-id'],
       ['gateway', '$KV.tps_circuits.execute'],
       ['kaizen', '$JS.API.STREAM.DELETE.OUTCOMES'],
+      ['kaizen', '$JS.API.STREAM.PURGE.OUTCOMES'],
       ['kanban', '$JS.API.STREAM.PURGE.KANBAN'],
       ['worker', '$KV.tps_circuits.execute'],
       ['worker', 'tps.jidoka.admit'],

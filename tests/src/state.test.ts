@@ -13,6 +13,7 @@ const SUBJECTS: Record<string, string[]> = {
   [names.streams.andon]: [names.subjects.andon('*')],
 };
 const BUCKETS = Object.values(names.buckets);
+const STORES = Object.values(names.stores);
 
 interface Row {
   writers: string[];
@@ -84,8 +85,8 @@ function compare(name: string, wanted: Row): void {
 }
 
 describe('docs/state.md', () => {
-  test('names every stream, bucket and queue, and no other', () => {
-    const all = [...Object.values(names.streams), ...BUCKETS, ...Object.values(names.queues)];
+  test('names every stream, bucket, object store and queue, and no other', () => {
+    const all = [...Object.values(names.streams), ...BUCKETS, ...STORES, ...Object.values(names.queues)];
     expect([...documented().keys()].sort()).toEqual(all.sort());
   });
 
@@ -100,6 +101,13 @@ describe('docs/state.md', () => {
     compare(bucket, {
       writers: usersWith([`$KV.${bucket}.>`]),
       readers: usersWith(reading(`KV_${bucket}`)),
+    });
+  });
+
+  test.each(STORES)('lists who may write and read the object store %s', (store) => {
+    compare(store, {
+      writers: usersWith([`$O.${store}.>`]),
+      readers: usersWith(reading(`OBJ_${store}`)),
     });
   });
 

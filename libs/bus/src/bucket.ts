@@ -1,4 +1,6 @@
+import { jetstream } from '@nats-io/jetstream';
 import { Kvm, type KV } from '@nats-io/kv';
+import { Objm, type ObjectStore } from '@nats-io/obj';
 import type { Message } from '@tps/contracts';
 import { isApiError } from './api-error';
 import type { Bus } from './connect';
@@ -17,6 +19,15 @@ export async function openBucket(bus: Bus, name: string, replicas: number): Prom
 /** Whether a write failed because somebody else changed the value first: read it again and decide again. */
 export function isConflict(error: unknown): boolean {
   return isApiError(error, WRONG_LAST_SEQUENCE);
+}
+
+/** Opens an object store, and creates it if it is absent. Its requests wait `timeout` milliseconds for an answer. */
+export async function openObjectStore(
+  bus: Bus,
+  name: string,
+  { replicas, timeout }: { replicas: number; timeout: number },
+): Promise<ObjectStore> {
+  return placed(bus, replicas, () => new Objm(jetstream(bus.nc, { timeout })).create(name, { replicas }));
 }
 
 /** A change gave up because other writers were first every time. */

@@ -2,7 +2,14 @@ export type { BusAccess } from './access';
 export { isApiError } from './api-error';
 export { ask, askBoard } from './ask';
 export { Batcher } from './batcher';
-export { type KvOptions, openBucket, type Restore, restoreMissing } from './bucket';
+export {
+  isConflict,
+  type KvOptions,
+  openBucket,
+  openObjectStore,
+  type Restore,
+  restoreMissing,
+} from './bucket';
 export { type Bus, connectBus, NoReplyError } from './connect';
 export { type DeliveryInfo, parseDelivery } from './delivery';
 export type { LogMessage, LogStart } from './follow-options';

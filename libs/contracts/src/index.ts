@@ -32,6 +32,7 @@ export {
   parseBeat,
   type WorkerVitals,
 } from './beat';
+export { KaizenSnapshot, type LossesRecord, parseKaizenSnapshot, type TotalsRecord } from './kaizen-snapshot';
 export {
   AndonBoard,
   type BackupStatus,

@@ -24,6 +24,8 @@ export function namesFor(prefix = '') {
       leases: p('tps_leases'),
       redrives: p('tps_redrives'),
     },
+    /** Object stores: one for each service that keeps snapshots. */
+    stores: { kaizen: p('tps_kaizen') },
     /** RabbitMQ's: where signals go while NATS cannot take them. */
     queues: { backup: p('tps.backup') },
     subjects: subjectsFor(p),

@@ -6,6 +6,7 @@ import { BOARDS } from './boards/index';
 import { BUCKETS } from './buckets';
 import { DeadLetter, UnreadableDeadLetter, DeadLetterFilter, DeadLetterSummary } from './dead-letters';
 import { TypeCards } from './limits';
+import { KaizenSnapshot } from './kaizen-snapshot';
 import { Outcome } from './outcome';
 import { FoundSignal } from './records';
 import { RedriveJob } from './redrive-jobs';
@@ -93,4 +94,7 @@ test('dead letters', () => {
 test('the messages that services publish', () => {
   const vitals = Object.entries(VITALS).map(([service, { shape }]) => [service, shape] as const);
   expect(shapes({ Beat, ArrivalsMessage, ...Object.fromEntries(vitals) })).toMatchSnapshot();
+});
+test('the snapshots of projections', () => {
+  expect(shapes({ KaizenSnapshot })).toMatchSnapshot();
 });

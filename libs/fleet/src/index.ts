@@ -8,5 +8,6 @@ export {
   outcomesVariables,
 } from './outcomes-log';
 export { RollingWindow, type RollingWindowOptions } from './rolling-window';
+export { type Place, Snapshots } from './snapshots';
 export { TwoGenerationMap } from './two-generation-map';
 export { TypesView, type TypesViewOptions } from './types-view';

@@ -100,7 +100,8 @@ export interface OutcomesLogDeps {
  * skipped, because a bad message must not stop a projection.
  */
 export class OutcomesLog {
-  private finals = new TwoGenerationMap<true>();
+  /** The final outcomes that count, each with the sequence of its message. */
+  private finals = new TwoGenerationMap<number>();
   private readonly unreadable: Counter;
   private readonly follower: Follower;
 
@@ -141,6 +142,14 @@ export class OutcomesLog {
     return this.follower.position;
   }
 
+  /**
+   * The first message whose final outcomes are remembered. A start that reads the log from here recognises the same
+   * superseded outcomes as this process does.
+   */
+  get remembersFrom(): number {
+    return this.finals.oldest ?? this.position + 1;
+  }
+
   /** Everything that was stored when this process began to follow is accounted for. */
   get rebuilt(): boolean {
     return this.follower.position >= this.rebuiltAt;
@@ -179,7 +188,7 @@ export class OutcomesLog {
     this.items(message).forEach((item, index) => {
       const outcome = this.read(item, seq, index);
       if (!outcome) return;
-      const logged = { outcome, seq, index, timeMs, superseded: this.isSuperseded(outcome), live };
+      const logged = { outcome, seq, index, timeMs, superseded: this.isSuperseded(outcome, seq), live };
       this.options.onOutcome(logged);
       if (outcome.final && !logged.superseded) counted.push(logged);
     });
@@ -212,11 +221,11 @@ export class OutcomesLog {
     this.context.log.warn('outcome skipped: unreadable', { seq, reason });
   }
 
-  private isSuperseded({ signal_id, run, final }: Outcome): boolean {
+  private isSuperseded({ signal_id, run, final }: Outcome, seq: number): boolean {
     if (!final) return false;
     const key = run === 0 ? signal_id : `${signal_id}/${run}`;
     if (this.finals.has(key)) return true;
-    this.finals.set(key, true);
+    this.finals.set(key, seq);
     return false;
   }
 

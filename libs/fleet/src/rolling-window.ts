@@ -6,15 +6,21 @@ export interface RollingWindowOptions<B> {
   empty: () => B;
 }
 
+/** A bucket, and the number of its stretch of time since 1970. */
+export interface WindowEntry<B> {
+  slot: number;
+  bucket: B;
+}
+
 /**
  * The latest stretch of time as a ring of buckets. Times are the caller's, usually the stream's: the same events give
  * the same figures in every replica and after every restart.
  */
 export class RollingWindow<B> {
-  private readonly ring: ({ slot: number; bucket: B } | undefined)[];
+  private readonly ring: (WindowEntry<B> | undefined)[];
 
   constructor(private readonly options: RollingWindowOptions<B>) {
-    this.ring = new Array<{ slot: number; bucket: B } | undefined>(options.buckets);
+    this.ring = new Array<WindowEntry<B> | undefined>(options.buckets);
   }
 
   /** The bucket of a moment; undefined when a later round of the ring has taken its place. */
@@ -35,6 +41,17 @@ export class RollingWindow<B> {
     const alive: B[] = [];
     for (const held of this.ring) if (held && held.slot >= oldest) alive.push(held.bucket);
     return alive;
+  }
+
+  /** Its content, for a snapshot. */
+  entries(): WindowEntry<B>[] {
+    return this.ring.filter((held) => held !== undefined);
+  }
+
+  /** Takes the content of a snapshot in place of its own. */
+  restore(entries: readonly WindowEntry<B>[]): void {
+    this.ring.fill(undefined);
+    for (const entry of entries) this.ring[entry.slot % this.options.buckets] = entry;
   }
 
   private slotOf(timeMs: number): number {

@@ -18,6 +18,12 @@ export class TwoGenerationMap<V> {
     return this.young.has(key) || this.old.has(key);
   }
 
+  /** The value that was written first of all that it still has. */
+  get oldest(): V | undefined {
+    const [oldest] = this.old.size > 0 ? this.old.values() : this.young.values();
+    return oldest;
+  }
+
   set(key: string, value: V): void {
     if (this.writes >= this.limit) {
       this.old = this.young;

@@ -1,5 +1,5 @@
-import { build } from 'hdr-histogram-js';
-import type { DurationFigures } from '@tps/contracts';
+import { build, decodeFromCompressedBase64, encodeIntoCompressedBase64 } from 'hdr-histogram-js';
+import type { DurationFigures, TotalsRecord } from '@tps/contracts';
 
 const MICROS = 1_000;
 /** Longer than any signal may wait. The limit keeps a wrong clock from growing the histogram. */
@@ -12,8 +12,25 @@ const LONGEST_MS = 48 * 3_600_000;
  */
 export class Durations {
   private readonly histogram = build();
+  /** The histogram as text, until a value comes: only what changed is encoded again. */
+  private encoded: string | undefined;
   private maxMs = 0;
   sumMs = 0;
+
+  static restore({ values, sum_ms, max_ms }: TotalsRecord['work']): Durations {
+    const durations = new Durations();
+    // A decoded histogram does not grow, so its values go into one that does.
+    durations.histogram.add(decodeFromCompressedBase64(values));
+    durations.encoded = values;
+    durations.sumMs = sum_ms;
+    durations.maxMs = max_ms;
+    return durations;
+  }
+
+  record(): TotalsRecord['work'] {
+    this.encoded ??= encodeIntoCompressedBase64(this.histogram);
+    return { values: this.encoded, sum_ms: this.sumMs, max_ms: this.maxMs };
+  }
 
   get count(): number {
     return this.histogram.totalCount;
@@ -22,6 +39,7 @@ export class Durations {
   add(ms: number): void {
     const known = Math.min(Math.max(ms, 0), LONGEST_MS);
     this.histogram.recordValue(Math.round(known * MICROS));
+    this.encoded = undefined;
     this.sumMs += known;
     this.maxMs = Math.max(this.maxMs, known);
   }

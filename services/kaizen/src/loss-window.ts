@@ -1,4 +1,4 @@
-import type { Outcome } from '@tps/contracts';
+import type { KaizenSnapshot, LossesRecord, Outcome } from '@tps/contracts';
 import { type LoggedOutcome, RollingWindow } from '@tps/fleet';
 
 const WINDOW = { bucketMs: 300_000, buckets: 12 };
@@ -38,7 +38,41 @@ export class TypeLosses {
   reworkMs = 0;
   longestWait: { ms: number; trace_id: string } | undefined;
   /** By fingerprint, or by error class where there is none. */
-  readonly groups = { failed: new Map<string, FailureGroup>(), rejected: new Map<string, FailureGroup>() };
+  groups = { failed: new Map<string, FailureGroup>(), rejected: new Map<string, FailureGroup>() };
+
+  static restore({
+    work_ms,
+    wait_ms,
+    rework_ms,
+    longest_wait,
+    groups,
+    ...counted
+  }: LossesRecord): TypeLosses {
+    return Object.assign(new TypeLosses(), {
+      ...counted,
+      workMs: work_ms,
+      waitMs: wait_ms,
+      reworkMs: rework_ms,
+      longestWait: longest_wait,
+      groups: {
+        failed: new Map(Object.entries(groups.failed)),
+        rejected: new Map(Object.entries(groups.rejected)),
+      },
+    });
+  }
+
+  record(): LossesRecord {
+    const { processed, failed, rejected, expired, retried, workMs, waitMs, reworkMs, longestWait } = this;
+    return {
+      ...{ processed, failed, rejected, expired, retried },
+      ...{ work_ms: workMs, wait_ms: waitMs, rework_ms: reworkMs },
+      ...(longestWait ? { longest_wait: longestWait } : {}),
+      groups: {
+        failed: Object.fromEntries(this.groups.failed),
+        rejected: Object.fromEntries(this.groups.rejected),
+      },
+    };
+  }
 
   add(outcome: Outcome): void {
     const { status, process_ms, wait_ms, trace_id } = outcome;
@@ -76,6 +110,23 @@ function addGroup(groups: Map<string, FailureGroup>, key: string, group: Failure
 /** The losses of the last hour, by type: a projection of the log, so all replicas have the same. */
 export class LossWindow {
   private readonly window = new RollingWindow({ ...WINDOW, empty: () => new Map<string, TypeLosses>() });
+
+  static restore(record: KaizenSnapshot['losses']): LossWindow {
+    const losses = new LossWindow();
+    const entries = record.map(({ slot, bucket }) => {
+      const types = Object.entries(bucket).map(([type, lost]) => [type, TypeLosses.restore(lost)] as const);
+      return { slot, bucket: new Map(types) };
+    });
+    losses.window.restore(entries);
+    return losses;
+  }
+
+  record(): KaizenSnapshot['losses'] {
+    return this.window.entries().map(({ slot, bucket }) => {
+      const types = [...bucket].map(([type, losses]) => [type, losses.record()] as const);
+      return { slot, bucket: Object.fromEntries(types) };
+    });
+  }
 
   add({ outcome, superseded, timeMs }: LoggedOutcome): void {
     const bucket = superseded ? undefined : this.window.at(timeMs);

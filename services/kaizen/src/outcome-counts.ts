@@ -1,4 +1,10 @@
-import { type KaizenBoard, type Outcome, WIRE_VERSION } from '@tps/contracts';
+import {
+  type KaizenBoard,
+  type KaizenSnapshot,
+  type Outcome,
+  type TotalsRecord,
+  WIRE_VERSION,
+} from '@tps/contracts';
 import { type LoggedOutcome, RollingWindow } from '@tps/fleet';
 import { Durations, percent } from './durations';
 
@@ -18,8 +24,19 @@ export class TypeCounts {
   expired = 0;
   cancelled = 0;
   retried = 0;
-  readonly work = new Durations();
-  readonly wait = new Durations();
+  work = new Durations();
+  wait = new Durations();
+
+  static restore({ first_pass, work, wait, ...counted }: TotalsRecord): TypeCounts {
+    const durations = { work: Durations.restore(work), wait: Durations.restore(wait) };
+    return Object.assign(new TypeCounts(), { ...counted, firstPass: first_pass, ...durations });
+  }
+
+  record(): TotalsRecord {
+    const { succeeded, failed, firstPass, rejected, expired, cancelled, retried } = this;
+    const durations = { work: this.work.record(), wait: this.wait.record() };
+    return { succeeded, failed, first_pass: firstPass, rejected, expired, cancelled, retried, ...durations };
+  }
 
   get processed(): number {
     return this.succeeded + this.failed;
@@ -71,13 +88,36 @@ export class TypeCounts {
   }
 }
 
+type CountsRecord = Pick<KaizenSnapshot, 'superseded' | 'since_ms' | 'total' | 'types' | 'recent'>;
+
 /** Everything that kaizen counts: a projection of the log alone, so all replicas have the same. */
 export class OutcomeCounts {
-  readonly total = new TypeCounts();
+  total = new TypeCounts();
   readonly types = new Map<string, TypeCounts>();
   superseded = 0;
   sinceMs: number | undefined;
   private readonly recent = new RollingWindow({ ...WINDOW, empty: () => ({ processed: 0, failed: 0 }) });
+
+  static restore(record: CountsRecord): OutcomeCounts {
+    const counts = new OutcomeCounts();
+    counts.total = TypeCounts.restore(record.total);
+    for (const [type, totals] of Object.entries(record.types))
+      counts.types.set(type, TypeCounts.restore(totals));
+    counts.superseded = record.superseded;
+    counts.sinceMs = record.since_ms ?? undefined;
+    counts.recent.restore(record.recent);
+    return counts;
+  }
+
+  record(): CountsRecord {
+    return {
+      superseded: this.superseded,
+      since_ms: this.sinceMs ?? null,
+      total: this.total.record(),
+      types: Object.fromEntries([...this.types].map(([name, type]) => [name, type.record()])),
+      recent: this.recent.entries(),
+    };
+  }
 
   add({ outcome, superseded, timeMs }: LoggedOutcome): void {
     this.sinceMs ??= timeMs;

@@ -1,4 +1,4 @@
-import { type Bus, connectBus, openBucket } from '@tps/bus';
+import { type Bus, connectBus, managerOf, openBucket, openObjectStore } from '@tps/bus';
 import type { KaizenBoard, Outcome, ReplyOf, RequestOf } from '@tps/contracts';
 import { type ServiceHandle, startService } from '@tps/service';
 import { NatsServer, sampleOutcome, sampleRetirement, sampleType, waitFor } from '@tps/testkit';
@@ -106,9 +106,55 @@ test('reports cover everything or a stretch of time, in each format', async () =
   });
 });
 
-test('the totals of a log that the broker lost are not added to those of the next one', async () => {
+test('a second outcome of a run is superseded right after a restart', async () => {
+  await publish([{ signal_id: 'twice', status: 'failed' }]);
+  const before = await board();
+  await service?.stop();
+  service = await start('five');
+  await publish([{ signal_id: 'twice' }]);
+  expect(await board()).toEqual({
+    ...before,
+    superseded: before.superseded + 1,
+    position: before.position + 1,
+  });
+});
+
+test('totals, since and suggestions stay when the log is cut and kaizen restarts', async () => {
+  const before = await board();
+  await service?.stop();
+  await (await managerOf(bus)).streams.purge(bus.names.streams.outcomes);
+  service = await start('six');
+  expect(await board()).toEqual(before);
+  // This replica counts what the snapshot does not have yet, and starts from the same one.
+  await publish([{ signal_id: 'behind the snapshot' }]);
+  const after = await board();
+  expect(after.total_processed).toBe(before.total_processed + 1);
+  const replica = await start('seven');
+  for (let i = 0; i < 6; i += 1) expect(await board()).toEqual(after);
+  await replica.stop();
+});
+
+test('totals outlive a log that the broker lost', async () => {
+  const before = await board();
   await nats.loseStore();
   await waitFor('a stream that takes outcomes', () => publish([{ signal_id: 'after' }]).catch(() => null));
   await waitFor('the new log to be counted', async () => (await board()).position === 1);
-  expect(await board()).toMatchObject({ total_processed: 1, success_count: 1, superseded: 0 });
+  const after = await board();
+  expect(after).toEqual({
+    ...after,
+    total_processed: before.total_processed + 1,
+    superseded: before.superseded,
+    since: before.since,
+  });
+  await service?.stop();
+  service = await start('eight');
+  expect(await board()).toEqual(after);
+});
+
+test('the whole log is counted when the snapshot cannot be read', async () => {
+  await service?.stop();
+  const store = await openObjectStore(bus, bus.names.stores.kaizen, { replicas: 1, timeout: 3_000 });
+  await store.putBlob({ name: 'snapshot' }, Buffer.from('damaged'));
+  service = await start('nine');
+  expect(await board()).toMatchObject({ total_processed: 1, position: 1 });
 });

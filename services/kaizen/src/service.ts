@@ -2,11 +2,12 @@ import { type ReplyOf, WIRE_VERSION } from '@tps/contracts';
 import { OutcomesLog, TypesView } from '@tps/fleet';
 import type { RunningService, ServiceContext, ServiceDefinition } from '@tps/service';
 import { type KaizenConfig, variables } from './config';
-import { LOSS_WINDOW_MS, LossWindow } from './loss-window';
+import { LOSS_WINDOW_MS, type LossWindow } from './loss-window';
 import { KaizenMetrics } from './metrics';
-import { OutcomeCounts } from './outcome-counts';
 import { ReportBuilder } from './report-builder';
+import { SnapshotWriter } from './snapshot-writer';
 import { suggestionsFor } from './suggestions';
+import { Totals } from './totals';
 
 /** Every reply waits for the log this long, so that a caller finds the outcome counted which it has just received. */
 const CATCH_UP_MS = 500;
@@ -15,46 +16,48 @@ const CATCH_UP_MS = 500;
 export const kaizen: ServiceDefinition<typeof variables> = { name: 'kaizen', variables, start };
 
 async function start(context: ServiceContext<KaizenConfig>): Promise<RunningService> {
-  let counts = new OutcomeCounts();
-  let losses = new LossWindow();
   const metrics = new KaizenMetrics(context.registry);
   const types = await followTypes(context);
   types.onRetired((type) => metrics.forget(type));
+  const snapshots = new SnapshotWriter(context);
+  const totals = new Totals(await snapshots.read());
   const log = await OutcomesLog.open(context, {
     spanAttributes: () => ({}),
-    onStart: ({ replaced }) => {
-      if (!replaced) return;
-      counts = new OutcomeCounts();
-      losses = new LossWindow();
+    startIn: (facts) => totals.startIn(facts),
+    onStart: (begun) => {
+      totals.begin(begun);
+      // The broker has lost the store of the snapshots too, perhaps.
+      if (begun.replaced) snapshots.write();
     },
     onOutcome: (logged) => {
-      counts.add(logged);
-      losses.add(logged);
+      totals.take(logged);
       metrics.count(logged);
     },
   });
-  const reports = new ReportBuilder(context, () => counts);
+  snapshots.start(() => totals.snapshot(log.remembersFrom));
+  const reports = new ReportBuilder(context, () => totals.counts);
   context.endpoint('report', async (request) => {
     await log.caughtUp(CATCH_UP_MS);
     return reports.build(request);
   });
   context.endpoint('suggestions', async () => {
     await log.caughtUp(CATCH_UP_MS);
-    return suggestionsReply(losses, types, Date.now());
+    return suggestionsReply(totals.losses, types, Date.now());
   });
   return {
     stop: async () => {
       types.close();
       await log.stop();
+      await snapshots.stop();
     },
     problems: () => log.problems(),
     vitals: () => ({
-      error_rate: counts.recentErrorRate(Date.now()),
-      total: counts.total.processed,
+      error_rate: totals.counts.recentErrorRate(Date.now()),
+      total: totals.counts.total.processed,
     }),
     board: async () => {
       await log.caughtUp(CATCH_UP_MS);
-      return counts.board(log.position, Date.now());
+      return totals.counts.board(log.position, Date.now());
     },
   };
 }
