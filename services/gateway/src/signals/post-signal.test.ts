@@ -95,11 +95,9 @@ describe('POST /signal', () => {
     const first = await post(BODY, headers);
     const again = await post(BODY, headers);
     expect(again.text).toBe(first.text);
-    expect(first.headers['idempotency-replayed']).toBeUndefined();
-    expect(again.headers['idempotency-replayed']).toBe('true');
-    expect((await post({ ...BODY, priority: 1 }, headers)).body).toMatchObject({
-      code: 'IDEMPOTENCY_CONFLICT',
-    });
+    expect([first, again].map(({ headers }) => headers['idempotency-replayed'])).toEqual([undefined, 'true']);
+    const other = await post({ ...BODY, priority: 1 }, headers);
+    expect(other.body).toMatchObject({ code: 'IDEMPOTENCY_CONFLICT' });
     expect((await post({ ...BODY, timeout_ms: 5 }, headers)).text).toBe(first.text);
     expect(gateway.fleet.signals).toHaveLength(1);
   });
