@@ -23,3 +23,12 @@ test('a bucket ahead of the clock counts', () => {
   w.at(200)!.n = 1;
   expect(w.within(100)).toEqual([{ n: 1 }]);
 });
+
+test('another window goes on with the content of a snapshot', () => {
+  const [first, next] = [window(), window()];
+  for (const time of [100, 110, 120]) first.at(time)!.n = time;
+  next.restore(first.entries());
+  next.at(130)!.n = 130;
+  expect(next.within(130).map(({ n }) => n)).toEqual(expect.arrayContaining([110, 120, 130]));
+  expect(next.at(100)).toBeUndefined();
+});

@@ -12,3 +12,13 @@ test('a new value hides the one of the old generation', () => {
   for (const [key, value] of [['a', 1] as const, ['b', 1] as const, ['a', 2] as const]) map.set(key, value);
   expect(map.get('a')).toBe(2);
 });
+
+test('the oldest value is the first that it still has', () => {
+  const map = new TwoGenerationMap<number>(3);
+  expect(map.oldest).toBeUndefined();
+  const oldest = [0, 1, 2, 3, 4, 5, 6].map((i) => {
+    map.set(`key-${i}`, i);
+    return map.oldest;
+  });
+  expect(oldest).toEqual([0, 0, 0, 0, 0, 0, 3]);
+});

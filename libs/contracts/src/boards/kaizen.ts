@@ -48,7 +48,7 @@ export const KaizenBoard = Type.Composite(
       ),
       since: nullable(
         Type.String({ format: 'date-time' }),
-        'When the first outcome that is counted here was recorded; null before there is one',
+        'When the first outcome that is counted here was recorded, perhaps in a log that is gone; null before there is one',
       ),
       position: count('Position in the log up to which outcomes are counted'),
     }),
