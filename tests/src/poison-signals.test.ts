@@ -70,7 +70,7 @@ class Shop {
   }
 }
 
-/** What became of good orders, posted one after the other while `until` is not reached, every second one async. */
+/** Posts good orders one after the other until `until`, every second one async, and tells their outcomes. */
 async function goodOrders(
   { fleet }: Shop,
   { type, everyMs }: { type: string; everyMs: number },
@@ -193,7 +193,7 @@ describe('signals that always fail', () => {
     );
     const ended = await Promise.all(orders.map((id) => shop.outcome(id)));
     expect(new Set(ended.map(({ status }) => status))).toEqual(new Set(['succeeded']));
-    // Only what ran before the stop, in the four slots, has used up an attempt.
+    // Only the signals that ran before the stop, in the four slots, have used up an attempt.
     expect(ended.filter(({ attempt }) => attempt > 1).length).toBeLessThanOrEqual(8);
   }, 90_000);
 });
@@ -219,7 +219,7 @@ describe('people and signals that always fail', () => {
       await waitFor('the cancel', async () => (await shop.fleet.remove(`/signal/${id}`)).status === 200);
     }
     await waitFor('the line to run', async () => (await shop.line('cancelled'))?.state === 'Closed');
-    await waitFor('what was held', async () => (await shop.outcome(held)).status === 'succeeded');
+    await waitFor('the held signal', async () => (await shop.outcome(held)).status === 'succeeded');
   }, 60_000);
 
   test('requeueing one again and again stops nothing', async () => {

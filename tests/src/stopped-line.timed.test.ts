@@ -20,8 +20,8 @@ describe('a line that stands still', () => {
     return [fleet.url, `${protocol}//${hostname}:${Number(port) + 1}`];
   };
   const refusalAt = async (gateway: string, type: string): Promise<string | undefined> => {
-    // A timed circuit refuses only who waits for the outcome. What is accepted just before the stop is paused, so the
-    // wait for its outcome has a limit.
+    // A timed circuit refuses only senders that wait for the outcome. A signal accepted just before the stop is paused, so
+    // the wait for its outcome has a limit.
     const body = JSON.stringify({ signal_type: type, payload: { data: 1 }, timeout_ms: 1_000 });
     const headers = { 'content-type': 'application/json' };
     const response = await fetch(`${gateway}/signal`, { method: 'POST', headers, body });

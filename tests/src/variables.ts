@@ -8,7 +8,7 @@ export interface Rule {
   description?: string;
   pattern?: string;
   format?: string;
-  /** What a text may be, in words. */
+  /** The allowed texts, in words. */
   form?: string;
   /** May stand in the file that `<NAME>_FILE` names. */
   secret?: boolean;

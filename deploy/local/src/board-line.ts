@@ -3,7 +3,7 @@ import { httpGet } from './probe';
 const LIMIT_MS = 2_000;
 
 /**
- * What the board shows, to be said beside "UP": a process may be up while its line is RED. Nothing while the board is
+ * The state of the board, to be printed beside "UP": a process may be up while its line is RED. It is empty while the board is
  * GREEN, so that a healthy fleet prints the guide's text.
  */
 export async function boardSuffix(api: string | undefined): Promise<string> {

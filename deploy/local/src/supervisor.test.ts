@@ -162,7 +162,7 @@ it.each([
   );
 });
 
-it('a worker that touches its liveness file is blocked and does not hang; one that stops touching it hangs', async () => {
+it('a worker that touches its liveness file is blocked and does not hang, until it stops touching the file', async () => {
   const blockedMs = 8_000;
   await run('up', { BLOCKED_MS: String(blockedMs) });
   const first = pidOf('worker-1');

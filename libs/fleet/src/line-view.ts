@@ -17,7 +17,7 @@ export interface LineViewOptions {
   onError: (error: unknown) => void;
   /** The circuit or the stop of this line was written. */
   onChange?: (line: string) => void;
-  /** For the owner of either: what it writes again after the broker lost the bucket. */
+  /** The owner of either bucket chooses the records to write again after the broker lost it. */
   restoreCircuit?: Restore<CircuitRecord>;
   restoreStop?: Restore<StopRecord>;
 }

@@ -52,7 +52,7 @@ test('the newest place wins, whichever process writes it', async () => {
   expect(await two.read()).toEqual({ text: 'next log' });
 });
 
-test('of writers at the same moment the store keeps one whole snapshot, and the parts of no other', async () => {
+test('the store keeps one whole snapshot of several writers at the same moment, and no parts of the others', async () => {
   const text = Array.from({ length: 100_000 }, () => Math.random()).join();
   const places = [1, 2, 3, 4].map((n) => ({ atMs: 3_000, seq: n }));
   const written = await Promise.all(places.map((place) => open().write(place, { text })));

@@ -15,7 +15,7 @@ const LARGEST_BYTES = 256 * 1024 * 1024;
 const packed = promisify(gzip);
 const unpacked = promisify(gunzip);
 
-/** What a snapshot stands for: when the last message was stored that is in it, and the sequence of that message. */
+/** The place of a snapshot in the log: the sequence of the last message in it, and when that was stored. */
 export interface Place {
   atMs: number;
   seq: number;

@@ -112,7 +112,7 @@ describe('a secret', () => {
     expect(() => loadConfig({}, url)).toThrow(/^NATS_URL=amqp:\/\/\*\*\*@host is not allowed/);
   });
 
-  test('is hidden where a configuration is shown; of a URL only the credentials are', () => {
+  test('is hidden where a configuration is shown; a URL hides its credentials only', () => {
     const config = loadConfig(variables, { API_TOKEN: 'geheim', NATS_URL: 'nats://u:p@a:1,nats://u:p@b:2' });
     expect(redacted(variables, config)).toMatchObject({
       API_TOKEN: '***',

@@ -227,7 +227,7 @@ export function redacted(variables: TProperties, config: object): Record<string,
   return Object.fromEntries(shown) as Record<string, unknown>;
 }
 
-/** Of a broker's URL only the credentials are secret, also where it is malformed; of a webhook's, all behind the host. */
+/** Hides the credentials of a broker's URL, even a malformed one, and everything behind the host of a webhook's. */
 function hidden(name: string, secret: string): string {
   if (secret === '') return '';
   if (!name.endsWith('_URL')) return '***';
@@ -253,7 +253,7 @@ function exampleOf({ examples = [] }: Rule): string {
 }
 
 interface Rule {
-  /** What a text may be, in words; a pattern is none. */
+  /** The allowed texts in words, which a pattern is not. */
   form?: string;
   examples?: string[];
   /** Never shown; may come from the file that `<NAME>_FILE` names. */
@@ -266,7 +266,7 @@ interface Rule {
   pattern?: string;
 }
 
-/** What a variable may be, in words: for the error line and for the table in the README. */
+/** The allowed values of a variable in words, for the error line and for the table in the README. */
 export function allowed(rule: Rule): string {
   if (rule.anyOf) return rule.anyOf.map(allowed).join(' or ');
   if (rule.const !== undefined) return `\`${JSON.stringify(rule.const).replaceAll('"', '')}\``;

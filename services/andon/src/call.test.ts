@@ -74,7 +74,7 @@ test('a stop stops now; a second pull joins the open call, and the first reason 
   expect(joined.stops).toEqual([[at(300)]]);
 });
 
-test('of many pulls, the call keeps the first and the latest ones', () => {
+test('a call keeps the first and the latest of many pulls', () => {
   const reasons = Array.from({ length: 50 }, (_, i) => `${i}`);
   const record = reasons.reduce((known, reason, i) => pull(i, { reason }, known), emptyStopRecord('demo'));
   const kept = record.call!.pulls!.map(({ reason }) => reason);

@@ -16,7 +16,7 @@ class Ring {
   /** The place of a step; undefined when the ring has gone beyond it. */
   placeOf(step: number): number | undefined {
     if (step <= this.last - CHART.steps) return undefined;
-    // Steps in which nothing happened are skipped: what the ring has of an hour before goes.
+    // Empties the steps in which nothing happened, because they still hold the hour before.
     for (let next = Math.max(this.last + 1, step - CHART.steps + 1); next <= step; next += 1) {
       const place = next % CHART.steps;
       this.finished[place] = this.failed[place] = 0;
@@ -39,8 +39,8 @@ class Ring {
 }
 
 /**
- * What each line did in the last hour, for the charts of the board. The finished signals come from the log, so a restart
- * counts them again; how many waited is known only from looks at the queue, and a restart loses it.
+ * The last hour of each line, for the charts of the board. Finished signals come from the log, so a restart counts them
+ * again. Waiting signals are known only from looks at the queue, and a restart loses them.
  */
 export class LineCharts {
   private readonly rings = new Map<string, Ring>();
@@ -103,7 +103,7 @@ const stepOf = (timeMs: number): number => Math.floor(timeMs / CHART.stepMs);
 const sum = (figures: readonly (number | null)[]): number =>
   figures.reduce<number>((total, figure) => total + (figure ?? 0), 0);
 
-/** The first step with a figure: what lies before it is not sent. */
+/** The first step with a figure. Earlier steps are not sent. */
 function firstFigure({ finished, waiting }: LineChart): number {
   return finished.findIndex((count, step) => count > 0 || waiting[step] !== null);
 }

@@ -20,7 +20,7 @@ test('figures of the last five minutes, over all buckets', () => {
   expect(figures.p99_ms / 990).toBeLessThan(1.011);
 });
 
-test('what is over, and what was not processed, is not counted', () => {
+test('outcomes that are over, or that were not processed, are not counted', () => {
   const window = new LineWindow();
   window.add(sampleOutcome(), NOW - 310_000);
   for (const status of ['rejected', 'expired', 'cancelled', 'retrying'] as const) {

@@ -69,7 +69,7 @@ test('a lookup that waits is answered when the outcome arrives, or at its end', 
   expect(await lookup({ ids: ['never'], wait_ms: 50 })).toEqual({ records: [] });
 });
 
-test('what cannot be read is skipped, and a wrong request is refused', async () => {
+test('an unreadable outcome is skipped, and a wrong request is refused', async () => {
   const subject = bus.names.subjects.outcomeBatch;
   await bus.publisher.publish(subject, 'not json');
   await bus.publisher.publish(subject, JSON.stringify([7, sampleOutcome({ signal_id: 'beside' })]));

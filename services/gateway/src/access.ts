@@ -22,7 +22,7 @@ export type AccessConfig = Pick<
   'AUTH_ENABLED' | 'AUTH_TOKEN' | 'OPERATOR_TOKEN' | 'RATE_LIMIT' | 'TRUSTED_PROXIES'
 >;
 
-/** Who may ask, and how often. Works on plain requests, so that it holds before express as well as in it. */
+/** Decides which clients may ask, and how often. Works on plain requests, before express as well as in it. */
 export class Access {
   private readonly tokens: Tokens | null;
   private readonly limiter: RateLimitRequestHandler | null;
@@ -63,7 +63,7 @@ export class Access {
     throw new ApiError('FORBIDDEN', message);
   }
 
-  /** Whose token it is, when it is that of a client with a name of its own. */
+  /** The name of the client that the token belongs to; undefined for a token without a name. */
   nameOf(req: IncomingMessage): string | undefined {
     const client = this.callerOf(req)?.client;
     return client === DEFAULT_CLIENT ? undefined : client;
@@ -89,7 +89,7 @@ export class Access {
     });
   }
 
-  /** A client by its name, whichever token and address it uses; who has none, by address. */
+  /** Limits a client by its name, whichever token and address it uses, or else by its address. */
   private limitedAs(req: IncomingMessage): string {
     const caller = this.tokens && this.callerOf(req);
     if (!caller) return ipKeyGenerator(this.addressOf(req));

@@ -190,7 +190,7 @@ describe('views', () => {
     const document = (await get('/openapi.json')).body as unknown as OpenApiDocument;
     expect(document.openapi).toBe('3.1.0');
     for (const schema of Object.values(document.components.schemas)) ajv.compile(schema);
-    // What has a default need not be sent.
+    // A member with a default need not be sent.
     expect(document.components.schemas.RedriveRequest).toMatchObject({ required: [] });
     const limit = document.paths['/signals']!.get!.parameters!.find(({ name }) => name === 'limit');
     expect(limit).toMatchObject({ required: false, schema: { default: 50 } });

@@ -143,7 +143,7 @@ async function kanbanBoard({ boards, backup }: AppDeps): Promise<object> {
   throw new ApiError('UNAVAILABLE', 'kanban does not answer.', { members });
 }
 
-/** What kaizen counted last, even while it is away: its figures only grow old. */
+/** The latest figures of kaizen. While it is away they only grow old. */
 async function metricsOf(boards: Boards): Promise<object> {
   const kaizen = await boards.latest('kaizen', BOARD_LIMIT_MS);
   if (!kaizen) throw new ApiError('UNAVAILABLE', 'kaizen does not answer.');

@@ -35,14 +35,14 @@ const POST_SIGNAL = /^\/signal\/?(\?|$)/;
 const IDLE_CHECK_MS = 50;
 const STARTING = 'The gateway is starting and not connected to NATS yet';
 
-/** Everything that comes in: who may not is refused, `POST /signal` goes the short way, the rest to express. */
+/** Refuses clients that may not ask, serves `POST /signal` the short way, and hands the rest to express. */
 export function createRequestListener(
   access: Access,
   postSignal: (req: IncomingMessage, res: ServerResponse, client: string) => void,
   app: RequestListener,
 ): RequestListener {
   return (req, res) => {
-    // A proxy may ask by the whole URL; whom it names makes no difference here.
+    // A proxy may ask by the whole URL; its host makes no difference here.
     if (!req.url?.startsWith('/')) req.url = pathOf(req.url ?? '');
     const hot = req.method === 'POST' && POST_SIGNAL.test(req.url);
     access.check(req, res, (client) => (hot ? postSignal(req, res, client) : app(req, res)));
@@ -81,12 +81,12 @@ export class HttpServer implements FrontDoor {
     return httpServer;
   }
 
-  /** Whoever comes from now on is served. */
+  /** Serves requests from now on. */
   serve(front: RequestListener): void {
     this.front = front;
   }
 
-  /** For a gateway that could not start; one that has served shuts it with more patience. */
+  /** Closes the server of a gateway that could not start. A gateway that has served drains it first. */
   async close(): Promise<void> {
     this.server.close();
     this.server.closeAllConnections();
@@ -121,7 +121,7 @@ const BROKEN: Record<string, [ApiErrorCode, string]> = {
   ERR_HTTP_REQUEST_TIMEOUT: ['REQUEST_TIMEOUT', 'The request did not come in time.'],
 };
 
-/** For what is no HTTP there is no request and no response: the answer goes to the socket as it is. */
+/** Answers bytes that are no HTTP on the socket itself, because they make no request and no response. */
 function refuseBroken(error: NodeJS.ErrnoException, socket: Duplex): void {
   // After a broken connection or TLS handshake nothing can be said, and waiting for that to be said never ends.
   if (!socket.writable || !/^(HPE|ERR_HTTP)_/.test(error.code ?? '')) return void socket.destroy();
@@ -129,7 +129,7 @@ function refuseBroken(error: NodeJS.ErrnoException, socket: Duplex): void {
     'INVALID_REQUEST',
     'This is not a valid HTTP request.',
   ];
-  // What still comes is not read: it could be taken for another request.
+  // Further bytes are not read, because they could be taken for another request.
   socket.end(rawProblem(new ApiError(code, message)), () => socket.destroy());
 }
 

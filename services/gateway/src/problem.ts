@@ -9,11 +9,11 @@ export interface ApiErrorDetails {
   /** For codes that are worth another try. Default: a second. */
   retryAfterMs?: number;
   headers?: Record<string, string>;
-  /** What went wrong behind it; not told to the client. */
+  /** The error behind it, which the client does not see. */
   cause?: unknown;
 }
 
-/** What a client is told when its request is not done. Anything else that is thrown becomes `INTERNAL`. */
+/** The reason why a request is not done, as the client gets it. Anything else that is thrown becomes `INTERNAL`. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   constructor(
@@ -85,8 +85,8 @@ function bodyOf(error: ApiError, traceId: string): string {
 }
 
 /**
- * Closing at once would reset the connection while the client still writes, and the answer would be lost on it: what
- * it sends is thrown away for a moment, then the connection ends.
+ * Throws away the rest of the request for a moment, then ends the connection. Closing at once would reset the connection
+ * while the client still writes, and the answer would be lost.
  */
 function endUnread(req: IncomingMessage, res: ServerResponse, body: string): void {
   res.setHeader('connection', 'close');

@@ -81,7 +81,7 @@ describe('with SSL_ENABLED', () => {
     await expect(serial({ ca: good })).rejects.toThrow(/self-signed|unable to verify/);
   });
 
-  test('who connects and begins no handshake is cut off', async () => {
+  test('a client that connects and begins no handshake is cut off', async () => {
     await waitFor('the end of the connection', () => silent.closed, { limitMs: 15_000 });
   });
 });

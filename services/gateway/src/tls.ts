@@ -15,7 +15,7 @@ const CHECK_MS = 10_000;
 const PATHS = ['SSL_CERT_PATH', 'SSL_KEY_PATH'] as const;
 
 /**
- * What the HTTPS server needs, or null while `SSL_ENABLED` is off.
+ * The options of the HTTPS server, or null while `SSL_ENABLED` is off.
  * @throws ConfigError when the files cannot be used
  */
 export function tlsOptions(config: TlsConfig): SecureContextOptions | null {

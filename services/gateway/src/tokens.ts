@@ -7,7 +7,7 @@ export interface Caller {
   operator: boolean;
 }
 
-/** Whoever comes without a name of its own. */
+/** The client of a token without a name of its own. */
 export const DEFAULT_CLIENT = 'tps';
 
 const ENTRY = /^(?:([A-Za-z0-9_-]{1,32}):)?([!-+\--9;-~]{1,256})$/;

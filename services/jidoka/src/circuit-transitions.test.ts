@@ -132,7 +132,7 @@ test('the stops in a record are limited to the latest 50', () => {
   expect(reopened.stops.at(-1)).toEqual([at(60).toISOString()]);
 });
 
-test('what a circuit accounted for in another log says nothing about this one', () => {
+test('the position of a circuit in another log says nothing about this one', () => {
   const log = { created: 'tuesday', lastSeq: 4 };
   expect(inLog({ ...open, log: 'tuesday', log_seq: 10 }, log).log_seq).toBe(10);
   expect(inLog({ ...open, log: 'monday', log_seq: 3 }, log)).toEqual({ ...open, log: 'tuesday', log_seq: 0 });

@@ -120,7 +120,7 @@ export class Circuits {
     return isListed || this.changing.has(signal_type);
   }
 
-  /** The type was retired: should it come back, it begins with a closed circuit and no past. */
+  /** Forgets a retired type. If it comes back, it begins with a closed circuit and no past. */
   async retire(type: string): Promise<void> {
     await this.view.circuits.remove(type);
     this.forget(type);

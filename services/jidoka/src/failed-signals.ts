@@ -28,7 +28,7 @@ export class FailedSignals {
     return count;
   }
 
-  /** Those that failed after `sinceMs` and still have attempts left. Empty when too many failed to be the cause. */
+  /** The signals that failed after `sinceMs` and have attempts left. Empty when too many failed to be the cause. */
   unfinished(sinceMs = -Infinity): string[] {
     if (this.count(sinceMs) > MAX_UNFINISHED) return [];
     return [...this.signals].flatMap(([id, { atMs, final }]) => (atMs > sinceMs && !final ? id : []));

@@ -111,9 +111,13 @@ describe('the end of the signals that opened the circuit', () => {
 
   test.each([
     ['another signal', stopped, { signal_id: 'c', status: 'cancelled' }],
-    ['one that will be retried', stopped, { signal_id: 'a', final: false, status: 'retrying' }],
-    ['one of a stop whose signals have all ended', open, { signal_id: 'a', status: 'cancelled' }],
-    ['one of a latched line', { ...stopped, latch: { fingerprint: 'f', signals: 3 } }, { signal_id: 'a' }],
+    ['a signal that will be retried', stopped, { signal_id: 'a', final: false, status: 'retrying' }],
+    ['a signal of a stop whose signals have all ended', open, { signal_id: 'a', status: 'cancelled' }],
+    [
+      'a signal of a latched line',
+      { ...stopped, latch: { fingerprint: 'f', signals: 3 } },
+      { signal_id: 'a' },
+    ],
   ] as const)('%s changes nothing', (_, record, given) => {
     expect(end(record as CircuitRecord, given)).toBeNull();
   });

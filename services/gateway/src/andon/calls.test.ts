@@ -118,7 +118,7 @@ describe('the andon over HTTP', () => {
     expect((await gateway.http.get('/andon/charts?minutes=5')).status).toBe(400);
   });
 
-  test('while jidoka is away, a stop by people counts as well; what nobody waits for may be held', async () => {
+  test('while jidoka is away, a stop by people counts as well, and an async signal may be held', async () => {
     const bucket = await openBucket(gateway.fleet.bus, gateway.fleet.bus.names.buckets.stops, 1);
     const call = sampleCall({ mode: 'stop', intake: 'hold' });
     const record: StopRecord = { v: 1, line: 'execute', call, stops: [], resolved: [], unlogged: [] };

@@ -4,7 +4,7 @@ import { ensureStream } from '@tps/bus';
 import { waitFor } from '@tps/testkit';
 import { type GatewayHarness, startGateway } from '../testing/harness';
 
-/** What a browser's EventSource would see. */
+/** Sees the events as a browser's EventSource does. */
 class Listener {
   readonly events: { id?: string; event?: string; data: Record<string, unknown> }[] = [];
   response: IncomingMessage | undefined;
@@ -62,7 +62,7 @@ describe('GET /andon/events', () => {
   afterAll(() => gateway.stop());
   afterEach(() => listeners.splice(0).forEach((listener) => listener.close()));
 
-  test('what happens arrives with its place, and the board beside it', async () => {
+  test('an event arrives with its place, and the board beside it', async () => {
     await publish('before anybody listened');
     const listener = await listen();
     expect(listener.response?.headers['content-type']).toBe('text/event-stream');
@@ -92,7 +92,7 @@ describe('GET /andon/events', () => {
     expect(listener.ids().length - before).toBeGreaterThan(boards());
   });
 
-  test('who reconnects misses nothing and hears nothing twice', async () => {
+  test('a client that reconnects misses nothing and hears nothing twice', async () => {
     const first = await publish('heard');
     const missed = [await publish('missed'), await publish('missed too')];
     const listener = await listen({ 'last-event-id': String(first) });

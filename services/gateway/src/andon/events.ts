@@ -24,7 +24,7 @@ interface Client {
 
 /**
  * Server-sent events: `andon` for every item of the history, with its place in the stream as id, and `board` with the
- * board every two seconds and soon after every item. Who reconnects with `Last-Event-ID` misses nothing.
+ * board every two seconds and soon after every item. A client that reconnects with `Last-Event-ID` misses nothing.
  */
 export class AndonEvents {
   private readonly clients = new Set<Client>();
@@ -112,7 +112,7 @@ export class AndonEvents {
     void client.follower.stop();
   }
 
-  /** Never later than it is due already: what happens all the time must not put it off for ever. */
+  /** Never later than it is due already, so that a steady flow of events does not put it off for ever. */
   private sendBoardBy(dueMs: number): void {
     this.dueMs = Math.min(this.dueMs, dueMs);
     if (this.asking) return;
@@ -132,7 +132,7 @@ export class AndonEvents {
     this.sentMs = Date.now();
     const text = board ? `event: board\ndata: ${JSON.stringify(board)}\n\n` : ': andon does not answer\n\n';
     for (const client of this.clients) this.send(client, text);
-    // What happened while andon was asked may not be in its answer: then it is due already.
+    // An event that came while andon was asked may not be in its answer, and has made the board due already.
     this.sendBoardBy(this.sentMs + BOARD_EVERY_MS);
   }
 }

@@ -2,7 +2,7 @@ import { COLOURS, lineName, METRICS } from '@tps/contracts';
 import { Gauge, type Registry } from 'prom-client';
 import type { Boards } from '../fleet/boards';
 
-/** What an alert manager needs to call somebody. */
+/** Registers the gauges that an alert manager calls people by. */
 export function registerAndonGauges(registry: Registry, boards: Boards): void {
   const registers = [registry];
   const andon = () => boards.scraped('andon');

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { type Fault, MAX_BODY_BYTES, parseJson, type ParsedJson } from '@tps/contracts';
 import { ApiError } from '../problem';
 
-/** curl's default for `-d` counts as JSON; who sends nothing at all means JSON too. */
+/** curl's default for `-d` counts as JSON, and so does a missing type. */
 const JSON_TYPES = /^(application\/json|application\/[\w.-]+\+json|application\/x-www-form-urlencoded)$/;
 
 /**

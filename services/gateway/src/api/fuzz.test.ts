@@ -12,7 +12,7 @@ const RUNS_PER_OPERATION = 40;
 /** Streams for as long as its reader likes. */
 const ENDLESS = new Set(['/andon/events']);
 
-/** What a client acts on. */
+/** The headers that a client acts on. */
 const CLIENT_HEADERS = [
   'idempotency-replayed',
   'location',

@@ -17,7 +17,7 @@ type Declared<Id extends OperationId, K extends 'query' | 'body'> = (typeof OPER
   ? Named<N>
   : undefined;
 
-/** What came in with a request, checked by the schemas of its operation. */
+/** The parts of a request, checked by the schemas of its operation. */
 export interface Input<Id extends OperationId> {
   query: Declared<Id, 'query'>;
   body: (typeof OPERATIONS)[Id] extends { optionalBody: true }

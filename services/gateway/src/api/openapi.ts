@@ -64,7 +64,7 @@ export function openApiDocument(version: string, authEnabled: boolean): OpenApiD
     },
   };
   if (authEnabled) document.security = [{ client: [] }];
-  // Schemas carry symbols and are shared: what is handed out is plain JSON of its own.
+  // Schemas carry symbols and are shared, so a plain copy is handed out.
   return JSON.parse(JSON.stringify(document, mapsAsClientsKnowThem)) as OpenApiDocument;
 }
 
@@ -104,7 +104,7 @@ function parametersOf({ parameters = [], query }: Operation): Parameter[] {
   return [...parameters, ...inQuery];
 }
 
-/** What has a default is always there for the code, and need not be sent. */
+/** A member with a default is always there for the code, and need not be sent. */
 function asked(schema: object): object {
   const { properties, required } = schema as { properties?: Record<string, object>; required?: string[] };
   if (!properties || !required) return schema;
@@ -119,7 +119,7 @@ function responsesOf(operation: Operation, authEnabled: boolean): OpenApiOperati
     for (const type of text) content[type] = { schema: { type: 'string' } };
     responses[status] = { description, content, ...(headers ? { headers } : {}) };
   }
-  // What an operation does not take is refused by every one of them.
+  // Every operation refuses members that it does not take.
   const always: ApiErrorCode[] = ['INVALID_REQUEST', 'HEADERS_TOO_LARGE', 'REQUEST_TIMEOUT', 'INTERNAL'];
   if (!UNLIMITED.has(operation.path)) always.push('RATE_LIMITED');
   // A gateway that is not connected yet answers nothing but its own probes.

@@ -10,7 +10,7 @@ export interface Operation {
   method: 'get' | 'post' | 'put' | 'delete';
   /** As OpenAPI writes it: `/signal/{id}`. */
   path: string;
-  /** Whose token it takes while `AUTH_ENABLED`; an operator's is good for everything. */
+  /** The least role that may call it while `AUTH_ENABLED`; an operator may call everything. */
   role: 'anyone' | 'client' | 'operator';
   tag: 'Signals' | 'Types' | 'Dead letters' | 'Fleet' | 'Stations' | 'Andon' | 'Documentation';
   summary: string;
@@ -22,9 +22,9 @@ export interface Operation {
   /** A request without a body will do. */
   optionalBody?: true;
   answers: Record<number, Content>;
-  /** Beside those that every operation of its kind has: of limits, tokens and bodies (openapi.ts). */
+  /** Codes beside those that every operation has because of limits, tokens and bodies (openapi.ts). */
   errors: ApiErrorCode[];
-  /** What follows `curl` and stands before the URL; one line each. */
+  /** Arguments of `curl` before the URL, one line each. */
   examples: string[];
 }
 

@@ -20,7 +20,7 @@ test('signals that kanban takes change nothing', () => {
   expect(run(300, () => true)).toEqual({ changes: [], active: false });
 });
 
-test('one that it does not take, now and then, is no reason', () => {
+test('a signal that it refuses now and then is no reason', () => {
   const mode = new BackupMode();
   for (let n = 0; n < 100; n += 1) {
     expect(mode.onBackupTook(n * 100)).toBe(false);

@@ -138,7 +138,7 @@ RabbitServer.describe('while kanban or NATS is away', () => {
     await link.channel?.purgeQueue(QUEUE);
     gateway.fleet.leave('kanban');
     await rabbit.control('set_vm_memory_high_watermark', '0');
-    // RabbitMQ tells only who publishes: what is on its way then may have arrived.
+    // RabbitMQ tells only publishers, so a signal on its way at that moment may have arrived.
     const [refused, ms] = await waitFor('a sure refusal', async () => {
       const [answer, took] = await timed(post());
       expect(took).toBeLessThan(2_000);

@@ -5,7 +5,7 @@ import type { Logger, TraceHeaders } from '@tps/telemetry';
 import CircuitBreaker from 'opossum';
 import { BREAKER_OPTIONS } from '../breaker-options';
 
-/** What goes to the other side, already as JSON: it is weighed and sent, and should be encoded once. */
+/** An item of a batch, already as JSON: it is weighed and sent, and encoded only once. */
 export interface BatchItem {
   json: string;
   trace: TraceHeaders;
@@ -15,7 +15,7 @@ type VerdictOf<N extends BatchName> = Extract<ReplyOf<N>, unknown[]>[number];
 
 export interface BatchTarget<N extends BatchName> {
   request: N;
-  /** How long one request may take. What gathers meanwhile leaves after it: a caller waits for two at most. */
+  /** How long one request may take. Items that gather meanwhile leave after it, so a caller waits for two at most. */
   limitMs: number;
 }
 
@@ -41,7 +41,7 @@ const HEADER_BYTES = 100;
 export class BatchedClient<N extends BatchName> {
   private readonly batcher: Batcher<BatchItem, VerdictOf<N>>;
   private readonly breaker: CircuitBreaker<[BatchItem[]], VerdictOf<N>[]>;
-  /** Who is asked. */
+  /** The name of the service that is asked. */
   private readonly name: string;
 
   constructor(

@@ -22,7 +22,7 @@ export type Answer =
   | { kind: 'finished'; outcome: Outcome; replayed: boolean }
   | { kind: 'open'; signal: Pick<Signal, 'id' | 'signal_type'>; traceId: string; later: boolean };
 
-/** What a signal was found to be when it was handed in. */
+/** The state of a signal when it was submitted. */
 type Accepted =
   | { finished: Outcome; replayed: boolean }
   /** `replies`: its outcome is sent to this gateway. */
@@ -91,7 +91,7 @@ export class IdempotentSubmissions {
   private start(submission: Submission, waiter: OutcomeWaiter | null): PendingSubmission {
     const { id, request_hash: hash } = submission.signal;
     const accepted = this.accept(submission);
-    // Whoever is answered by an overtaking outcome does not look at this any more.
+    // A caller that got an overtaking outcome does not look at this any more.
     accepted.catch(() => undefined);
     const pending = { hash, traceId: submission.traceId, accepted };
     if (hash !== undefined) {
@@ -155,7 +155,7 @@ function isUnavailable(error: unknown): error is ApiError {
   return error instanceof ApiError && error.code === 'UNAVAILABLE';
 }
 
-/** This request was sent to nobody. Of one before it under the same key only who could not be asked knows. */
+/** This request was sent to nobody. Only the service that did not answer knows of an earlier one under the same key. */
 function unasked(error: unknown, signal_id: string): unknown {
   if (!isUnavailable(error)) return error;
   const message = `${error.message} This request was not accepted; ${EARLIER_UNKNOWN}.`;

@@ -15,7 +15,7 @@ export interface Identity {
 }
 
 /**
- * @param client whose key it is: the same key of another client is another signal
+ * @param client the owner of the key: the same key of another client is another signal
  * @throws ApiError INVALID_REQUEST for a malformed key
  */
 export function identify(key: string | undefined, client: string, input: SignalInput): Identity {

@@ -45,7 +45,7 @@ async function listFinished(
   return { items: current.map(publicOutcome), next, ...(reach ? { reach } : {}) };
 }
 
-/** Of what failed or expired, that which waits or works again is not finished. */
+/** Leaves out failed and expired signals that were requeued and are not finished. */
 async function withoutRerun(bus: Bus, items: Outcome[]): Promise<Outcome[]> {
   const ids = items
     .filter(({ status }) => status === 'failed' || status === 'expired')

@@ -15,7 +15,7 @@ const USUAL_LOOKUP: LookupOptions = { limitMs: 2_000, retry: true };
 /** For a signal that may go to the backup unchecked: its caller should hear soon that nobody answered. */
 export const BRIEF_LOOKUP: LookupOptions = { limitMs: 700, retry: false };
 
-/** What the fleet knows of one signal: andon has its past, kanban its future. */
+/** The fleet's knowledge of one signal: andon has its past, kanban its future. */
 export interface KnownSignal {
   /** Everything recorded, oldest first. */
   outcomes: Outcome[];

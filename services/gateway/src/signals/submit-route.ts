@@ -55,7 +55,7 @@ export function triesNext(place: Place, { code, accepted }: EnqueueRefusal): boo
   return place === 'kanban' ? code === 'NO_BROKER' : accepted === false;
 }
 
-/** What RabbitMQ said instead of a confirmation; `BackupPublishError` has this shape. */
+/** The answer of RabbitMQ instead of a confirmation; `BackupPublishError` has this shape. */
 export interface BackupFailure {
   message: string;
   arrived: false | 'unknown';

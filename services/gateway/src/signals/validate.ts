@@ -58,7 +58,7 @@ export function faultsOf(errors: ErrorObject[] | null | undefined, root = ''): F
       const allowed = allowedValues.map((value) => JSON.stringify(value)).join(', ');
       return { path, message: `must be one of ${allowed}`, rule: keyword };
     }
-    // What is allowed, in words; validators that are `verbose` give the schema along.
+    // Validators that are `verbose` give the schema along, whose description says what is allowed.
     const { description } = (parentSchema ?? {}) as { description?: string };
     return { path, message: description ? `${message} (${description})` : message, rule: keyword };
   });

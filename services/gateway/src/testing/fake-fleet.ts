@@ -23,11 +23,11 @@ import { sampleOutcome, waitFor } from '@tps/testkit';
 
 const BEAT_MS = 250;
 
-/** What a test can make every part of the fleet do. */
+/** The behaviour of every part of the fleet, as a test sets it. */
 export interface Behaviour {
   admit: (request: AdmitRequest) => AdmitVerdict;
   enqueue: (signal: Signal) => EnqueueVerdict | 'silence';
-  /** What the worker makes of a signal; null: nothing, as yet. */
+  /** The outcome of a signal; null while there is none. */
   work: (signal: Signal) => Partial<Outcome> | null;
   cancel: (id: string) => ReplyOf<'cancel'>;
 }

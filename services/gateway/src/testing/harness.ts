@@ -27,7 +27,7 @@ interface Ask extends PromiseLike<Reply> {
   set(headers: Record<string, string>): Ask;
   send(body: string | object): Ask;
 }
-/** What tests use of supertest, without its `any`. */
+/** The part of supertest that tests use, without its `any`. */
 export type Http = Record<'get' | 'post' | 'put' | 'delete' | 'head' | 'options', (path: string) => Ask>;
 
 export async function startGateway(env: Record<string, string> = {}): Promise<GatewayHarness> {

@@ -17,7 +17,7 @@ export const andonOperations = {
     tag: 'Andon',
     summary: 'Pull the cord: call for help on a line, or stop it',
     description:
-      'Anyone may. A stopped line refuses new signals with LINE_STOPPED; what is queued is held and keeps its ' +
+      'Anyone may. A stopped line refuses new signals with LINE_STOPPED. Queued signals are held and keep their ' +
       'attempts and deadlines. A line has one open call: a second pull joins it, and the first reason stays.',
     body: 'CordRequest',
     answers: { 201: { description: 'The call', schema: 'Call' } },
@@ -74,7 +74,7 @@ export const andonOperations = {
     path: '/andon/charts',
     role: 'client',
     tag: 'Andon',
-    summary: 'What each line did in the last hour, in steps of 10 seconds',
+    summary: 'The last hour of each line, in steps of 10 seconds',
     description:
       'Finished and failed signals come from the records, so they survive a restart of andon. How many waited is known ' +
       'from looks at the queue: after a restart it is null for the time before.',
@@ -88,10 +88,10 @@ export const andonOperations = {
     path: '/andon/events',
     role: 'client',
     tag: 'Andon',
-    summary: 'What happens, live, as server-sent events',
+    summary: 'Events, live, as server-sent events',
     description:
       '`andon` for every item of the history, with its place as id; `board` with the board every two seconds and ' +
-      'after every item. Who reconnects with `Last-Event-ID` misses nothing.',
+      'after every item. A client that reconnects with `Last-Event-ID` misses nothing.',
     parameters: [
       {
         name: 'Last-Event-ID',

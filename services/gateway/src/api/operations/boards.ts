@@ -23,7 +23,7 @@ function schemaOf(service: BoardService): SchemaName {
 
 const boards = recordOf(BOARD_SERVICES, board);
 
-/** What each service shows of itself, and what people set at stations. */
+/** The boards of the services, and the settings of stations. */
 export const boardOperations = {
   ...boards,
   andon: {
@@ -37,7 +37,7 @@ export const boardOperations = {
     path: '/kaizen/suggestions',
     role: 'client',
     tag: 'Stations',
-    summary: 'What to improve first, from the facts of the last hour',
+    summary: 'Suggested improvements, from the facts of the last hour',
     description:
       'A share is one of at least 20 signals of a type. Each suggestion says which standard is not kept, by how much, and one trace to look at.',
     answers: { 200: { description: 'Most important first', schema: 'Suggestions' } },
@@ -54,7 +54,7 @@ export const boardOperations = {
       'The bound holds over all priorities and workers. To let nothing of a type run, pull the cord instead.',
     parameters: [TYPE],
     body: 'CardsChange',
-    answers: { 200: { description: 'What holds now', schema: 'CardsState' } },
+    answers: { 200: { description: 'The limit in force', schema: 'CardsState' } },
     errors: ['UNKNOWN_SIGNAL_TYPE', 'UNAVAILABLE'],
     examples: [`-X PUT -d '{"cards":3}'`, `-X PUT -d '{"cards":"auto"}'`, `-X PUT -d '{"cards":null}'`],
   },
@@ -64,10 +64,11 @@ export const boardOperations = {
     role: 'operator',
     tag: 'Stations',
     summary: 'Level the volume of a type: how many of its signals may start per second',
-    description: 'Starts are spaced evenly, over all workers; retries count. What cannot start yet waits.',
+    description:
+      'Starts are spaced evenly, over all workers; retries count. Signals that may not start yet wait.',
     parameters: [TYPE],
     body: 'RateChange',
-    answers: { 200: { description: 'What holds now', schema: 'RateState' } },
+    answers: { 200: { description: 'The rate in force', schema: 'RateState' } },
     errors: ['UNKNOWN_SIGNAL_TYPE', 'UNAVAILABLE'],
     examples: [`-X PUT -d '{"max_per_s":5}'`, `-X PUT -d '{"max_per_s":null}'`],
   },

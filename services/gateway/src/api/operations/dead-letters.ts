@@ -8,7 +8,7 @@ const REDRIVE_ID: Parameter = {
   schema: { type: 'string', format: 'uuid' },
 };
 
-/** What failed for good, and running it again. */
+/** Dead letters, and requeueing them. */
 export const deadLetterOperations = {
   deadLetters: {
     method: 'get',
@@ -51,7 +51,7 @@ export const deadLetterOperations = {
     ],
     body: 'RedriveRequest',
     answers: {
-      200: { description: 'What it would take, for `dry_run`', schema: 'RedriveDryRun' },
+      200: { description: 'The dead letters that it would take, for `dry_run`', schema: 'RedriveDryRun' },
       202: { description: 'How far it got; `Location` tells the rest', schema: 'Redrive' },
     },
     errors: ['UNKNOWN_SIGNAL_TYPE', 'REDRIVES_BUSY', 'UNAVAILABLE'],

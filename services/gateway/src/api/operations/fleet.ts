@@ -57,7 +57,7 @@ export const fleetOperations = {
     role: 'client',
     tag: 'Fleet',
     summary: 'Version and configuration',
-    answers: { 200: { description: 'What this system is', schema: 'Info' } },
+    answers: { 200: { description: 'Version and configuration of this system', schema: 'Info' } },
     errors: [],
     examples: [''],
   },

@@ -25,7 +25,7 @@ export const signalOperations = {
     tag: 'Signals',
     summary: 'Hand in a signal',
     description:
-      'Answers when the signal is finished, or after `timeout_ms` with what is known by then. What was accepted is ' +
+      'Answers when the signal is finished, or after `timeout_ms` with what is known by then. An accepted signal is ' +
       'on disk and ends in exactly one recorded outcome, whether the caller waits or not.',
     parameters: [
       PREFER(

@@ -21,7 +21,7 @@ export const CordRequest = Type.Object(
     ...pull.request.properties,
     by: Type.Optional(
       amended(pull.request.properties.by, {
-        description: 'Who pulls the cord; by default the client whose token it is',
+        description: 'The person who pulls the cord; by default the client of the token',
       }),
     ),
   },

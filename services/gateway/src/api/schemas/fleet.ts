@@ -36,7 +36,7 @@ export const Health = Type.Object({
   queue_depth: count('Accepted and unfinished'),
   active_workers: count('Slots of living workers'),
   error_rate: percent('Percent over 5 minutes'),
-  timestamp: time('Of this answer'),
+  timestamp: time('Time of this answer'),
   reasons: Type.Array(Type.String(), { description: 'Why it is not healthy' }),
   circuits: mapOf(
     Type.Object({
@@ -49,7 +49,7 @@ export const Health = Type.Object({
   stations: mapOf(Type.Object({ up: Type.Boolean(), replicas: count('Ready ones') })),
   board: nullable(
     BoardSummary,
-    'What the board shows. `healthy` is about the processes and circuits: a healthy fleet may have a RED line. Null while andon does not answer',
+    'State of the board. `healthy` is about the processes and circuits: a healthy fleet may have a RED line. Null while andon does not answer',
   ),
 });
 export type HealthReport = Static<typeof Health>;
@@ -66,7 +66,7 @@ export const Metrics = KaizenBoard;
 export const Info = Type.Object({
   name: Type.String(),
   version: Type.String(),
-  uptime_secs: count('Of this gateway'),
+  uptime_secs: count('Seconds since this gateway started'),
   instance: Type.String(),
   environment: Type.String(),
   signal_types: Type.Array(Type.String()),

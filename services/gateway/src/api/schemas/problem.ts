@@ -8,7 +8,7 @@ export const Problem = Type.Object(
     status: Type.Integer(),
     success: Type.Literal(false),
     code: oneOf(Object.keys(API_ERRORS)),
-    message: text('What is wrong with this request'),
+    message: text('Why this request was not done'),
     trace_id: Type.String({ pattern: '^[0-9a-f]{32}$' }),
     errors: Type.Optional(
       Type.Array(Type.Object({ path: Type.String(), message: Type.String(), rule: Type.String() }), {

@@ -58,7 +58,7 @@ const SUCCESS = Type.Union([Type.Boolean(), Type.Null()], { description: 'null: 
 const ID = Type.String({ format: 'uuid' });
 const { message, error_class, result, run, attempt, ...outcome } = Outcome.properties;
 
-/** What is told of a signal once an attempt of it has ended. */
+/** The members of a signal once an attempt of it has ended. */
 const ENDED = {
   enqueued_at: outcome.enqueued_at,
   started_at: outcome.started_at,
@@ -123,7 +123,7 @@ export const SignalView = Type.Object(
         },
         { additionalProperties: true },
       ),
-      { description: 'What happened, oldest first' },
+      { description: 'Events of the signal, oldest first' },
     ),
   },
   {
