@@ -11,7 +11,7 @@ const SKIPPED = new Set(['node_modules', 'dist', '.tps', '.git', 'coverage']);
  * The largest share of clauses, in percent, that may open with an inverted noun clause. Well-kept projects measure 0 to
  * 0.4. Lower a limit when prose has been rewritten; never raise one.
  */
-const LIMITS_PERCENT = { comments: 13, messages: 8, docs: 1.5 };
+const LIMITS_PERCENT = { comments: 1.5, messages: 1.5, docs: 1.5 };
 
 type Kind = keyof typeof LIMITS_PERCENT;
 type Located = Clause & { file: string };

@@ -6,7 +6,7 @@ import { TransientError } from '@tps/worker';
  * never more threads than slots. For many short pieces of work, take a pool (`piscina`): a thread starts in some 50 ms.
  *
  * @param abort ends the thread
- * @returns what the module posts first
+ * @returns the first message of the module
  */
 export function inThread<T>(module: string, data: unknown, abort: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {

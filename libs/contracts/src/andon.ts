@@ -27,8 +27,8 @@ export const DEFAULT_ETA_MS = 1_800_000;
 
 /** One pull of the cord, or the rule that called. */
 const Pull = Type.Object({
-  by: text('Who called'),
-  reason: text('What is wrong'),
+  by: text('The person who called'),
+  reason: text('The problem, in words'),
   mode: CallMode,
   at: time('When'),
 });
@@ -36,8 +36,8 @@ const Pull = Type.Object({
 /** The countermeasure of the latest call about the same thing. */
 export const LastCountermeasure = Type.Object(
   {
-    owner: text('Who resumed the line'),
-    text: text('What was done'),
+    owner: text('The person who resumed the line'),
+    text: text('The countermeasure'),
     at: time('When'),
   },
   { description: 'The last countermeasure. It did not hold: resuming with the same text is refused' },
@@ -50,14 +50,17 @@ export type LastCountermeasure = Static<typeof LastCountermeasure>;
  */
 export const AndonCall = Type.Object(
   {
-    id: text('What acknowledging and resuming take'),
+    id: text('Id for acknowledging and resuming'),
     line: text(LINE),
     mode: CallMode,
-    rule: text('What made the call: `cord`, or the rule of a light or circuit'),
-    reason: text('What is wrong, in the words of the first who called'),
-    by: text('Who called first'),
+    rule: text('Cause of the call: `cord`, or the rule of a light or circuit'),
+    reason: text('The problem, in the words of the first who called'),
+    by: text('The first who called'),
     pulls: Type.Optional(
-      list(Pull, 'Everybody who called, the first one first; of many, the first and the latest ones'),
+      list(
+        Pull,
+        'Everybody who called, the first one first; a long list keeps the first and the latest ones',
+      ),
     ),
     automatic: Type.Optional(
       Type.Boolean({
@@ -76,16 +79,16 @@ export const AndonCall = Type.Object(
     unanswered_since: Type.Optional(time('Start of the time to respond: the opening, or the end of an ETA')),
     level: Type.Optional(count('How often the call escalated since then')),
     intake: CallIntake,
-    owner: Type.Optional(text('Who looks after it')),
+    owner: Type.Optional(text('The person who looks after it')),
     acknowledged_at: Type.Optional(time('When the owner took it on; absent again when the ETA has passed')),
     first_acknowledged_at: Type.Optional(time('When somebody took it on for the first time')),
     eta: Type.Optional(time('By when the owner expects to be done; then the call is unacknowledged again')),
     overdue_at: Type.Optional(time('When an ETA passed and the line was not resumed')),
-    late_owner: Type.Optional(text('Whose ETA that was')),
+    late_owner: Type.Optional(text('The owner whose ETA passed')),
     escalated_at: Type.Optional(time('When it became a stop because nobody acknowledged')),
-    countermeasure: Type.Optional(text('In the answer to resuming: what was done')),
+    countermeasure: Type.Optional(text('In the answer to resuming: the countermeasure')),
     resumed_at: Type.Optional(time('In the answer to resuming: when the line was started again')),
-    fingerprint: Type.Optional(text('Of the failure behind it')),
+    fingerprint: Type.Optional(text('Fingerprint of the failure behind it')),
     trace_id: Type.Optional(text('The trace behind it')),
     recurrence_of: Type.Optional(
       text('The latest resumed call about the same thing: its countermeasure did not hold'),
@@ -103,12 +106,12 @@ export type AndonCall = Static<typeof AndonCall>;
 /** A call that is over, as the line remembers it. */
 const ResolvedCall = Type.Object({
   id: text("The call's id"),
-  fingerprint: Type.Optional(text('Of the failure behind it')),
+  fingerprint: Type.Optional(text('Fingerprint of the failure behind it')),
   about: Type.Optional(
-    text('What the call was about: the fingerprint, the rule, or the reason given at the cord'),
+    text('Subject of the call: the fingerprint, the rule, or the reason given at the cord'),
   ),
-  owner: text('Who resumed the line'),
-  countermeasure: text('What was done'),
+  owner: text('The person who resumed the line'),
+  countermeasure: text('The countermeasure'),
   resumed_at: time('When'),
 });
 /** A call that a person has closed by resuming the line. */
@@ -135,21 +138,19 @@ export type AndonEventKind = (typeof ANDON_EVENTS)[number];
 export const AndonEvent = Type.Object(
   {
     v: version(),
-    id: text(
-      "The call's id, for acknowledging and resuming; of a light without a call, names the time since GREEN",
-    ),
-    event: oneOf(ANDON_EVENTS, { description: 'What happened' }),
+    id: text("The call's id, for acknowledging and resuming; without a call, names the time since GREEN"),
+    event: oneOf(ANDON_EVENTS, { description: 'Kind of the event' }),
     at: time('When'),
     line: text(LINE),
-    colour: oneOf(COLOURS, { description: 'What the light shows since' }),
-    was: oneOf(COLOURS, { description: 'What the light showed before' }),
+    colour: oneOf(COLOURS, { description: 'Colour of the light since' }),
+    was: oneOf(COLOURS, { description: 'Colour of the light before' }),
     rule: text('The rule that gave the colour'),
     reason: text('Why, in words'),
     trace_id: Type.Optional(text('The trace behind it')),
-    by: text('Who did it; `andon` for a rule'),
-    owner: Type.Optional(text('Who looks after it')),
+    by: text('The person behind it; `andon` for a rule'),
+    owner: Type.Optional(text('The person who looks after it')),
     about: Type.Optional(
-      text('`changed`: what the rule is about, apart from figures, such as the dependencies that fail'),
+      text('`changed`: the subject of the rule, apart from figures, such as the dependencies that fail'),
     ),
     circuit: Type.Optional(
       text(
@@ -166,7 +167,7 @@ export const AndonEvent = Type.Object(
         description: '`resumed`: the same countermeasure as the last time, in spite of the warning',
       }),
     ),
-    fingerprint: Type.Optional(text('Of the failure behind it')),
+    fingerprint: Type.Optional(text('Fingerprint of the failure behind it')),
     recurrence_of: Type.Optional(text('The earlier call about the same thing')),
     recurrences: Type.Optional(count('Calls about the same thing that were resumed before')),
     last_countermeasure: Type.Optional(LastCountermeasure),
@@ -197,7 +198,7 @@ export const Stop = Type.Unsafe<Stop>(
 );
 
 /**
- * What `tps_stops` holds of a line, under `stopKey`: the call that is open, and when people had the line stopped. andon
+ * The open call of a line, and when people had it stopped: a value of `tps_stops`, under `stopKey`. andon
  * writes it, by compare-and-set; a line runs only if this record and its circuit both allow it.
  */
 export const StopRecord = Type.Object({
@@ -217,8 +218,8 @@ export type StopRecord = Static<typeof StopRecord>;
 export const PullRequest = Type.Object({
   signal_type: signalType('The line'),
   mode: CallMode,
-  reason: said('What is wrong', 500),
-  by: said('Who pulls the cord', 100),
+  reason: said('The problem, in words', 500),
+  by: said('The person who pulls the cord', 100),
   respond_within_ms: Type.Optional(
     Type.Integer({
       minimum: 1,
@@ -235,7 +236,7 @@ export const PullRequest = Type.Object({
 /** gateway -> andon: somebody looks after a call. */
 export const AcknowledgeRequest = Type.Object({
   id: Type.String(),
-  owner: said('Who looks after it', 100),
+  owner: said('The person who looks after it', 100),
   eta_ms: Type.Optional(
     Type.Integer({
       minimum: 1_000,
@@ -251,8 +252,8 @@ export const AcknowledgeRequest = Type.Object({
 /** gateway -> andon: somebody starts the line again. */
 export const ResumeRequest = Type.Object({
   id: Type.String(),
-  owner: said('Who starts the line again', 100),
-  countermeasure: said('What was done about it', 1_000),
+  owner: said('The person who starts the line again', 100),
+  countermeasure: said('The countermeasure', 1_000),
   force: Type.Optional(
     Type.Boolean({
       default: false,
@@ -283,8 +284,8 @@ export const ResumeCircuitReply = Type.Object({
 /** gateway -> andon: a page of the history, newest first. Every field narrows the choice. */
 export const HistoryRequest = Type.Object({
   line: Type.Optional(text(LINE)),
-  colour: Type.Optional(oneOf(COLOURS, { description: 'What the light shows since' })),
-  event: Type.Optional(oneOf(ANDON_EVENTS, { description: 'What happened' })),
+  colour: Type.Optional(oneOf(COLOURS, { description: 'Colour of the light since' })),
+  event: Type.Optional(oneOf(ANDON_EVENTS, { description: 'Kind of the event' })),
   rule: Type.Optional(Type.String({ minLength: 1, maxLength: 48, description: 'Which rule' })),
   id: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'Everything about one call' })),
   since: Type.Optional(time('Not before')),

@@ -51,7 +51,7 @@ const WorkerVitals = Type.Object({
   ),
   blocked: Type.Optional(BlockedLoop),
 });
-/** What one worker process does. */
+/** The vital figures of one worker process. */
 export type WorkerVitals = Static<typeof WorkerVitals>;
 
 const BackupDrainerVitals = Type.Object({
@@ -61,7 +61,7 @@ const BackupDrainerVitals = Type.Object({
   reconciled: Type.Integer({ description: 'Moved into the queue since the process began' }),
   duplicates_suppressed: Type.Integer({ description: 'Found to be in the queue or finished already' }),
 });
-/** What one kanban process knows of the backup. RabbitMQ gives messages to only one of them at a time. */
+/** The state of the backup, as one kanban process knows it. RabbitMQ gives messages to only one of them at a time. */
 export type BackupDrainerVitals = Static<typeof BackupDrainerVitals>;
 
 const KanbanVitals = Type.Object({
@@ -89,7 +89,7 @@ const GatewayVitals = Type.Object({
     }),
   ),
 });
-/** Who waits at one gateway process, and where it puts new signals. */
+/** The callers that wait at one gateway process, and where it puts new signals. */
 export type GatewayVitals = Static<typeof GatewayVitals>;
 
 const Missed = Type.Object({
@@ -100,11 +100,11 @@ const Missed = Type.Object({
 /** A process that fell silent without a farewell, and in whose place none has come. */
 export type Missed = Static<typeof Missed>;
 
-const AndonVitals = Type.Object({ colour: Colour, missed: list(Missed, 'Whom it misses') });
-/** What one andon process sees of the fleet. */
+const AndonVitals = Type.Object({ colour: Colour, missed: list(Missed, 'The processes that it misses') });
+/** The fleet, as one andon process sees it. */
 export type AndonVitals = Static<typeof AndonVitals>;
 
-/** Of a service whose vital figures no other service reads. */
+/** The vital figures of a service that no other service reads. */
 const FreeVitals = { shape: Type.Object({}, { additionalProperties: true }), none: {} };
 
 /** The vital figures that other services read, and what stands for those that a beat does not have. */
@@ -128,7 +128,7 @@ const LostState = Type.Object({
   life: text('Names what took its place, so that one loss is told once, however many saw it'),
   entries: Type.Optional(
     Type.Integer({
-      description: 'What it held as far as known: unfinished signals of KANBAN, keys of a bucket',
+      description: 'Its entries as far as known: unfinished signals of KANBAN, keys of a bucket',
     }),
   ),
   gone: Type.Optional(
@@ -147,7 +147,7 @@ export const Beat = Type.Object({
   ready: Type.Boolean(),
   leaving: Type.Optional(Type.Literal(true, { description: 'It stops, and finishes what it has' })),
   vitals: Type.Object({}, { description: 'As the service has them' }),
-  lost: Type.Optional(list(LostState, 'What it saw the broker lose lately')),
+  lost: Type.Optional(list(LostState, 'Streams and buckets that it saw the broker lose lately')),
 });
 /** Every process publishes one each second: that it lives, whether it is ready, and its vital figures. */
 export type Beat<S extends ServiceName = ServiceName> = Omit<Static<typeof Beat>, 'service' | 'vitals'> & {

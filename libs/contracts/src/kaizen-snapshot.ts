@@ -9,7 +9,7 @@ const Histogram = Type.Object({
   max_ms: Type.Number(),
 });
 
-/** What kaizen counted of one signal type, or of all together. */
+/** The totals of one signal type, or of all together. */
 export const TotalsRecord = Type.Object({
   succeeded: count('Succeeded signals'),
   failed: count('Failed signals'),
@@ -27,7 +27,7 @@ const Failures = mapOf(
   Type.Object({ count: count('Equal failures'), message: Type.String(), trace_id: Type.String() }),
 );
 
-/** What one signal type lost in one bucket of the loss window. */
+/** The losses of one signal type in one bucket of the loss window. */
 export const LossesRecord = Type.Object({
   processed: count('Succeeded and failed signals'),
   failed: count('Failed signals'),

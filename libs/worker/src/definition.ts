@@ -3,7 +3,7 @@ import type { Static, TSchema } from '@sinclair/typebox';
 import type { Priority, RetryPolicy } from '@tps/contracts';
 import type { Registry } from 'prom-client';
 
-/** What a handler may know of the signal it works on. */
+/** The signal that a handler works on. */
 export interface SignalInfo {
   /** Idempotency key of every effect: the same for all attempts and runs. */
   id: string;
@@ -35,11 +35,12 @@ export interface PullOptions {
   mode?: 'call' | 'stop';
 }
 
+/** What `run` gets beside its input. */
 export interface HandlerContext {
   signal: SignalInfo;
   /** When the attempt's time is up, in milliseconds since 1970: by the type's time-out or by the signal's own deadline. */
   endsAtMs: number;
-  /** Aborted when the attempt's time is up or the process must end; what a handler does after that is ignored. */
+  /** Aborted when the attempt's time is up or the process must end; the rest of the handler's work is ignored. */
   abort: AbortSignal;
   /** Logs with the signal's and the trace's id. */
   log: HandlerLog;
@@ -51,7 +52,7 @@ export interface HandlerContext {
    * Pulls the cord of this line: people are called, with this attempt's trace. Never rejects, and never changes the
    * outcome of the signal. A type pulls at most once in 10 s in each process; the line has one open call at a time.
    *
-   * @param reason what is wrong, for people: at most 500 characters, the rest is cut off
+   * @param reason the problem, for people: at most 500 characters, the rest is cut off
    * @returns the id of the call, or null when none was made; the log says why
    */
   andon: (reason: string, options?: PullOptions) => Promise<string | null>;
@@ -60,7 +61,7 @@ export interface HandlerContext {
 /**
  * One signal type. Handlers run at least once: make effects idempotent by the signal's id.
  *
- * What `run` returns becomes the outcome's `result` (JSON, at most 256 KiB). What it throws decides what follows:
+ * The return value of `run` becomes the outcome's `result` (JSON, at most 256 KiB). Its error decides what follows:
  * `RejectedError` ends the signal as the sender's fault, a programming error or `DefectError` fails it at once, and
  * anything else is transient and tried again by the retry policy. `CapacityError` gives the signal back unharmed.
  */
@@ -73,7 +74,7 @@ export interface SignalDefinition<I extends TSchema = TSchema, O extends TSchema
   output?: O;
   /** Limit of one attempt in milliseconds. Default 30000. */
   timeoutMs?: number;
-  /** What one signal should take, in milliseconds. */
+  /** Standard time of one signal, in milliseconds. */
   standardMs?: number;
   /**
    * How a transient failure is retried. A policy that names only `max_attempts` keeps the default backoff:

@@ -77,6 +77,7 @@ export function failureOf(thrown: unknown): Failure {
   return failure;
 }
 
+/** Tells the error class of a thrown value. Never throws, whatever a handler has thrown. */
 export function classify(error: unknown): ErrorClass {
   const isA = kindOf(error);
   if (isA(RejectedError)) return 'rejected';

@@ -26,6 +26,7 @@ export const workerVariables = {
 /** The values of `workerVariables`. */
 export type WorkerConfig = ConfigOf<typeof workerVariables>;
 
+/** How a worker process is set up, beside its definitions. */
 export interface WorkerSetup {
   signals: SignalDefinition[];
   /** By type: dependencies that its handlers leave alone at present, because they failed. The board names them. */

@@ -12,7 +12,7 @@ const LONGEST_MS = 48 * 3_600_000;
  */
 export class Durations {
   private readonly histogram = build();
-  /** The histogram as text, until a value comes: only what changed is encoded again. */
+  /** The histogram as text, until a value comes: a histogram without changes is not encoded again. */
   private encoded: string | undefined;
   private maxMs = 0;
   sumMs = 0;

@@ -26,7 +26,7 @@ function opened(): Totals {
   return totals;
 }
 
-/** What a process knows that starts from the snapshot, after the way of the snapshot through JSON. */
+/** The totals of a process that starts from the snapshot, after the way of the snapshot through JSON. */
 function restarted(
   totals: Totals,
   log: { created: string; lastSeq: number },

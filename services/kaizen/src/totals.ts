@@ -10,7 +10,7 @@ interface Log {
 }
 
 /**
- * What people see as totals, and the place in the log up to which it was counted. A start takes both from a snapshot, so
+ * The totals that people see, and the place in the log up to which they were counted. A start takes both from a snapshot, so
  * totals stay when the broker drops old outcomes.
  *
  * A log that the broker lost takes no totals with it. In the next log, or in the same one set back to an older copy,

@@ -12,7 +12,9 @@ const light = {
   rule: text('The rule that gave the colour; `within_limits` when none is broken'),
   reason: text('Why, in words'),
   since: time('Since when it has this colour'),
-  andon_id: Type.Optional(text('What to acknowledge or resume; absent while it is GREEN and nobody called')),
+  andon_id: Type.Optional(
+    text('The call to acknowledge or resume; absent while it is GREEN and nobody called'),
+  ),
 };
 
 /** The light of a signal type's line, with the figures behind it. */
@@ -29,7 +31,7 @@ export const LineStatus = Type.Object({
     ),
   ),
   processed_5m: count('Signals processed in the last five minutes'),
-  failed_5m: Type.Optional(count('Of these, those that failed')),
+  failed_5m: Type.Optional(count('The failed ones among them')),
   judged_from: Type.Optional(
     count('The error rate and p99 give no colour before so many signals were processed in five minutes'),
   ),
@@ -48,14 +50,14 @@ export const LineStatus = Type.Object({
     Type.Object({
       waiting: count('Signals that no worker has'),
       in_progress: count('Signals delivered to a worker, or released for a retry'),
-      held: count('Of both, those that wait for the line to start again'),
+      held: count('Queued and delivered signals that wait for the line to start again'),
       counts: Type.Optional(SignalCounts),
     }),
     'Accepted and unfinished; null while kanban does not answer',
   ),
   cards: nullable(
     Type.Object({ limit: count('Signals that may be in progress'), in_use: count('Signals in flight') }),
-    'What bounds the work in progress; null while kanban does not answer',
+    'The bound of the work in progress; null while kanban does not answer',
   ),
 });
 export type LineStatus = Static<typeof LineStatus>;
@@ -92,7 +94,7 @@ export type OpenCall = Static<typeof OpenCall>;
 export const AndonBoard = Type.Object(
   {
     v: version(),
-    at: time('Of this answer'),
+    at: time('Time of this answer'),
     colour: oneOf(['GREEN', 'YELLOW', 'RED'], { description: 'The worst of all' }),
     lines: mapOf(LineStatus, 'By signal type'),
     stations: Type.Unsafe<Record<ServiceName, StationStatus>>(

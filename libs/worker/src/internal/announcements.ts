@@ -37,7 +37,7 @@ export class Announcements {
     return announcements;
   }
 
-  /** From here on this worker serves nothing: what is retired now stays so. */
+  /** Ends the service of this worker, so that a type retired from now on stays retired. */
   end(): void {
     this.announced = false;
   }
@@ -54,7 +54,7 @@ export class Announcements {
     const { records } = this.types;
     const definition = this.definitions.get(type);
     if (!definition) return;
-    // What is removed just now would take this worker's lanes along.
+    // A removal under way would take this worker's lanes along.
     const endMs = Date.now() + RETIREMENT_WAIT_MS;
     while (this.types.retirement(type)?.phase === 'removing' && Date.now() < endMs) await sleep(LOOK_MS);
     const known = records.get(type);
@@ -63,7 +63,7 @@ export class Announcements {
   }
 }
 
-/** @param known what the fleet has of it; a retired type begins anew */
+/** @param known the fleet's record of it; a retired type begins anew */
 function recordOf(definition: CompiledDefinition, known: TypeRecord | undefined): TypeRecord {
   const { name, input, output, standardMs, timeoutMs, retry, asyncRetry } = definition;
   return {

@@ -1,4 +1,4 @@
-/** What a worker knows when it decides how many cards of a type it should hold. */
+/** The facts by which a worker decides how many cards of a type it should lease. */
 export interface CardPosition {
   /** Cards of the type, fleet-wide. */
   limit: number;

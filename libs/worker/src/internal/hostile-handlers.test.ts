@@ -20,7 +20,7 @@ const trap = (): never => {
   throw new Error('trap');
 };
 
-/** What handlers may do to what they are given; each fails or succeeds as it says. */
+/** Acts of handlers on their arguments; each fails or succeeds as it says. */
 const ACTS: Record<string, Run> = {
   'makes its input circular and fails': (input) => {
     input.self = input;

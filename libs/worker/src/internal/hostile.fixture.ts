@@ -37,7 +37,7 @@ const nested = (depth: number): unknown => JSON.parse(`${'['.repeat(depth)}${']'
 /** A rejection with a value of any kind. */
 export const rejected = async (reason: unknown): Promise<never> => raise(reason);
 
-/** What handlers may throw; made anew for each use. */
+/** Values that handlers may throw, made anew for each use. */
 export const HOSTILE_THROWN: Record<string, () => unknown> = {
   'a text': () => 'down',
   'an empty text': () => '',
@@ -88,7 +88,7 @@ export const HOSTILE_THROWN: Record<string, () => unknown> = {
     }),
 };
 
-/** What handlers may return, and whether their attempts succeed by it. */
+/** Values that handlers may return, and whether their attempts succeed by them. */
 export const HOSTILE_RETURNED: Record<string, { make: () => unknown; ok: boolean }> = {
   nothing: { make: () => undefined, ok: true },
   null: { make: () => null, ok: true },

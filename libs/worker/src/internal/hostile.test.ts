@@ -23,7 +23,7 @@ async function attempt(
   return runAttempt(definition, {}, {} as HandlerContext, limits);
 }
 
-/** What would be recorded of it, as it is read from the log. */
+/** The record of it, as it is read from the log. */
 function recorded(result: AttemptResult): Outcome {
   const signal: Signal = {
     ...{ v: 1, id: 'id-1', run: 0, signal_type: 'demo', priority: 3, payload: {}, timeout_ms: HOUR_MS },
@@ -121,7 +121,7 @@ function odd(base: object, given: Record<string, { value: unknown; throws: boole
   return base;
 }
 
-test('whatever is thrown, in whatever way, is one failed attempt with class, message and fingerprint', async () => {
+test('any thrown value, thrown in any way, is one failed attempt with class, message and fingerprint', async () => {
   const ways = fc.constantFrom(...Object.values(WAYS));
   await fc.assert(
     fc.asyncProperty(anything, ways, async (thrown, way) => expectFailure(await attempt(way(thrown)))),
@@ -133,7 +133,7 @@ test('whatever is thrown, in whatever way, is one failed attempt with class, mes
   );
 });
 
-test('whatever is returned is one attempt that succeeds with JSON or fails', async () => {
+test('any return value is one attempt that succeeds with JSON or fails', async () => {
   const check = async (make: () => unknown, later: boolean): Promise<void> => {
     // A thenable may also never end.
     const result = await attempt(later ? async () => make() : make, undefined, 50);

@@ -87,7 +87,7 @@ test('a poll is for one when nothing came lately', async () => {
   await until(11);
 });
 
-test('what a poll brings is not taken for the answer to a pull, whichever ends first', async () => {
+test('a message of a poll is not taken for the answer to a pull, whichever ends first', async () => {
   const now = await burst();
   reader.poll(LANE, now, { atMost: 4 });
   // Nothing is there for the pull: it ends without its messages, and the poll stands as it did.

@@ -15,7 +15,7 @@ export interface Delivery extends Answerable {
 interface Lane {
   readonly name: string;
   readonly index: number;
-  /** What the broker said still waits there, less what was asked for since. */
+  /** Messages that wait there by the broker's last word, less those asked for since. */
   known: number;
   /** Messages asked for by planned pulls and not answered yet. */
   asked: number;
@@ -36,7 +36,7 @@ const BURST_MS = 20;
 /** A pull that is not answered by then was lost with the connection or with the lane. */
 const ANSWER_LIMIT_MS = 1_500;
 const RETRY_MS = 250;
-/** What a lane holds is not known any more when nothing was heard of it for so long; more where there are many. */
+/** The depth of a lane is unknown when nothing was heard of it for so long; more where there are many lanes. */
 const STALE_MS = 1_000;
 const STALE_MS_PER_LANE = 25;
 
@@ -109,7 +109,7 @@ export class LaneReader {
     return nowMs - lane.heardMs > Math.max(STALE_MS, STALE_MS_PER_LANE * this.byIndex.length);
   }
 
-  /** One that came from there goes back. */
+  /** Counts a message of the lane that goes back. */
   countReleased(name: string): void {
     const lane = this.lanes.get(name);
     if (lane) lane.known += 1;
@@ -250,7 +250,7 @@ function countIn({ came, heardMs }: Lane): void {
   came.count += 1;
 }
 
-/** How many are likely to come in the next moments: as many as in the last. */
+/** The number of messages that are likely to come in the next moments: as many as in the last. */
 function burstOf({ came }: Lane, nowMs: number): number {
   return nowMs - came.sinceMs < 2 * BURST_MS ? Math.max(came.before, came.count) : 1;
 }

@@ -22,7 +22,7 @@ export class LazyAbort {
     this.listener?.(reason);
   }
 
-  /** Called once, at once when it was aborted already. There is one listener: who waits for the attempt. */
+  /** Called once, at once when it was aborted already. The attempt is the one listener. */
   onAbort(listener: (reason: Error) => void): void {
     if (this.reason) listener(this.reason);
     else this.listener = listener;

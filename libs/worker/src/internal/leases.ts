@@ -3,13 +3,13 @@ import { type Bus, type KvView, openView, restoreMissing } from '@tps/bus';
 import { type LeasesRecord, WIRE_VERSION } from '@tps/contracts';
 import { FleetView, SILENT_MS } from '@tps/fleet';
 
-/** What the record says when it is to be decided how much to hold. */
+/** The counts in the record by which a worker decides how much to lease. */
 export interface LeaseCounts {
   mine: number;
-  /** Of these, what is not being given up just now. */
+  /** Those of them that are not being given up just now. */
   kept: number;
   leased: number;
-  /** A holder was lost since the last writing: of what it did last nothing is known. */
+  /** A holder was lost since the last writing, and its last acts are unknown. */
   lost: boolean;
   nextMs: number;
 }
@@ -36,7 +36,7 @@ const PROBE_MS = 500;
 const MAX_TRIES = 16;
 
 /**
- * What this worker and the others hold of what there are only so many of. All write by compare-and-set, so together
+ * The leases of this worker and the others on things of which there are only so many. All write by compare-and-set, so together
  * they never hold more than each of them checked. A holder that falls silent loses its lease when the broker knows no
  * connection of it any more, or with its leases on signals at the latest.
  */
@@ -46,7 +46,7 @@ export class Leases {
   private readonly fleet: FleetView;
   private readonly offReconnect: () => void;
   private readonly writing = new Map<string, Promise<void>>();
-  /** What is being written: it may hold already, though the view does not say so yet. */
+  /** Decisions being written, which may be in force although the view does not show them yet. */
   private readonly decided = new Map<string, number>();
   /** By key and address: holders whose beats are missed, and those that are gone and still in the record. */
   private readonly silent = new Map<string, SilentHolder>();
@@ -106,7 +106,7 @@ export class Leases {
 
   /**
    * Writes what `decide` says until it says what is written. It is asked again whenever another was faster.
-   * One that is called meanwhile waits for the one under way, which sees what has changed.
+   * A call meanwhile waits for the one under way, which sees the change.
    */
   settle(key: string, decide: (counts: LeaseCounts) => LeaseDecision): Promise<void> {
     const under = this.writing.get(key);
@@ -182,7 +182,7 @@ export class Leases {
     silence.probing = true;
     const connected = await this.isConnected(address);
     silence.probing = false;
-    // One that is connected and says nothing may only be busy; by then its signals go to others, too.
+    // A silent holder that is connected may only be busy; by then its signals go to others, too.
     const waits = connected && nowMs - silence.sinceMs < this.options.leaseMs - SILENT_MS;
     if (waits || this.silent.get(at) !== silence) return;
     this.gone.add(at);

@@ -31,7 +31,7 @@ export interface LimitsOptions {
  * How much may be taken of the types that people have limited, so that the limit holds over all lanes and workers.
  * Cards are leased by the workers from one record per type. A rate is led by one worker at a time, the one that
  * holds the type's rate lease: it alone starts signals of the type, evenly spaced, and passes the lease on when it has
- * no slot or card for the next. What nobody has limited costs one look at a number.
+ * no slot or card for the next. A type without limits costs one look at a number.
  */
 export class Limits {
   private readonly set = new Map<string, Cards>();
@@ -107,7 +107,7 @@ export class Limits {
     }
   }
 
-  /** From here on nothing is taken: what is not in use is left to the others. */
+  /** Takes nothing from now on, and leaves unused cards to the others. */
   async release(): Promise<void> {
     this.slots = 0;
     await Promise.all([...this.limited()].map((type) => this.settle(type)));
@@ -133,7 +133,7 @@ export class Limits {
     const counts = this.leases?.countsOf(cardsLease(type));
     if (!counts) return 0;
     const position = this.position(type, limit, counts);
-    // What is being given up must not be used again.
+    // Cards that are being given up must not be used again.
     return Math.max(0, Math.min(counts.kept, usableCards(position)) - position.claimed);
   }
 

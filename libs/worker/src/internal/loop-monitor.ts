@@ -50,7 +50,7 @@ export class LoopMonitor {
     this.start();
   }
 
-  /** What the heartbeats say of a block that has just ended. */
+  /** A block that has just ended, for the heartbeats. */
   get recent(): BlockedLoop | undefined {
     if (this.last && performance.now() - this.last.readMs > SHOWN_MS) this.last = undefined;
     return this.last?.block;

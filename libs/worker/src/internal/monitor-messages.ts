@@ -11,12 +11,12 @@ export interface ProxySetup {
   access: BusAccess;
   /** As in the broker's list of connections. */
   name: string;
-  /** Whose inboxes these are. */
+  /** The owner of the inboxes. */
   owner: string;
   subjects: Record<'heartbeat' | 'workerInFlight' | 'workerBlock', string>;
 }
 
-/** What the monitor's thread starts with. */
+/** The data that the monitor's thread starts with. */
 export interface MonitorSetup {
   memory: SharedArrayBuffer;
   port: MessagePort;
@@ -27,7 +27,7 @@ export interface MonitorSetup {
   livenessFile: string;
 }
 
-/** What the thread leaves for the main thread, which reads it when it turns again. */
+/** A note of the thread to the main thread, which reads it when it turns again. */
 export type MonitorNote =
   /** A request `workerBlock`, as it came. */
   { kind: 'refuse'; request: Uint8Array } | { kind: 'block'; block: BlockedLoop };

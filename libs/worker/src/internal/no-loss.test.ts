@@ -98,7 +98,7 @@ test('an outcome that cannot be recorded is kept; the work is not done again for
   expect(runs).toBe(1);
 });
 
-test('what is delivered again while it is in hand runs once', async () => {
+test('a signal that is delivered again while it is in flight runs once', async () => {
   const ran: string[] = [];
   let letGo: () => void = () => undefined;
   const gate = new Promise<void>((resolve) => (letGo = resolve));
@@ -123,7 +123,7 @@ test('what is delivered again while it is in hand runs once', async () => {
   expect(ran.filter((one) => one === id)).toEqual([id]);
 });
 
-test('what was stored before the broker was lost is looked up before it runs', async () => {
+test('a signal stored before the broker was lost is looked up before it runs', async () => {
   const ran: string[] = [];
   const { nats } = harness;
   await harness.worker('known', [signal('known', (_, { signal: { id } }) => void ran.push(id))]);
@@ -150,7 +150,7 @@ test('what was stored before the broker was lost is looked up before it runs', a
   expect(ran).toEqual([first, second]);
 });
 
-test('what waited in a worker that stood still for longer than its leases is looked up before it runs', async () => {
+test('a signal that waited in a worker that stood still for longer than its leases is looked up before it runs', async () => {
   stopRecords();
   const asked: string[] = [];
   const records = harness.bus.nc.subscribe(harness.bus.names.subjects.lookup, {

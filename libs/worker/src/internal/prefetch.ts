@@ -42,7 +42,7 @@ export class Prefetch {
     return Math.max(0, this.slots - this.running - this.queued);
   }
 
-  /** @returns what to give back to `dequeue` or `finish`: the mean may have moved meanwhile */
+  /** @returns the value to hand to `dequeue` or `finish`: the mean may have moved meanwhile */
   enqueue(type: string): number {
     const expected = this.mean(type);
     this.queued += 1;

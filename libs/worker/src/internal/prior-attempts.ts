@@ -3,7 +3,7 @@ import type { Outcome } from '@tps/contracts';
 import type { InFlightSignal } from './in-flight-signal';
 import type { OtherWorkers } from './other-workers';
 
-/** What the records say of a signal that was delivered before. */
+/** The past of a signal that was delivered before, by the records. */
 export type PriorAttempts =
   /** `last`: the latest record of this run. */
   | { kind: 'run'; attempt: number; last: Outcome | undefined }

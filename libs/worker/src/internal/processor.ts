@@ -180,7 +180,7 @@ export class Processor {
     }
   }
 
-  /** No answer: that of the other worker is for both deliveries. Should it die, the signal comes again. */
+  /** Drops a delivery without an answer, because the other worker answers both. If that dies, the signal comes again. */
   private dropElsewhere({ signal }: InFlightSignal, worker: string): void {
     this.options.context.log.warn('not run here, because another worker has it', {
       signal_id: signal.id,

@@ -97,7 +97,7 @@ export class PullPlanner {
     return first as PlannedPull & { delivered: Delivery };
   }
 
-  /** Takes out what has arrived and not started: of a type that stopped, or everything. */
+  /** Takes out the signals that have arrived and not started: those of a stopped type, or all. */
   takeBack(unwanted: (type: string) => boolean): Delivery[] {
     const out = this.pulls.filter((pull) => pull.delivered && unwanted(pull.type));
     this.drop(out);

@@ -2,7 +2,7 @@ import type { Msg } from '@nats-io/transport-node';
 import { type Bus, type DeliveryInfo, pauseMs } from '@tps/bus';
 import { LEASE_MS } from '@tps/contracts';
 
-/** What kanban says of the queue. `nobody`: no kanban is there. `silence`: one is, and did not answer in time. */
+/** kanban's word on the queue. `nobody`: no kanban is there. `silence`: one is, and did not answer in time. */
 export type QueueFacts = { created?: string; lease_ms?: number } | 'nobody' | 'silence';
 
 /** A delivered message that can be answered. */

@@ -27,7 +27,7 @@ const HEADER_BYTES = 4 * 1024;
 const BATCH_BYTES = 512 * 1024;
 
 /**
- * Writes outcomes into the stream OUTCOMES and tells waiting callers. What cannot be appended is kept and tried again
+ * Writes outcomes into the stream OUTCOMES and tells waiting callers. An outcome that cannot be appended is kept and tried again
  * for as long as the process lives: the work itself is never run again for that. An append whose acknowledgement was
  * lost is sent again under the same message id.
  */
@@ -39,7 +39,7 @@ export class Recorder {
   private readonly life = nuid.next();
   private batchNo = 0;
   private closed = false;
-  /** What the broker takes in one message, and what is gathered into one. */
+  /** The largest message of the broker, and the size of a batch. */
   private readonly maxBytes: number;
   private readonly batchBytes: number;
 
@@ -193,7 +193,7 @@ export class Recorder {
     }
   }
 
-  /** A reply is sent at most once: who misses it asks the records. */
+  /** Sends a reply at most once. A gateway that misses it asks the records. */
   private sendReply(subject: string, batch: readonly PendingOutcome[]): void {
     const traces = batch.map(({ trace }) => trace);
     try {

@@ -11,7 +11,7 @@ interface Block {
 }
 
 /**
- * Ids that are about to be taken out of the queue: what comes of them must not run. It is blocked, with its lease
+ * Ids that are about to be removed from the queue: their signals must not run. It is blocked, with its lease
  * renewed, until its message is gone or the refusal is taken back: so that it costs no attempt if it stays.
  */
 export class RemovalGuard {

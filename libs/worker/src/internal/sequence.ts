@@ -19,7 +19,7 @@ export class SmoothRoundRobin<K> {
       if (credit > most) [best, most] = [key, credit];
     }
     if (best !== undefined) this.credit.set(best, most - total);
-    // Who has no work keeps neither debt nor credit: coming back, it starts level with the others.
+    // A type without work keeps neither debt nor credit, so it starts level with the others when it comes back.
     if (this.credit.size > candidates.length) {
       for (const key of this.credit.keys()) if (!candidates.includes(key)) this.credit.delete(key);
     }

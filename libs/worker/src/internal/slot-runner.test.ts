@@ -127,7 +127,7 @@ test('a defect and a rejection end a signal at once; only the defect leaves a de
   expect(await harness.lastDead('refusing')).toBeUndefined();
 });
 
-test('what was not started in time expires unrun; what runs too long for its sender is capacity', async () => {
+test('a signal not started in time expires unrun; one that runs too long for its sender is capacity', async () => {
   let runs = 0;
   const never = async (): Promise<never> => {
     runs += 1;

@@ -120,7 +120,7 @@ export class SlotRunner {
     return this.prefetch.freeSlots;
   }
 
-  /** Takes the first signal from here on: whoever takes one back knows of this worker by now. */
+  /** Starts to take signals. Processes that remove signals know of this worker by now. */
   begin(): void {
     this.planner.begin();
   }
@@ -135,7 +135,7 @@ export class SlotRunner {
     this.planner.onQueueKnown(lost);
   }
 
-  /** A line stopped or runs again: what waits here of a stopped type goes back. */
+  /** A line stopped or runs again: waiting signals of a stopped type go back. */
   onLine(type: string): void {
     if (this.planner.state(type) === 'Open') {
       for (const delivery of this.planner.takeBack((name) => name === type)) this.refuse(delivery, 0);

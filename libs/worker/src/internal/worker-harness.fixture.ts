@@ -104,7 +104,7 @@ export class WorkerHarness {
     return this.outcomes.filter(({ signal_type }) => signal_type === type);
   }
 
-  /** What became of a signal, oldest first. */
+  /** The statuses of a signal, oldest first. */
   statusesOf(id: string): unknown[] {
     const mine = this.outcomes.filter(({ signal_id }) => signal_id === id);
     return mine.map(({ status, attempt }) => [status, attempt]);

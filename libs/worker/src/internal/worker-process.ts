@@ -105,7 +105,7 @@ interface Running {
   recorder: Recorder;
   announcements: Announcements;
   monitor: LoopMonitor;
-  /** What follows something, and needs no order at the end. */
+  /** Parts that follow something, and need no order at the end. */
   parts: readonly { close: () => void }[];
   setup: WorkerSetup;
 }

@@ -112,7 +112,7 @@ export class RequeueSignal {
     const { status, final } = await views.show(id);
     if (!final) throw new ApiError('NOT_RETRYABLE', `This signal is not finished: it is ${status}.`);
     const lost = status === 'failed' || status === 'expired';
-    const reason = lost ? 'its dead letter is gone' : 'only what failed or expired is requeued';
+    const reason = lost ? 'its dead letter is gone' : 'only failed and expired signals are requeued';
     throw new ApiError('NOT_RETRYABLE', `This signal is over: ${status}; ${reason}.`);
   }
 

@@ -29,7 +29,7 @@ const ENQUEUE_LIMIT_MS = 2_000;
 const BACKED_ENQUEUE_LIMIT_MS = 700;
 
 /** Ends the reason of a refusal with an idempotency key, when nobody could say whether an earlier request was accepted. */
-export const EARLIER_UNKNOWN = 'what became of an earlier request with this key cannot be told';
+export const EARLIER_UNKNOWN = 'the fate of an earlier request with this key cannot be told';
 
 export interface Submitted {
   /** The signal was accepted before. */
