@@ -89,12 +89,14 @@ describe("the example of a user's own worker", () => {
   });
 
   test('the type with work left stays; without it, it is retired, and every board is quiet', async () => {
-    const retire = (): Promise<unknown> =>
-      fleet.call('DELETE', `/types/${TYPE}`, { reason: 'not needed', by: 'bob' });
+    const retire = (type = TYPE): Promise<unknown> =>
+      fleet.call('DELETE', `/types/${type}`, { reason: 'not needed', by: 'bob' });
     expect(await retire()).toMatchObject({ status: 409, body: { code: 'TYPE_HAS_WORK', waiting: 1 } });
     expect((await fleet.remove(`/signal/${waiting}`)).status).toBe(200);
     expect(await retire()).toMatchObject({ status: 200, body: { by: 'bob', reason: 'not needed' } });
     expect(await retire()).toMatchObject({ status: 404, body: { code: 'UNKNOWN_TYPE' } });
+    // The same worker served this one, too.
+    expect(await retire('count-primes')).toMatchObject({ status: 200 });
 
     const quiet = await waitFor('a quiet board', async () => {
       const now = await board();
