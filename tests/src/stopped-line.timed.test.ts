@@ -19,11 +19,12 @@ describe('a line that stands still', () => {
     const { protocol, hostname, port } = new URL(fleet.url);
     return [fleet.url, `${protocol}//${hostname}:${Number(port) + 1}`];
   };
-  const refusalAt = async (gateway: string, type: string): Promise<string | undefined> => {
-    // A timed circuit refuses only senders that wait for the outcome. A signal accepted just before the stop is paused, so
-    // the wait for its outcome has a limit.
+  const refusalAt = async (gateway: string, type: string, code: string): Promise<string | undefined> => {
+    // A signal accepted just before the stop is paused, so nobody should wait for its outcome for long. A timed circuit
+    // refuses only senders that wait.
     const body = JSON.stringify({ signal_type: type, payload: { data: 1 }, timeout_ms: 1_000 });
-    const headers = { 'content-type': 'application/json' };
+    const prefer = code === 'CIRCUIT_OPEN' ? {} : { prefer: 'respond-async' };
+    const headers = { 'content-type': 'application/json', ...prefer };
     const response = await fetch(`${gateway}/signal`, { method: 'POST', headers, body });
     const answer = (await response.json()) as { code?: string };
     return answer.code;
@@ -39,7 +40,7 @@ describe('a line that stands still', () => {
 
   const refusedEverywhere = (type: string, code: string): Promise<unknown> =>
     waitFor(`both to refuse ${type}`, async () => {
-      const codes = await Promise.all(gateways().map((gateway) => refusalAt(gateway, type)));
+      const codes = await Promise.all(gateways().map((gateway) => refusalAt(gateway, type, code)));
       return codes.every((each) => each === code);
     });
   const resume = (id: string): Promise<unknown> =>
@@ -111,6 +112,10 @@ describe('a line that stands still', () => {
       return report?.state === 'Open' ? report : null;
     });
     await refusedEverywhere('report', 'CIRCUIT_OPEN');
+    // The local runtime replaces a hung process after 3 s, so jidoka hangs only from just before the end of the pause.
+    const { circuits } = (await fleet.get<{ circuits: Record<string, { until: string }> }>('/jidoka')).body;
+    const nearlyOverMs = Date.parse(circuits.report!.until) - 500;
+    await waitFor('the last moments of the pause', () => Date.now() > nearlyOverMs);
     for (const name of jidokas) await fleet.kill(name, 'SIGSTOP');
     await waitFor('the pause to be over', async () => {
       return (await fleet.get<Health>('/health')).body.circuits.report?.state === 'HalfOpen';
