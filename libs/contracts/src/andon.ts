@@ -57,10 +57,7 @@ export const AndonCall = Type.Object(
     reason: text('The problem, in the words of the first who called'),
     by: text('The first who called'),
     pulls: Type.Optional(
-      list(
-        Pull,
-        'Everybody who called, the first one first; a long list keeps the first and the latest ones',
-      ),
+      list(Pull, 'Everybody who called, the first one first; keeps the first and the latest ones'),
     ),
     automatic: Type.Optional(
       Type.Boolean({
