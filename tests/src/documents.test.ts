@@ -49,7 +49,7 @@ interface AndonRule {
 /** The tables of the rules for lights, from the rules themselves. */
 function rules(): string {
   const { LINE_RULES, STATION_RULES } = built<{ LINE_RULES: AndonRule[]; STATION_RULES: AndonRule[] }>(
-    'services/andon/dist/rules.js',
+    'services/andon/dist/light-rules.js',
   );
   const tableOf = (title: string, list: AndonRule[]): string => {
     const rows = list.map(

@@ -1,7 +1,7 @@
 import { type Line, parseLine } from '@tps/contracts';
-import type { Rule } from './judgement';
-import type { Light } from './lights';
-import { LINE_RULES, STATION_RULES } from './rules';
+import type { LightRule } from './assessment';
+import type { Light } from './light';
+import { LINE_RULES, STATION_RULES } from './light-rules';
 
 /** Why a resumed call cannot be resumed again. Resuming does not mend the cause of a light: the answer says what does. */
 export function closedReason(line: string, { colour, rule, reason }: Light): string {
@@ -12,7 +12,7 @@ export function closedReason(line: string, { colour, rule, reason }: Light): str
 
 /** The first thing to do about a light of this rule. */
 function firstOf(rule: string, { kind, name }: Line): string {
-  const rules: readonly Pick<Rule<never>, 'rule' | 'first'>[] =
+  const rules: readonly Pick<LightRule<never>, 'rule' | 'first'>[] =
     kind === 'station' ? STATION_RULES : LINE_RULES;
   return rules.find((each) => each.rule === rule)?.first.replace(':type', name) ?? '';
 }

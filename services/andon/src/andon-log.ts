@@ -13,8 +13,8 @@ import { type AndonEvent, parseAndonEvent, WIRE_VERSION } from '@tps/contracts';
 import { TwoGenerationMap } from '@tps/fleet';
 import type { ServiceContext } from '@tps/service';
 import { eventKey } from './call-events';
-import type { History } from './history';
-import { isTold, type Light, type Told } from './lights';
+import type { AndonHistory } from './andon-history';
+import { isRecorded, type Light, type RecordedLight } from './light';
 
 const WRONG_LAST_SEQUENCE = 10071;
 
@@ -27,10 +27,10 @@ interface Entry {
 interface LastEntry extends Entry {
   /** Since when the line has the colour of its last event. */
   sinceMs: number;
-  told: Told;
+  recorded: RecordedLight;
 }
 
-const NOTHING_TOLD: Told = { colour: 'GREEN', rule: 'within_limits' };
+const NOTHING_RECORDED: RecordedLight = { colour: 'GREEN', rule: 'within_limits' };
 
 /**
  * The stream ANDON: every change of a light and every act of a person. The events of a line say what is known about its
@@ -46,7 +46,7 @@ export class AndonLog {
 
   private constructor(
     context: ServiceContext,
-    private readonly history: History,
+    private readonly history: AndonHistory,
     private rebuiltAt: number,
   ) {
     const { bus, log } = context;
@@ -61,7 +61,7 @@ export class AndonLog {
     });
   }
 
-  static async open(context: ServiceContext, history: History): Promise<AndonLog> {
+  static async open(context: ServiceContext, history: AndonHistory): Promise<AndonLog> {
     const { bus } = context;
     await ensureLog(context);
     const { state } = await (await managerOf(bus)).streams.info(bus.names.streams.andon);
@@ -94,7 +94,7 @@ export class AndonLog {
     const last = this.lastOf.get(line);
     if (!last) return undefined;
     const { rule, reason, colour, trace_id } = last.event;
-    const { about, circuit } = last.told;
+    const { about, circuit } = last.recorded;
     return {
       ...{ colour, rule, reason, sinceMs: last.sinceMs, better: 0 },
       ...(trace_id ? { trace_id } : {}),
@@ -126,20 +126,20 @@ export class AndonLog {
    * @param id the call or circuit behind it, if any
    * @returns false when it could not be recorded now
    */
-  async change(
+  async recordColour(
     line: string,
     light: Light,
     { id, nowMs }: { id: string | undefined; nowMs: number },
   ): Promise<boolean> {
     const before = this.lastOf.get(line);
-    const told = before?.told ?? NOTHING_TOLD;
-    if (isTold(told, light)) return true;
+    const recorded = before?.recorded ?? NOTHING_RECORDED;
+    if (isRecorded(recorded, light)) return true;
     const { colour, rule, trace_id, about, circuit } = light;
     const event: AndonEvent = {
       ...{ v: WIRE_VERSION, id: id ?? this.idOf(line) ?? randomUUID(), event: 'changed' },
       // Another rule behind the same colour is new now; the colour is older.
-      at: new Date(told.colour === colour ? nowMs : light.sinceMs).toISOString(),
-      ...{ line, colour, was: told.colour, rule, reason: reasonOf(light, told) },
+      at: new Date(recorded.colour === colour ? nowMs : light.sinceMs).toISOString(),
+      ...{ line, colour, was: recorded.colour, rule, reason: reasonOf(light, recorded) },
       ...(about ? { about } : {}),
       ...(circuit ? { circuit } : {}),
       ...(trace_id ? { trace_id } : {}),
@@ -165,7 +165,7 @@ export class AndonLog {
    * the board showed until now.
    * @throws PublishError
    */
-  async act(event: AndonEvent): Promise<void> {
+  async recordAct(event: AndonEvent): Promise<void> {
     const key = eventKey(event);
     if (this.acts.has(key)) return;
     const was = this.last(event.line)?.colour ?? 'GREEN';
@@ -218,20 +218,28 @@ export class AndonLog {
     if (before && before.seq >= seq) return;
     const isSame = before?.event.colour === event.colour;
     const sinceMs = before && isSame ? before.sinceMs : Date.parse(event.at);
-    this.lastOf.set(event.line, { event, seq, sinceMs, told: toldBy(event, before?.told ?? NOTHING_TOLD) });
+    this.lastOf.set(event.line, {
+      event,
+      seq,
+      sinceMs,
+      recorded: recordedBy(event, before?.recorded ?? NOTHING_RECORDED),
+    });
   }
 }
 
 /** The light that the history tells after this event. An act tells the colour, and for a latch also the circuit. */
-function toldBy({ event, colour, rule, about, circuit }: AndonEvent, before: Told): Told {
-  if (event === 'retired') return NOTHING_TOLD;
+function recordedBy(
+  { event, colour, rule, about, circuit }: AndonEvent,
+  before: RecordedLight,
+): RecordedLight {
+  if (event === 'retired') return NOTHING_RECORDED;
   if (event !== 'changed') return { ...before, colour, ...(circuit ? { circuit } : {}) };
   return { colour, rule, ...(about ? { about } : {}), ...(circuit ? { circuit } : {}) };
 }
 
 /** Another rule may hide a step of the circuit: then the reason of the event tells it, too. */
-function reasonOf({ colour, kind, circuit, circuitReason, reason }: Light, told: Told): string {
-  const isHidden = kind === undefined && colour !== 'GREEN' && circuit !== told.circuit;
+function reasonOf({ colour, kind, circuit, circuitReason, reason }: Light, recorded: RecordedLight): string {
+  const isHidden = kind === undefined && colour !== 'GREEN' && circuit !== recorded.circuit;
   if (!isHidden) return reason;
   const step = circuit === undefined ? 'the circuit closed' : 'the circuit is open';
   return `${circuitReason ? `${step}: ${circuitReason}` : step}; ${reason}`;

@@ -8,7 +8,7 @@ const verdictOf = (...loops: (BlockedLoop | undefined)[]): unknown => {
     vitals: blocked ? { blocked } : {},
   }));
   const fleet = { of: () => beats } as unknown as FleetView;
-  return BLOCKED.judge({ blocked: blockedWorkers(fleet) });
+  return BLOCKED.assess({ blocked: blockedWorkers(fleet) });
 };
 
 test('the station is YELLOW while a handler blocks a worker, and its reason names worker, type and signal', () => {

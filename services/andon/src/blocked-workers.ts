@@ -1,6 +1,6 @@
 import type { BlockedLoop } from '@tps/contracts';
 import type { FleetView } from '@tps/fleet';
-import type { Rule } from './judgement';
+import type { LightRule } from './assessment';
 
 /** A worker process whose event loop a handler blocks, or has just blocked. */
 export interface BlockedWorker extends BlockedLoop {
@@ -14,14 +14,14 @@ export function blockedWorkers(fleet: Pick<FleetView, 'of'>): BlockedWorker[] {
 }
 
 /** Tells people which handler keeps all other signals of its process from going on. */
-export const BLOCKED: Rule<{ blocked?: readonly BlockedWorker[] }> = {
+export const BLOCKED: LightRule<{ blocked?: readonly BlockedWorker[] }> = {
   rule: 'blocked',
   yellow: 'a handler blocks the event loop of its worker process, or did so in the last 10 seconds',
   first:
     'Read the log of the worker that the reason names: the line has the stack of the handler. No other signal of the ' +
     'process goes on meanwhile; nothing is lost or run twice before the time-out of the handler. Let it wait for what it ' +
     'does, or move the work to a thread (docs/extending.md).',
-  judge: ({ blocked = [] }) =>
+  assess: ({ blocked = [] }) =>
     blocked.length > 0 ? { colour: 'YELLOW', reason: blocked.map(inWords).join('; ') } : undefined,
 };
 

@@ -16,14 +16,14 @@ import { blockedWorkers } from './blocked-workers';
 import type { AndonLog } from './andon-log';
 import type { Calls } from './calls';
 import { circuitMark } from './causes';
-import type { DeadStore } from './dead-store';
-import type { History } from './history';
+import type { DeadLetterUsage } from './dead-letter-usage';
+import type { AndonHistory } from './andon-history';
 import { deafOf, failingOf, isServed, queueFacts, replicaFacts } from './fleet-facts';
-import { judge, rank, type Assessment, worst } from './judgement';
-import { advance, isSameCause, type Light } from './lights';
+import { assess, rank, type Assessment, worst } from './assessment';
+import { nextLight, isSameCause, type Light } from './light';
 import { lineStatus } from './line-status';
 import { type LineFigures, LineWindow } from './line-window';
-import { fineReason, LINE_RULES, type LineFacts, STATION_RULES } from './rules';
+import { fineReason, LINE_RULES, type LineFacts, STATION_RULES } from './light-rules';
 import type { StationFacts } from './station-facts';
 
 /** The sources of the board's facts. */
@@ -33,8 +33,8 @@ export interface BoardSources {
   types: TypesView;
   changes: AndonLog;
   calls: Calls;
-  history: History;
-  dead: DeadStore;
+  history: AndonHistory;
+  dead: DeadLetterUsage;
   records: { readonly shortage: string | undefined };
 }
 
@@ -43,14 +43,14 @@ const stationLine = (service: ServiceName): string => lineName({ kind: 'station'
 const isStation = (line: string): boolean => parseLine(line).kind === 'station';
 
 /**
- * The lights of all lines and stations. A change of a light goes to the andon log, and is due until the log has it. A
- * restarted board first shows what the log has.
+ * The lights of all lines and stations. A change of a light goes to the andon log, and counts as unrecorded until the log
+ * has it. A restarted board first shows what the log has.
  */
-export class Board {
+export class AndonBoardState {
   private readonly windows = new Map<string, LineWindow>();
   private readonly lights = new Map<string, Light>();
-  private readonly due = new Set<string>();
-  /** Creation time of the history that has what is not due. */
+  private readonly unrecorded = new Set<string>();
+  /** Creation time of the history that has all other changes. */
   private recordedIn: string | undefined;
   private recording = false;
 
@@ -61,7 +61,7 @@ export class Board {
 
   take({ outcome, timeMs, superseded }: LoggedOutcome): void {
     if (superseded || !outcome.final) return;
-    if (outcome.status === 'failed' || outcome.status === 'expired') this.sources.dead.grown();
+    if (outcome.status === 'failed' || outcome.status === 'expired') this.sources.dead.markChanged();
     const line = outcome.signal_type;
     // A restart reads these outcomes again, but a type that comes back later begins without a past.
     if (this.sources.types.isRetired(line)) return;
@@ -74,33 +74,33 @@ export class Board {
   forget(line: string): void {
     this.windows.delete(line);
     this.lights.delete(line);
-    this.due.delete(line);
+    this.unrecorded.delete(line);
   }
 
   /** The log of outcomes is another one. */
   restart(): void {
     this.windows.clear();
-    this.sources.dead.grown();
+    this.sources.dead.markChanged();
   }
 
-  /** Judges everything by the facts of this moment. */
-  evaluate(nowMs: number): void {
-    for (const line of this.lineNames()) this.evaluateLine(line, nowMs);
+  /** Assesses everything by the facts of this moment. */
+  assessAll(nowMs: number): void {
+    for (const line of this.lineNames()) this.assessLine(line, nowMs);
     for (const service of SERVICES) {
-      const assessment = judge(STATION_RULES, this.stationFacts(service, nowMs), 'ready');
-      this.advance(stationLine(service), assessment, nowMs);
+      const assessment = assess(STATION_RULES, this.stationFacts(service, nowMs), 'ready');
+      this.showLight(stationLine(service), assessment, nowMs);
     }
   }
 
-  /** Judges one line: its circuit or its call has just changed. */
-  evaluateLine(line: string, nowMs: number): void {
+  /** Assesses one line: its circuit or its call has just changed. */
+  assessLine(line: string, nowMs: number): void {
     if (this.sources.types.isRetired(line)) return this.forget(line);
     const facts = this.lineFacts(line, nowMs);
     const record = this.sources.lines.circuit(line);
     const circuit = circuitMark(record);
-    const assessment = judge(LINE_RULES, facts, fineReason(facts));
+    const assessment = assess(LINE_RULES, facts, fineReason(facts));
     const state = { ...(circuit ? { circuit } : {}), ...(record ? { circuitReason: record.reason } : {}) };
-    this.advance(line, { ...assessment, ...state }, nowMs);
+    this.showLight(line, { ...assessment, ...state }, nowMs);
   }
 
   /** Writes down the changes of lights that the log does not have. */
@@ -108,28 +108,28 @@ export class Board {
     if (this.recording) return;
     this.recording = true;
     try {
-      await this.recordDue(nowMs);
+      await this.recordUnrecorded(nowMs);
     } finally {
       this.recording = false;
     }
   }
 
-  private async recordDue(nowMs: number): Promise<void> {
+  private async recordUnrecorded(nowMs: number): Promise<void> {
     const { changes, calls } = this.sources;
     // A history that replaced another one begins with every light that is not GREEN.
     if (changes.created !== this.recordedIn) {
-      for (const [line, { colour }] of this.lights) if (colour !== 'GREEN') this.due.add(line);
+      for (const [line, { colour }] of this.lights) if (colour !== 'GREEN') this.unrecorded.add(line);
       this.recordedIn = changes.created;
     }
-    for (const line of this.due) {
-      // The act that changed the light tells its colour, too, and comes first.
+    for (const line of this.unrecorded) {
+      // The event of the act that changed the light has its colour, too, and comes first.
       if (calls.hasPending(line)) continue;
       const light = this.lightOf(line, nowMs);
       // Before every process was heard, a station's light says nothing.
-      if (isStation(line) && (!this.settled(nowMs) || light.rule === 'not_heard')) continue;
-      const recorded = await changes.change(line, light, { id: calls.idOf(line), nowMs });
+      if (isStation(line) && (!this.hasHeardEveryone(nowMs) || light.rule === 'not_heard')) continue;
+      const recorded = await changes.recordColour(line, light, { id: calls.idOf(line), nowMs });
       const now = this.lightOf(line, nowMs);
-      if (recorded && now.colour === light.colour && isSameCause(now, light)) this.due.delete(line);
+      if (recorded && now.colour === light.colour && isSameCause(now, light)) this.unrecorded.delete(line);
     }
   }
 
@@ -138,7 +138,7 @@ export class Board {
     return worst([...this.lights.values()].map((light) => light.colour));
   }
 
-  /** A line that was not judged since the start shows what the history has last. */
+  /** A line that was not assessed since the start shows what the history has last. */
   lightOf(line: string, nowMs: number): Light {
     const light = this.lights.get(line) ?? this.sources.changes.light(line);
     if (light) return light;
@@ -196,13 +196,13 @@ export class Board {
     return { colour, rule, reason, since, ...named };
   }
 
-  private advance(line: string, assessment: Assessment, nowMs: number): void {
+  private showLight(line: string, assessment: Assessment, nowMs: number): void {
     const light = this.lightOf(line, nowMs);
     // Silence right after a start makes no light better.
-    if (rank(assessment.colour) < rank(light.colour) && !this.settled(nowMs)) return;
-    const next = advance(light, assessment, nowMs);
+    if (rank(assessment.colour) < rank(light.colour) && !this.hasHeardEveryone(nowMs)) return;
+    const next = nextLight(light, assessment, nowMs);
     this.lights.set(line, next);
-    if (next.colour !== light.colour || !isSameCause(light, next)) this.due.add(line);
+    if (next.colour !== light.colour || !isSameCause(light, next)) this.unrecorded.add(line);
   }
 
   /** Known types, and any other that has outcomes, a circuit or a light that is not GREEN, unless it was retired. */
@@ -231,7 +231,7 @@ export class Board {
       ...(call ? { call } : {}),
       stopped: lines.stopped(line, nowMs),
       ...(type?.standard_ms ? { standard_ms: type.standard_ms } : {}),
-      served: !type || !this.settled(nowMs) || isServed(fleet, line),
+      served: !type || !this.hasHeardEveryone(nowMs) || isServed(fleet, line),
       failing: failingOf(fleet, line),
       deaf: deafOf(fleet, line),
       ...(shown ? { shown } : {}),
@@ -243,7 +243,7 @@ export class Board {
     const call = calls.of(stationLine(service));
     return {
       ...replicaFacts(fleet, service, nowMs),
-      settled: this.settled(nowMs),
+      settled: this.hasHeardEveryone(nowMs),
       dead_percent: service === 'kanban' ? dead.percent : 0,
       ...(service === 'andon' && records.shortage ? { records_short: records.shortage } : {}),
       ...(service === 'kanban' ? queueFacts(fleet) : {}),
@@ -253,7 +253,7 @@ export class Board {
   }
 
   /** Every living process has had time to be heard. */
-  settled(nowMs: number): boolean {
+  hasHeardEveryone(nowMs: number): boolean {
     return nowMs - this.startedMs > SILENT_MS;
   }
 }

@@ -8,12 +8,12 @@ import {
 } from '@tps/contracts';
 
 /** When something happens to a line, and what its light shows then. */
-export interface Moment {
+export interface Occasion {
   at: Date;
   light: Colour;
 }
 
-type Told = Moment & { by: string; more?: Partial<AndonEvent> };
+type EventFacts = Occasion & { by: string; more?: Partial<AndonEvent> };
 
 /** The version before cannot read a record whose `unlogged` has one of these. */
 const LATER_KINDS: readonly AndonEventKind[] = ['overdue', 'closed'];
@@ -26,14 +26,18 @@ export function withStop(record: StopRecord, since: string): StopRecord {
 }
 
 /** Puts an event about the open call into the record. The stream ANDON gets it from there. */
-export function withEvent(record: StopRecord, event: AndonEventKind, told: Told): StopRecord {
-  const item = eventOf(record.call as AndonCall, event, told);
+export function withEvent(record: StopRecord, event: AndonEventKind, facts: EventFacts): StopRecord {
+  const item = eventOf(record.call as AndonCall, event, facts);
   return LATER_KINDS.includes(event)
     ? { ...record, unlogged_more: [...(record.unlogged_more ?? []), item] }
     : { ...record, unlogged: [...record.unlogged, item] };
 }
 
-function eventOf(call: AndonCall, event: AndonEventKind, { at, light, by, more = {} }: Told): AndonEvent {
+function eventOf(
+  call: AndonCall,
+  event: AndonEventKind,
+  { at, light, by, more = {} }: EventFacts,
+): AndonEvent {
   const shows: Colour = call.mode === 'stop' ? 'RED' : 'YELLOW';
   return {
     ...{ v: WIRE_VERSION, id: call.id, event, at: at.toISOString(), line: call.line },
@@ -60,8 +64,8 @@ export function pendingEvents({ unlogged, unlogged_more = [] }: StopRecord): And
 }
 
 /** The record without the events that the stream has by now; null if it has none of them. */
-export function withoutPublished(record: StopRecord, told: readonly AndonEvent[]): StopRecord | null {
-  const keys = new Set(told.map(eventKey));
+export function withoutPublished(record: StopRecord, published: readonly AndonEvent[]): StopRecord | null {
+  const keys = new Set(published.map(eventKey));
   const isLeft = (event: AndonEvent): boolean => !keys.has(eventKey(event));
   const { unlogged_more, ...rest } = record;
   const unlogged = record.unlogged.filter(isLeft);

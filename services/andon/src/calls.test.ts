@@ -10,19 +10,19 @@ import {
   WIRE_VERSION,
 } from '@tps/contracts';
 import { waitFor } from '@tps/testkit';
-import { Rig } from './rig.fixture';
+import { AndonHarness } from './andon-harness.fixture';
 
 jest.setTimeout(30_000);
 
 describe('calls', () => {
-  let rig: Rig;
+  let harness: AndonHarness;
   beforeAll(async () => {
-    rig = await Rig.start();
-    await rig.andon('one');
+    harness = await AndonHarness.start();
+    await harness.andon('one');
   });
-  afterAll(() => rig.close());
+  afterAll(() => harness.close());
 
-  const subjects = (): Names['subjects'] => rig.bus.names.subjects;
+  const subjects = (): Names['subjects'] => harness.bus.names.subjects;
   const pull = async (given: Partial<RequestOf<'pull'>>): Promise<AndonCall> => {
     const request: RequestOf<'pull'> = {
       signal_type: 'press',
@@ -31,32 +31,32 @@ describe('calls', () => {
       by: 'alice',
       ...given,
     };
-    const reply = await rig.ask<ReplyOf<'pull'>>(subjects().pull, request);
+    const reply = await harness.ask<ReplyOf<'pull'>>(subjects().pull, request);
     if (!('call' in reply)) throw new TypeError(reply.reason);
     return reply.call;
   };
   const acknowledge = (id: string, owner: string): Promise<ReplyOf<'pull'>> =>
-    rig.ask(subjects().acknowledge, { id, owner });
+    harness.ask(subjects().acknowledge, { id, owner });
   const resume = (id: string, owner = 'bob'): Promise<ReplyOf<'pull'>> =>
-    rig.ask(subjects().resume, { id, owner, countermeasure: 'oiled it' });
+    harness.ask(subjects().resume, { id, owner, countermeasure: 'oiled it' });
   const page = (request: RequestOf<'history'>): Promise<ReplyOf<'history'>> =>
-    rig.ask(subjects().history, request);
+    harness.ask(subjects().history, request);
   const story = async (id: string): Promise<unknown[]> =>
     (await page({ id })).items.map(({ event, was, colour, by }) => [event, was, colour, by]).reverse();
 
   test('a call is pulled, acknowledged and resumed, and the history says who did what', async () => {
     const { id } = await pull({ mode: 'stop', signal_type: 'press' });
-    await waitFor('a red line', async () => (await rig.board()).lines.press?.colour === 'RED');
-    expect((await rig.board()).lines.press).toMatchObject({ rule: 'cord', andon_id: id, stopped: true });
-    expect((await rig.board()).calls).toMatchObject([{ id, stopped: true, by: 'alice' }]);
+    await waitFor('a red line', async () => (await harness.board()).lines.press?.colour === 'RED');
+    expect((await harness.board()).lines.press).toMatchObject({ rule: 'cord', andon_id: id, stopped: true });
+    expect((await harness.board()).calls).toMatchObject([{ id, stopped: true, by: 'alice' }]);
     expect(await acknowledge(id, 'bob')).toMatchObject({ call: { id, owner: 'bob' } });
     expect(await resume(id)).toMatchObject({
       call: { id, owner: 'bob', countermeasure: 'oiled it', resumed_at: expect.any(String) as string },
     });
     expect(await resume(id)).toMatchObject({ refused: 'closed' });
     expect(await acknowledge('nobody-knows', 'bob')).toMatchObject({ refused: 'not_found' });
-    await waitFor('a green line', async () => (await rig.board()).lines.press?.colour === 'GREEN');
-    expect(await rig.board()).toMatchObject({ calls: [], answers: { calls: 1 } });
+    await waitFor('a green line', async () => (await harness.board()).lines.press?.colour === 'GREEN');
+    expect(await harness.board()).toMatchObject({ calls: [], answers: { calls: 1 } });
     await waitFor('the whole story', async () => (await story(id)).length === 4);
     expect(await story(id)).toEqual([
       ['pulled', 'GREEN', 'RED', 'alice'],
@@ -67,15 +67,15 @@ describe('calls', () => {
   });
 
   test('a call that nobody answers becomes one stop, however many replicas look at it and die', async () => {
-    const second = await rig.andon('beside');
+    const second = await harness.andon('beside');
     const { id } = await pull({ signal_type: 'drill', respond_within_ms: 300 });
-    expect((await rig.board()).calls).toMatchObject([{ id, mode: 'call' }]);
-    await waitFor('the stop', async () => (await rig.board()).calls[0]?.mode === 'stop');
-    await rig.stop(second);
-    await rig.stopAll();
-    await rig.andon('after');
+    expect((await harness.board()).calls).toMatchObject([{ id, mode: 'call' }]);
+    await waitFor('the stop', async () => (await harness.board()).calls[0]?.mode === 'stop');
+    await harness.stop(second);
+    await harness.stopAll();
+    await harness.andon('after');
     const [open] = await waitFor('the call', async () => {
-      const { calls } = await rig.board();
+      const { calls } = await harness.board();
       return calls.length > 0 ? calls : undefined;
     });
     expect(open).toMatchObject({ id, mode: 'stop', reason: 'noise', stopped: true });
@@ -87,7 +87,7 @@ describe('calls', () => {
   });
 
   test('an id that another replica has just written is known', async () => {
-    const bucket = await openBucket(rig.bus, rig.bus.names.buckets.circuits, 1);
+    const bucket = await openBucket(harness.bus, harness.bus.names.buckets.circuits, 1);
     const since = new Date().toISOString();
     for (let n = 0; n < 20; n += 1) {
       const circuit: CircuitRecord = {
@@ -104,7 +104,7 @@ describe('calls', () => {
   });
 
   test('a stopped line stays stopped while jidoka, which has to start it, does not answer', async () => {
-    const bucket = await openBucket(rig.bus, rig.bus.names.buckets.circuits, 1);
+    const bucket = await openBucket(harness.bus, harness.bus.names.buckets.circuits, 1);
     const since = new Date().toISOString();
     const circuit: CircuitRecord = {
       ...{ v: WIRE_VERSION, signal_type: 'lathe', state: 'open', epoch: 1, reason: 'same defect', since },
@@ -112,7 +112,7 @@ describe('calls', () => {
       latch: { fingerprint: 'f', signals: 5 },
     };
     await bucket.put('lathe', JSON.stringify(circuit));
-    const call = await waitFor('a call', async () => (await rig.board()).calls[0]);
+    const call = await waitFor('a call', async () => (await harness.board()).calls[0]);
     expect(call).toMatchObject({
       id: 'incident',
       rule: 'defect',
@@ -122,7 +122,7 @@ describe('calls', () => {
     });
     expect(await resume('incident')).toMatchObject({ refused: 'unavailable' });
     const asked: RequestOf<'resumeCircuit'>[] = [];
-    const jidoka = rig.bus.nc.subscribe(subjects().resumeCircuit, {
+    const jidoka = harness.bus.nc.subscribe(subjects().resumeCircuit, {
       callback: (_, msg) => {
         asked.push(msg.json());
         const closed = { ...circuit, state: 'closed', latch: undefined, andon_id: undefined };
@@ -136,12 +136,12 @@ describe('calls', () => {
     jidoka.unsubscribe();
     // The same fingerprint again: the countermeasure did not help.
     await bucket.put('lathe', JSON.stringify({ ...circuit, andon_id: 'again' }));
-    const again = await waitFor('another call', async () => (await rig.board()).calls[0]);
+    const again = await waitFor('another call', async () => (await harness.board()).calls[0]);
     expect(again).toMatchObject({ id: 'again', recurrence_of: 'incident', recurrences: 1 });
   });
 
   test('a circuit that opens three times within an hour calls a person, once', async () => {
-    const bucket = await openBucket(rig.bus, rig.bus.names.buckets.circuits, 1);
+    const bucket = await openBucket(harness.bus, harness.bus.names.buckets.circuits, 1);
     const ago = (minutes: number): string => new Date(Date.now() - minutes * 60_000).toISOString();
     const put = (stops: Stop[]): Promise<number> => {
       const fixed = { v: WIRE_VERSION, signal_type: 'saw', state: 'open', epoch: 1, reason: 'no link' };
@@ -149,9 +149,9 @@ describe('calls', () => {
       return bucket.put('saw', JSON.stringify({ ...record, stops }));
     };
     const called = async (): Promise<AndonCall | undefined> =>
-      (await rig.board()).calls.find(({ line }) => line === 'saw');
+      (await harness.board()).calls.find(({ line }) => line === 'saw');
     await put([[ago(90), ago(80)], [ago(20), ago(10)], [ago(0)]]);
-    await waitFor('a red line', async () => (await rig.board()).lines.saw?.colour === 'RED');
+    await waitFor('a red line', async () => (await harness.board()).lines.saw?.colour === 'RED');
     expect(await called()).toBeUndefined();
     await put([[ago(50), ago(40)], [ago(20), ago(10)], [ago(0)]]);
     const call = await waitFor('a call', called);

@@ -16,27 +16,27 @@ import type { AndonLog } from './andon-log';
 import {
   acknowledgeCall,
   openCall,
-  type Cause,
+  type CallCause,
   closeCall,
   pullCord,
   resumeCall,
   retirementEvent,
   emptyStopRecord,
-} from './call';
-import { type Moment, pendingEvents, withoutPublished } from './call-events';
+} from './call-transitions';
+import { type Occasion, pendingEvents, withoutPublished } from './call-events';
 import { causeOf, isOver, type LineState, originOf } from './causes';
 import { afterDeadlines } from './deadlines';
-import type { Light } from './lights';
+import type { Light } from './light';
 import { repeatedCountermeasure } from './recurrence';
 
-export interface CallParts {
+export interface CallsDeps {
   bus: Bus;
   log: Logger;
   lines: LineView;
   changes: AndonLog;
   /** The light of a line. */
   lightOf: (line: string) => Light;
-  /** Every process that lives was heard, so that a RED light says what it seems to say. */
+  /** Whether every process that lives was heard, so that a RED light says what it seems to say. */
   isSettled: () => boolean;
   /** TPS_ANDON_RESPOND_MS */
   respondMs: number;
@@ -54,8 +54,8 @@ const CATCH_UP_MS = 500;
 export class Calls {
   private readonly stops: KvView<StopRecord>;
 
-  constructor(private readonly parts: CallParts) {
-    this.stops = parts.lines.stops;
+  constructor(private readonly deps: CallsDeps) {
+    this.stops = deps.lines.stops;
   }
 
   of(line: string): AndonCall | undefined {
@@ -74,9 +74,9 @@ export class Calls {
 
   /** The id under which people acknowledge or resume a line, if there is anything to answer. */
   idOf(line: string): string | undefined {
-    const circuit = this.parts.lines.circuit(line);
+    const circuit = this.deps.lines.circuit(line);
     const stopped = circuit?.state === 'open' ? circuit.andon_id : undefined;
-    return this.of(line)?.id ?? stopped ?? this.parts.changes.idOf(line);
+    return this.of(line)?.id ?? stopped ?? this.deps.changes.idOf(line);
   }
 
   /** Whether the record of the line has events that the history does not have yet. */
@@ -87,10 +87,10 @@ export class Calls {
 
   async pull(request: RequestOf<'pull'>): Promise<ReplyOf<'pull'>> {
     const { signal_type: line, mode, reason, by, intake, trace_id } = request;
-    const { respondMs, lines } = this.parts;
+    const { respondMs, lines } = this.deps;
     const circuit = lines.circuit(line);
     const known = this.idOf(line);
-    const cause: Cause = {
+    const cause: CallCause = {
       ...{ id: known && !this.isResolved(known) ? known : randomUUID(), rule: 'cord', reason, by, mode },
       ...(intake ? { intake } : {}),
       respondMs: request.respond_within_ms ?? respondMs,
@@ -98,15 +98,15 @@ export class Calls {
       ...(trace_id ? { trace_id } : {}),
     };
     const spareId = randomUUID();
-    const record = await this.change(line, (known, moment) => pullCord(known, cause, spareId, moment));
+    const record = await this.change(line, (known, occasion) => pullCord(known, cause, spareId, occasion));
     return replyOf(record?.call);
   }
 
   async acknowledge(request: RequestOf<'acknowledge'>): Promise<ReplyOf<'pull'>> {
     const line = await this.findLine(request.id);
     if (!line) return this.unknown(request.id);
-    const record = await this.change(line, (known, moment) => {
-      return acknowledgeCall(this.withCall(known, request.id, moment), request, moment);
+    const record = await this.change(line, (known, occasion) => {
+      return acknowledgeCall(this.withCall(known, request.id, occasion), request, occasion);
     });
     return record ? replyOf(record.call) : this.unknown(request.id);
   }
@@ -115,8 +115,8 @@ export class Calls {
   async resume(request: RequestOf<'resume'>): Promise<ReplyOf<'pull'>> {
     const line = await this.findLine(request.id);
     if (!line) return this.unknown(request.id);
-    const moment: Moment = { at: new Date(), light: this.parts.lightOf(line).colour };
-    const { call: about } = this.withCall(this.recordOf(line), request.id, moment);
+    const occasion: Occasion = { at: new Date(), light: this.deps.lightOf(line).colour };
+    const { call: about } = this.withCall(this.recordOf(line), request.id, occasion);
     const repeated = repeatedCountermeasure(about, request);
     if (repeated && !request.force) {
       const reason =
@@ -130,12 +130,12 @@ export class Calls {
     }
     const forced = repeated !== null;
     let call: AndonCall | undefined;
-    const record = await this.change(line, (known, moment) => {
-      const open = this.withCall(known, request.id, moment);
+    const record = await this.change(line, (known, occasion) => {
+      const open = this.withCall(known, request.id, occasion);
       const { owner, countermeasure } = request;
-      const resumed_at = moment.at.toISOString();
+      const resumed_at = occasion.at.toISOString();
       call = open.call && { ...open.call, owner, countermeasure, resumed_at, ...(forced ? { forced } : {}) };
-      return resumeCall(open, request, { ...moment, forced });
+      return resumeCall(open, request, { ...occasion, forced });
     });
     return record ? replyOf(call) : this.unknown(request.id);
   }
@@ -145,13 +145,13 @@ export class Calls {
    * of the line goes. Doing it again adds nothing.
    */
   async retire({ signal_type: line, retirement }: RequestOf<'retireLine'>): Promise<void> {
-    const { changes, lines, lightOf } = this.parts;
+    const { changes, lines, lightOf } = this.deps;
     await Promise.all([lines.stops, changes].map((each) => each.caughtUp(CATCH_UP_MS)));
     await this.publish(line);
     const last = changes.last(line);
     if (last?.event !== 'retired' || last.at !== retirement.at) {
       const open = { call: this.of(line), id: this.idOf(line) };
-      await changes.act(retirementEvent(line, retirement, { ...open, was: lightOf(line).colour }));
+      await changes.recordAct(retirementEvent(line, retirement, { ...open, was: lightOf(line).colour }));
     }
     await this.stops.remove(keyOf(line));
   }
@@ -159,58 +159,63 @@ export class Calls {
   /** Does what the clock, the circuit and the light ask for: escalates, opens or closes the call of the line. */
   async checkLine(line: string): Promise<void> {
     const known = this.stops.get(keyOf(line));
-    const moment: Moment = { at: new Date(), light: this.parts.lightOf(line).colour };
-    if (known && afterDeadlines(known, moment)) await this.change(line, afterDeadlines);
+    const occasion: Occasion = { at: new Date(), light: this.deps.lightOf(line).colour };
+    if (known && afterDeadlines(known, occasion)) await this.change(line, afterDeadlines);
     const spareId = randomUUID();
-    const cause = (record: StopRecord | undefined): Cause | null => this.causeOf(line, record, spareId);
+    const cause = (record: StopRecord | undefined): CallCause | null => this.causeOf(line, record, spareId);
     if (cause(known)) {
-      await this.change(line, (record, moment) => {
+      await this.change(line, (record, occasion) => {
         const due = cause(record);
-        return due && openCall(record, due, moment);
+        return due && openCall(record, due, occasion);
       });
     }
-    const isSettled = this.parts.isSettled();
-    if (!isSettled || !isOver(this.stateOf(line, known))) return;
-    await this.change(line, (record, moment) => {
-      return isOver(this.stateOf(line, record)) ? closeCall(record, moment) : null;
+    if (!this.deps.isSettled() || !isOver(this.stateOf(line, known))) return;
+    await this.change(line, (record, occasion) => {
+      return isOver(this.stateOf(line, record)) ? closeCall(record, occasion) : null;
     });
   }
 
-  /** Looks at every line and station, and tells the events that another replica left untold. */
+  /** Checks every line and station, and publishes the events that another replica left in a record. */
   async sweep(): Promise<void> {
-    const { lines, changes } = this.parts;
+    const { lines, changes } = this.deps;
     const records = this.stops.values();
     const names = [...lines.known(), ...records.map(({ line }) => line), ...changes.abnormal()];
     for (const line of new Set(names)) await this.checkLine(line);
     for (const record of records) if (pendingEvents(record).length > 0) await this.publish(record.line);
   }
 
-  private causeOf(line: string, record: StopRecord | undefined, spareId: string): Cause | null {
-    const { respondMs, callAfterMs, isSettled } = this.parts;
+  private causeOf(line: string, record: StopRecord | undefined, spareId: string): CallCause | null {
+    const { respondMs, callAfterMs, isSettled } = this.deps;
     const afterMs = isSettled() ? callAfterMs : 0;
     const settings = { nowMs: Date.now(), respondMs, callAfterMs: afterMs, spareId };
     return causeOf(this.stateOf(line, record), settings);
   }
 
   private stateOf(line: string, record: StopRecord | undefined): LineState {
-    const { lines, changes, lightOf } = this.parts;
-    const toldColour = changes.last(line)?.colour ?? 'GREEN';
-    return { record, circuit: lines.circuit(line), light: lightOf(line), id: this.idOf(line), toldColour };
+    const { lines, changes, lightOf } = this.deps;
+    const recordedColour = changes.last(line)?.colour ?? 'GREEN';
+    return {
+      record,
+      circuit: lines.circuit(line),
+      light: lightOf(line),
+      id: this.idOf(line),
+      recordedColour,
+    };
   }
 
   private async change(
     line: string,
-    apply: (record: StopRecord, moment: Moment) => StopRecord | null,
+    apply: (record: StopRecord, occasion: Occasion) => StopRecord | null,
   ): Promise<StopRecord | null> {
     const record = await this.stops.update(keyOf(line), (known) => {
       return apply(known ?? emptyStopRecord(line), {
         at: new Date(),
-        light: this.parts.lightOf(line).colour,
+        light: this.deps.lightOf(line).colour,
       });
     });
     if (!record) return null;
     await this.publish(line).catch((error: unknown) => {
-      this.parts.log.warn('not in the history yet', { line, error });
+      this.deps.log.warn('not in the history yet', { line, error });
     });
     return record;
   }
@@ -219,27 +224,27 @@ export class Calls {
   private async publish(line: string): Promise<void> {
     const record = this.stops.get(keyOf(line));
     const events = record ? pendingEvents(record) : [];
-    for (const event of events) await this.parts.changes.act(event);
+    for (const event of events) await this.deps.changes.recordAct(event);
     if (events.length > 0)
       await this.stops.update(keyOf(line), (known) => (known ? withoutPublished(known, events) : null));
   }
 
   /** Acknowledging or resuming a light or circuit on which nobody called makes it a call. */
-  private withCall(record: StopRecord, id: string, moment: Moment): StopRecord {
+  private withCall(record: StopRecord, id: string, occasion: Occasion): StopRecord {
     if (record.call || record.resolved.some((call) => call.id === id)) return record;
-    const { rule, reason, trace_id } = this.parts.lightOf(record.line);
-    const circuit = this.parts.lines.circuit(record.line);
+    const { rule, reason, trace_id } = this.deps.lightOf(record.line);
+    const circuit = this.deps.lines.circuit(record.line);
     const origin = circuit && isOpen(circuit) ? originOf(circuit) : trace_id ? { trace_id } : {};
-    const { respondMs } = this.parts;
+    const { respondMs } = this.deps;
     const fixed = { by: 'andon', mode: 'call', automatic: true, respondMs } as const;
-    return openCall(record, { id, rule, reason, ...fixed, ...origin }, moment);
+    return openCall(record, { id, rule, reason, ...fixed, ...origin }, occasion);
   }
 
   private async resumeCircuit(
     line: string,
     { owner, countermeasure }: RequestOf<'resume'>,
   ): Promise<boolean> {
-    const { bus, lines, log } = this.parts;
+    const { bus, lines, log } = this.deps;
     const isType = parseLine(line).kind === 'type';
     const circuit = isType ? await lines.circuits.read(line) : undefined;
     if (!circuit || !isOpen(circuit.value)) return true;
@@ -257,7 +262,7 @@ export class Calls {
   private async findLine(id: string): Promise<string | undefined> {
     const line = this.lineOf(id);
     if (line || this.isResolved(id)) return line;
-    const { lines, changes } = this.parts;
+    const { lines, changes } = this.deps;
     await Promise.all([lines.stops, lines.circuits, changes].map((each) => each.caughtUp(CATCH_UP_MS)));
     return this.lineOf(id);
   }
@@ -266,17 +271,16 @@ export class Calls {
     const record = this.stops.values().find(({ call }) => call?.id === id);
     if (record) return record.line;
     if (this.isResolved(id)) return undefined;
-    const circuit = this.parts.lines.circuits
+    const circuit = this.deps.lines.circuits
       .values()
       .find(({ state, andon_id }) => state === 'open' && andon_id === id);
-    return circuit?.signal_type ?? this.parts.changes.abnormal().find((line) => this.idOf(line) === id);
+    return circuit?.signal_type ?? this.deps.changes.abnormal().find((line) => this.idOf(line) === id);
   }
 
   private unknown(id: string): ReplyOf<'pull'> {
     const line = this.stops.values().find(({ resolved }) => resolved.some((call) => call.id === id))?.line;
-    if (line !== undefined)
-      return { refused: 'closed', reason: closedReason(line, this.parts.lightOf(line)) };
-    if (this.parts.changes.knows(id)) return { refused: 'closed', reason: 'this call is closed already' };
+    if (line !== undefined) return { refused: 'closed', reason: closedReason(line, this.deps.lightOf(line)) };
+    if (this.deps.changes.knows(id)) return { refused: 'closed', reason: 'this call is closed already' };
     return { refused: 'not_found', reason: `there is no call ${id}` };
   }
 

@@ -1,6 +1,6 @@
 import type { CircuitRecord, StopRecord } from '@tps/contracts';
 import { sampleCall } from '@tps/testkit';
-import { emptyStopRecord } from './call';
+import { emptyStopRecord } from './call-transitions';
 import { type CallSettings, causeOf, circuitMark, isOver, type LineState } from './causes';
 
 const T0 = Date.parse('2026-01-25T12:00:00.000Z');
@@ -16,7 +16,7 @@ const circuit = (given: Partial<CircuitRecord> = {}): CircuitRecord => ({
 const green = { colour: 'GREEN', rule: 'within_limits', reason: 'fine', sinceMs: T0, better: 0 } as const;
 const red = { ...green, colour: 'RED', rule: 'p99', reason: 'slow', trace_id: 'slowest' } as const;
 const state = (given: Partial<LineState>): LineState => ({
-  ...{ record: undefined, circuit: undefined, light: green, id: 'c', toldColour: 'GREEN' },
+  ...{ record: undefined, circuit: undefined, light: green, id: 'c', recordedColour: 'GREEN' },
   ...given,
 });
 const resumedAt = (ms: number): StopRecord => {
@@ -71,7 +71,7 @@ test('an automatic call ends when the circuit is closed, the light is not RED an
   expect(isOver(state({ record }))).toBe(true);
   expect(isOver(state({ record, light: red }))).toBe(false);
   expect(isOver(state({ record, circuit: circuit() }))).toBe(false);
-  expect(isOver(state({ record, toldColour: 'RED' }))).toBe(false);
+  expect(isOver(state({ record, recordedColour: 'RED' }))).toBe(false);
   const owned = sampleCall({ automatic: true, acknowledged_at: at(0) });
   expect(isOver(state({ record: { ...record, call: owned } }))).toBe(false);
   expect(isOver(state({ record: called }))).toBe(false);

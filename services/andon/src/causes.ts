@@ -1,6 +1,6 @@
 import { type AndonCall, type CircuitRecord, type Colour, isOpen, type StopRecord } from '@tps/contracts';
-import type { Cause } from './call';
-import type { Light } from './lights';
+import type { CallCause } from './call-transitions';
+import type { Light } from './light';
 
 const HOUR_MS = 3_600_000;
 /** Openings of the circuit within an hour that call a person. */
@@ -16,7 +16,7 @@ export interface LineState {
   /** The id under which people acknowledge or resume the line as it is. */
   id: string | undefined;
   /** The colour that the history has last. */
-  toldColour: Colour;
+  recordedColour: Colour;
 }
 
 /** The limits that the decision depends on. */
@@ -34,13 +34,13 @@ export interface CallSettings {
  * Decides whether andon calls on a line by itself: at once for a latched circuit or for one that opens again and again, and after a
  * while for anything else that stops the line or makes it RED. Null while a call is open: one is enough.
  */
-export function causeOf(state: LineState, settings: CallSettings): Cause | null {
+export function causeOf(state: LineState, settings: CallSettings): CallCause | null {
   if (state.record?.call) return null;
   return circuitCause(state, settings) ?? lastingCause(state, settings);
 }
 
 /** A latched circuit stops the line until a person comes; a timed one calls when it opened too often. */
-function circuitCause({ circuit, record }: LineState, settings: CallSettings): Cause | null {
+function circuitCause({ circuit, record }: LineState, settings: CallSettings): CallCause | null {
   if (!circuit || !isOpen(circuit)) return null;
   const { andon_id: id, latch, reason, stops } = circuit;
   if (!id || isResumed(record, id)) return null;
@@ -56,7 +56,7 @@ function circuitCause({ circuit, record }: LineState, settings: CallSettings): C
 }
 
 /** The circuit is open, or the light is RED, for longer than people can be expected not to know. */
-function lastingCause(state: LineState, settings: CallSettings): Cause | null {
+function lastingCause(state: LineState, settings: CallSettings): CallCause | null {
   const { circuit, light, record, id } = state;
   const { nowMs, respondMs, callAfterMs, spareId } = settings;
   if (callAfterMs === 0) return null;
@@ -90,11 +90,11 @@ function dueMs(sinceMs: number, resumedMs: number | undefined, callAfterMs: numb
 }
 
 /** Whether an automatic call ends by itself: its line is no longer RED, and the history says so already. */
-export function isOver({ record, circuit, light, toldColour }: LineState): boolean {
+export function isOver({ record, circuit, light, recordedColour }: LineState): boolean {
   const call = record?.call;
   if (!call?.automatic || call.acknowledged_at) return false;
   const isStopped = circuit !== undefined && isOpen(circuit);
-  return !isStopped && light.colour !== 'RED' && toldColour !== 'RED';
+  return !isStopped && light.colour !== 'RED' && recordedColour !== 'RED';
 }
 
 /** The fingerprint and the trace of the failure that opened a circuit. */

@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { outcomesVariables } from '@tps/fleet';
 import type { ConfigOf } from '@tps/service';
-import { MAX_PAGE } from './history';
+import { MAX_PAGE } from './andon-history';
 
 export const andonVariables = {
   ...outcomesVariables,

@@ -1,14 +1,17 @@
 import type { AndonCall, StopRecord } from '@tps/contracts';
 import { sampleCall } from '@tps/testkit';
-import { acknowledgeCall, openCall, type Cause, emptyStopRecord } from './call';
-import { type Moment, pendingEvents } from './call-events';
+import { acknowledgeCall, openCall, type CallCause, emptyStopRecord } from './call-transitions';
+import { type Occasion, pendingEvents } from './call-events';
 import { afterDeadlines } from './deadlines';
 
 const T0 = Date.parse('2026-01-25T12:00:00.000Z');
 const at = (ms: number): string => new Date(T0 + ms).toISOString();
-const moment = (ms: number, light: Moment['light'] = 'RED'): Moment => ({ at: new Date(T0 + ms), light });
-const open = (given: Partial<Cause>): StopRecord => {
-  const cause: Cause = {
+const occasion = (ms: number, light: Occasion['light'] = 'RED'): Occasion => ({
+  at: new Date(T0 + ms),
+  light,
+});
+const open = (given: Partial<CallCause>): StopRecord => {
+  const cause: CallCause = {
     id: 'c',
     rule: 'cord',
     reason: 'noise',
@@ -16,7 +19,7 @@ const open = (given: Partial<Cause>): StopRecord => {
     mode: 'call',
     respondMs: 1_000,
   };
-  return openCall(emptyStopRecord('demo'), { ...cause, ...given }, moment(0, 'GREEN'));
+  return openCall(emptyStopRecord('demo'), { ...cause, ...given }, occasion(0, 'GREEN'));
 };
 const steps = (record: StopRecord): unknown[] =>
   pendingEvents(record)
@@ -25,11 +28,11 @@ const steps = (record: StopRecord): unknown[] =>
 /** Looks at the record every so often. */
 const watched = (record: StopRecord, everyMs: number, endMs = 10_000): StopRecord => {
   let now = record;
-  for (let ms = everyMs; ms <= endMs; ms += everyMs) now = afterDeadlines(now, moment(ms)) ?? now;
+  for (let ms = everyMs; ms <= endMs; ms += everyMs) now = afterDeadlines(now, occasion(ms)) ?? now;
   return now;
 };
 
-test.each<[what: string, given: Partial<Cause>, mode: AndonCall['mode'], stops: unknown[]]>([
+test.each<[what: string, given: Partial<CallCause>, mode: AndonCall['mode'], stops: unknown[]]>([
   ['a call by a person stops its line', {}, 'stop', [[at(1_000)]]],
   ['a stop stays one', { mode: 'stop' }, 'stop', [[at(0)]]],
   ['an automatic call never stops its line', { automatic: true }, 'call', []],
@@ -47,19 +50,19 @@ test.each<[what: string, given: Partial<Cause>, mode: AndonCall['mode'], stops: 
       expect(steps(record)).toEqual(ladder);
       expect(record.call).toMatchObject({ mode, level: 3 });
       expect(record.stops).toEqual(stops);
-      expect(afterDeadlines(record, moment(1e9))).toBeNull();
+      expect(afterDeadlines(record, occasion(1e9))).toBeNull();
     }
   },
 );
 
 test('without a time to respond nothing escalates', () => {
-  expect(afterDeadlines(open({ respondMs: 0 }), moment(1e9))).toBeNull();
+  expect(afterDeadlines(open({ respondMs: 0 }), occasion(1e9))).toBeNull();
 });
 
 test('an owner who is late loses the call, and it escalates again', () => {
-  const record = acknowledgeCall(open({}), { id: 'c', owner: 'bob', eta_ms: 5_000 }, moment(500))!;
-  expect(afterDeadlines(record, moment(5_499))).toBeNull();
-  const late = afterDeadlines(record, moment(5_500))!;
+  const record = acknowledgeCall(open({}), { id: 'c', owner: 'bob', eta_ms: 5_000 }, occasion(500))!;
+  expect(afterDeadlines(record, occasion(5_499))).toBeNull();
+  const late = afterDeadlines(record, occasion(5_500))!;
   expect(late.call).toMatchObject({
     mode: 'call',
     late_owner: 'bob',
@@ -74,24 +77,24 @@ test('an owner who is late loses the call, and it escalates again', () => {
     eta: at(5_500),
     by: 'andon',
   });
-  expect(steps(afterDeadlines(record, moment(8_000))!)).toEqual([
+  expect(steps(afterDeadlines(record, occasion(8_000))!)).toEqual([
     ['acknowledged', 500, undefined],
     ['overdue', 5_500, undefined],
     ['escalated', 6_500, 1],
     ['escalated', 7_500, 2],
   ]);
-  const again = acknowledgeCall(late, { id: 'c', owner: 'carol' }, moment(6_000))!;
+  const again = acknowledgeCall(late, { id: 'c', owner: 'carol' }, occasion(6_000))!;
   expect(again.call).toMatchObject({ owner: 'carol', first_acknowledged_at: at(500), eta: at(1_806_000) });
-  expect(afterDeadlines(again, moment(60_000))).toBeNull();
+  expect(afterDeadlines(again, occasion(60_000))).toBeNull();
 });
 
 test('an automatic call whose owner is late does not stop its line', () => {
   const record = acknowledgeCall(
     open({ automatic: true }),
     { id: 'c', owner: 'bob', eta_ms: 5_000 },
-    moment(0),
+    occasion(0),
   )!;
-  const late = afterDeadlines(record, moment(60_000))!;
+  const late = afterDeadlines(record, occasion(60_000))!;
   expect(late.call).toMatchObject({ mode: 'call', level: 3, automatic: true });
   expect(late.stops).toEqual([]);
 });
@@ -117,6 +120,6 @@ describe('a call that the version before opened', () => {
 
   test('is never overdue, because its owner gave no ETA', () => {
     const given = { respond_by: at(1_000), owner: 'bob', acknowledged_at: at(500) };
-    expect(afterDeadlines(record(given), moment(1e9))).toBeNull();
+    expect(afterDeadlines(record(given), occasion(1e9))).toBeNull();
   });
 });

@@ -1,5 +1,5 @@
 import type { AndonCall, StopRecord } from '@tps/contracts';
-import { withEvent, type Moment, withStop } from './call-events';
+import { withEvent, type Occasion, withStop } from './call-events';
 
 /** An unanswered call escalates after so many times its time to respond. */
 const ESCALATIONS = [1, 2, 4];
@@ -12,19 +12,19 @@ interface Escalation {
 
 /**
  * Lets the clock act on the open call: the call escalates while nobody acknowledges it, and it is unacknowledged again
- * when the ETA of its owner has passed. Every moment is in the record, so that a late look (andon was away) finds each
+ * when the ETA of its owner has passed. Every deadline is in the record, so that a late check (andon was away) finds each
  * step that is due, in order. Null when nothing is due.
  */
-export function afterDeadlines(record: StopRecord, moment: Moment): StopRecord | null {
+export function afterDeadlines(record: StopRecord, occasion: Occasion): StopRecord | null {
   let changed: StopRecord | null = null;
   for (;;) {
-    const next = afterStep(changed ?? record, moment);
+    const next = afterStep(changed ?? record, occasion);
     if (!next) return changed;
     changed = next;
   }
 }
 
-function afterStep(record: StopRecord, { at, light }: Moment): StopRecord | null {
+function afterStep(record: StopRecord, { at, light }: Occasion): StopRecord | null {
   const { call } = record;
   if (!call) return null;
   if (call.acknowledged_at) {
@@ -55,7 +55,7 @@ function respondMsBefore({ respond_by, opened_at }: AndonCall): number | undefin
 function escalateCall(
   record: StopRecord,
   call: AndonCall,
-  { level, atMs, light }: Escalation & Pick<Moment, 'light'>,
+  { level, atMs, light }: Escalation & Pick<Occasion, 'light'>,
 ): StopRecord {
   const at = new Date(atMs);
   const stopsAt = call.mode === 'call' ? call.respond_by : undefined;
@@ -65,7 +65,7 @@ function escalateCall(
 }
 
 /** The call has no owner any more, and its time to respond begins anew. */
-function expireEta(record: StopRecord, call: AndonCall, eta: string, light: Moment['light']): StopRecord {
+function expireEta(record: StopRecord, call: AndonCall, eta: string, light: Occasion['light']): StopRecord {
   const { owner: late_owner = 'nobody', acknowledged_at: _acknowledged, eta: _eta, ...open } = call;
   const at = new Date(eta);
   const respondMs = call.respond_ms ?? respondMsBefore(call) ?? 0;

@@ -7,7 +7,7 @@ import {
   WIRE_VERSION,
 } from '@tps/contracts';
 import { HttpReceiver, sampleOutcome, sampleType, waitFor } from '@tps/testkit';
-import { Rig } from './rig.fixture';
+import { AndonHarness } from './andon-harness.fixture';
 
 jest.setTimeout(60_000);
 
@@ -15,20 +15,20 @@ const RESPOND_MS = 1_500;
 const CALL_AFTER_MS = 1_000;
 
 describe('a line that stays stopped or RED', () => {
-  let rig: Rig;
+  let harness: AndonHarness;
   let receiver: HttpReceiver;
   beforeAll(async () => {
     receiver = await HttpReceiver.start();
-    rig = await Rig.start();
+    harness = await AndonHarness.start();
     const env = {
       TPS_ANDON_WEBHOOK_URL: `http://127.0.0.1:${receiver.port}/`,
       TPS_ANDON_RESPOND_MS: String(RESPOND_MS),
       TPS_ANDON_CALL_AFTER_MS: String(CALL_AFTER_MS),
     };
-    await Promise.all([rig.andon('one', env), rig.andon('two', env)]);
+    await Promise.all([harness.andon('one', env), harness.andon('two', env)]);
   });
   afterAll(async () => {
-    await rig.close();
+    await harness.close();
     await receiver.stop();
   });
 
@@ -40,11 +40,11 @@ describe('a line that stays stopped or RED', () => {
   const kinds = (line: string): string[] =>
     posted(line).map(({ event, level }) => (level ? `${event} ${level}` : event));
   const history = async (line: string): Promise<AndonEvent[]> => {
-    const { history } = rig.bus.names.subjects;
-    return (await rig.ask<ReplyOf<'history'>>(history, { line })).items.reverse();
+    const { history } = harness.bus.names.subjects;
+    return (await harness.ask<ReplyOf<'history'>>(history, { line })).items.reverse();
   };
   const putCircuit = async (line: string, given: Partial<CircuitRecord>): Promise<void> => {
-    const bucket = await openBucket(rig.bus, rig.bus.names.buckets.circuits, 1);
+    const bucket = await openBucket(harness.bus, harness.bus.names.buckets.circuits, 1);
     const since = new Date().toISOString();
     const record: CircuitRecord = {
       ...{ v: WIRE_VERSION, signal_type: line, state: 'open', epoch: 1, reason: 'no link', since },
@@ -55,17 +55,17 @@ describe('a line that stays stopped or RED', () => {
   };
   const publish = (given: Partial<Outcome>, times: number): Promise<unknown> => {
     const outcomes = Array.from({ length: times }, () => sampleOutcome(given));
-    return rig.bus.publisher.publish(rig.bus.names.subjects.outcomeBatch, JSON.stringify(outcomes));
+    return harness.bus.publisher.publish(harness.bus.names.subjects.outcomeBatch, JSON.stringify(outcomes));
   };
   const resume = (id: string, countermeasure: string, force = false): Promise<ReplyOf<'pull'>> =>
-    rig.ask(rig.bus.names.subjects.resume, { id, owner: 'bob', countermeasure, force });
+    harness.ask(harness.bus.names.subjects.resume, { id, owner: 'bob', countermeasure, force });
 
   test('an open circuit makes one call, which escalates without an answer and ends with the circuit', async () => {
     const later = (ms: number): string => new Date(Date.now() + ms).toISOString();
     const since = later(0);
     await putCircuit('press', { since, until: later(60_000) });
     await waitFor('the call', () => kinds('press').includes('pulled'));
-    const [call] = (await rig.board()).calls.filter(({ line }) => line === 'press');
+    const [call] = (await harness.board()).calls.filter(({ line }) => line === 'press');
     expect(call).toMatchObject({
       id: 'stop-press',
       rule: 'circuit',
@@ -83,7 +83,7 @@ describe('a line that stays stopped or RED', () => {
       reason: 'the trial failed: no link',
     });
     await waitFor('two escalations', () => kinds('press').includes('escalated 2'), { limitMs: 20_000 });
-    const escalated = (await rig.board()).calls.filter(({ line }) => line === 'press');
+    const escalated = (await harness.board()).calls.filter(({ line }) => line === 'press');
     expect(escalated).toMatchObject([{ id: 'stop-press', mode: 'call', stopped: false }]);
     expect(escalated[0]?.level).toBeGreaterThanOrEqual(2);
     await putCircuit('press', { state: 'closed', stops: [] });
@@ -98,14 +98,14 @@ describe('a line that stays stopped or RED', () => {
     expect(told.filter(({ event }) => event === 'escalated').map(({ level }) => level)).toEqual(
       [1, 2, 3].slice(0, kinds('press').filter((kind) => kind.startsWith('escalated')).length),
     );
-    expect((await rig.board()).calls.filter(({ line }) => line === 'press')).toEqual([]);
+    expect((await harness.board()).calls.filter(({ line }) => line === 'press')).toEqual([]);
     const reply = await resume('stop-press', 'nothing');
     expect(reply).toMatchObject({ refused: 'closed' });
   });
 
   test('a line RED by its error rate whose circuit opens, fails a trial and closes tells each step to the webhook', async () => {
     await publish({ signal_type: 'saw', status: 'failed' }, 25);
-    await waitFor('a RED line', async () => (await rig.board()).lines.saw?.rule === 'error_rate');
+    await waitFor('a RED line', async () => (await harness.board()).lines.saw?.rule === 'error_rate');
     const changes = (): unknown[] =>
       posted('saw')
         .filter(({ event }) => event === 'changed')
@@ -127,30 +127,30 @@ describe('a line that stays stopped or RED', () => {
   });
 
   test('a type without a standard time is not RED for its p99, and its line says so', async () => {
-    const types = await openBucket(rig.bus, rig.bus.names.buckets.types, 1);
+    const types = await openBucket(harness.bus, harness.bus.names.buckets.types, 1);
     await types.put('mill-2', JSON.stringify(sampleType('mill-2', { standard_ms: 20 })));
-    await waitFor('a standard time', async () => (await rig.board()).lines['mill-2']?.standard_ms === 20);
+    await waitFor('a standard time', async () => (await harness.board()).lines['mill-2']?.standard_ms === 20);
     await publish({ signal_type: 'mill', process_ms: 5_000 }, 25);
     const line = await waitFor('the line', async () => {
-      const now = (await rig.board()).lines.mill;
+      const now = (await harness.board()).lines.mill;
       return now?.processed_5m === 25 ? now : undefined;
     });
     expect(line).toMatchObject({ colour: 'GREEN', standard_ms: null, p99_ms: 5_000 });
     await waitFor('the reason', async () =>
-      /no standard time/.test((await rig.board()).lines.mill?.reason ?? ''),
+      /no standard time/.test((await harness.board()).lines.mill?.reason ?? ''),
     );
   });
 
   test('the same countermeasure for the same complaint is refused, and recorded when it is forced', async () => {
     const pull = async (): Promise<string> => {
       const request = { signal_type: 'lathe', mode: 'call', reason: 'noise', by: 'alice' };
-      const reply = await rig.ask<ReplyOf<'pull'>>(rig.bus.names.subjects.pull, request);
+      const reply = await harness.ask<ReplyOf<'pull'>>(harness.bus.names.subjects.pull, request);
       if (!('call' in reply)) throw new TypeError(reply.reason);
       return reply.call.id;
     };
     expect(await resume(await pull(), 'oiled it')).toHaveProperty('call');
     const id = await pull();
-    expect((await rig.board()).calls.find(({ line }) => line === 'lathe')).toMatchObject({
+    expect((await harness.board()).calls.find(({ line }) => line === 'lathe')).toMatchObject({
       ...{ id, recurrences: 1, last_countermeasure: { owner: 'bob', text: 'oiled it' } },
     });
     expect(await resume(id, 'Oiled  it')).toMatchObject({
@@ -173,13 +173,13 @@ describe('a line that stays stopped or RED', () => {
 
   test('an owner who is late loses the call, and an event says so', async () => {
     const request = { signal_type: 'drill', mode: 'stop', reason: 'smoke', by: 'alice' };
-    const reply = await rig.ask<ReplyOf<'pull'>>(rig.bus.names.subjects.pull, request);
+    const reply = await harness.ask<ReplyOf<'pull'>>(harness.bus.names.subjects.pull, request);
     if (!('call' in reply)) throw new TypeError(reply.reason);
     const { id } = reply.call;
-    const { acknowledge } = rig.bus.names.subjects;
-    await rig.ask(acknowledge, { id, owner: 'bob', eta_ms: 1_000 });
+    const { acknowledge } = harness.bus.names.subjects;
+    await harness.ask(acknowledge, { id, owner: 'bob', eta_ms: 1_000 });
     await waitFor('the event', () => kinds('drill').includes('overdue'));
-    const call = (await rig.board()).calls.find(({ line }) => line === 'drill');
+    const call = (await harness.board()).calls.find(({ line }) => line === 'drill');
     expect(call).toMatchObject({ late_owner: 'bob', stopped: true });
     expect(call).not.toHaveProperty('owner');
     expect(await resume(id, 'put it out')).toHaveProperty('call');

@@ -1,6 +1,6 @@
 import type { CircuitRecord } from '@tps/contracts';
 import { lineStatus, type LineSources } from './line-status';
-import type { LineFacts } from './rules';
+import type { LineFacts } from './light-rules';
 
 const NOW = Date.parse('2026-01-25T12:00:00Z');
 const at = (ms: number): string => new Date(NOW + ms).toISOString();
@@ -32,7 +32,7 @@ function status(given: { facts?: Partial<LineFacts> } & Partial<Omit<LineSources
 test.each([
   [100, 'all within limits'],
   [20, 'all within limits'],
-  [3, 'too few to judge: 3 of 20 signals in 5 minutes'],
+  [3, 'too few to assess: 3 of 20 signals in 5 minutes'],
   [0, 'nothing finished in the last 5 minutes'],
 ])('a GREEN line that processed %d signals says "%s"', (processed, reason) => {
   const shown = status({ facts: { processed, failed: processed, error_rate: processed ? 100 : 0 } });

@@ -7,7 +7,7 @@ import {
   stateOfLine,
 } from '@tps/contracts';
 import { cardsOf, queueOf } from './kanban-figures';
-import { ENOUGH, type LineFacts } from './rules';
+import { ENOUGH, type LineFacts } from './light-rules';
 
 /** The parts of the status of one line. */
 export interface LineSources {
@@ -53,7 +53,7 @@ export function lineStatus(line: string, sources: LineSources, nowMs: number): L
 function tooFew({ processed }: LineFacts): string | undefined {
   if (processed >= ENOUGH) return undefined;
   if (processed === 0) return 'nothing finished in the last 5 minutes';
-  return `too few to judge: ${processed} of ${ENOUGH} signals in 5 minutes`;
+  return `too few to assess: ${processed} of ${ENOUGH} signals in 5 minutes`;
 }
 
 function nextTrial(record: CircuitRecord | undefined, nowMs: number): string | undefined {

@@ -1,6 +1,6 @@
 import type { Outcome } from '@tps/contracts';
 import { RollingWindow } from '@tps/fleet';
-import { StepCounts } from './step-counts';
+import { DurationBuckets } from './duration-buckets';
 
 /** The last five minutes of a line. */
 export interface LineFigures {
@@ -19,12 +19,12 @@ export interface LineFigures {
 interface Bucket {
   processed: number;
   failed: number;
-  work: StepCounts;
+  work: DurationBuckets;
   failure?: { atMs: number; trace: string };
   slowest?: { ms: number; trace: string };
 }
 
-const emptyBucket = (): Bucket => ({ processed: 0, failed: 0, work: new StepCounts() });
+const emptyBucket = (): Bucket => ({ processed: 0, failed: 0, work: new DurationBuckets() });
 
 export class LineWindow {
   private readonly window = new RollingWindow({ bucketMs: 10_000, buckets: 30, empty: emptyBucket });

@@ -1,16 +1,16 @@
 import type { StopRecord } from '@tps/contracts';
-import { openCall, type Cause, resumeCall, emptyStopRecord } from './call';
+import { openCall, type CallCause, resumeCall, emptyStopRecord } from './call-transitions';
 import { repeatedCountermeasure } from './recurrence';
 
-const moment = (ms: number) => ({ at: new Date(1.8e12 + ms), light: 'GREEN' as const });
-const open = (record: StopRecord, id: string, given: Partial<Cause>): StopRecord => {
-  const cause: Cause = { id, rule: 'cord', reason: 'noise', by: 'alice', mode: 'call', respondMs: 1_000 };
-  return openCall(record, { ...cause, ...given }, moment(0));
+const occasion = (ms: number) => ({ at: new Date(1.8e12 + ms), light: 'GREEN' as const });
+const open = (record: StopRecord, id: string, given: Partial<CallCause>): StopRecord => {
+  const cause: CallCause = { id, rule: 'cord', reason: 'noise', by: 'alice', mode: 'call', respondMs: 1_000 };
+  return openCall(record, { ...cause, ...given }, occasion(0));
 };
 const resume = (record: StopRecord, id: string, countermeasure: string): StopRecord =>
-  resumeCall(record, { id, owner: 'bob', countermeasure }, moment(500))!;
+  resumeCall(record, { id, owner: 'bob', countermeasure }, occasion(500))!;
 
-test.each<[what: string, first: Partial<Cause>, second: Partial<Cause>, recurrences: number]>([
+test.each<[what: string, first: Partial<CallCause>, second: Partial<CallCause>, recurrences: number]>([
   ['the same fingerprint', { fingerprint: 'f' }, { fingerprint: 'f', reason: 'other words' }, 1],
   ['another fingerprint', { fingerprint: 'f' }, { fingerprint: 'g' }, 0],
   ['the same rule without a fingerprint', { rule: 'p99' }, { rule: 'p99', reason: 'other figures' }, 1],
@@ -34,7 +34,7 @@ test('a call that the version before resumed counts by its fingerprint', () => {
     id: 'c0',
     owner: 'bob',
     countermeasure: 'oiled it',
-    resumed_at: moment(0).at.toISOString(),
+    resumed_at: occasion(0).at.toISOString(),
   };
   const known = { ...emptyStopRecord('demo'), resolved: [{ ...resolved, fingerprint: 'f' }, resolved] };
   expect(open(known, 'c1', { fingerprint: 'f' }).call).toMatchObject({ recurrences: 1, recurrence_of: 'c0' });

@@ -1,30 +1,30 @@
 import { openBucket } from '@tps/bus';
 import type { AndonBoard, ReplyOf, RequestOf, Retirement } from '@tps/contracts';
 import { sampleOutcome, sampleRetirement, sampleType, waitFor } from '@tps/testkit';
-import { Rig } from './rig.fixture';
+import { AndonHarness } from './andon-harness.fixture';
 
 jest.setTimeout(30_000);
 
-let rig: Rig;
+let harness: AndonHarness;
 beforeAll(async () => {
-  rig = await Rig.start();
-  await Promise.all([rig.andon('one'), rig.andon('two')]);
+  harness = await AndonHarness.start();
+  await Promise.all([harness.andon('one'), harness.andon('two')]);
 });
-afterAll(() => rig.close());
+afterAll(() => harness.close());
 
 /** Writes what kanban writes when a type is retired. */
 async function mark(type: string, retired?: Retirement): Promise<void> {
-  const types = await openBucket(rig.bus, rig.bus.names.buckets.types, 1);
+  const types = await openBucket(harness.bus, harness.bus.names.buckets.types, 1);
   await types.put(type, JSON.stringify(sampleType(type, retired ? { retired } : {})));
 }
 const retire = (signal_type: string, retirement: Retirement): Promise<ReplyOf<'retireLine'>> =>
-  rig.ask(rig.bus.names.subjects.retireLine, { signal_type, retirement });
+  harness.ask(harness.bus.names.subjects.retireLine, { signal_type, retirement });
 const lineOf = async (type: string): Promise<AndonBoard['lines'][string] | undefined> =>
-  (await rig.board()).lines[type];
+  (await harness.board()).lines[type];
 const historyOf = async (line: string): Promise<ReplyOf<'history'>['items']> =>
-  (await rig.ask<ReplyOf<'history'>>(rig.bus.names.subjects.history, { line })).items;
+  (await harness.ask<ReplyOf<'history'>>(harness.bus.names.subjects.history, { line })).items;
 const resume = (id: string): Promise<ReplyOf<'pull'>> =>
-  rig.ask(rig.bus.names.subjects.resume, { id, owner: 'bob', countermeasure: 'none' });
+  harness.ask(harness.bus.names.subjects.resume, { id, owner: 'bob', countermeasure: 'none' });
 
 test('resuming a line without workers does not help, and the second answer says what does', async () => {
   await mark('orphaned');
@@ -45,18 +45,18 @@ test('resuming a line without workers does not help, and the second answer says 
 test('a retired type has no light, its call is closed by who retired it, and that is told once', async () => {
   await mark('old');
   const pull: RequestOf<'pull'> = { signal_type: 'old', mode: 'stop', reason: 'smells burnt', by: 'alice' };
-  const reply = await rig.ask<ReplyOf<'pull'>>(rig.bus.names.subjects.pull, pull);
+  const reply = await harness.ask<ReplyOf<'pull'>>(harness.bus.names.subjects.pull, pull);
   if (!('call' in reply)) throw new Error(reply.reason);
   const { id } = reply.call;
   const failed = Array.from({ length: 25 }, () => sampleOutcome({ signal_type: 'old', status: 'failed' }));
-  await rig.bus.publisher.publish(rig.bus.names.subjects.outcomeBatch, JSON.stringify(failed));
+  await harness.bus.publisher.publish(harness.bus.names.subjects.outcomeBatch, JSON.stringify(failed));
   await waitFor('a red line', async () => (await lineOf('old'))?.colour === 'RED');
 
   const retirement = sampleRetirement({ at: new Date().toISOString() });
   await mark('old', retirement);
   for (let times = 0; times < 4; times += 1) expect(await retire('old', retirement)).toEqual({ done: true });
   expect(await lineOf('old')).toBeUndefined();
-  expect((await rig.board()).calls.filter(({ line }) => line === 'old')).toEqual([]);
+  expect((await harness.board()).calls.filter(({ line }) => line === 'old')).toEqual([]);
   const told = (await historyOf('old')).map(({ id: of, event, by, colour, reason }) => [
     ...[of, event, by],
     ...[colour, reason],
@@ -69,10 +69,10 @@ test('a retired type has no light, its call is closed by who retired it, and tha
 });
 
 test('a restart does not bring its light back, and a type that comes back has no past', async () => {
-  await rig.stopAll();
-  await rig.andon('three');
+  await harness.stopAll();
+  await harness.andon('three');
   const rebuilt = await waitFor('the other line', async () => {
-    const now = await rig.board();
+    const now = await harness.board();
     return now.lines.orphaned ? now : null;
   });
   expect(rebuilt.lines.old).toBeUndefined();

@@ -10,20 +10,20 @@ import {
   WIRE_VERSION,
 } from '@tps/contracts';
 import { sampleOutcome, waitFor } from '@tps/testkit';
-import { Rig } from './rig.fixture';
+import { AndonHarness } from './andon-harness.fixture';
 
 // Colours are judged once a second, and stations only when there was time to hear from them.
 jest.setTimeout(30_000);
 
-let rig: Rig;
+let harness: AndonHarness;
 let bus: Bus;
 
 const publish = (outcomes: Partial<Outcome>[]): Promise<unknown> =>
   bus.publisher.publish(bus.names.subjects.outcomeBatch, JSON.stringify(outcomes.map(sampleOutcome)));
 
-const board = (): Promise<AndonBoard> => rig.board();
+const board = (): Promise<AndonBoard> => harness.board();
 const lookup = (request: RequestOf<'lookup'>): Promise<ReplyOf<'lookup'>> =>
-  rig.ask(bus.names.subjects.lookup, request);
+  harness.ask(bus.names.subjects.lookup, request);
 const statuses = ({ records }: ReplyOf<'lookup'>): unknown =>
   records.map(({ id, outcomes }) => [id, ...outcomes.map(({ status }) => status)]);
 
@@ -40,11 +40,11 @@ async function events(line: string): Promise<AndonEvent[]> {
 }
 
 beforeAll(async () => {
-  rig = await Rig.start();
-  bus = rig.bus;
-  await rig.andon('one');
+  harness = await AndonHarness.start();
+  bus = harness.bus;
+  await harness.andon('one');
 });
-afterAll(() => rig.close());
+afterAll(() => harness.close());
 
 test('a lookup finds what was just recorded, oldest first', async () => {
   const attempt = sampleOutcome({ signal_id: 'a', status: 'retrying' });
@@ -81,7 +81,7 @@ test('an unreadable outcome is skipped, and a wrong request is refused', async (
 });
 
 test('a line turns red, two replicas record it once, and a restart changes nothing', async () => {
-  const second = await rig.andon('two');
+  const second = await harness.andon('two');
   await publish(
     Array.from({ length: 25 }, () => ({ signal_type: 'bad', status: 'failed' as const, trace_id: 'cause' })),
   );
@@ -113,9 +113,9 @@ test('a line turns red, two replicas record it once, and a restart changes nothi
   });
   expect(more).toEqual([]);
 
-  await rig.stop(second);
-  await rig.stopAll();
-  await rig.andon('three');
+  await harness.stop(second);
+  await harness.stopAll();
+  await harness.andon('three');
   const again = await waitFor('the board', async () => {
     const now = await board();
     return now.lines.bad?.processed_5m === 25 ? now : undefined;
@@ -168,12 +168,12 @@ test('a missing station is red and comes back; an open circuit is red until it c
 
 test('a restart counts what the lines finished in the last hour again', async () => {
   const charts = async (): Promise<number> => {
-    const { lines } = await rig.ask<ReplyOf<'charts'>>(bus.names.subjects.charts, { type: 'charted' });
+    const { lines } = await harness.ask<ReplyOf<'charts'>>(bus.names.subjects.charts, { type: 'charted' });
     return (lines.charted?.finished ?? []).reduce((sum, count) => sum + count, 0);
   };
   await publish(Array.from({ length: 7 }, () => ({ signal_type: 'charted' })));
   await waitFor('the figures', async () => (await charts()) === 7);
-  await rig.stopAll();
-  await rig.andon('four');
+  await harness.stopAll();
+  await harness.andon('four');
   await waitFor('the same figures', async () => (await charts()) === 7);
 });

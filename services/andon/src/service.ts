@@ -3,13 +3,14 @@ import { type AndonBoard, type AndonVitals, CHART, type KanbanBoard, parseStopKe
 import { FleetView, LineView, type LoggedOutcome, OutcomesLog, TypesView } from '@tps/fleet';
 import type { RunningService, ServiceContext, ServiceDefinition } from '@tps/service';
 import { AndonLog } from './andon-log';
-import { Board } from './board';
-import { restoreStop } from './call';
+import { AndonBoardState } from './board';
+import { restoreStop } from './call-transitions';
 import { Calls } from './calls';
 import { type AndonConfig, andonVariables } from './config';
-import { DeadStore } from './dead-store';
-import { History } from './history';
+import { DeadLetterUsage } from './dead-letter-usage';
+import { AndonHistory } from './andon-history';
 import { waitingOf } from './kanban-figures';
+import type { Light } from './light';
 import { LineCharts } from './line-charts';
 import { Records } from './records/records';
 import { Webhook } from './webhook';
@@ -37,14 +38,15 @@ async function start(context: ServiceContext<AndonConfig>): Promise<RunningServi
   let onLine: (line: string) => void = () => undefined;
   const lines = await LineView.open(bus, { ...kv, onChange: (line) => onLine(line), restoreStop });
   const types = await TypesView.open(bus, kv);
-  const history = new History(bus, config.TPS_ANDON_HISTORY);
+  const history = new AndonHistory(bus, config.TPS_ANDON_HISTORY);
   const changes = await AndonLog.open(context, history);
-  const dead = new DeadStore(context);
-  const lightOf = (line: string): ReturnType<Board['lightOf']> => board.lightOf(line, Date.now());
-  const isSettled = (): boolean => board.settled(Date.now());
+  const dead = new DeadLetterUsage(context);
+  const lightOf = (line: string): Light => board.lightOf(line, Date.now());
+  const isSettled = (): boolean => board.hasHeardEveryone(Date.now());
   const calls: Calls = new Calls({ bus, log, lines, changes, lightOf, isSettled, ...callLimits(config) });
   const records = await Records.open(context);
-  const board: Board = new Board({ fleet, lines, types, changes, calls, history, dead, records }, Date.now());
+  const sources = { fleet, lines, types, changes, calls, history, dead, records };
+  const board: AndonBoardState = new AndonBoardState(sources, Date.now());
   types.onRetired((type) => board.forget(type));
   const charts = new LineCharts();
   const outcomes = await followOutcomes(context, [board, charts], records);
@@ -123,22 +125,22 @@ function followOutcomes(
 }
 
 interface Judges {
-  board: Board;
+  board: AndonBoardState;
   calls: Calls;
 }
 
-async function evaluateAll({ board, calls, dead }: Judges & { dead: DeadStore }): Promise<void> {
-  board.evaluate(Date.now());
+async function evaluateAll({ board, calls, dead }: Judges & { dead: DeadLetterUsage }): Promise<void> {
+  board.assessAll(Date.now());
   // Calls and lights do not wait for a stream that does not answer.
   const recorded = calls.sweep().then(() => board.record(Date.now()));
-  await Promise.all([recorded, dead.look(Date.now())]);
+  await Promise.all([recorded, dead.measure(Date.now())]);
 }
 
 /** Judges a line when its circuit or stop changes, so that a stopped line is RED at once. */
 async function lineChanged(line: string, { board, calls }: Judges): Promise<void> {
   // Stations have no circuit, and their lights do not depend on it.
   if (parseStopKey(line).kind === 'station') return;
-  board.evaluateLine(line, Date.now());
+  board.assessLine(line, Date.now());
   await calls.checkLine(line);
   await board.record(Date.now());
 }
@@ -157,7 +159,7 @@ function sampled(charts: LineCharts, status: AndonBoard): AndonBoard {
 interface Answering {
   calls: Calls;
   changes: AndonLog;
-  history: History;
+  history: AndonHistory;
   outcomes: OutcomesLog;
   charts: LineCharts;
 }

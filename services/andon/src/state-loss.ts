@@ -1,10 +1,10 @@
 import type { LostState } from '@tps/contracts';
-import type { Rule } from './judgement';
+import type { LightRule } from './assessment';
 
 const BUCKET_PREFIX = 'KV_';
 
 /** Tells people that the store of NATS was empty, wholly or in part, and what went with it. */
-export const STATE_LOST: Rule<{ lost_state?: readonly LostState[] }> = {
+export const STATE_LOST: LightRule<{ lost_state?: readonly LostState[] }> = {
   rule: 'state_lost',
   yellow: 'NATS lost a bucket within the last 10 minutes, and its owner wrote every key again',
   red: 'NATS came back without a stream, or without keys of a bucket, within the last 10 minutes',
@@ -12,7 +12,7 @@ export const STATE_LOST: Rule<{ lost_state?: readonly LostState[] }> = {
     'The reason names what is lost: unfinished signals of KANBAN, records of OUTCOMES, dead letters of DEAD. The fleet ' +
     'made the streams again and accepts work. Find out why the store of NATS was empty (volume, container, disk) ' +
     'before it happens again, and ask clients to send again what they have no outcome for.',
-  judge: ({ lost_state = [] }) => {
+  assess: ({ lost_state = [] }) => {
     if (lost_state.length === 0) return undefined;
     const colour = lost_state.some(isLostForGood) ? 'RED' : 'YELLOW';
     const about = lost_state

@@ -1,7 +1,7 @@
 import type { AndonCall, LostState, ServiceName } from '@tps/contracts';
 import type { BlockedWorker } from './blocked-workers';
 
-/** The facts that the rules judge: one service at one moment. */
+/** The facts that the rules assess: one service at one moment. */
 export interface StationFacts {
   service: ServiceName;
   up: boolean;

@@ -1,4 +1,4 @@
-import { rank, type Assessment } from './judgement';
+import { rank, type Assessment } from './assessment';
 
 /** A colour is left below this share of its threshold, so that a steady value beside it does not flicker. */
 const LEAVE = 0.8;

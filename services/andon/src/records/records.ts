@@ -9,7 +9,7 @@ import type { ServiceContext } from '@tps/service';
 import { Gauge, type Registry } from 'prom-client';
 import type { AndonConfig } from '../config';
 import { FinishedSignals } from './finished-signals';
-import { Lookups, RecordsBehindError } from './lookups';
+import { RecordLookup, RecordsBehindError } from './record-lookup';
 import { reachMs, reachOf, shortage } from './reach';
 import { RecordReader } from './record-reader';
 import { RecordStore, type Reread } from './record-store';
@@ -24,7 +24,7 @@ const BACKOFF = { firstMs: 100, capMs: 5_000 };
  * that are read with it from the log.
  */
 export class Records {
-  private readonly lookups: Lookups;
+  private readonly lookups: RecordLookup;
   private readonly finished: FinishedSignals;
   private readonly trimmer: NodeJS.Timeout;
   private readonly stopping = new AbortController();
@@ -40,7 +40,7 @@ export class Records {
     private readonly temporary: string | null,
   ) {
     const reader = new RecordReader(context.bus);
-    this.lookups = new Lookups(store, reader);
+    this.lookups = new RecordLookup(store, reader);
     this.finished = new FinishedSignals(store, reader);
     this.trimmer = setInterval(() => void this.trim(), TRIM_EVERY_MS).unref();
     void this.trim();

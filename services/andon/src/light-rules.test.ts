@@ -1,6 +1,6 @@
 import { sampleCall } from '@tps/testkit';
-import { judge, type Assessment, worst } from './judgement';
-import { fineReason, LINE_RULES, type LineFacts, STATION_RULES } from './rules';
+import { assess, type Assessment, worst } from './assessment';
+import { fineReason, LINE_RULES, type LineFacts, STATION_RULES } from './light-rules';
 import type { StationFacts } from './station-facts';
 
 const facts = (given: Partial<LineFacts> = {}): LineFacts => ({
@@ -18,9 +18,9 @@ const facts = (given: Partial<LineFacts> = {}): LineFacts => ({
   deaf: 0,
   ...given,
 });
-const judgeLine = (given: LineFacts): Assessment => judge(LINE_RULES, given, 'fine');
-const judgeStation = (given: Partial<StationFacts>): Assessment =>
-  judge(
+const assessLine = (given: LineFacts): Assessment => assess(LINE_RULES, given, 'fine');
+const assessStation = (given: Partial<StationFacts>): Assessment =>
+  assess(
     STATION_RULES,
     {
       service: 'kanban',
@@ -74,11 +74,11 @@ test.each<[what: string, given: Partial<LineFacts>, colour: string, rule: string
   ],
   ['the worst wins', { circuit: 'HalfOpen', p99_ms: 501 }, 'RED', 'p99'],
   ['the first of equals is named', { failed: 6, error_rate: 6, p99_ms: 501 }, 'RED', 'error_rate'],
-])('%s', (_, given, colour, rule) => expect(judgeLine(facts(given))).toMatchObject({ colour, rule }));
+])('%s', (_, given, colour, rule) => expect(assessLine(facts(given))).toMatchObject({ colour, rule }));
 
 test('a type without a standard time is not judged by the time of its work, and its line says so', () => {
   const { standard_ms: _none, ...unknown } = facts({ p99_ms: 9_999 });
-  expect(judgeLine(unknown)).toMatchObject({ colour: 'GREEN', rule: 'within_limits' });
+  expect(assessLine(unknown)).toMatchObject({ colour: 'GREEN', rule: 'within_limits' });
   expect(fineReason(unknown)).toContain('no standard time');
   expect(fineReason(facts())).toBe('all within limits');
 });
@@ -90,24 +90,24 @@ test.each<[what: string, given: Partial<LineFacts>, left: Record<string, number>
   const shown = { colour: 'RED', rule } as const;
   const figures = Object.entries(left);
   const between = Object.fromEntries(figures.map(([name, value]) => [name, value * 1.01]));
-  expect(judgeLine(facts(given)).colour).toBe('RED');
-  expect(judgeLine(facts({ ...between, shown })).colour).toBe('RED');
-  expect(judgeLine(facts({ ...left, shown })).colour).toBe('YELLOW');
-  expect(judgeLine(facts(between)).colour).toBe('YELLOW');
+  expect(assessLine(facts(given)).colour).toBe('RED');
+  expect(assessLine(facts({ ...between, shown })).colour).toBe('RED');
+  expect(assessLine(facts({ ...left, shown })).colour).toBe('YELLOW');
+  expect(assessLine(facts(between)).colour).toBe('YELLOW');
 });
 
 test('a assessment names the trace that caused it', () => {
   const traces = { failure_trace: 'failure', slowest_trace: 'slowest', circuit_trace: 'circuit' };
-  expect(judgeLine(facts({ ...traces, failed: 9, error_rate: 9 })).trace_id).toBe('failure');
-  expect(judgeLine(facts({ ...traces, p99_ms: 300 })).trace_id).toBe('slowest');
-  expect(judgeLine(facts({ ...traces, circuit: 'Open' })).trace_id).toBe('circuit');
-  expect(judgeLine(facts(traces)).trace_id).toBeUndefined();
+  expect(assessLine(facts({ ...traces, failed: 9, error_rate: 9 })).trace_id).toBe('failure');
+  expect(assessLine(facts({ ...traces, p99_ms: 300 })).trace_id).toBe('slowest');
+  expect(assessLine(facts({ ...traces, circuit: 'Open' })).trace_id).toBe('circuit');
+  expect(assessLine(facts(traces)).trace_id).toBeUndefined();
 });
 
 test('a rate of errors names the dependencies that cause it', () => {
   const rate = { failed: 9, error_rate: 9 };
-  expect(judgeLine(facts(rate)).reason).toBe('9 of 100 failed (9 %)');
-  expect(judgeLine(facts({ ...rate, failing: ['a.test:80'] }))).toMatchObject({
+  expect(assessLine(facts(rate)).reason).toBe('9 of 100 failed (9 %)');
+  expect(assessLine(facts({ ...rate, failing: ['a.test:80'] }))).toMatchObject({
     ...{ colour: 'RED', rule: 'error_rate' },
     reason: '9 of 100 failed (9 %); a.test:80 fails and is left alone',
   });
@@ -115,23 +115,23 @@ test('a rate of errors names the dependencies that cause it', () => {
 
 test('a missing station is red once there was time to hear from it; jidoka alone stops nothing', () => {
   const gone = { up: false, replicas: 0 };
-  expect(judgeStation({ replicas: 2 }).colour).toBe('GREEN');
-  expect(judgeStation(gone)).toMatchObject({ colour: 'RED', rule: 'missing' });
-  expect(judgeStation({ ...gone, settled: false })).toMatchObject({ colour: 'YELLOW', rule: 'not_heard' });
-  expect(judgeStation({ ...gone, service: 'jidoka' })).toMatchObject({ colour: 'YELLOW', rule: 'missing' });
-  expect(judgeStation({ dead_percent: 79 }).colour).toBe('GREEN');
-  expect(judgeStation({ dead_percent: 80 })).toMatchObject({ colour: 'YELLOW', rule: 'dead_letters' });
-  expect(judgeStation({ dead_percent: 98 })).toMatchObject({ colour: 'RED', rule: 'dead_letters' });
-  expect(judgeStation({ unready: 1 })).toMatchObject({ colour: 'YELLOW', rule: 'not_ready' });
-  expect(judgeStation({ lost: 1 })).toMatchObject({ colour: 'YELLOW', rule: 'replica_lost' });
-  expect(judgeStation({ ...gone, lost: 1 })).toMatchObject({ colour: 'RED', rule: 'missing' });
+  expect(assessStation({ replicas: 2 }).colour).toBe('GREEN');
+  expect(assessStation(gone)).toMatchObject({ colour: 'RED', rule: 'missing' });
+  expect(assessStation({ ...gone, settled: false })).toMatchObject({ colour: 'YELLOW', rule: 'not_heard' });
+  expect(assessStation({ ...gone, service: 'jidoka' })).toMatchObject({ colour: 'YELLOW', rule: 'missing' });
+  expect(assessStation({ dead_percent: 79 }).colour).toBe('GREEN');
+  expect(assessStation({ dead_percent: 80 })).toMatchObject({ colour: 'YELLOW', rule: 'dead_letters' });
+  expect(assessStation({ dead_percent: 98 })).toMatchObject({ colour: 'RED', rule: 'dead_letters' });
+  expect(assessStation({ unready: 1 })).toMatchObject({ colour: 'YELLOW', rule: 'not_ready' });
+  expect(assessStation({ lost: 1 })).toMatchObject({ colour: 'YELLOW', rule: 'replica_lost' });
+  expect(assessStation({ ...gone, lost: 1 })).toMatchObject({ colour: 'RED', rule: 'missing' });
   const idle = { active: false, waiting: 0 };
-  expect(judgeStation({ backup: idle }).colour).toBe('GREEN');
+  expect(assessStation({ backup: idle }).colour).toBe('GREEN');
   for (const backup of [
     { ...idle, active: true },
     { ...idle, waiting: 3 },
   ]) {
-    expect(judgeStation({ backup })).toMatchObject({ colour: 'YELLOW', rule: 'backup' });
+    expect(assessStation({ backup })).toMatchObject({ colour: 'YELLOW', rule: 'backup' });
   }
 });
 
@@ -172,5 +172,5 @@ test.each([
     'NATS lost KANBAN (12 entries), KV_tps_types (written again), OUTCOMES',
   ],
 ])('lost state: %s', (_, lost_state, colour, reason) =>
-  expect(judgeStation({ lost_state })).toMatchObject({ colour, reason }),
+  expect(assessStation({ lost_state })).toMatchObject({ colour, reason }),
 );

@@ -11,7 +11,7 @@ const SWEEP_MS = 50;
  * Callers that wait for signals to end. The log wakes them, so nobody polls. One timer checks all deadlines, and only
  * while somebody waits.
  */
-export class WaitingRoom {
+export class FinalityWaiters {
   private readonly waiters = new Set<Waiter>();
   private readonly byId = new Map<string, Set<Waiter>>();
   private sweeper: NodeJS.Timeout | undefined;

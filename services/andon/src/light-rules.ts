@@ -1,12 +1,12 @@
 import type { AndonCall, CircuitState } from '@tps/contracts';
 import { BLOCKED } from './blocked-workers';
-import type { Breach, Rule, Assessment } from './judgement';
+import type { Breach, LightRule, Assessment } from './assessment';
 import type { LineFigures } from './line-window';
 import { STATE_LOST } from './state-loss';
 import type { StationFacts } from './station-facts';
 import { colourOf } from './thresholds';
 
-/** The facts that the rules judge: one line at one moment. */
+/** The facts that the rules assess: one line at one moment. */
 export interface LineFacts extends LineFigures {
   circuit: CircuitState;
   /** Only a person starts the circuit again. */
@@ -36,7 +36,7 @@ const DEAD_PERCENT = { yellow: 80, red: 98 };
 const P99_RED = 2.5;
 
 /** In the order in which they are named when several give the same colour. */
-export const LINE_RULES: readonly Rule<LineFacts>[] = [
+export const LINE_RULES: readonly LightRule<LineFacts>[] = [
   {
     rule: 'defect',
     kind: 'call',
@@ -44,7 +44,7 @@ export const LINE_RULES: readonly Rule<LineFacts>[] = [
     first:
       'Open the trace of the call. The fault is in the code, not in a dependency: mend or roll back the worker, then ' +
       'resume the call and say what you did. No trial starts this line.',
-    judge: ({ latched, circuit_reason, circuit_trace }) =>
+    assess: ({ latched, circuit_reason, circuit_trace }) =>
       latched ? caused(circuit_trace, { colour: 'RED', reason: because(circuit_reason) }) : undefined,
   },
   {
@@ -55,7 +55,7 @@ export const LINE_RULES: readonly Rule<LineFacts>[] = [
     first:
       'Look at the dependency that the trace names. Nothing is lost: queued signals keep their attempts and deadlines. ' +
       'The line starts again by itself after a successful trial; resume the call to start it now.',
-    judge: ({ circuit, circuit_reason, circuit_trace }) => {
+    assess: ({ circuit, circuit_reason, circuit_trace }) => {
       if (circuit === 'Closed') return undefined;
       const colour = circuit === 'Open' ? 'RED' : 'YELLOW';
       return caused(circuit_trace, { colour, reason: `circuit ${circuit}: ${because(circuit_reason)}` });
@@ -67,7 +67,7 @@ export const LINE_RULES: readonly Rule<LineFacts>[] = [
     red: 'nobody acknowledged a call in time, so the line stopped',
     first:
       'Acknowledge the call, then do what its reason asks for. The line runs again when you resume the call.',
-    judge: ({ stopped, call }) =>
+    assess: ({ stopped, call }) =>
       stopped && call && !call.acknowledged_at && (call.mode === 'call' || call.escalated_at)
         ? caused(call.trace_id, { colour: 'RED', reason: `not acknowledged in time: ${call.reason}` })
         : undefined,
@@ -79,7 +79,7 @@ export const LINE_RULES: readonly Rule<LineFacts>[] = [
     red: 'somebody stopped the line',
     first:
       'Find out who pulled the cord and why, and acknowledge, so that they know. Only resuming starts the line.',
-    judge: ({ stopped, call }) => (call?.rule === 'repeated_stops' ? undefined : called(stopped, call)),
+    assess: ({ stopped, call }) => (call?.rule === 'repeated_stops' ? undefined : called(stopped, call)),
   },
   {
     rule: 'repeated_stops',
@@ -89,7 +89,7 @@ export const LINE_RULES: readonly Rule<LineFacts>[] = [
     first:
       'The line starts again by itself each time, so the cause is still there: find what the failures have in common ' +
       '(GET /andon/history?type=...), remove it, then resume the call and say what you did.',
-    judge: ({ stopped, call }) => (call?.rule === 'repeated_stops' ? called(stopped, call) : undefined),
+    assess: ({ stopped, call }) => (call?.rule === 'repeated_stops' ? called(stopped, call) : undefined),
   },
   {
     rule: 'no_worker',
@@ -97,7 +97,7 @@ export const LINE_RULES: readonly Rule<LineFacts>[] = [
     first:
       'Start a worker that serves the type. Until then the fleet accepts signals, and they wait within their deadlines. ' +
       'If nobody needs the type any more, retire it: DELETE /types/:type. Resuming does not help.',
-    judge: ({ served }) =>
+    assess: ({ served }) =>
       served ? undefined : { colour: 'RED', reason: 'no living worker serves this type' },
   },
   {
@@ -107,7 +107,7 @@ export const LINE_RULES: readonly Rule<LineFacts>[] = [
     first:
       'Look at the host that the reason names. Its signals are tried again and fail when their attempts are used up: ' +
       'run them again (POST /kanban/dead/redrive) when it is well.',
-    judge: ({ failing }) =>
+    assess: ({ failing }) =>
       failing.length > 0
         ? {
             ...{ colour: 'YELLOW', about: failing.join(', ') },
@@ -122,7 +122,7 @@ export const LINE_RULES: readonly Rule<LineFacts>[] = [
     first:
       'Let the handler of the type end when its AbortSignal is aborted; its log lines say since when. A handler that does ' +
       'not end makes its worker finish other work and start anew.',
-    judge: ({ deaf }) =>
+    assess: ({ deaf }) =>
       deaf > 0
         ? { colour: 'YELLOW', reason: `handlers that ignore their AbortSignal and still run: ${deaf}` }
         : undefined,
@@ -132,7 +132,7 @@ export const LINE_RULES: readonly Rule<LineFacts>[] = [
     yellow: `at least ${ERROR_PERCENT.yellow} % of the signals of the last 5 minutes failed (with at least ${ENOUGH} signals)`,
     red: `more than ${ERROR_PERCENT.red} % failed`,
     first: 'Open the trace of the latest failure and compare it with the dead letters of the type.',
-    judge: ({ processed, failed, error_rate, failure_trace, failing, shown }) => {
+    assess: ({ processed, failed, error_rate, failure_trace, failing, shown }) => {
       const colour =
         processed < ENOUGH ? undefined : colourOf(error_rate, ERROR_PERCENT, { rule: 'error_rate', shown });
       if (!colour) return undefined;
@@ -148,7 +148,7 @@ export const LINE_RULES: readonly Rule<LineFacts>[] = [
     red: `the p99 is above ${P99_RED} times the type's standard time`,
     first:
       'Open the trace of the slowest signal. Find out whether the work itself is slow, or a dependency that it waits for.',
-    judge: ({ processed, p99_ms, standard_ms, slowest_trace, shown }) => {
+    assess: ({ processed, p99_ms, standard_ms, slowest_trace, shown }) => {
       if (standard_ms === undefined || processed < ENOUGH) return undefined;
       const limits = { yellow: standard_ms, red: standard_ms * P99_RED };
       const colour = colourOf(p99_ms, limits, { rule: 'p99', shown });
@@ -168,14 +168,14 @@ export function fineReason({ standard_ms }: LineFacts): string {
     : 'all within limits';
 }
 
-export const STATION_RULES: readonly Rule<StationFacts>[] = [
+export const STATION_RULES: readonly LightRule<StationFacts>[] = [
   {
     rule: 'not_accepting',
     red: 'the queue takes no signals, and there is no backup: every client is refused',
     first:
       'The reason says what NATS answers: no space left, no leader, no right to create the stream. Mend that; kanban ' +
       'tries again by itself.',
-    judge: ({ refuses }) =>
+    assess: ({ refuses }) =>
       refuses === undefined ? undefined : { colour: 'RED', reason: `no signal is accepted: ${refuses}` },
   },
   STATE_LOST,
@@ -185,7 +185,7 @@ export const STATION_RULES: readonly Rule<StationFacts>[] = [
     red: 'no process of another service is ready',
     first:
       'Read the log of its last process and start it again (`make up`). Accepted signals are safe on disk.',
-    judge: ({ service, up, settled }) =>
+    assess: ({ service, up, settled }) =>
       up || !settled
         ? undefined
         : { colour: service === 'jidoka' ? 'YELLOW' : 'RED', reason: 'no process is ready' },
@@ -194,7 +194,7 @@ export const STATION_RULES: readonly Rule<StationFacts>[] = [
     rule: 'not_heard',
     yellow: 'andon has just started and has not heard from the service',
     first: 'Wait a few seconds.',
-    judge: ({ up, settled }) =>
+    assess: ({ up, settled }) =>
       up || settled ? undefined : { colour: 'YELLOW', reason: 'not heard from yet' },
   },
   {
@@ -203,7 +203,7 @@ export const STATION_RULES: readonly Rule<StationFacts>[] = [
     red: `the store is ${DEAD_PERCENT.red} % full: failed signals stay in the queue, and soon no new signal gets in`,
     first:
       'Look at GET /kanban/dead. Requeue dead letters (POST /kanban/dead/redrive) or delete them (DELETE /kanban/dead).',
-    judge: ({ dead_percent }) => {
+    assess: ({ dead_percent }) => {
       if (dead_percent < DEAD_PERCENT.yellow) return undefined;
       const colour = dead_percent >= DEAD_PERCENT.red ? 'RED' : 'YELLOW';
       return { colour, reason: `the store of dead letters is ${dead_percent} % full` };
@@ -215,14 +215,14 @@ export const STATION_RULES: readonly Rule<StationFacts>[] = [
     first:
       'Raise TPS_OUTCOMES_MAX_BYTES (docs/reliability.md says what a signal takes), or lower TPS_OUTCOMES_MAX_AGE to what ' +
       'the clients need.',
-    judge: ({ records_short }) =>
+    assess: ({ records_short }) =>
       records_short === undefined ? undefined : { colour: 'YELLOW', reason: records_short },
   },
   {
     rule: 'not_ready',
     yellow: 'a process sends heartbeats but is not ready',
     first: 'Its /health/ready says why.',
-    judge: ({ up, unready }) =>
+    assess: ({ up, unready }) =>
       up && unready > 0 ? { colour: 'YELLOW', reason: `${unready} not ready` } : undefined,
   },
   BLOCKED,
@@ -232,7 +232,7 @@ export const STATION_RULES: readonly Rule<StationFacts>[] = [
     first:
       'Read its log and start it again; the other processes carry its load. A process that is stopped on purpose says ' +
       'goodbye and is not counted.',
-    judge: ({ up, lost }) =>
+    assess: ({ up, lost }) =>
       up && lost > 0 ? { colour: 'YELLOW', reason: `${lost} lost and not replaced` } : undefined,
   },
   {
@@ -241,7 +241,7 @@ export const STATION_RULES: readonly Rule<StationFacts>[] = [
       'signals go to RabbitMQ, because kanban or NATS does not accept them; or signals wait there and cannot be moved',
     first:
       'GET /kanban shows how many signals wait; the logs of the gateway and of kanban say what NATS answers.',
-    judge: ({ backup }) =>
+    assess: ({ backup }) =>
       backup && (backup.active || backup.waiting > 0)
         ? { colour: 'YELLOW', reason: `signals go to the backup; ${backup.waiting} wait there` }
         : undefined,
@@ -251,7 +251,7 @@ export const STATION_RULES: readonly Rule<StationFacts>[] = [
     kind: 'call',
     yellow: 'somebody acknowledged a problem',
     first: 'Ask the owner whether they need help.',
-    judge: ({ call }) => called(false, call),
+    assess: ({ call }) => called(false, call),
   },
 ];
 

@@ -9,12 +9,12 @@ import {
   type StopRecord,
   WIRE_VERSION,
 } from '@tps/contracts';
-import { withEvent, type Moment, withStop } from './call-events';
+import { withEvent, type Occasion, withStop } from './call-events';
 import { afterDeadlines } from './deadlines';
 import { recurrenceOf, topicOf } from './recurrence';
 
 /** Why andon makes a call on a line. */
-export interface Cause {
+export interface CallCause {
   id: string;
   rule: string;
   reason: string;
@@ -51,34 +51,39 @@ export function restoreStop(remembered: StopRecord, found?: StopRecord): StopRec
 }
 
 /*
- * How a call changes. All functions are pure: the same record, act and moment give the same answer, so the caller can
+ * How a call changes. All functions are pure: the same record, act and occasion give the same answer, so the caller can
  * decide again when another replica was first. Each function puts its event into the record; the history has it once the
  * record is written.
  */
 
 /** Opens a call. A line has one at a time, so a second cause joins the open one. */
-export function openCall(record: StopRecord, cause: Cause, moment: Moment): StopRecord {
-  const now = afterDeadlines(record, moment) ?? record;
-  return now.call ? joinCall(now, now.call, cause, moment) : newCall(now, cause, moment);
+export function openCall(record: StopRecord, cause: CallCause, occasion: Occasion): StopRecord {
+  const now = afterDeadlines(record, occasion) ?? record;
+  return now.call ? joinCall(now, now.call, cause, occasion) : newCall(now, cause, occasion);
 }
 
 /**
  * Opens a call for a pull of the cord. If the call that the cause names was resumed meanwhile, the id is taken: a new
  * call under it could be neither acknowledged nor resumed.
  */
-export function pullCord(record: StopRecord, cause: Cause, spareId: string, moment: Moment): StopRecord {
+export function pullCord(
+  record: StopRecord,
+  cause: CallCause,
+  spareId: string,
+  occasion: Occasion,
+): StopRecord {
   const isTaken = record.resolved.some(({ id }) => id === cause.id);
-  return openCall(record, isTaken ? { ...cause, id: spareId } : cause, moment);
+  return openCall(record, isTaken ? { ...cause, id: spareId } : cause, occasion);
 }
 
-function newCall(record: StopRecord, cause: Cause, moment: Moment): StopRecord {
+function newCall(record: StopRecord, cause: CallCause, occasion: Occasion): StopRecord {
   const { id, rule, reason, by, mode, intake = 'refuse', respondMs, fingerprint, trace_id } = cause;
-  const at = moment.at.toISOString();
+  const at = occasion.at.toISOString();
   const call: AndonCall = {
     ...{ id, line: record.line, mode, rule, reason, by, intake, opened_at: at },
     pulls: [{ by, reason, mode, at }],
     ...(cause.automatic ? { automatic: true } : {}),
-    ...timeToRespond(cause, moment.at),
+    ...timeToRespond(cause, occasion.at),
     ...(fingerprint ? { fingerprint } : {}),
     ...(trace_id ? { trace_id } : {}),
     ...recurrenceOf(record, topicOf({ rule, reason, ...(fingerprint ? { fingerprint } : {}) })),
@@ -86,12 +91,12 @@ function newCall(record: StopRecord, cause: Cause, moment: Moment): StopRecord {
   };
   const next = mode === 'stop' ? withStop(record, at) : record;
   const more = cause.circuit ? { circuit: cause.circuit } : {};
-  return withEvent({ ...next, call }, 'pulled', { ...moment, by, more });
+  return withEvent({ ...next, call }, 'pulled', { ...occasion, by, more });
 }
 
 /** Only a call by people becomes a stop: a line must not stop because nobody heard a machine. */
 function timeToRespond(
-  { mode, respondMs, automatic }: Cause,
+  { mode, respondMs, automatic }: CallCause,
   at: Date,
 ): Pick<AndonCall, 'respond_by' | 'respond_ms' | 'unanswered_since'> {
   if (respondMs === 0) return {};
@@ -107,9 +112,9 @@ function timeToRespond(
  * A second cause joins the open call. The first reason stays. A pull with mode `stop` stops the line; a pull with mode
  * `call` never undoes a stop. A person who joins an automatic call makes it a call by people, with a new time to respond.
  */
-function joinCall(record: StopRecord, call: AndonCall, cause: Cause, moment: Moment): StopRecord {
+function joinCall(record: StopRecord, call: AndonCall, cause: CallCause, occasion: Occasion): StopRecord {
   const { mode, intake = call.intake, reason, by } = cause;
-  const at = moment.at.toISOString();
+  const at = occasion.at.toISOString();
   const stops = mode === 'stop' && call.mode === 'call';
   const { automatic, respond_by, pulls = [firstPull(call)], ...rest } = call;
   const isAdopted = automatic === true && !cause.automatic;
@@ -121,11 +126,11 @@ function joinCall(record: StopRecord, call: AndonCall, cause: Cause, moment: Mom
     pulls: bounded([...pulls, { by, reason, mode, at }]),
     ...(automatic && !isAdopted ? { automatic } : {}),
     ...(respond_by && !stops ? { respond_by } : {}),
-    ...(restarts ? { ...timeToRespond(cause, moment.at), level: 0 } : {}),
+    ...(restarts ? { ...timeToRespond(cause, occasion.at), level: 0 } : {}),
   };
   const next = stops ? withStop(record, at) : record;
   return withEvent({ ...next, call: changed }, 'pulled', {
-    ...moment,
+    ...occasion,
     by,
     more: { rule: cause.rule, reason },
   });
@@ -144,31 +149,31 @@ function bounded<T>(items: T[]): T[] {
 export function acknowledgeCall(
   record: StopRecord,
   { id, owner, eta_ms = DEFAULT_ETA_MS }: RequestOf<'acknowledge'>,
-  moment: Moment,
+  occasion: Occasion,
 ): StopRecord | null {
-  const now = afterDeadlines(record, moment) ?? record;
+  const now = afterDeadlines(record, occasion) ?? record;
   if (now.call?.id !== id) return null;
-  const at = moment.at.toISOString();
+  const at = occasion.at.toISOString();
   const call: AndonCall = {
     ...now.call,
     owner,
     acknowledged_at: now.call.acknowledged_at ?? at,
     first_acknowledged_at: now.call.first_acknowledged_at ?? now.call.acknowledged_at ?? at,
-    eta: new Date(moment.at.getTime() + eta_ms).toISOString(),
+    eta: new Date(occasion.at.getTime() + eta_ms).toISOString(),
   };
-  return withEvent({ ...now, call }, 'acknowledged', { ...moment, by: owner });
+  return withEvent({ ...now, call }, 'acknowledged', { ...occasion, by: owner });
 }
 
 /** The line runs again, as far as people are concerned. Null when this call is not open. */
 export function resumeCall(
   record: StopRecord,
   { id, owner, countermeasure }: RequestOf<'resume'>,
-  moment: Moment & { forced?: boolean },
+  occasion: Occasion & { forced?: boolean },
 ): StopRecord | null {
-  const now = afterDeadlines(record, moment) ?? record;
+  const now = afterDeadlines(record, occasion) ?? record;
   const { call, ...rest } = now;
   if (call?.id !== id) return null;
-  const resumed_at = moment.at.toISOString();
+  const resumed_at = occasion.at.toISOString();
   const openedMs = Date.parse(call.opened_at);
   const answered = call.first_acknowledged_at ?? call.acknowledged_at;
   const resolved: ResolvedCall = {
@@ -177,11 +182,11 @@ export function resumeCall(
   };
   const more = {
     ...{ countermeasure, owner },
-    ...(moment.forced ? { forced: true } : {}),
+    ...(occasion.forced ? { forced: true } : {}),
     ...(answered ? { acknowledge_ms: Date.parse(answered) - openedMs } : {}),
-    restore_ms: moment.at.getTime() - openedMs,
+    restore_ms: occasion.at.getTime() - openedMs,
   };
-  const { unlogged } = withEvent(now, 'resumed', { ...moment, by: owner, more });
+  const { unlogged } = withEvent(now, 'resumed', { ...occasion, by: owner, more });
   return {
     ...rest,
     stops: now.stops.map(([from, to]) => [from, to ?? resumed_at]),
@@ -191,15 +196,15 @@ export function resumeCall(
 }
 
 /** Ends an automatic call because its line is no longer RED. The line never stood still for it. */
-export function closeCall(record: StopRecord, moment: Moment): StopRecord | null {
-  const now = afterDeadlines(record, moment) ?? record;
+export function closeCall(record: StopRecord, occasion: Occasion): StopRecord | null {
+  const now = afterDeadlines(record, occasion) ?? record;
   const { call } = now;
   if (!call?.automatic || call.acknowledged_at) return null;
-  const reason = `the line is ${moment.light} again, and nobody had acknowledged the call: ${call.reason}`;
+  const reason = `the line is ${occasion.light} again, and nobody had acknowledged the call: ${call.reason}`;
   const { call: _over, ...rest } = withEvent(now, 'closed', {
-    ...moment,
+    ...occasion,
     by: 'andon',
-    more: { reason, colour: moment.light },
+    more: { reason, colour: occasion.light },
   });
   return rest;
 }

@@ -2,7 +2,7 @@ import { LOOKUP_MAX_WAIT_MS, type ReplyOf, type RequestOf } from '@tps/contracts
 import type { LoggedOutcome, OutcomesLog } from '@tps/fleet';
 import type { RecordReader } from './record-reader';
 import type { RecordStore } from './record-store';
-import { WaitingRoom } from './waiting-room';
+import { FinalityWaiters } from './finality-waiters';
 
 const CATCH_UP_MS = 1_000;
 
@@ -15,8 +15,8 @@ export class RecordsBehindError extends Error {
 }
 
 /** Answers which outcomes the log has of signals. */
-export class Lookups {
-  private readonly room = new WaitingRoom();
+export class RecordLookup {
+  private readonly waiters = new FinalityWaiters();
 
   constructor(
     private readonly store: RecordStore,
@@ -25,7 +25,7 @@ export class Lookups {
 
   /** Wakes callers who wait for this signal. */
   take({ outcome }: LoggedOutcome): void {
-    if (outcome.final) this.room.settle(outcome.signal_id);
+    if (outcome.final) this.waiters.settle(outcome.signal_id);
   }
 
   async answer({ ids, wait_ms = 0 }: RequestOf<'lookup'>, log: OutcomesLog): Promise<ReplyOf<'lookup'>> {
@@ -38,14 +38,14 @@ export class Lookups {
   }
 
   close(): void {
-    this.room.close();
+    this.waiters.close();
   }
 
   /** Waits from before the look into the index, so that no outcome falls between the two. */
   private async wait(ids: readonly string[], deadline: number): Promise<void> {
-    const waited = this.room.wait(ids, deadline);
+    const waited = this.waiters.wait(ids, deadline);
     for (const [id, positions] of await this.store.positionsOf(ids)) {
-      if (positions.some(({ final }) => final)) this.room.settle(id);
+      if (positions.some(({ final }) => final)) this.waiters.settle(id);
     }
     await waited;
   }

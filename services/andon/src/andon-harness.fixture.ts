@@ -5,7 +5,7 @@ import { NatsServer } from '@tps/testkit';
 import { andon } from './service';
 
 /** A real broker and whatever replicas of andon a test starts on it. */
-export class Rig {
+export class AndonHarness {
   private readonly running = new Set<ServiceHandle>();
 
   private constructor(
@@ -13,9 +13,9 @@ export class Rig {
     readonly bus: Bus,
   ) {}
 
-  static async start(): Promise<Rig> {
+  static async start(): Promise<AndonHarness> {
     const nats = await NatsServer.start();
-    return new Rig(nats, await connectBus({ url: nats.url, name: 'test' }));
+    return new AndonHarness(nats, await connectBus({ url: nats.url, name: 'test' }));
   }
 
   async andon(instance: string, env: Record<string, string> = {}): Promise<ServiceHandle> {

@@ -1,5 +1,5 @@
 import type { AndonEvent } from '@tps/contracts';
-import { rank, type Assessment } from './judgement';
+import { rank, type Assessment } from './assessment';
 
 /** A light that is on: its colour, its rule, and the moment from which it has the colour. */
 export interface Light extends Assessment {
@@ -19,7 +19,7 @@ const HOLD_RULE = 10;
  * The next light. It gets worse at once, and better only when that lasts. The reason of an unchanged rule is kept up to
  * date.
  */
-export function advance(light: Light, assessment: Assessment, nowMs: number): Light {
+export function nextLight(light: Light, assessment: Assessment, nowMs: number): Light {
   const change = rank(assessment.colour) - rank(light.colour);
   if (change < 0 && light.better + 1 < HOLD) return { ...light, better: light.better + 1 };
   if (change !== 0) return { ...assessment, sinceMs: nowMs, better: 0 };
@@ -48,16 +48,16 @@ function isHeld(light: Light, assessment: Assessment): boolean {
 }
 
 /** The light of a line as the history has it. */
-export interface Told extends Pick<AndonEvent, 'colour' | 'about' | 'circuit'> {
+export interface RecordedLight extends Pick<AndonEvent, 'colour' | 'about' | 'circuit'> {
   /** The rule of the latest change; a call may have changed the colour since. */
   rule: string;
 }
 
 /** Whether the history has this light already: an event that differs only in its figures is not worth writing. */
-export function isTold(told: Told, light: Light): boolean {
-  if (told.colour !== light.colour || told.circuit !== light.circuit) return false;
+export function isRecorded(recorded: RecordedLight, light: Light): boolean {
+  if (recorded.colour !== light.colour || recorded.circuit !== light.circuit) return false;
   // A call tells its own events. A half-open circuit follows from the end of the pause that the history has.
   if (light.colour === 'GREEN' || light.kind === 'call') return true;
-  if (light.circuit !== undefined && told.rule === 'circuit') return true;
-  return told.rule === light.rule && told.about === light.about;
+  if (light.circuit !== undefined && recorded.rule === 'circuit') return true;
+  return recorded.rule === light.rule && recorded.about === light.about;
 }

@@ -1,4 +1,4 @@
-import { WaitingRoom } from './waiting-room';
+import { FinalityWaiters } from './finality-waiters';
 
 /** The caller's view: has the promise been resolved by now? */
 async function isDone(promise: Promise<void>): Promise<boolean> {
@@ -6,25 +6,25 @@ async function isDone(promise: Promise<void>): Promise<boolean> {
 }
 
 test('a caller leaves when the last of its signals has ended', async () => {
-  const room = new WaitingRoom(() => 0);
-  const both = room.wait(['a', 'b'], 1_000);
-  const one = room.wait(['a'], 1_000);
-  room.settle('a');
+  const waiters = new FinalityWaiters(() => 0);
+  const both = waiters.wait(['a', 'b'], 1_000);
+  const one = waiters.wait(['a'], 1_000);
+  waiters.settle('a');
   expect(await isDone(one)).toBe(true);
   expect(await isDone(both)).toBe(false);
-  room.settle('b');
+  waiters.settle('b');
   expect(await isDone(both)).toBe(true);
 });
 
 test('a caller leaves at the deadline', async () => {
   let now = 0;
-  const room = new WaitingRoom(() => now);
-  const early = room.wait(['a'], 100);
-  const late = room.wait(['a'], 200);
+  const waiters = new FinalityWaiters(() => now);
+  const early = waiters.wait(['a'], 100);
+  const late = waiters.wait(['a'], 200);
   now = 100;
-  room.sweep();
+  waiters.sweep();
   expect(await isDone(early)).toBe(true);
   expect(await isDone(late)).toBe(false);
-  room.close();
+  waiters.close();
   expect(await isDone(late)).toBe(true);
 });

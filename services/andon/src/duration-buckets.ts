@@ -8,7 +8,7 @@ const SMALLEST_MS = 0.01;
  * How many durations lie on each step of a one-percent ladder. Holds only the steps that occur, so that a window of
  * thirty of these for every line stays in kilobytes, where full histograms (kaizen's) would take a megabyte each.
  */
-export class StepCounts {
+export class DurationBuckets {
   private readonly steps = new Map<number, number>();
   private total = 0;
 
@@ -17,7 +17,7 @@ export class StepCounts {
     this.count(step, 1);
   }
 
-  merge(other: StepCounts): void {
+  merge(other: DurationBuckets): void {
     for (const [step, count] of other.steps) this.count(step, count);
   }
 

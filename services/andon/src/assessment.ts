@@ -28,13 +28,13 @@ export interface Assessment {
 export type Breach = Pick<Assessment, 'colour' | 'reason' | 'trace_id' | 'about'>;
 
 /** A written rule: the conditions of its colours, and the first thing to do. `make render` prints the runbook's tables from it. */
-export interface Rule<F> {
+export interface LightRule<F> {
   rule: string;
   yellow?: string;
   red?: string;
   first: string;
   kind?: RuleKind;
-  judge: (facts: F) => Breach | undefined;
+  assess: (facts: F) => Breach | undefined;
 }
 
 /** The place of a colour in the order from good to bad. */
@@ -49,10 +49,10 @@ export function worst(colours: Iterable<Colour>): Colour {
 }
 
 /** The worst breach of all rules; the first one if several are equal. */
-export function judge<F>(rules: readonly Rule<F>[], facts: F, fine: string): Assessment {
+export function assess<F>(rules: readonly LightRule<F>[], facts: F, fine: string): Assessment {
   let assessment: Assessment = { colour: 'GREEN', rule: 'within_limits', reason: fine };
-  for (const [place, { rule, kind, judge }] of rules.entries()) {
-    const breach = judge(facts);
+  for (const [place, { rule, kind, assess }] of rules.entries()) {
+    const breach = assess(facts);
     if (breach && rank(breach.colour) > rank(assessment.colour)) {
       assessment = { rule, place, ...(kind ? { kind } : {}), ...breach };
     }

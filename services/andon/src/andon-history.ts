@@ -40,7 +40,7 @@ interface Answers {
 const noAnswers = (): Answers => ({ resumed: 0, restoreMs: 0, acknowledged: 0, acknowledgeMs: 0 });
 
 /** Pages of the stream ANDON, newest first. */
-export class History {
+export class AndonHistory {
   private entries: Entry[] = [];
   private answered = noAnswers();
 

@@ -1,11 +1,11 @@
 import type { Colour } from '@tps/contracts';
-import type { Assessment } from './judgement';
-import { advance, isSameCause, isTold, type Light, type Told } from './lights';
+import type { Assessment } from './assessment';
+import { nextLight, isSameCause, isRecorded, type Light, type RecordedLight } from './light';
 
 const light = (colour: Colour): Light => ({ colour, rule: 'old', reason: 'old', sinceMs: 1, better: 0 });
 const run = (start: Light, ...colours: Colour[]): Light =>
   colours.reduce<Light>(
-    (now, colour, i) => advance(now, { colour, rule: 'new', reason: `${i}` }, 10 + i),
+    (now, colour, i) => nextLight(now, { colour, rule: 'new', reason: `${i}` }, 10 + i),
     start,
   );
 
@@ -39,18 +39,18 @@ test('an unchanged colour keeps its time and tells the latest reason', () => {
 class Story {
   readonly events: Light[] = [];
   light = light('GREEN');
-  private told: Told = { colour: 'GREEN', rule: 'within_limits' };
+  private recorded: RecordedLight = { colour: 'GREEN', rule: 'within_limits' };
   private nowMs = 0;
 
   see(assessment: Assessment, times = 1): void {
     for (let i = 0; i < times; i += 1) {
       this.nowMs += 1_000;
-      const next = advance(this.light, assessment, this.nowMs);
+      const next = nextLight(this.light, assessment, this.nowMs);
       const isNew = next.colour !== this.light.colour || !isSameCause(this.light, next);
       this.light = next;
-      if (!isNew || isTold(this.told, next)) continue;
+      if (!isNew || isRecorded(this.recorded, next)) continue;
       const { colour, rule, about, circuit } = next;
-      this.told = { colour, rule, ...(about ? { about } : {}), ...(circuit ? { circuit } : {}) };
+      this.recorded = { colour, rule, ...(about ? { about } : {}), ...(circuit ? { circuit } : {}) };
       this.events.push(next);
     }
   }
@@ -70,7 +70,7 @@ const open = (until: string): Assessment => ({
   ...{ colour: 'RED', rule: 'circuit', place: 1, kind: 'circuit', reason: 'no link', circuit: until },
 });
 
-test('a line RED by p99 whose circuit opens, fails two trials and closes: each step is told', () => {
+test('a line RED by p99 whose circuit opens, fails two trials and closes: each step is recorded', () => {
   const story = new Story();
   story.see(p99('RED', 612), 30);
   story.see(open('t1'), 30);
@@ -88,7 +88,7 @@ test('a line RED by p99 whose circuit opens, fails two trials and closes: each s
   ]);
 });
 
-test('figures alone are told to nobody: an hour of the same rule is one event', () => {
+test('figures alone are recorded to nobody: an hour of the same rule is one event', () => {
   const story = new Story();
   for (let second = 0; second < 3_600; second += 1) story.see(p99('RED', 600 + second));
   expect(story.rules()).toEqual([['RED', 'p99', undefined]]);
@@ -106,7 +106,7 @@ test('two rules that take turns behind one colour are one change, because the la
   expect(story.events).toHaveLength(2);
 });
 
-test('a rule that is about something else is told; the same one in other words is not', () => {
+test('a rule that is about something else is recorded; the same one in other words is not', () => {
   const story = new Story();
   const fails = (about: string): Assessment => ({
     ...{ colour: 'YELLOW', rule: 'dependency', place: 6, about, reason: `${about} fails` },
@@ -118,7 +118,7 @@ test('a rule that is about something else is told; the same one in other words i
 
 test('a call tells its own events, so its light adds none', () => {
   const call: Light = { ...light('RED'), rule: 'cord', kind: 'call' };
-  expect(isTold({ colour: 'RED', rule: 'p99' }, call)).toBe(true);
-  expect(isTold({ colour: 'YELLOW', rule: 'p99' }, call)).toBe(false);
-  expect(isTold({ colour: 'RED', rule: 'p99', circuit: 't1' }, call)).toBe(false);
+  expect(isRecorded({ colour: 'RED', rule: 'p99' }, call)).toBe(true);
+  expect(isRecorded({ colour: 'YELLOW', rule: 'p99' }, call)).toBe(false);
+  expect(isRecorded({ colour: 'RED', rule: 'p99', circuit: 't1' }, call)).toBe(false);
 });
