@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { built, type Rule, variables } from './variables';
+import { allowed } from '@tps/service';
+import { built, variables } from './variables';
 
 const ROOT = resolve(__dirname, '../..');
 const README = resolve(ROOT, 'README.md');
@@ -27,7 +28,6 @@ const PAGES = [
 ];
 
 function table(): string {
-  const { allowed } = built<{ allowed: (rule: Rule) => string }>('libs/service/dist/index.js');
   const rows = [...variables()].map(([name, { rule, readers }]) => {
     const value = rule.default === '' ? '' : `\`${String(rule.default)}\``;
     const limits = allowed(rule);

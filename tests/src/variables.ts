@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { SERVICES } from '@tps/contracts';
+import { commonVariables } from '@tps/service';
 
 const ROOT = resolve(__dirname, '../..');
 
@@ -23,7 +24,6 @@ export function built<T>(path: string): T {
 
 /** Every variable with the services that read it, in the order in which they are met. */
 export function variables(): Map<string, { rule: Rule; readers: string[] }> {
-  const { commonVariables } = built<{ commonVariables: Rules }>('libs/service/dist/index.js');
   const { workerVariables } = built<{ workerVariables: Rules }>('libs/worker/dist/index.js');
   const own = (service: string): Rules => {
     const config = built<Record<string, unknown>>(`services/${service}/dist/config.js`);

@@ -15,8 +15,6 @@ import {
 export interface LineViewOptions {
   replicas: number;
   onError: (error: unknown) => void;
-  /** The circuit or the stop of this line was written. */
-  onChange?: (line: string) => void;
   /** The owner of either bucket chooses the records to write again after the broker lost it. */
   restoreCircuit?: Restore<CircuitRecord>;
   restoreStop?: Restore<StopRecord>;
@@ -37,11 +35,14 @@ export class LineView {
     readonly circuits: KvView<CircuitRecord>,
     readonly stops: KvView<StopRecord>,
     private readonly closedMs: ReadonlyMap<string, number>,
+    private readonly listeners: Set<(line: string) => void>,
   ) {}
 
   static async open(bus: Bus, given: LineViewOptions): Promise<LineView> {
-    const { replicas, onError, onChange, restoreCircuit, restoreStop } = given;
+    const { replicas, onError, restoreCircuit, restoreStop } = given;
     const closedMs = new Map<string, number>();
+    const listeners = new Set<(line: string) => void>();
+    const tell = (line: string): void => listeners.forEach((listener) => listener(line));
     const options = { replicas, onError };
     const circuits = await openView(bus, 'circuits', {
       ...options,
@@ -49,15 +50,20 @@ export class LineView {
       onChange: (type, record) => {
         if (record?.state === 'closed') closedMs.set(type, Date.parse(record.since));
         else closedMs.delete(type);
-        onChange?.(type);
+        tell(type);
       },
     });
     const stops = await openView(bus, 'stops', {
       ...options,
       ...(restoreStop ? { restore: restoreStop } : {}),
-      onChange: (key) => onChange?.(key),
+      onChange: tell,
     });
-    return new LineView(circuits, stops, closedMs);
+    return new LineView(circuits, stops, closedMs, listeners);
+  }
+
+  /** Calls the listener with each line whose circuit or stop is written from now on. */
+  onChange(listener: (line: string) => void): void {
+    this.listeners.add(listener);
   }
 
   /** Signal types that ever had a circuit or a stop. */

@@ -7,16 +7,10 @@ export {
   loadConfig,
   readConfigFile,
 } from './config';
-export type {
-  EndpointOptions,
-  FrontDoor,
-  RunningService,
-  ServiceContext,
-  ServiceDefinition,
-} from './definition';
+export type { FrontDoor, RunningService, ServiceContext, ServiceDefinition } from './definition';
 export { fleetVariables } from './fleet-variables';
 export { listen } from './listen';
 export { natsAccess } from './nats-access';
 export { readinessAnswer } from './probes';
-export { EXIT_CONFIG, runService } from './process';
+export { runService } from './process';
 export { type ServiceHandle, startService } from './run';

@@ -7,7 +7,7 @@ import type { FrontDoor, ServiceDefinition } from './definition';
 import { type ServiceHandle, startService } from './run';
 
 /** Exit code of a service that cannot start with its configuration: starting it again is no use. */
-export const EXIT_CONFIG = 78;
+const EXIT_CONFIG = 78;
 const EXIT_LOST = 1;
 const STOP_LIMIT_MS = 25_000;
 

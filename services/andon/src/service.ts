@@ -35,8 +35,7 @@ async function start(context: ServiceContext<AndonConfig>): Promise<RunningServi
   const onError = (error: unknown): void => void log.warn('andon', { error });
   const kv = { replicas: config.TPS_NATS_REPLICAS, onError };
   const fleet = new FleetView(bus, { onError });
-  let onLine: (line: string) => void = () => undefined;
-  const lines = await LineView.open(bus, { ...kv, onChange: (line) => onLine(line), restoreStop });
+  const lines = await LineView.open(bus, { ...kv, restoreStop });
   const types = await TypesView.open(bus, kv);
   const history = new AndonHistory(bus, config.TPS_ANDON_HISTORY);
   const changes = await AndonLog.open(context, history);
@@ -58,7 +57,7 @@ async function start(context: ServiceContext<AndonConfig>): Promise<RunningServi
   ];
   // A log that is not followed now must not keep the board from saying what is wrong elsewhere.
   const ready = (): boolean => bus.connected && outcomes.rebuilt && changes.rebuilt;
-  onLine = (line) => void (ready() && lineChanged(line, { board, calls }).catch(onError));
+  lines.onChange((line) => void (ready() && lineChanged(line, { board, calls }).catch(onError)));
   const evaluator = setInterval(() => {
     if (ready()) void evaluateAll({ board, calls, dead }).catch(onError);
   }, EVALUATE_MS);

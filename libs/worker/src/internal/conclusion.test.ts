@@ -1,8 +1,10 @@
 import { Type } from '@sinclair/typebox';
 import type { Msg } from '@nats-io/transport-node';
 import { type ErrorClass, HANDED_BACK, laneName, type Outcome, type Signal } from '@tps/contracts';
+import type { SignalSpan } from '@tps/telemetry';
 import type { AttemptResult, CompiledDefinition } from './attempt';
 import type { InFlightSignal } from './in-flight-signal';
+import { LazyAbort } from './lazy-abort';
 import type { QueueLife } from './queue-life';
 import { conclude, type Conclusion, type AttemptFacts, outcomeOf, releasedOutcome } from './conclusion';
 
@@ -28,7 +30,7 @@ const signal: Signal = {
 };
 function inFlight(given: Partial<InFlightSignal> = {}): InFlightSignal {
   return {
-    signal,
+    ...{ signal, definition, attempt: 1, deadlineMs: NOW + 30_000, abort: new LazyAbort() },
     lane: laneName('demo', 2),
     msg: {} as Msg,
     ...{ life: {} as QueueLife, lifeNo: 0, entry: -1 },
@@ -40,22 +42,18 @@ function inFlight(given: Partial<InFlightSignal> = {}): InFlightSignal {
     ...given,
   };
 }
+const span = { traceId: 'trace' } as SignalSpan;
 const failure = (errorClass: ErrorClass): Extract<AttemptResult, { ok: false }> => ({
   ok: false,
   errorClass,
   message: 'no luck',
   fingerprint: 'print',
 });
-function after(result: AttemptResult | null, given: Partial<AttemptFacts> = {}): Conclusion {
-  const facts = {
-    definition,
-    inFlight: inFlight(),
-    attempt: 1,
-    deadlineMs: NOW + 30_000,
-    nowMs: NOW,
-    random: () => 1,
-  };
-  return conclude({ ...facts, result, ...given });
+type Given = Partial<AttemptFacts & Pick<InFlightSignal, 'attempt' | 'deadlineMs' | 'definition'>>;
+function after(result: AttemptResult | null, given: Given = {}): Conclusion {
+  const { inFlight: base = inFlight(), overtaken, random = () => 1, ...more } = given;
+  const facts: AttemptFacts = { inFlight: { ...base, ...more }, result, nowMs: NOW, random };
+  return conclude(overtaken === undefined ? facts : { ...facts, overtaken });
 }
 
 describe('conclude', () => {
@@ -105,7 +103,7 @@ describe('conclude', () => {
       ...definition,
       asyncRetry: { ...definition.retry, base_ms: 2_000, cap_ms: 300_000, factor: 5 },
     };
-    const pause = (given: Partial<AttemptFacts>, reply_to?: string): number => {
+    const pause = (given: Given, reply_to?: string): number => {
       const asked = inFlight({ signal: { ...signal, ...(reply_to ? { reply_to } : {}) } });
       const facts = { definition: usual, inFlight: asked, deadlineMs: NOW + 3_600_000, ...given };
       return after(failure('transient'), facts).retryMs;
@@ -136,9 +134,8 @@ describe('conclude', () => {
 
   it('tells which dependency failed', () => {
     const conclusion = after({ ...failure('transient'), dependency: 'a.test:80' });
-    const circumstances = { inFlight: inFlight(), workerId: 'w', startedMs: NOW, processMs: 1, traceId: 't' };
-    expect(outcomeOf(conclusion, circumstances)).toMatchObject({ dependency: 'a.test:80' });
-    expect(outcomeOf(after(failure('transient')), circumstances)).not.toHaveProperty('dependency');
+    expect(outcomeOf(conclusion, inFlight(), 'w')).toMatchObject({ dependency: 'a.test:80' });
+    expect(outcomeOf(after(failure('transient')), inFlight(), 'w')).not.toHaveProperty('dependency');
   });
 
   it('fails at once when the next attempt could only come after the deadline', () => {
@@ -183,19 +180,16 @@ describe('conclude', () => {
   });
 
   it('counts the free trials of a run in each of its records', () => {
-    const circumstances = { workerId: 'w', startedMs: NOW, processMs: 1, traceId: 't' };
     const recorded = (given: Partial<InFlightSignal>): Outcome => {
       const { inFlight: of } = trialOf(given);
-      return outcomeOf(after(failure('transient'), { inFlight: of }), { inFlight: of, ...circumstances });
+      return outcomeOf(after(failure('transient'), { inFlight: of }), of, 'w');
     };
     expect(recorded({}).trials).toBe(1);
     expect(recorded(freeTrials(2)).trials).toBe(3);
     expect(recorded(freeTrials(3)).trials).toBe(3);
     const released = releasedOutcome(inFlight(), { workerId: 'w', used: 1, ...freeTrials(2) });
     expect(released.trials).toBe(2);
-    expect(
-      outcomeOf(after(failure('transient')), { inFlight: inFlight(), ...circumstances }),
-    ).not.toHaveProperty('trials');
+    expect(outcomeOf(after(failure('transient')), inFlight(), 'w')).not.toHaveProperty('trials');
   });
 
   it('ends a run whose last attempt a failed trial used up, without running it again', () => {
@@ -234,13 +228,10 @@ describe('conclude', () => {
 });
 
 describe('outcomeOf', () => {
-  const circumstances = { workerId: 'w', startedMs: NOW + 50, processMs: 12.3456, traceId: 'trace' };
+  const ran = { startedMs: NOW + 50, processMs: 12.3456, span };
 
   it('keeps waiting and work apart and says how the schedule came to it', () => {
-    const outcome = outcomeOf(after({ ok: true, result: { a: 1 } }), {
-      inFlight: inFlight(),
-      ...circumstances,
-    });
+    const outcome = outcomeOf(after({ ok: true, result: { a: 1 } }), inFlight(ran), 'w');
     expect(outcome).toEqual({
       v: 1,
       signal_id: 'id-1',
@@ -267,16 +258,14 @@ describe('outcomeOf', () => {
   });
 
   it('never waits a negative time when the clocks disagree', () => {
-    const early = { ...circumstances, startedMs: NOW - 500 };
-    const outcome = outcomeOf(after({ ok: true, result: undefined }), { inFlight: inFlight(), ...early });
+    const early = inFlight({ ...ran, startedMs: NOW - 500 });
+    const outcome = outcomeOf(after({ ok: true, result: undefined }), early, 'w');
     expect([outcome.wait_ms, outcome.level?.card_wait_ms]).toEqual([0, 0]);
     expect(outcome).not.toHaveProperty('result');
   });
 
   it('carries the epoch of a trial', () => {
-    expect(
-      outcomeOf(after({ ok: true, result: 1 }), { inFlight: inFlight({ epoch: 3 }), ...circumstances }).epoch,
-    ).toBe(3);
+    expect(outcomeOf(after({ ok: true, result: 1 }), inFlight({ epoch: 3 }), 'w').epoch).toBe(3);
   });
 });
 

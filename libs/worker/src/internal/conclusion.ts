@@ -7,8 +7,8 @@ import {
   outcomeBase,
   type OutcomeStatus,
 } from '@tps/contracts';
-import type { AttemptResult, CompiledDefinition } from './attempt';
-import type { InFlightSignal } from './in-flight-signal';
+import type { AttemptResult } from './attempt';
+import { type InFlightSignal, traceIdOf } from './in-flight-signal';
 
 /** What follows from an attempt. */
 export interface Conclusion {
@@ -31,12 +31,10 @@ export interface Conclusion {
   stack?: string;
 }
 
+/** The facts by which an attempt is concluded. */
 export interface AttemptFacts {
-  definition: CompiledDefinition;
   inFlight: InFlightSignal;
-  attempt: number;
-  deadlineMs: number;
-  /** Null: it did not run, because it was too late or its attempts were used up. */
+  /** Null if it did not run, because it was too late or its attempts were used up. */
   result: AttemptResult | null;
   /** It was the trial, and by its end another signal was the trial or had decided. */
   overtaken?: boolean;
@@ -50,7 +48,8 @@ const FREE_TRIALS = 3;
 
 /** Decides what becomes of a signal after an attempt. Pure: clock and chance are handed in. */
 export function conclude(facts: AttemptFacts): Conclusion {
-  const { definition, attempt, result } = facts;
+  const { inFlight, result } = facts;
+  const { definition, attempt } = inFlight;
   if (!result) return notRun(facts);
   if (result.ok) {
     const message = definition.success ?? `${definition.name} done`;
@@ -67,14 +66,12 @@ export function conclude(facts: AttemptFacts): Conclusion {
     return done;
   }
   const { errorClass, message, fingerprint, stack, dependency } = result;
-  const failure = {
-    ...{ success: false, message, errorClass, fingerprint },
-    ...(stack ? { stack } : {}),
-    ...(dependency === undefined ? {} : { dependency }),
-  };
-  if (errorClass === 'rejected') return { ...failure, status: 'rejected', final: true, attempt, retryMs: 0 };
-  if (errorClass !== 'transient') return { ...failure, status: 'failed', final: true, attempt, retryMs: 0 };
-  return afterTransient(facts, failure, result.retryAfterMs ?? 0);
+  const failure: Failure = { success: false, message, errorClass, fingerprint };
+  if (stack) failure.stack = stack;
+  if (dependency !== undefined) failure.dependency = dependency;
+  if (errorClass === 'transient') return afterTransient(facts, failure, result.retryAfterMs ?? 0);
+  const status = errorClass === 'rejected' ? 'rejected' : 'failed';
+  return { ...failure, status, final: true, attempt, retryMs: 0 };
 }
 
 type Failure = Pick<
@@ -83,7 +80,8 @@ type Failure = Pick<
 >;
 
 function afterTransient(facts: AttemptFacts, failure: Failure, retryAfterMs: number): Conclusion {
-  const { definition, inFlight, attempt, deadlineMs, nowMs } = facts;
+  const { inFlight, nowMs } = facts;
+  const { definition, attempt, deadlineMs } = inFlight;
   const isTrial = inFlight.epoch !== undefined;
   const atLeastMs = isTrial ? AFTER_FAILED_TRIAL_MS : 0;
   const trials = (inFlight.last?.trials ?? 0) + 1;
@@ -105,16 +103,10 @@ function afterTransient(facts: AttemptFacts, failure: Failure, retryAfterMs: num
  * A sender who waits, and a type with a backoff of its own, get that policy as it is. Otherwise the backoff is seconds to
  * minutes long, and at most half of the time that is left: a short deadline still sees every attempt.
  */
-function backoff({
-  definition,
-  inFlight,
-  attempt,
-  deadlineMs,
-  nowMs,
-  random = Math.random,
-}: AttemptFacts): number {
+function backoff({ inFlight, nowMs, random = Math.random }: AttemptFacts): number {
+  const { definition, signal, attempt, deadlineMs } = inFlight;
   const { retry, asyncRetry } = definition;
-  if (!asyncRetry || inFlight.signal.reply_to !== undefined) return backoffMs(retry, attempt, random());
+  if (!asyncRetry || signal.reply_to !== undefined) return backoffMs(retry, attempt, random());
   return Math.min(backoffMs(asyncRetry, attempt, random()), Math.max(0, deadlineMs - nowMs) / 2);
 }
 
@@ -129,35 +121,37 @@ function isFreeTrial({ inFlight, overtaken }: AttemptFacts, trials: number): boo
   return trials <= FREE_TRIALS && !(failedBefore && othersWait);
 }
 
-/** The failure that ended this run in an earlier delivery, when its dead letter could not be kept then. */
-export function earlierFailure({ last }: InFlightSignal, { retry }: CompiledDefinition): Outcome | undefined {
+/** The failure that ended this run in an earlier delivery whose dead letter could not be kept. */
+function earlierFailure({ last, definition }: InFlightSignal): Outcome | undefined {
   if (!last?.error_class) return undefined;
   // A failed trial that is followed by another attempt never uses up the last one.
-  return last.attempt >= retry.max_attempts || last.error_class !== 'transient' ? last : undefined;
+  const isEnd = last.attempt >= definition.retry.max_attempts || last.error_class !== 'transient';
+  return isEnd ? last : undefined;
 }
 
-function notRun({ definition, inFlight, attempt, deadlineMs, nowMs }: AttemptFacts): Conclusion {
+/** Tells whether the run ends without another attempt: it is too late, or its attempts are used up. */
+export function isRunOver(inFlight: InFlightSignal, nowMs: number): boolean {
+  const { attempt, deadlineMs, definition } = inFlight;
+  return (
+    nowMs >= deadlineMs || attempt > definition.retry.max_attempts || earlierFailure(inFlight) !== undefined
+  );
+}
+
+function notRun({ inFlight, nowMs }: AttemptFacts): Conclusion {
+  const { definition, attempt, deadlineMs, last } = inFlight;
   const none = { final: true, success: false, retryMs: 0, attempt: attempt - 1 };
-  const before = earlierFailure(inFlight, definition);
+  const before = earlierFailure(inFlight);
   if (before) {
     const { error_class: errorClass = 'transient', fingerprint = '', message } = before;
     return { ...none, status: 'failed', attempt: before.attempt, errorClass, fingerprint, message };
   }
   if (nowMs >= deadlineMs) {
-    return {
-      ...none,
-      status: 'expired',
-      errorClass: 'capacity',
-      message: expiredMessage(none.attempt, inFlight.last),
-    };
+    const message = expiredMessage(none.attempt, last);
+    return { ...none, status: 'expired', errorClass: 'capacity', message };
   }
-  return {
-    ...none,
-    status: 'failed',
-    errorClass: 'defect',
-    message: vanishedMessage(none.attempt, inFlight.last),
-    fingerprint: `vanished:${definition.name}`,
-  };
+  const message = vanishedMessage(none.attempt, last);
+  const fingerprint = `vanished:${definition.name}`;
+  return { ...none, status: 'failed', errorClass: 'defect', message, fingerprint };
 }
 
 function vanishedMessage(attempts: number, last?: Outcome): string {
@@ -169,23 +163,21 @@ function vanishedMessage(attempts: number, last?: Outcome): string {
 /** Concludes an attempt that the worker itself failed to account for, and a run that its faults keep from starting. */
 export function faulty(type: string, attempt: number, message: string): Conclusion {
   return {
-    ...{ status: 'failed', final: true, success: false, errorClass: 'defect', retryMs: 0 },
-    ...{ attempt, message, fingerprint: `fault:${type}` },
+    status: 'failed',
+    final: true,
+    success: false,
+    attempt,
+    message,
+    retryMs: 0,
+    errorClass: 'defect',
+    fingerprint: `fault:${type}`,
   };
 }
 
-export interface OutcomeFacts {
-  inFlight: InFlightSignal;
-  workerId: string;
-  startedMs: number;
-  processMs: number;
-  traceId: string;
-}
-
-export function outcomeOf(conclusion: Conclusion, circumstances: OutcomeFacts): Outcome {
-  const { inFlight, workerId, startedMs, processMs, traceId } = circumstances;
+export function outcomeOf(conclusion: Conclusion, inFlight: InFlightSignal, workerId: string): Outcome {
   const { status, final, success, attempt, message, errorClass, fingerprint, dependency, result } =
     conclusion;
+  const { startedMs = Date.now(), processMs = 0 } = inFlight;
   const outcome = baseOf(inFlight, workerId) as Outcome;
   outcome.status = status;
   outcome.final = final;
@@ -202,18 +194,18 @@ export function outcomeOf(conclusion: Conclusion, circumstances: OutcomeFacts): 
   // The broker's clock may be ahead of this one.
   outcome.wait_ms = Math.max(0, startedMs - inFlight.info.storedAtMs);
   outcome.process_ms = Math.round(processMs * 1000) / 1000;
-  outcome.trace_id = traceId;
+  outcome.trace_id = traceIdOf(inFlight);
   outcome.level = {
     lane: inFlight.lane,
     place: inFlight.place,
     card_wait_ms: Math.max(0, startedMs - inFlight.plannedMs),
   };
-  // Where its JSON is known it is put in when the outcome is encoded.
+  // If the result is there as JSON, it is inserted when the outcome is encoded.
   if (result !== undefined && conclusion.json === undefined) outcome.result = result;
   return outcome;
 }
 
-export interface Return {
+interface Release {
   workerId: string;
   /** Attempts used up before this delivery. */
   used: number;
@@ -223,8 +215,8 @@ export interface Return {
   fault?: string;
 }
 
-/** The record of a hand-back: this delivery was no attempt. */
-export function releasedOutcome(inFlight: InFlightSignal, { workerId, used, last, fault }: Return): Outcome {
+/** The record of a release: this delivery was no attempt. */
+export function releasedOutcome(inFlight: InFlightSignal, { workerId, used, last, fault }: Release): Outcome {
   const { error_class, fingerprint, message, faults = 0, trials } = last ?? {};
   const now = new Date().toISOString();
   const count = faults + (fault === undefined ? 0 : 1);
@@ -243,7 +235,7 @@ export function releasedOutcome(inFlight: InFlightSignal, { workerId, used, last
     finished_at: now,
     wait_ms: Math.max(0, Date.now() - inFlight.info.storedAtMs),
     process_ms: 0,
-    trace_id: inFlight.trace?.traceparent.split('-')[1] ?? '',
+    trace_id: traceIdOf(inFlight),
   };
 }
 

@@ -7,14 +7,6 @@ import { Cord } from './cord';
 import { HandlerSpan } from './handler-span';
 import type { InFlightSignal } from './in-flight-signal';
 
-/** One attempt, as far as its handler may know of it. */
-export interface Attempt {
-  attempt: number;
-  span: SignalSpan;
-  abort: LazyAbort;
-  endsAtMs: number;
-}
-
 /**
  * The context of one attempt. Makes log, span and AbortSignal when the handler asks for them: few handlers do, and a
  * child of the logger costs as much as all the rest of a small attempt.
@@ -24,22 +16,20 @@ export class AttemptContext implements HandlerContext {
   readonly endsAtMs: number;
   readonly metrics: Registry;
   readonly #context: ServiceContext;
-  readonly #log: Logger;
+  /** A copy, because a handler may write to `signal`. */
   readonly #id: string;
   readonly #span: SignalSpan;
   readonly #abort: LazyAbort;
 
-  constructor(context: ServiceContext, { signal, epoch }: InFlightSignal, given: Attempt) {
-    const { log, registry } = context;
-    const { attempt, span, abort, endsAtMs } = given;
+  constructor(context: ServiceContext, inFlight: InFlightSignal, span: SignalSpan, endsAtMs: number) {
+    const { signal, attempt, epoch, abort } = inFlight;
     const { id, run, signal_type, priority, created_at } = signal;
     const { traceId: trace_id } = span;
     const trial = epoch !== undefined;
     this.signal = { id, run, attempt, trial, signal_type, priority, created_at, trace_id };
     this.endsAtMs = endsAtMs;
-    this.metrics = registry;
+    this.metrics = context.registry;
     this.#context = context;
-    this.#log = log;
     this.#id = id;
     this.#span = span;
     this.#abort = abort;
@@ -50,7 +40,7 @@ export class AttemptContext implements HandlerContext {
   }
 
   get log(): HandlerLog {
-    return handlerLog(this.#log.child({ signal_id: this.#id, trace_id: this.#span.traceId }));
+    return handlerLog(this.#context.log.child({ signal_id: this.#id, trace_id: this.#span.traceId }));
   }
 
   get span(): HandlerSpan {

@@ -29,16 +29,15 @@ function recorded(result: AttemptResult): Outcome {
     ...{ v: 1, id: 'id-1', run: 0, signal_type: 'demo', priority: 3, payload: {}, timeout_ms: HOUR_MS },
     created_at: new Date().toISOString(),
   };
+  const definition = compile({ name: 'demo', run: () => 1 }, 3, false);
   const inFlight: InFlightSignal = {
+    ...{ definition, attempt: 1, deadlineMs: Date.now() + HOUR_MS, abort: new LazyAbort() },
     ...{ signal, lane: laneName('demo', 3), msg: {} as Msg, trace: undefined, suspect: false },
     info: { deliveries: 1, streamSeq: 1, consumerSeq: 1, storedAtMs: 0, pending: 0, consumer: 'demo_3' },
     ...{ place: 1, plannedMs: 0, life: {} as QueueLife, lifeNo: 0, entry: -1 },
   };
-  const definition = compile({ name: 'demo', run: () => 1 }, 3, false);
-  const facts = { definition, inFlight, attempt: 1, deadlineMs: Date.now() + HOUR_MS, nowMs: Date.now() };
-  const conclusion = conclude({ ...facts, result });
-  const circumstances = { inFlight, workerId: 'w', startedMs: Date.now(), processMs: 1, traceId: '' };
-  return JSON.parse(JSON.stringify(outcomeOf(conclusion, circumstances))) as Outcome;
+  const conclusion = conclude({ inFlight, result, nowMs: Date.now() });
+  return JSON.parse(JSON.stringify(outcomeOf(conclusion, inFlight, 'w'))) as Outcome;
 }
 
 function expectFailure(result: AttemptResult): void {

@@ -7,8 +7,7 @@ import type { LevelSequence } from './sequence';
 /** Keeps the sequence and the limits as heijunka and people set them for the whole fleet. */
 export async function followLevelling(
   { bus, config, log }: ServiceContext,
-  sequence: LevelSequence,
-  limits: Limits,
+  { sequence, limits }: { sequence: LevelSequence; limits: Limits },
 ): Promise<{ close(): void }> {
   const common = {
     replicas: config.TPS_NATS_REPLICAS,

@@ -21,12 +21,6 @@ export interface WorkerLoad {
   onRoom(): void;
 }
 
-export interface LimitsOptions {
-  context: ServiceContext<WorkerConfig>;
-  types: ReadonlySet<string>;
-  slots: number;
-}
-
 /**
  * How much may be taken of the types that people have limited, so that the limit holds over all lanes and workers.
  * Cards are leased by the workers from one record per type. A rate is led by one worker at a time, the one that
@@ -40,19 +34,18 @@ export class Limits {
   private advice: Readonly<Record<string, number>> = {};
   private leases: Leases | undefined;
   private opening: Promise<void> | undefined;
-  private load: WorkerLoad = { claimed: () => 0, freeSlots: 0, onRoom: () => undefined };
   private slots: number;
 
-  constructor(private readonly options: LimitsOptions) {
-    this.slots = options.slots;
-  }
-
-  attach(load: WorkerLoad): void {
-    this.load = load;
+  constructor(
+    private readonly context: ServiceContext<WorkerConfig>,
+    private readonly types: ReadonlySet<string>,
+    private readonly load: WorkerLoad,
+  ) {
+    this.slots = context.config.TPS_NUM_WORKERS;
   }
 
   setCards(type: string, record: CardsRecord | undefined): void {
-    if (!this.options.types.has(type)) return;
+    if (!this.types.has(type)) return;
     if (record) this.set.set(type, record.cards);
     else this.set.delete(type);
     this.changed(type);
@@ -65,7 +58,7 @@ export class Limits {
   }
 
   setRate(type: string, record: RateRecord | undefined): void {
-    if (!this.options.types.has(type)) return;
+    if (!this.types.has(type)) return;
     const before = this.limiters.get(type);
     const now = Date.now();
     if (record)
@@ -168,7 +161,7 @@ export class Limits {
   private changed(type: string): void {
     void this.open().then(
       () => this.settle(type),
-      (error: unknown) => this.options.context.log.error('limits cannot be followed', { error }),
+      (error: unknown) => this.context.log.error('limits cannot be followed', { error }),
     );
     this.load.onRoom();
   }
@@ -176,7 +169,7 @@ export class Limits {
   /** Nothing is followed before there is a limit. */
   private open(): Promise<void> {
     if (this.limited().size === 0 && !this.opening) return Promise.resolve();
-    const { bus, config, instance, log } = this.options.context;
+    const { bus, config, instance, log } = this.context;
     this.opening ??= Leases.open(bus, {
       instance,
       replicas: config.TPS_NATS_REPLICAS,
@@ -190,7 +183,7 @@ export class Limits {
 
   private leaseChanged(key: string): void {
     const type = key.slice(key.indexOf('.') + 1);
-    if (!this.options.types.has(type)) return;
+    if (!this.types.has(type)) return;
     void this.settle(type);
     this.load.onRoom();
   }

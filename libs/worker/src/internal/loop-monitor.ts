@@ -35,13 +35,12 @@ export class LoopMonitor {
   private notesRead = 0;
   private last: { block: BlockedLoop; readMs: number } | undefined;
   private closed = false;
+  private blockRequests: (request: RequestOf<'workerInFlight'>) => void = () => undefined;
 
-  /** @param onRefused called before another signal is opened, with what workers were told to refuse meanwhile */
   constructor(
     private readonly context: ServiceContext<WorkerConfig>,
     private readonly types: string[],
     leaseMs: number,
-    private readonly onRefused: (request: RequestOf<'workerInFlight'>) => void,
   ) {
     this.table = LeaseTable.ofCapacity(context.config.TPS_NUM_WORKERS + BEYOND_SLOTS);
     this.table.leaseMs = leaseMs;
@@ -54,6 +53,11 @@ export class LoopMonitor {
   get recent(): BlockedLoop | undefined {
     if (this.last && performance.now() - this.last.readMs > SHOWN_MS) this.last = undefined;
     return this.last?.block;
+  }
+
+  /** Calls the listener before another signal is opened, with each request to block a signal that came meanwhile. */
+  onBlockRequest(listener: (request: RequestOf<'workerInFlight'>) => void): void {
+    this.blockRequests = listener;
   }
 
   /** The thread repeats it during a block. */
@@ -144,7 +148,7 @@ export class LoopMonitor {
   private refuse(data: Uint8Array): void {
     const text = Buffer.from(data).toString();
     try {
-      this.onRefused(parseRequest('workerBlock', { data, json: () => JSON.parse(text) as unknown }));
+      this.blockRequests(parseRequest('workerBlock', { data, json: () => JSON.parse(text) as unknown }));
     } catch (error) {
       this.context.log.error('request failed', { endpoint: 'refuse', error });
     }

@@ -7,6 +7,14 @@ export interface Overrun {
   sinceMs: number;
 }
 
+/** A handler ignored its AbortSignal for so long that its slot and card count as lost. */
+export class EndlessHandlerError extends Error {
+  override readonly name = 'EndlessHandlerError';
+  constructor(type: string) {
+    super(`a handler of ${type} ignores its AbortSignal and does not end: only a new process frees its slot`);
+  }
+}
+
 /** From here on a handler counts as deaf to its AbortSignal. */
 const DEAF_MS = 1_000;
 /** A handler may take as long again as its type's time-out to end, within these bounds. */

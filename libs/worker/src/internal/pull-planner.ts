@@ -39,9 +39,8 @@ export interface PullPlannerDeps {
   onLaneLost: () => void;
 }
 
-/** Resolves when the probe says so, or when the limit is over. */
-export type Wait = (probe: () => boolean, limitMs: number) => Promise<void>;
-
+/** After this time, nothing that was requested before a stop can still come. */
+export const STOP_LIMIT_MS = POLL_MS + 500;
 const TICK_MS = 250;
 
 /**
@@ -88,10 +87,10 @@ export class PullPlanner {
     this.plan();
   }
 
-  /** The next signal in the order of the sequence, if it has arrived. */
+  /** The next signal in the order of the sequence, if it has arrived; none after a stop. */
   take(): (PlannedPull & { delivered: Delivery }) | null {
     const first = this.pulls[0];
-    if (!first?.delivered) return null;
+    if (this.stopped || !first?.delivered) return null;
     this.pulls.shift();
     this.options.prefetch.dequeue(first.expectedMs);
     return first as PlannedPull & { delivered: Delivery };
@@ -142,12 +141,16 @@ export class PullPlanner {
     });
   }
 
-  /** Asks for nothing more; resolves when nothing that was asked for can still come. */
-  async stop(waitFor: Wait): Promise<void> {
+  /** Requests nothing more. */
+  stop(): void {
     this.stopped = true;
     clearInterval(this.timer);
     this.offReconnect();
-    await waitFor(() => this.reader.quiet, POLL_MS + 500);
+  }
+
+  /** Nothing that was requested can still come. */
+  get quiet(): boolean {
+    return this.reader.quiet;
   }
 
   close(): void {

@@ -23,7 +23,8 @@ describe('QueueLife', () => {
     replies = [];
     known = [];
     const ask = (): Promise<QueueFacts> => new Promise((reply) => replies.push(reply));
-    life = new QueueLife(bus, ask, (lost) => known.push(lost));
+    life = new QueueLife(bus, ask);
+    life.onKnown((lost) => known.push(lost));
     const begun = life.begin();
     replies.shift()!({ created: 'monday' });
     await begun;

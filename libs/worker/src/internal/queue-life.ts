@@ -37,20 +37,18 @@ export class QueueLife {
   private waiting: { delivery: Answerable; answer: Uint8Array | string }[] = [];
   private closed = false;
   private readonly offReconnect: () => void;
+  private readonly listeners = new Set<(lost: boolean) => void>();
 
-  /** @param onKnown called when kanban has answered, and lanes that were missing are there; `lost`: in another queue */
   constructor(
     private readonly bus: Bus,
     private readonly ask: () => Promise<QueueFacts>,
-    private readonly onKnown: (lost: boolean) => void,
   ) {
     this.offReconnect = bus.onReconnect(() => this.doubt());
   }
 
-  /** A kanban of the version before does not say which queue it is, nor what its leases are. */
-  private learn({ created, lease_ms }: { created?: string; lease_ms?: number }): void {
-    this.created = created ?? this.created;
-    this.leaseMs = lease_ms ?? this.leaseMs;
+  /** Calls the listener when kanban has answered, so that missing lanes are there; `lost`: in another queue. */
+  onKnown(listener: (lost: boolean) => void): void {
+    this.listeners.add(listener);
   }
 
   /** Learns which queue it is, before anything is delivered. */
@@ -102,7 +100,13 @@ export class QueueLife {
       await this.bus.sleepUntilReconnect(pauseMs(BACKOFF, tries));
     }
     this.asking = false;
-    if (!this.closed) this.onKnown(lost);
+    if (!this.closed) for (const listener of this.listeners) listener(lost);
+  }
+
+  /** A kanban of the version before does not say which queue it is, nor what its leases are. */
+  private learn({ created, lease_ms }: { created?: string; lease_ms?: number }): void {
+    this.created = created ?? this.created;
+    this.leaseMs = lease_ms ?? this.leaseMs;
   }
 
   /** A kanban of the version before does not say which queue it is. */

@@ -23,13 +23,12 @@ describe('the recorder', () => {
     const recorder = new Recorder(bus, log);
     const tracestate = `a=${'x'.repeat(500)}`;
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
-    const conclusion = { final: true, status: 'succeeded', retryMs: 0 } as never;
     const inFlight = {
       msg: { string: () => '{}' },
       life: { answer: () => undefined },
     } as unknown as InFlightSignal;
     const settled = Array.from({ length: 200 }, () =>
-      recorder.settle(inFlight, conclusion, { outcome: sampleOutcome(), trace: { traceparent, tracestate } }),
+      recorder.settle(inFlight, { outcome: sampleOutcome(), trace: { traceparent, tracestate } }),
     );
     await Promise.all(settled);
     const { state } = await (await managerOf(bus)).streams.info(bus.names.streams.outcomes);
@@ -43,7 +42,6 @@ describe('the recorder', () => {
     const answers: Outcome[] = [];
     bus.nc.subscribe('test.answers', { callback: (_, msg) => void answers.push(...msg.json<Outcome[]>()) });
     const trace = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' };
-    const conclusion = { final: true, status: 'succeeded', retryMs: 0 } as never;
     const inFlight = {
       msg: { string: () => '{}' },
       life: { answer: () => undefined },
@@ -51,7 +49,7 @@ describe('the recorder', () => {
     // Half a million characters, one and a half million bytes.
     const settled = Array.from({ length: 20 }, () => {
       const outcome = sampleOutcome({ result: '\u65e5'.repeat(25_000) });
-      return recorder.settle(inFlight, conclusion, { outcome, trace, reply_to: 'test.answers' });
+      return recorder.settle(inFlight, { outcome, trace, reply_to: 'test.answers' });
     });
     await Promise.all(settled);
     await waitFor('the answers', () => answers.length === 20);
@@ -68,10 +66,7 @@ describe('the recorder', () => {
       life: { answer: () => undefined },
     } as unknown as InFlightSignal;
     const outcome = sampleOutcome({ signal_type: 'big', result: '\u65e5'.repeat(400_000) });
-    await recorder.settle(inFlight, { final: true, status: 'succeeded', retryMs: 0 } as never, {
-      outcome,
-      trace,
-    });
+    await recorder.settle(inFlight, { outcome, trace });
     const last_by_subj = bus.names.subjects.dead('big');
     const letter = await (await managerOf(bus)).direct.getMessage(bus.names.streams.dead, { last_by_subj });
     const { outcome: kept } = letter?.json<{ outcome: Outcome }>() ?? {};

@@ -6,7 +6,6 @@ import { exceedsBytes, maxBytesOf } from './bytes';
 import { acknowledge, nak, releaseDelayMs } from './acknowledgement';
 import type { InFlightSignal } from './in-flight-signal';
 import type { Delivery } from './lane-reader';
-import type { Conclusion } from './conclusion';
 
 /** An outcome on its way into the log, with the context of its span. */
 export interface PendingOutcome {
@@ -19,6 +18,22 @@ export interface PendingOutcome {
   reply_to?: string;
 }
 
+/**
+ * Gives an outcome the trace and the reply subject of its signal. To be called after the end of the span: a failure is
+ * traced from there on, even if its trace was not sampled.
+ */
+export function pendingOutcome(
+  { span, trace, signal }: InFlightSignal,
+  outcome: Outcome,
+  resultJson?: string,
+): PendingOutcome {
+  const pending: PendingOutcome = { outcome, trace: span?.headers ?? trace ?? NO_TRACE };
+  if (resultJson !== undefined) pending.resultJson = resultJson;
+  if (signal.reply_to) pending.reply_to = signal.reply_to;
+  return pending;
+}
+
+const NO_TRACE = { traceparent: '' };
 const BACKOFF = { firstMs: 100, capMs: 5_000 };
 /** A stream takes 64 KiB of headers: callers' long tracestates must not keep a whole batch out of it. */
 const MAX_STATES_LENGTH = 32 * 1024;
@@ -63,17 +78,10 @@ export class Recorder {
 
   /** A failed attempt or a hand-back: one message each, found by the signal's id. */
   async recordAttempt({ outcome, trace }: PendingOutcome): Promise<void> {
-    this.pending += 1;
-    const id = `${outcome.signal_id}:${outcome.run}:${outcome.delivery}:${outcome.attempt}:${outcome.status}`;
-    try {
-      await this.append(
-        this.bus.names.subjects.outcomeAttempt(outcome.signal_id),
-        `[${JSON.stringify(outcome)}]`,
-        headers(id, [trace]),
-      );
-    } finally {
-      this.pending -= 1;
-    }
+    const { signal_id, run, delivery, attempt, status } = outcome;
+    const head = headers(`${signal_id}:${run}:${delivery}:${attempt}:${status}`, [trace]);
+    const subject = this.bus.names.subjects.outcomeAttempt(signal_id);
+    await this.append(subject, `[${JSON.stringify(outcome)}]`, head);
   }
 
   /**
@@ -84,21 +92,15 @@ export class Recorder {
     { signal, msg }: InFlightSignal,
     { outcome, trace }: PendingOutcome,
   ): Promise<boolean> {
-    this.pending += 1;
+    // The signal as it came: the handler may have changed its payload, even to something that is no JSON.
+    const letter = `{"v":${outcome.v},"signal":${msg.string()},"outcome":${JSON.stringify(outcome)}}`;
+    const head = encodeHeaders([...deadLetterHeaders(outcome), ...Object.entries(trace)]);
     try {
-      // The signal as it came: the handler may have changed the payload it was given, even to what is no JSON.
-      const letter = `{"v":${outcome.v},"signal":${msg.string()},"outcome":${JSON.stringify(outcome)}}`;
-      await this.append(
-        this.bus.names.subjects.dead(signal.signal_type),
-        letter,
-        encodeHeaders([...deadLetterHeaders(outcome), ...Object.entries(trace)]),
-      );
+      await this.append(this.bus.names.subjects.dead(signal.signal_type), letter, head);
       return true;
     } catch (error) {
       if (error instanceof PublishError && error.full) return false;
       throw error;
-    } finally {
-      this.pending -= 1;
     }
   }
 
@@ -106,14 +108,10 @@ export class Recorder {
    * Makes an attempt's conclusion durable, and only then lets go of the message: dead letter, outcome,
    * acknowledgement, reply, in this order.
    */
-  async settle(
-    inFlight: InFlightSignal,
-    { final, retryMs }: Conclusion,
-    concluded: PendingOutcome,
-  ): Promise<void> {
-    if (!final) {
+  async settle(inFlight: InFlightSignal, concluded: PendingOutcome): Promise<void> {
+    if (!concluded.outcome.final) {
       await this.recordAttempt(concluded);
-      return nak(inFlight, retryMs);
+      return nak(inFlight, inFlight.retryMs ?? 0);
     }
     const recorded = exceedsBytes(jsonOf(concluded), this.maxBytes) ? this.tooLarge(concluded) : concluded;
     const { status } = recorded.outcome;
@@ -212,19 +210,20 @@ export class Recorder {
     return [];
   }
 
-  private append(subject: string, data: string, head: MsgHdrs): Promise<void> {
+  private async append(subject: string, data: string, head: MsgHdrs): Promise<void> {
     const publish = async (): Promise<void> => {
       if (this.closed) throw new RecorderClosedError(subject);
       await this.bus.publisher.publish(subject, data, { headers: head });
     };
-    return retry(publish, {
+    this.pending += 1;
+    await retry(publish, {
       backoff: BACKOFF,
       // Signals wait for room in the queue, because outcomes that wait here would be lost with the process.
       retryIf: (error) =>
         !(error instanceof RecorderClosedError || (error instanceof PublishError && error.full)),
       onRetry: (error) => this.log.warn('outcome not recorded yet', { subject, error }),
       pause: (ms) => this.bus.sleepUntilReconnect(ms),
-    });
+    }).finally(() => (this.pending -= 1));
   }
 }
 
@@ -241,8 +240,8 @@ function encode({ outcome, resultJson }: PendingOutcome): string {
   return `${JSON.stringify(outcome).slice(0, -1)},"result":${resultJson}}`;
 }
 
-/** The process ended before the log had it; the broker will deliver the signal again. */
-export class RecorderClosedError extends Error {
+/** The process ended before the outcome was in the log; the broker will deliver the signal again. */
+class RecorderClosedError extends Error {
   override readonly name = 'RecorderClosedError';
 }
 

@@ -1,113 +1,144 @@
-import { decodeSignal, type ReplyOf, type RequestOf } from '@tps/contracts';
-import { ReleasedError } from './attempt';
-import { deadLetterUnreadable, releaseSignal } from './release';
+import type { RecordsClient } from '@tps/bus';
+import { decodeSignal, type ReplyOf, type RequestOf, type WorkerVitals } from '@tps/contracts';
+import type { LineView } from '@tps/fleet';
+import type { ServiceContext } from '@tps/service';
+import type { WorkerConfig } from '../worker-setup';
 import { carriesSignal, renewLease } from './acknowledgement';
+import { type CompiledDefinition, ReleasedError } from './attempt';
 import { type InFlightSignal, toInFlight } from './in-flight-signal';
-import { PullPlanner, type Wait } from './pull-planner';
 import type { Delivery } from './lane-reader';
 import { NO_ENTRY } from './lease-table';
-import type { Limits } from './limits';
-import { Backoffs, type Load, loadOf } from './load';
-import { type Overrun, Overruns } from './overruns';
+import { Limits } from './limits';
+import { Backoffs, loadOf } from './load';
+import type { LoopMonitor } from './loop-monitor';
+import type { OtherWorkers } from './other-workers';
+import { EndlessHandlerError, type Overrun, Overruns } from './overruns';
+import { Pipeline } from './pipeline';
 import { Prefetch } from './prefetch';
+import { PullPlanner, STOP_LIMIT_MS } from './pull-planner';
 import type { QueueLife } from './queue-life';
-import { type Afterwards, Processor, type ProcessorDeps } from './processor';
-import { RemovalGuard } from './removal-guard';
-import type { LevelSequence } from './sequence';
+import type { Recorder } from './recorder';
 import { RedeliveryGuard } from './redelivery-guard';
+import { deadLetterUnreadable, releaseSignal } from './release';
+import { RemovalGuard } from './removal-guard';
+import { LevelSequence } from './sequence';
+import { Slots } from './slots';
+import type { Strays } from './strays';
+import { until } from './until';
 
-export interface SlotRunnerDeps extends ProcessorDeps {
-  slots: number;
+export interface SlotRunnerDeps {
+  context: ServiceContext<WorkerConfig>;
+  definitions: ReadonlyMap<string, CompiledDefinition>;
+  lines: LineView;
   life: QueueLife;
-  sequence: LevelSequence;
-  limits: Limits;
-  /** A handler does not end; said once. */
-  onEndless: (overrun: Overrun) => void;
-  /** Reads what workers were told to refuse while a handler blocked this one. */
-  readNotes: () => void;
+  monitor: LoopMonitor;
+  recorder: Recorder;
+  records: RecordsClient;
+  others: OtherWorkers;
+  strays: Strays;
+  onAttempt: (type: string, status: string) => void;
 }
 
 const RENEWALS_PER_LEASE = 3;
-/** A stop waits for so long until outcomes are recorded. */
+const GRACE_MS = 15_000;
+/** A stop waits for this long until outcomes are recorded. */
 const RECORD_LIMIT_MS = 2_667;
+/** Time for the other work when a handler does not end. The stop releases longer work without using up an attempt. */
+const DRAIN_MS = 300_000;
 const MAX_BACKLOG = 512;
 
 /**
- * The station: takes signals from the planner into its slots, runs their handlers, records what came of it, and only then
- * removes them from the queue. A slot is free again when the handler has ended, also when its attempt was ended before
- * that; the recording goes on behind it.
+ * Takes signals from the planner into slots and runs them there. It knows every signal in flight, from its delivery to
+ * its acknowledgement, and renews the lease of each.
  */
 export class SlotRunner {
+  readonly sequence = new LevelSequence();
+  readonly limits: Limits;
+  readonly overruns: Overruns;
+  readonly slots: Slots;
+  private readonly types: string[];
+  private readonly prefetch: Prefetch;
+  private readonly pipeline: Pipeline;
   private readonly planner: PullPlanner;
-  private readonly processor: Processor;
-  private readonly overruns: Overruns;
-  /** By sequence in the stream: a broker that forgot that it delivery one delivers it again. */
+  /** By sequence in the stream, because a broker that forgot a delivery delivers the message again. */
   private readonly inFlight = new Map<number, InFlightSignal>();
-  private readonly running = new Set<InFlightSignal>();
   private readonly backoffs = new Backoffs();
   private readonly removals = new RemovalGuard();
-  private readonly prefetch: Prefetch;
-  private renewal: NodeJS.Timeout;
+  private readonly redeliveries: RedeliveryGuard;
   private readonly offReconnect: () => void;
-  private readonly redeliveries = new RedeliveryGuard(() => this.options.life.leaseMs);
-  private stopping = false;
+  private renewal: NodeJS.Timeout | undefined;
 
-  constructor(private readonly options: SlotRunnerDeps) {
-    const { context, recorder, lines, sequence, limits, slots, life, table } = options;
+  constructor(private readonly deps: SlotRunnerDeps) {
+    const { context, definitions, lines, life, recorder } = deps;
+    const { bus, config } = context;
+    const { table } = deps.monitor;
+    const slots = config.TPS_NUM_WORKERS;
+    this.types = [...definitions.keys()];
     this.prefetch = new Prefetch(slots);
-    this.overruns = new Overruns(context.log, (overrun) => options.onEndless(overrun));
-    this.processor = new Processor(options, this.prefetch);
+    this.overruns = new Overruns(context.log, (overrun) => void this.startAnew(overrun));
+    this.slots = new Slots(slots, this.prefetch, this.overruns, (type) => this.onSlotFree(type));
+    this.pipeline = new Pipeline({ ...deps, bus, table }, this.slots, (inFlight) => this.letGo(inFlight));
+    this.limits = new Limits(context, new Set(this.types), this);
     this.planner = new PullPlanner({
-      bus: context.bus,
+      bus,
       life,
       table,
-      types: [...options.definitions.keys()],
-      sequence,
+      types: this.types,
+      sequence: this.sequence,
       prefetch: this.prefetch,
-      limits,
+      limits: this.limits,
       lines,
       claimed: (type) => this.claimed(type),
       canRecord: () => recorder.backlog < MAX_BACKLOG,
       onReady: () => this.fill(),
-      onSurplus: (delivery) => this.refuse(delivery, 0),
-      onLaneLost: () => this.onLaneLost(),
+      onSurplus: (delivery) => this.release(delivery),
+      onLaneLost: () => {
+        // A lane that is made again delivers what is in flight once more, as if for the first time.
+        this.redeliveries.suspectAllStored();
+        life.doubt();
+      },
     });
-    this.renewal = setTimeout(() => this.renewAll());
-    this.offReconnect = context.bus.onReconnect(() => this.redeliveries.suspectAllStored());
+    this.redeliveries = new RedeliveryGuard(() => life.leaseMs);
+    this.offReconnect = bus.onReconnect(() => this.redeliveries.suspectAllStored());
+    lines.onChange((type) => this.onLine(type));
+    life.onKnown((lost) => this.planner.onQueueKnown(lost));
+    deps.monitor.onBlockRequest((request) => void this.block(request));
   }
 
-  get busy(): number {
-    return this.running.size + this.overruns.size;
+  get freeSlots(): number {
+    return this.prefetch.freeSlots;
   }
 
-  get started(): number {
-    return this.processor.started;
-  }
-
-  /** Handlers that ignore their AbortSignal, by type. */
-  deaf(): Record<string, number> {
-    return this.overruns.deaf();
-  }
-
-  /** A handler that outlived its attempt by more than it may. */
-  get endless(): Overrun | undefined {
-    return this.overruns.endless;
-  }
-
-  load(): Load {
-    const started = this.inFlight.values();
-    const [arrived, overruns] = [this.planner.arrived(), this.overruns.types()];
-    const retrying = this.backoffs.types(Date.now());
-    return loadOf({ running: this.running, overruns, started, arrived, retrying });
+  vitals(): WorkerVitals {
+    const { types, slots, overruns, inFlight, planner } = this;
+    const claims = types.map((type) => [type, this.claimed(type)] as const);
+    const blocked = this.deps.monitor.recent;
+    const load = loadOf({
+      running: slots.signals(),
+      overruns: overruns.types(),
+      started: inFlight.values(),
+      arrived: planner.arrived(),
+      retrying: this.backoffs.types(Date.now()),
+    });
+    return {
+      types,
+      slots: slots.size,
+      busy: slots.busy,
+      started: this.pipeline.started,
+      in_hand: Object.fromEntries(claims.filter(([, count]) => count > 0)),
+      deaf: overruns.deaf(),
+      ...load,
+      ...(blocked ? { blocked } : {}),
+    };
   }
 
   /** Types whose handlers have run here. */
   ran(): string[] {
-    const running = [...this.running].map(({ signal }) => signal.signal_type);
+    const running = this.slots.signals().map(({ signal }) => signal.signal_type);
     return [...new Set([...this.prefetch.known(), ...running])];
   }
 
-  /** Signals of a type that it asked for or holds, until they are recorded. */
+  /** Signals of a type that were requested or are in flight. */
   claimed(type: string): number {
     let count = this.planner.count(type) + this.overruns.count(type);
     for (const { signal, overrun } of this.inFlight.values()) {
@@ -116,12 +147,9 @@ export class SlotRunner {
     return count;
   }
 
-  get freeSlots(): number {
-    return this.prefetch.freeSlots;
-  }
-
-  /** Starts to take signals. Processes that remove signals know of this worker by now. */
+  /** Starts to take signals. Services that remove signals from the queue know of this worker by now. */
   begin(): void {
+    this.renewAll();
     this.planner.begin();
   }
 
@@ -130,25 +158,12 @@ export class SlotRunner {
     this.planner.plan();
   }
 
-  /** kanban says which queue it is; lanes that were gone are there. */
-  onQueueKnown(lost: boolean): void {
-    this.planner.onQueueKnown(lost);
-  }
-
-  /** A line stopped or runs again: waiting signals of a stopped type go back. */
-  onLine(type: string): void {
-    if (this.planner.state(type) === 'Open') {
-      for (const delivery of this.planner.takeBack((name) => name === type)) this.refuse(delivery, 0);
-    }
-    this.planner.plan();
-  }
-
-  holds(id?: string): ReplyOf<'workerInFlight'> {
-    const { context, definitions } = this.options;
-    const { instance: worker_id } = context;
+  /** Tells whether this worker has a signal in flight; without an id, which signals it has started. */
+  inFlightReply(id?: string): ReplyOf<'workerInFlight'> {
+    const worker_id = this.deps.context.instance;
     const started = [...this.inFlight.values()].map(({ signal }) => signal.id);
     if (id === undefined) {
-      const unread = this.redeliveries.leftUnread ? { unread: [...definitions.keys()] } : {};
+      const unread = this.redeliveries.leftUnread ? { unread: this.types } : {};
       return { worker_id, state: 'none', started, ...unread };
     }
     if (started.includes(id)) return { worker_id, state: 'started' };
@@ -156,139 +171,123 @@ export class SlotRunner {
     return { worker_id, state: isFetched ? 'waiting' : 'none' };
   }
 
-  /** Takes nothing of this run from now on; says whether it was too late. */
-  refuseSignal({ id, run = Infinity, undo }: RequestOf<'workerInFlight'>): ReplyOf<'workerInFlight'> {
-    const answer = this.holds(id);
-    if (id === undefined) return answer;
-    if (undo) for (const delivery of this.removals.delete(id)) this.refuse(delivery, 0);
-    if (undo || answer.state === 'started') return answer;
+  /** Starts nothing of this run from now on; tells whether it was too late. */
+  block({ id, run = Infinity, undo }: RequestOf<'workerInFlight'>): ReplyOf<'workerInFlight'> {
+    const reply = this.inFlightReply(id);
+    if (id === undefined) return reply;
+    if (undo) for (const delivery of this.removals.delete(id)) this.release(delivery);
+    if (undo || reply.state === 'started') return reply;
     this.removals.add(id, run);
     const waiting = this.planner.takeBackSignal((delivery) => carriesSignal(delivery, id));
     if (waiting) this.removals.blocks({ id, run }, waiting);
-    return answer;
+    return reply;
   }
 
-  /** Takes no more, hands back what has not started, and waits for what has. */
-  async drain(waitFor: Wait, limitMs: number): Promise<void> {
-    this.stopping = true;
-    const quiet = this.planner.stop(waitFor);
-    const handBackWaiting = (): void => {
-      for (const delivery of this.planner.takeBack(() => true)) this.refuse(delivery, 0);
-    };
-    handBackWaiting();
-    await quiet;
-    handBackWaiting();
-    await waitFor(() => this.running.size === 0, limitMs);
-  }
-
-  /** Drains, and hands back what has not ended by then. A handler that ignores its AbortSignal is not waited for. */
-  async stop(waitFor: Wait, graceMs: number): Promise<void> {
-    await this.drain(waitFor, graceMs);
-    for (const inFlight of this.running) inFlight.abort?.abort(new ReleasedError('the worker stops'));
-    await waitFor(() => this.inFlight.size === 0 && this.options.recorder.backlog === 0, RECORD_LIMIT_MS);
+  /** Drains, and releases what has not ended by then. A handler that ignores its AbortSignal is not waited for. */
+  async stop(): Promise<void> {
+    const { recorder, life } = this.deps;
+    const released = this.limits.release();
+    await this.drain(GRACE_MS);
+    for (const { abort } of this.slots.signals()) abort.abort(new ReleasedError('the worker stops'));
+    await until(() => this.inFlight.size === 0 && recorder.backlog === 0, RECORD_LIMIT_MS);
     clearTimeout(this.renewal);
     this.offReconnect();
     this.planner.close();
+    await released;
+    await this.limits.release();
+    recorder.close();
+    this.limits.close();
+    life.close();
+  }
+
+  /** Takes no more, releases what has not started, and waits for what has. */
+  private async drain(limitMs: number): Promise<void> {
+    this.planner.stop();
+    this.releaseWaiting(() => true);
+    await until(() => this.planner.quiet, STOP_LIMIT_MS);
+    this.releaseWaiting(() => true);
+    await until(() => this.slots.signals().length === 0, limitMs);
+  }
+
+  /** Only the end of the process ends a handler. The other work ends first, if it does so in time. */
+  private async startAnew({ type, signalId: signal_id }: Overrun): Promise<void> {
+    const { context } = this.deps;
+    context.log.error('a handler does not end: taking no more work', { signal_type: type, signal_id });
+    await this.drain(DRAIN_MS);
+    context.fail(new EndlessHandlerError(type));
   }
 
   private fill(): void {
-    while (!this.stopping && this.busy < this.options.slots) {
+    while (this.slots.busy < this.slots.size) {
       const pull = this.planner.take();
       if (!pull) break;
-      const inFlight = this.open(pull.delivered, pull.place, pull.plannedMs);
-      if (inFlight) void this.work(inFlight);
+      const inFlight = this.open(pull.delivered);
+      if (!inFlight) continue;
+      inFlight.place = pull.place;
+      inFlight.plannedMs = pull.plannedMs;
+      void this.pipeline.run(inFlight);
     }
     this.planner.plan();
   }
 
-  /** Reads a delivery message; null when it is none of ours or must not run. */
-  private open(delivery: Delivery, place: number, plannedMs: number): InFlightSignal | null {
+  /** Reads a delivered message. Returns null if it is no signal, or must not run. */
+  private open(delivery: Delivery): InFlightSignal | null {
+    const { context, recorder, definitions, monitor } = this.deps;
     const { info, entry } = delivery;
     const signal = decodeSignal(delivery.msg);
-    if (!signal) deadLetterUnreadable(this.options, delivery);
-    this.options.table.open(entry);
-    this.options.readNotes();
+    if (!signal) deadLetterUnreadable({ context, recorder }, delivery);
+    monitor.table.open(entry);
+    // While a handler blocked this process, its thread may have answered that a signal will not run.
+    monitor.readNotes();
     const isBlocked = signal !== null && this.removals.blocks(signal, delivery);
-    // The acknowledgement of the first delivery is for both. A signal of a queue that was lost is another one.
+    // The acknowledgement of the first delivery counts for both. The same sequence in another queue is another signal.
     const isTwin = this.inFlight.get(info.streamSeq)?.info.storedAtMs === info.storedAtMs;
     if (!signal || isBlocked || isTwin) {
-      this.options.table.leave(entry);
+      monitor.table.leave(entry);
       delivery.entry = NO_ENTRY;
       return null;
     }
-    const suspect = this.redeliveries.isSuspect(info);
-    const { readsLate: readLate } = this.redeliveries;
-    const inFlight = toInFlight(delivery, signal, {
-      suspect: suspect || readLate,
-      readLate,
-      place,
-      plannedMs,
-    });
+    const definition = definitions.get(signal.signal_type) as CompiledDefinition;
+    const inFlight = toInFlight(delivery, signal, definition, this.redeliveries);
     this.inFlight.set(info.streamSeq, inFlight);
     return inFlight;
   }
 
-  private async work(inFlight: InFlightSignal): Promise<void> {
-    const expected = this.prefetch.start(inFlight.signal.signal_type);
-    this.running.add(inFlight);
-    let after: Afterwards;
-    try {
-      after = await this.processor.process(inFlight);
-    } catch (error) {
-      after = this.processor.afterError(inFlight, error);
-    }
-    this.running.delete(inFlight);
-    if (inFlight.overrun) this.outlive(inFlight, inFlight.overrun, expected);
-    else this.freeSlot(expected);
-    await after().catch((error: unknown) => {
-      // The lease ends and another worker looks it up in the records.
-      this.options.context.log.error('outcome not recorded', { signal_id: inFlight.signal.id, error });
-    });
-    this.letGo(inFlight);
-  }
-
-  /** A lane that is made again delivers what is in flight once more, as if for the first time. */
-  private onLaneLost(): void {
-    this.redeliveries.suspectAllStored();
-    this.options.life.doubt();
-  }
-
-  private freeSlot(expected: number): void {
-    this.prefetch.finish(expected);
+  private onSlotFree(overrunType?: string): void {
     this.fill();
-  }
-
-  /** The attempt has ended, its handler has not: slot and card stay taken. */
-  private outlive(inFlight: InFlightSignal, handler: Promise<unknown>, expected: number): void {
-    const { id: signalId, signal_type: type } = inFlight.signal;
-    const timeoutMs = this.options.definitions.get(type)?.timeoutMs ?? 0;
-    const overrun: Overrun = { type, signalId, timeoutMs, sinceMs: performance.now() };
-    this.overruns.add(overrun, handler, () => {
-      inFlight.overrun = undefined;
-      this.freeSlot(expected);
-      this.options.limits.onFinished(type);
-    });
+    if (overrunType !== undefined) this.limits.onFinished(overrunType);
   }
 
   private letGo(inFlight: InFlightSignal): void {
     this.backoffs.add(inFlight);
     const { streamSeq } = inFlight.info;
     if (this.inFlight.get(streamSeq) === inFlight) this.inFlight.delete(streamSeq);
-    this.options.table.leave(inFlight.entry);
-    this.options.limits.onFinished(inFlight.signal.signal_type);
+    this.deps.monitor.table.leave(inFlight.entry);
+    this.limits.onFinished(inFlight.signal.signal_type);
   }
 
-  private refuse(delivery: Delivery, delayMs: number): void {
-    const inFlight = this.open(delivery, 0, Date.now());
+  /** Releases a signal that has not started. */
+  private release(delivery: Delivery): void {
+    const inFlight = this.open(delivery);
     if (!inFlight) return;
-    void releaseSignal(this.options, inFlight, delayMs)
-      .catch((error: unknown) => this.options.context.log.warn('not handed back', { error }))
+    void releaseSignal(this.deps, inFlight, 0)
+      .catch((error: unknown) => this.deps.context.log.warn('not released', { error }))
       .finally(() => this.letGo(inFlight));
   }
 
+  private releaseWaiting(isUnwanted: (type: string) => boolean): void {
+    for (const delivery of this.planner.takeBack(isUnwanted)) this.release(delivery);
+  }
+
+  /** A line stopped or runs again. The waiting signals of a stopped line go back. */
+  private onLine(type: string): void {
+    if (this.deps.lines.state(type) === 'Open') this.releaseWaiting((name) => name === type);
+    this.planner.plan();
+  }
+
   private renewAll(): void {
-    const { life, table } = this.options;
-    table.leaseMs = life.leaseMs;
+    const { life, monitor } = this.deps;
+    monitor.table.leaseMs = life.leaseMs;
     // kanban may tell of another lease while the worker runs.
     this.renewal = setTimeout(() => this.renewAll(), life.leaseMs / RENEWALS_PER_LEASE);
     this.redeliveries.renewed();

@@ -7,8 +7,7 @@ import type { Conclusion } from './conclusion';
 /** One span per attempt, child of the span that accepted the signal. */
 export function startSpan(
   tracer: SignalTracer,
-  { signal, trace, info, lane }: InFlightSignal,
-  attempt: number,
+  { signal, trace, info, lane, attempt }: InFlightSignal,
 ): SignalSpan {
   const attributes: SpanAttributes = {
     'messaging.system': 'nats',

@@ -8,7 +8,7 @@ const HOME = resolve(__dirname, '../../..');
 const FRAMES = {
   node: '    at process.processTicksAndRejections (node:internal/process/task_queues:95:5)',
   fleet: `    at Batcher.send (${HOME}/bus/dist/batcher.js:10:5)`,
-  fleetAsync: `    at async SlotRunner.work (${HOME}/worker/dist/station.js:10:5)`,
+  fleetAsync: `    at async Pipeline.run (${HOME}/worker/dist/internal/pipeline.js:10:5)`,
   broker:
     '    at NatsConnection.x (/app/node_modules/.pnpm/@nats-io+core@3/node_modules/@nats-io/nats-core/lib/x.js:1:2)',
   dependency: '    at Client.query (/app/node_modules/.pnpm/pg@8/node_modules/pg/lib/client.js:10:5)',
@@ -20,10 +20,12 @@ function errorWith(...frames: (keyof typeof FRAMES)[]): Error {
   const lines = ['Error: left behind', ...frames.map((frame) => FRAMES[frame])];
   return Object.assign(new Error('left behind'), { stack: lines.join('\n') });
 }
-function watched(ran: string[] = ['resize', 'mail']): { strays: Strays; types: string[]; lines: object[] } {
+const BOTH = ['resize', 'mail'];
+const RESIZE = ['resize'];
+function watched(): { strays: Strays; types: string[]; lines: object[] } {
   const [types, lines]: [string[], object[]] = [[], []];
   const log = { error: (_: string, fields: object) => lines.push(fields) } as unknown as Logger;
-  return { strays: new Strays({ log, ran: () => ran, onStray: (type) => types.push(type) }), types, lines };
+  return { strays: new Strays(log, (type) => types.push(type)), types, lines };
 }
 
 test.each<[what: string, error: unknown, mine: boolean]>([
@@ -42,14 +44,14 @@ test.each<[what: string, error: unknown, mine: boolean]>([
   ["an error of the broker's client", errorWith('broker', 'node'), false],
 ])('%s', (_, error, mine) => {
   const { strays, types } = watched();
-  expect([strays.absorb(error), types.length]).toEqual([mine, mine ? 1 : 0]);
+  expect([strays.absorb(error, BOTH), types.length]).toEqual([mine, mine ? 1 : 0]);
 });
 
 test('the first stray begins the tracking, which names the type of those that follow', async () => {
   const { strays, types, lines } = watched();
   expect(strays.isTracking).toBe(false);
   expect(strays.track('resize', () => 1)).toBe(1);
-  strays.absorb(errorWith('handler'));
+  strays.absorb(errorWith('handler'), BOTH);
   expect([strays.isTracking, types, lines]).toMatchObject([
     true,
     [SOME_TYPE],
@@ -57,21 +59,21 @@ test('the first stray begins the tracking, which names the type of those that fo
   ]);
   await strays.track('mail', async () => {
     await new Promise((done) => setImmediate(done));
-    strays.absorb(errorWith('node'));
+    strays.absorb(errorWith('node'), BOTH);
   });
   expect([types.at(-1), lines.at(-1)]).toMatchObject(['mail', { signal_type: 'mail' }]);
 });
 
 test('names the only type that has run', () => {
-  const { strays, types } = watched(['resize']);
-  strays.absorb(errorWith('handler'));
+  const { strays, types } = watched();
+  strays.absorb(errorWith('handler'), RESIZE);
   expect(types).toEqual(['resize']);
 });
 
 test('counts all strays and logs few', () => {
-  const { strays, types, lines } = watched(['resize']);
-  for (let ms = 0; ms < 10_000; ms += 10) strays.absorb(errorWith('handler'), ms);
+  const { strays, types, lines } = watched();
+  for (let ms = 0; ms < 10_000; ms += 10) strays.absorb(errorWith('handler'), RESIZE, ms);
   expect([types.length, lines.length]).toEqual([1_000, 1]);
-  strays.absorb(errorWith('handler'), 10_000);
+  strays.absorb(errorWith('handler'), RESIZE, 10_000);
   expect(lines.at(-1)).toMatchObject({ signal_type: 'resize', unsaid: 999 });
 });

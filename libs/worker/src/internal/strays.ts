@@ -4,13 +4,6 @@ import { describeThrown, lineage, type Logger } from '@tps/telemetry';
 import { DeadlineError, ReleasedError } from './attempt';
 import { AttemptTimeoutError } from '../failure';
 
-export interface StraysOptions {
-  log: Logger;
-  /** Types whose handlers have run in this process. */
-  ran: () => readonly string[];
-  onStray: (type: string) => void;
-}
-
 /** Stands for the type where it is not known. */
 export const SOME_TYPE = '?';
 /** At most one line per type in this time: a handler may leave thousands of errors a second behind. */
@@ -32,7 +25,10 @@ export class Strays {
   private storage: AsyncLocalStorage<string> | undefined;
   private readonly logged = new Map<string, { atMs: number; since: number }>();
 
-  constructor(private readonly options: StraysOptions) {}
+  constructor(
+    private readonly log: Logger,
+    private readonly onStray: (type: string) => void,
+  ) {}
 
   get isTracking(): boolean {
     return this.storage !== undefined;
@@ -43,28 +39,27 @@ export class Strays {
     return this.storage ? this.storage.run(type, run) : run();
   }
 
-  /** @returns false when the error is the fleet's own */
-  absorb(error: unknown, nowMs = performance.now()): boolean {
+  /**
+   * @param ran types whose handlers have run in this process
+   * @returns false when the error is the fleet's own
+   */
+  absorb(error: unknown, ran: readonly string[], nowMs = performance.now()): boolean {
     if (originOf(error) === 'fleet') return false;
-    const ran = this.options.ran();
     const type = this.storage?.getStore() ?? (ran.length === 1 ? ran[0] : undefined) ?? SOME_TYPE;
     this.storage ??= new AsyncLocalStorage();
-    this.options.onStray(type);
-    this.log(type, error, nowMs);
-    return true;
-  }
-
-  private log(type: string, error: unknown, nowMs: number): void {
+    this.onStray(type);
     const last = this.logged.get(type);
-    if (last && nowMs - last.atMs < QUIET_MS) return void (last.since += 1);
+    if (last && nowMs - last.atMs < QUIET_MS) {
+      last.since += 1;
+      return true;
+    }
     this.logged.set(type, { atMs: nowMs, since: 0 });
-    const types = type === SOME_TYPE ? { one_of: this.options.ran() } : { signal_type: type };
-    const unsaid = last?.since ? { unsaid: last.since } : {};
-    this.options.log.error('a handler left an error behind, where nothing waits for it', {
-      ...types,
-      ...unsaid,
+    this.log.error('a handler left an error behind that nothing waits for', {
+      ...(type === SOME_TYPE ? { one_of: ran } : { signal_type: type }),
+      ...(last?.since ? { unsaid: last.since } : {}),
       error,
     });
+    return true;
   }
 }
 

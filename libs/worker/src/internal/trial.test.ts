@@ -17,8 +17,8 @@ test.each([
   ['a later attempt', 0, 2, {}, true],
   ['a failed trial that used up no attempt', 0, 1, { last: { error_class: 'transient' } as Outcome }, true],
 ] as const)('%s: failed before', (...[, run, attempt, more, expected]) => {
-  const inFlight = { signal: { run }, ...more } as unknown as InFlightSignal;
-  expect(hasFailedBefore(inFlight, attempt)).toBe(expected);
+  const inFlight = { signal: { run }, attempt, ...more } as unknown as InFlightSignal;
+  expect(hasFailedBefore(inFlight)).toBe(expected);
 });
 
 test.each([

@@ -33,7 +33,7 @@ export async function claimTrial(
  * Tells whether an earlier attempt or run of this signal failed, or ended with its worker. Such a signal may be what
  * stopped its line. A failed trial counts too, although it used up no attempt.
  */
-export function hasFailedBefore({ signal, last }: InFlightSignal, attempt: number): boolean {
+export function hasFailedBefore({ signal, last, attempt }: InFlightSignal): boolean {
   return signal.run > 0 || attempt > 1 || last?.error_class !== undefined;
 }
 
