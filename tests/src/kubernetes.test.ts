@@ -73,10 +73,14 @@ describe('k8s/', () => {
 const helm = spawnSync('helm', ['version']).error === undefined;
 (helm ? describe : describe.skip)(`the Helm chart${helm ? '' : ': skipped, helm is not installed'}`, () => {
   const render = (...options: string[]): string => {
-    const { status, stdout, stderr } = spawnSync(resolve(ROOT, 'deploy/chart/render.sh'), options, {
-      cwd: ROOT,
-      encoding: 'utf8',
-    });
+    const { status, stdout, stderr } = spawnSync(
+      resolve(ROOT, 'deploy/chart/render.sh'),
+      ['--kube-version', '1.27.0', ...options],
+      {
+        cwd: ROOT,
+        encoding: 'utf8',
+      },
+    );
     if (status !== 0) throw new Error(stderr);
     return stdout;
   };

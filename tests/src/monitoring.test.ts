@@ -125,6 +125,8 @@ describe('dashboards and alerts', () => {
       await Promise.all([
         ...Array.from({ length: 8 }, () => fleet.post('execute', { task: 'demo' }, later)),
         ...Array.from({ length: 8 }, () => fleet.post('report', { chaos: { fail: 'transient' } }, later)),
+        // An open circuit holds later work, and refuses all but one of the senders who wait.
+        ...Array.from({ length: 3 }, () => fleet.post('report', {})),
         fleet.post('validate', { data: 1, chaos: { fail: 'defect' } }, later),
         fleet.post('validate', { data: 1, chaos: { fail: 'transient', fail_first: 1 } }, later),
         fleet.post('validate', {}, later),
