@@ -1,5 +1,5 @@
 import type { Browser, Page } from 'playwright-core';
-import { type AndonBoard, type LineStatus, SERVICES } from '@tps/contracts';
+import { type AndonBoard, type LineStatus, type OpenCall, SERVICES } from '@tps/contracts';
 import { CHROMIUM, launchBrowser } from './browser';
 import { Fleet } from './fleet';
 
@@ -7,6 +7,10 @@ const WALL = { width: 1920, height: 1080 };
 const PHONE = { width: 390, height: 844 };
 /** A 200th of three metres on a screen of 50 inches; board.css has the sum. */
 const READABLE_PX = 40;
+/** Four lines of text. */
+const CALL_PX = 160;
+/** One line of a label. */
+const LABEL_PX = 24;
 
 const ago = (ms: number): string => new Date(Date.now() - ms).toISOString();
 const line = (given: Partial<LineStatus>): LineStatus => ({
@@ -46,11 +50,19 @@ const lines = (): AndonBoard['lines'] => ({
   'i-busy': line({ queue: queue({ queued: 5, in_flight: 6, running: 4 }) }),
 });
 
-function board(): AndonBoard {
+/** The call that a line makes by itself after a minute of RED. */
+const call = (name: string): OpenCall => ({
+  ...{ id: name, line: name, rule: 'circuit', by: 'andon', mode: 'call', intake: 'refuse' },
+  reason: 'the circuit has been open for 60 s: 5 failed attempts in a row, last: cannot reach the warehouse',
+  ...{ opened_at: ago(120_000), age_ms: 120_000, automatic: true, recurrences: 0, stopped: false },
+});
+
+function board(shown: AndonBoard['lines']): AndonBoard {
   const station = { colour: 'GREEN', rule: 'within_limits', reason: 'ready', since: ago(60_000) } as const;
   const stations = SERVICES.map((name) => [name, { ...station, up: true, replicas: 1, instances: [] }]);
   return {
-    ...{ v: 1, at: ago(0), colour: 'RED', lines: lines(), calls: [], position: 0 },
+    ...{ v: 1, at: ago(0), colour: 'RED', lines: shown, position: 0 },
+    calls: ['f-circuit', 'g-cord', 'h-no-worker'].map(call),
     stations: Object.fromEntries(stations) as AndonBoard['stations'],
     answers: { calls: 0, mean_acknowledge_ms: null, mean_restore_ms: null },
   };
@@ -74,17 +86,27 @@ function board(): AndonBoard {
   beforeEach(async () => {
     page = await browser.newPage({ viewport: WALL });
     page.setDefaultTimeout(8_000);
+    await open(lines());
+  });
+  afterEach(() => page.close());
+
+  const open = async (shown: AndonBoard['lines']): Promise<void> => {
     // The page opens the stream again when it ends, and shows the next board.
     await page.route('**/andon/events', (route) =>
       route.fulfill({
         contentType: 'text/event-stream',
-        body: `event: board\ndata: ${JSON.stringify(board())}\n\n`,
+        body: `event: board\ndata: ${JSON.stringify(board(shown))}\n\n`,
       }),
     );
     await page.goto(`${fleet.url}/andon`);
     await page.locator('#line-i-busy .light', { hasText: 'GREEN' }).waitFor();
-  });
-  afterEach(() => page.close());
+  };
+  const heightsOf = (what: string): Promise<number[]> =>
+    page
+      .locator(what)
+      .evaluateAll((all) =>
+        (all as unknown as Heading[]).map((element) => element.getBoundingClientRect().height),
+      );
 
   const textOf = async (name: string): Promise<Record<string, string | null>> => {
     const place = page.locator(`#line-${name}`);
@@ -126,6 +148,21 @@ function board(): AndonBoard {
     expect(Math.max(...names.map(({ bottom }) => bottom))).toBeLessThanOrEqual(WALL.height);
   });
 
+  test('a call on a wall is a few lines high', async () => {
+    const heights = await heightsOf('#calls li');
+    expect(heights).toHaveLength(3);
+    expect(Math.max(...heights)).toBeLessThanOrEqual(CALL_PX);
+  });
+
+  test('the figures of more lines than a wall can show are whole words', async () => {
+    const more = Object.entries(lines()).map(([name, each]) => [`${name}-too`, each] as const);
+    await open({ ...lines(), ...Object.fromEntries(more) });
+    await page.locator('#lines.many').waitFor();
+    const labels = await heightsOf('#lines dt');
+    expect(labels).toHaveLength(18 * 6);
+    expect(Math.max(...labels)).toBeLessThanOrEqual(LABEL_PX);
+  });
+
   test('a RED line comes before the others, and is above the fold of a phone', async () => {
     const shown = await page
       .locator('.line')
@@ -146,6 +183,6 @@ function board(): AndonBoard {
 
 interface Heading {
   id: string;
-  getBoundingClientRect: () => { bottom: number };
+  getBoundingClientRect: () => { bottom: number; height: number };
 }
 declare function getComputedStyle(element: Heading): { fontSize: string };

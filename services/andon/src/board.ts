@@ -87,7 +87,9 @@ export class AndonBoardState {
   assessAll(nowMs: number): void {
     for (const line of this.lineNames()) this.assessLine(line, nowMs);
     for (const service of SERVICES) {
-      const assessment = assess(STATION_RULES, this.stationFacts(service, nowMs), 'ready');
+      const facts = this.stationFacts(service, nowMs);
+      // Right after a start, silence is neither a fault nor a proof that all is well.
+      const assessment = assess(STATION_RULES, facts, facts.up ? 'ready' : 'not heard from yet');
       this.showLight(stationLine(service), assessment, nowMs);
     }
   }
@@ -126,7 +128,7 @@ export class AndonBoardState {
       if (calls.hasPending(line)) continue;
       const light = this.lightOf(line, nowMs);
       // Before every process was heard, a station's light says nothing.
-      if (isStation(line) && (!this.hasHeardEveryone(nowMs) || light.rule === 'not_heard')) continue;
+      if (isStation(line) && !this.hasHeardEveryone(nowMs)) continue;
       const recorded = await changes.recordColour(line, light, { id: calls.idOf(line), nowMs });
       const now = this.lightOf(line, nowMs);
       if (recorded && now.colour === light.colour && isSameCause(now, light)) this.unrecorded.delete(line);

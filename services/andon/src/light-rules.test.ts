@@ -117,7 +117,10 @@ test('a missing station is red once there was time to hear from it; jidoka alone
   const gone = { up: false, replicas: 0 };
   expect(assessStation({ replicas: 2 }).colour).toBe('GREEN');
   expect(assessStation(gone)).toMatchObject({ colour: 'RED', rule: 'missing' });
-  expect(assessStation({ ...gone, settled: false })).toMatchObject({ colour: 'YELLOW', rule: 'not_heard' });
+  expect(assessStation({ ...gone, settled: false })).toMatchObject({
+    colour: 'GREEN',
+    rule: 'within_limits',
+  });
   expect(assessStation({ ...gone, service: 'jidoka' })).toMatchObject({ colour: 'YELLOW', rule: 'missing' });
   expect(assessStation({ dead_percent: 79 }).colour).toBe('GREEN');
   expect(assessStation({ dead_percent: 80 })).toMatchObject({ colour: 'YELLOW', rule: 'dead_letters' });

@@ -191,13 +191,6 @@ export const STATION_RULES: readonly LightRule<StationFacts>[] = [
         : { colour: service === 'jidoka' ? 'YELLOW' : 'RED', reason: 'no process is ready' },
   },
   {
-    rule: 'not_heard',
-    yellow: 'andon has just started and has not heard from the service',
-    first: 'Wait a few seconds.',
-    assess: ({ up, settled }) =>
-      up || settled ? undefined : { colour: 'YELLOW', reason: 'not heard from yet' },
-  },
-  {
     rule: 'dead_letters',
     yellow: `the store of dead letters is ${DEAD_PERCENT.yellow} % full`,
     red: `the store is ${DEAD_PERCENT.red} % full: failed signals stay in the queue, and soon no new signal gets in`,
