@@ -3,7 +3,7 @@ import type { Outcome } from '@tps/contracts';
 import { NatsServer, sampleOutcome, waitFor } from '@tps/testkit';
 import { Registry } from 'prom-client';
 import { createLogger, SignalTracer } from '@tps/telemetry';
-import { type LoggedOutcome, OutcomesLog } from './outcomes-log';
+import { type LoggedOutcome, OutcomesLog, type OutcomesLogOptions } from './outcomes-log';
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 const PARENT = 'b7ad6b7169203331';
@@ -33,6 +33,7 @@ afterAll(async () => {
 /** A service that follows the log, and what it was told. */
 async function follow(
   withSpans = false,
+  options: Partial<OutcomesLogOptions> = {},
 ): Promise<{ log: OutcomesLog; told: LoggedOutcome[]; registry: Registry }> {
   const told: LoggedOutcome[] = [];
   const registry = new Registry();
@@ -46,6 +47,7 @@ async function follow(
   } as unknown as Parameters<typeof OutcomesLog.open>[0];
   const log = await OutcomesLog.open(context, {
     onOutcome: (logged) => told.push(logged),
+    ...options,
     ...(withSpans ? { spanAttributes: ({ run }: Outcome) => ({ 'tps.signal.run': run }) } : {}),
   });
   return { log, told, registry };
@@ -82,6 +84,25 @@ test('the first final outcome of a run counts; a replay tells the same in the sa
   expect(again.told.some((logged) => logged.live)).toBe(false);
   expect(again.log.problems()).toEqual([]);
   await again.log.stop();
+});
+
+test('a start reads the latest bytes of a log, and of those only what is young enough', async () => {
+  const live = await follow();
+  for (let n = 0; n < 20; n += 1) await publish([sampleOutcome({ signal_id: `of-${n}` })]);
+  expect(await live.log.caughtUp(5_000)).toBe(true);
+  const { bytes, messages } = (await (await managerOf(bus)).streams.info(bus.names.streams.outcomes)).state;
+  const read = async (options: Partial<OutcomesLogOptions>): Promise<number> => {
+    const { log, told } = await follow(false, options);
+    await waitFor('the rebuild', () => log.rebuilt);
+    await log.stop();
+    return told.length;
+  };
+  const some = await read({ maxBytes: (10 * bytes) / messages, sinceMs: 3_600_000 });
+  expect(some).toBeGreaterThanOrEqual(10);
+  expect(some).toBeLessThan(20);
+  expect(await read({ maxBytes: bytes, sinceMs: 3_600_000 })).toBe(live.told.length);
+  expect(await read({ maxBytes: bytes - 1, sinceMs: 0 })).toBeLessThan(20);
+  await live.log.stop();
 });
 
 test('an unreadable outcome is counted and skipped', async () => {

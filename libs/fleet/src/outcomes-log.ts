@@ -21,6 +21,7 @@ import {
 } from '@tps/contracts';
 import type { Logger, SignalTracer } from '@tps/telemetry';
 import { Counter, type Registry } from 'prom-client';
+import { recentStart } from './recent-start';
 import { TwoGenerationMap } from './two-generation-map';
 
 const HOUR_MS = 3_600_000;
@@ -69,6 +70,8 @@ export interface OutcomesLogOptions {
   startIn?: (log: LogFacts) => number | Promise<number>;
   /** Reads only outcomes that were stored in the last so many milliseconds. */
   sinceMs?: number;
+  /** Reads at most about so many bytes of those, the latest. Default: 256 MiB. */
+  maxBytes?: number;
   /** Called after a batch was taken. Nothing more is read until it resolves. */
   onRead?: () => Promise<void>;
   /** How long outcomes gather before they are taken together; less lag, more cost. Default 200. */
@@ -133,7 +136,9 @@ export class OutcomesLog {
     const { bus } = context;
     await ensureLog(context);
     const { created, state } = await (await managerOf(bus)).streams.info(bus.names.streams.outcomes);
-    const fromSeq = await options.startIn?.({ created, lastSeq: state.last_seq });
+    const fromSeq = options.startIn
+      ? await options.startIn({ created, lastSeq: state.last_seq })
+      : await recentStart(bus, state, options);
     return new OutcomesLog(context, options, state.last_seq, fromSeq);
   }
 

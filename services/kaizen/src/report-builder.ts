@@ -39,7 +39,11 @@ export class ReportBuilder {
 
   private async read(sinceMs: number): Promise<OutcomeCounts> {
     const counts = new OutcomeCounts();
-    const log = await OutcomesLog.open(this.context, { sinceMs, onOutcome: (logged) => counts.add(logged) });
+    const log = await OutcomesLog.open(this.context, {
+      sinceMs,
+      maxBytes: Infinity,
+      onOutcome: (logged) => counts.add(logged),
+    });
     try {
       if (await log.caughtUp(READ_LIMIT_MS)) return counts;
       throw new ReportTooLongError(
