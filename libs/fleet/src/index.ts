@@ -7,7 +7,7 @@ export {
   type OutcomesLogOptions,
   outcomesVariables,
 } from './outcomes-log';
-export { RollingWindow, type RollingWindowOptions } from './rolling-window';
+export { RollingWindow, type RollingWindowOptions, type WindowEntry } from './rolling-window';
 export { type Place, Snapshots } from './snapshots';
 export { TwoGenerationMap } from './two-generation-map';
 export { TypesView, type TypesViewOptions } from './types-view';

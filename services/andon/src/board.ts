@@ -22,7 +22,7 @@ import { deafOf, failingOf, isServed, queueFacts, replicaFacts } from './fleet-f
 import { assess, rank, type Assessment, worst } from './assessment';
 import { nextLight, isSameCause, type Light } from './light';
 import { lineStatus } from './line-status';
-import { type LineFigures, LineWindow } from './line-window';
+import { type LineFigures, LineWindow, type LineWindowRecord } from './line-window';
 import { fineReason, LINE_RULES, type LineFacts, STATION_RULES } from './light-rules';
 import type { StationFacts } from './station-facts';
 
@@ -37,6 +37,9 @@ export interface BoardSources {
   dead: DeadLetterUsage;
   records: { readonly shortage: string | undefined };
 }
+
+/** The figures of all lines, as a snapshot has them. */
+export type FiguresRecord = [line: string, window: LineWindowRecord][];
 
 const NOTHING: LineFigures = { processed: 0, failed: 0, error_rate: 0, p99_ms: 0, rate_per_s: 0 };
 const stationLine = (service: ServiceName): string => lineName({ kind: 'station', name: service });
@@ -63,7 +66,7 @@ export class AndonBoardState {
     if (superseded || !outcome.final) return;
     if (outcome.status === 'failed' || outcome.status === 'expired') this.sources.dead.markChanged();
     const line = outcome.signal_type;
-    // A restart reads these outcomes again, but a type that comes back later begins without a past.
+    // A start may read these outcomes again, but a type that comes back later begins without a past.
     if (this.sources.types.isRetired(line)) return;
     const window = this.windows.get(line) ?? new LineWindow();
     this.windows.set(line, window);
@@ -81,6 +84,15 @@ export class AndonBoardState {
   restart(): void {
     this.windows.clear();
     this.sources.dead.markChanged();
+  }
+
+  /** The figures of the lines, for a snapshot. */
+  snapshot(): FiguresRecord {
+    return [...this.windows].map(([line, window]) => [line, window.record()]);
+  }
+
+  restore(record: FiguresRecord): void {
+    for (const [line, window] of record) this.windows.set(line, LineWindow.restore(window));
   }
 
   /** Assesses everything by the facts of this moment. */

@@ -31,6 +31,17 @@ export class DurationBuckets {
     return 0;
   }
 
+  /** Its content, for a snapshot. */
+  record(): [step: number, count: number][] {
+    return [...this.steps];
+  }
+
+  static restore(record: readonly [step: number, count: number][]): DurationBuckets {
+    const counts = new DurationBuckets();
+    for (const [step, count] of record) counts.count(step, count);
+    return counts;
+  }
+
   private count(step: number, count: number): void {
     this.steps.set(step, (this.steps.get(step) ?? 0) + count);
     this.total += count;

@@ -1,6 +1,6 @@
 import { CHART, type Outcome } from '@tps/contracts';
 import { sampleOutcome } from '@tps/testkit';
-import { LineCharts } from './line-charts';
+import { type ChartsRecord, LineCharts } from './line-charts';
 
 const NOW = Date.parse('2026-01-25T12:00:05Z');
 const STEP = CHART.stepMs;
@@ -10,7 +10,7 @@ function take(charts: LineCharts, timeMs: number, outcome: Partial<Outcome> = {}
   charts.take({ outcome: sampleOutcome(outcome), timeMs, superseded, seq: 1, index: 0 } as never);
 }
 
-test('counts what finished in each step, and says what waited where somebody looked', () => {
+test('counts what finished in each step, says what waited where somebody looked, and keeps both in a snapshot', () => {
   const charts = new LineCharts();
   take(charts, agoMs(3), { signal_type: 'drill' });
   take(charts, agoMs(3), { signal_type: 'drill', status: 'failed' });
@@ -24,6 +24,9 @@ test('counts what finished in each step, and says what waited where somebody loo
     lines: { drill: { finished: [2, 0, 1, 0], failed: [1, 0, 0, 0], waiting: [null, null, 7, 4] } },
     left_out: 0,
   });
+  const restored = new LineCharts();
+  restored.restore(JSON.parse(JSON.stringify(charts.record())) as ChartsRecord);
+  expect(restored.answer({}, NOW)).toEqual(charts.answer({}, NOW));
 });
 
 test('counts neither what was not worked on nor a second outcome of a run', () => {

@@ -6,12 +6,35 @@ const MAX_LINES = 150;
 /** Stands for "nobody looked" in a list of whole numbers. */
 const UNKNOWN = 2 ** 32 - 1;
 
+/** The content of a ring, as a snapshot has it. */
+interface RingRecord {
+  finished: number[];
+  failed: number[];
+  waiting: number[];
+  /** The latest step in it. */
+  last: number;
+}
+
 /** The last hour of one line in steps: a ring of three whole numbers a step, 4.3 KB in all. */
 class Ring {
   readonly finished = new Uint32Array(CHART.steps);
   readonly failed = new Uint32Array(CHART.steps);
   readonly waiting = new Uint32Array(CHART.steps).fill(UNKNOWN);
   private last = 0;
+
+  record(): RingRecord {
+    const { finished, failed, waiting, last } = this;
+    return { finished: [...finished], failed: [...failed], waiting: [...waiting], last };
+  }
+
+  static restore({ finished, failed, waiting, last }: RingRecord): Ring {
+    const ring = new Ring();
+    ring.finished.set(finished);
+    ring.failed.set(failed);
+    ring.waiting.set(waiting);
+    ring.last = last;
+    return ring;
+  }
 
   /** The place of a step; undefined when the ring has gone beyond it. */
   placeOf(step: number): number | undefined {
@@ -38,9 +61,12 @@ class Ring {
   }
 }
 
+/** The charts of all lines, as a snapshot has them. */
+export type ChartsRecord = [line: string, ring: RingRecord][];
+
 /**
- * The last hour of each line, for the charts of the board. Finished signals come from the log, so a restart counts them
- * again. Waiting signals are known only from looks at the queue, and a restart loses them.
+ * The last hour of each line, for the charts of the board. Finished signals come from the log. Waiting signals are known
+ * only from looks at the queue, so they have a gap while andon does not run.
  */
 export class LineCharts {
   private readonly rings = new Map<string, Ring>();
@@ -58,6 +84,14 @@ export class LineCharts {
   /** The log is another one. */
   restart(): void {
     this.rings.clear();
+  }
+
+  record(): ChartsRecord {
+    return [...this.rings].map(([line, ring]) => [line, ring.record()]);
+  }
+
+  restore(record: ChartsRecord): void {
+    for (const [line, ring] of record) this.rings.set(line, Ring.restore(ring));
   }
 
   /** @param count signals of the line that wait at this moment */

@@ -1,5 +1,5 @@
 import { sampleOutcome } from '@tps/testkit';
-import { LineWindow } from './line-window';
+import { LineWindow, type LineWindowRecord } from './line-window';
 
 const NOW = Date.parse('2026-01-25T12:00:00Z');
 
@@ -18,6 +18,16 @@ test('figures of the last five minutes, over all buckets', () => {
   expect(figures).toMatchObject({ failure_trace: 't1000', slowest_trace: 't1000' });
   expect(figures.p99_ms / 990).toBeGreaterThanOrEqual(1);
   expect(figures.p99_ms / 990).toBeLessThan(1.011);
+});
+
+test('a snapshot of a window gives the same figures, and is counted on', () => {
+  const window = new LineWindow();
+  window.add(sampleOutcome({ status: 'failed', process_ms: 70 }), NOW - 60_000);
+  window.add(sampleOutcome({ process_ms: 90 }), NOW);
+  const restored = LineWindow.restore(JSON.parse(JSON.stringify(window.record())) as LineWindowRecord);
+  expect(restored.figures(NOW)).toEqual(window.figures(NOW));
+  restored.add(sampleOutcome(), NOW);
+  expect(restored.figures(NOW)).toMatchObject({ processed: 3, failed: 1, rate_per_s: 0.2 });
 });
 
 test('outcomes that are over, or that were not processed, are not counted', () => {

@@ -1,5 +1,5 @@
 import type { Outcome } from '@tps/contracts';
-import { RollingWindow } from '@tps/fleet';
+import { RollingWindow, type WindowEntry } from '@tps/fleet';
 import { DurationBuckets } from './duration-buckets';
 
 /** The last five minutes of a line. */
@@ -22,6 +22,12 @@ interface Bucket {
   work: DurationBuckets;
   failure?: { atMs: number; trace: string };
   slowest?: { ms: number; trace: string };
+}
+
+/** The content of a window, as a snapshot has it. */
+export interface LineWindowRecord {
+  window: WindowEntry<Omit<Bucket, 'work'> & { work: ReturnType<DurationBuckets['record']> }>[];
+  seconds: WindowEntry<{ finished: number }>[];
 }
 
 const emptyBucket = (): Bucket => ({ processed: 0, failed: 0, work: new DurationBuckets() });
@@ -47,6 +53,24 @@ export class LineWindow {
     if (status !== 'failed') return;
     bucket.failed += 1;
     bucket.failure = { atMs: timeMs, trace: trace_id };
+  }
+
+  record(): LineWindowRecord {
+    const window = this.window.entries().map(({ slot, bucket }) => {
+      return { slot, bucket: { ...bucket, work: bucket.work.record() } };
+    });
+    return { window, seconds: this.seconds.entries() };
+  }
+
+  static restore({ window, seconds }: LineWindowRecord): LineWindow {
+    const line = new LineWindow();
+    line.window.restore(
+      window.map(({ slot, bucket }) => {
+        return { slot, bucket: { ...bucket, work: DurationBuckets.restore(bucket.work) } };
+      }),
+    );
+    line.seconds.restore(seconds);
+    return line;
   }
 
   figures(nowMs: number): LineFigures {

@@ -1,9 +1,9 @@
 import { askBoard } from '@tps/bus';
 import { type AndonBoard, type AndonVitals, CHART, type KanbanBoard, parseStopKey } from '@tps/contracts';
-import { FleetView, LineView, type LoggedOutcome, OutcomesLog, TypesView } from '@tps/fleet';
+import { FleetView, LineView, OutcomesLog, TypesView } from '@tps/fleet';
 import type { RunningService, ServiceContext, ServiceDefinition } from '@tps/service';
 import { AndonLog } from './andon-log';
-import { AndonBoardState } from './board';
+import { AndonBoardState, type FiguresRecord } from './board';
 import { restoreStop } from './call-transitions';
 import { Calls } from './calls';
 import { type AndonConfig, andonVariables } from './config';
@@ -11,7 +11,7 @@ import { DeadLetterUsage } from './dead-letter-usage';
 import { AndonHistory } from './andon-history';
 import { waitingOf } from './kanban-figures';
 import type { Light } from './light';
-import { LineCharts } from './line-charts';
+import { type ChartsRecord, LineCharts } from './line-charts';
 import { Records } from './records/records';
 import { Webhook } from './webhook';
 
@@ -20,8 +20,6 @@ const CATCH_UP_MS = 500;
 /** Short, because callers of a lookup wait for outcomes. */
 const GATHER_MS = 100;
 const KANBAN_LIMIT_MS = 300;
-/** A start reads again the five minutes that the board looks back, and the hour of the charts as far as that is quick. */
-const REREAD = { surelyMs: 360_000, gladlyMs: 3_660_000, gladlyMessages: 50_000 };
 
 /** Makes problems visible and calls for help: lights, calls, stops by people, history, and the records of signals. */
 export const andon: ServiceDefinition<typeof andonVariables> = {
@@ -48,7 +46,7 @@ async function start(context: ServiceContext<AndonConfig>): Promise<RunningServi
   const board: AndonBoardState = new AndonBoardState(sources, Date.now());
   types.onRetired((type) => board.forget(type));
   const charts = new LineCharts();
-  const outcomes = await followOutcomes(context, [board, charts], records);
+  const outcomes = await followOutcomes(context, { board, charts, records });
   const problems = (): string[] => [
     ...outcomes.problems(),
     ...records.problems(),
@@ -95,29 +93,44 @@ function callLimits(config: AndonConfig): { respondMs: number; callAfterMs: numb
   return { respondMs: config.TPS_ANDON_RESPOND_MS, callAfterMs: config.TPS_ANDON_CALL_AFTER_MS };
 }
 
-interface Projection {
-  take(logged: LoggedOutcome): void;
-  restart(): void;
+interface Projections {
+  board: AndonBoardState;
+  charts: LineCharts;
+  records: Records;
 }
 
-/** The board and the charts read recent outcomes again; the records go on where they stopped. */
+interface AndonFigures {
+  lines: FiguresRecord;
+  charts: ChartsRecord;
+}
+
+/** All projections go on where the process before stopped: their figures are kept with the index of the records. */
 function followOutcomes(
   context: ServiceContext<AndonConfig>,
-  projections: readonly Projection[],
-  records: Records,
+  { board, charts, records }: Projections,
 ): Promise<OutcomesLog> {
+  const figures = {
+    record: (): AndonFigures => ({ lines: board.snapshot(), charts: charts.record() }),
+    restore: (kept: AndonFigures): void => {
+      board.restore(kept.lines);
+      charts.restore(kept.charts);
+    },
+  };
   return OutcomesLog.open(context, {
     gatherMs: GATHER_MS,
     spanAttributes: () => ({}),
-    startIn: (log) => records.startIn(log, REREAD),
+    startIn: (log) => records.startIn(log, figures),
     onStart: ({ replaced, created }) => {
       if (!replaced) return;
       records.restart(created);
-      for (const projection of projections) projection.restart();
+      board.restart();
+      charts.restart();
     },
     onOutcome: (logged) => {
       records.take(logged);
-      for (const projection of projections) projection.take(logged);
+      if (!records.counts(logged.seq)) return;
+      board.take(logged);
+      charts.take(logged);
     },
     onRead: () => records.flush(),
   });

@@ -32,8 +32,7 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tps-test-'));
   log = [[]];
   store = await RecordStore.open(folder);
-  const nothing = { surelyMs: 0, gladlyMs: 0, gladlyMessages: 0 };
-  await store.startIn({ created: 'now', lastSeq: 0 }, nothing);
+  await store.startIn({ created: 'now', lastSeq: 0 }, { record: () => null, restore: () => undefined });
   list = new FinishedSignals(store, reader);
 });
 afterEach(async () => {

@@ -30,7 +30,9 @@ export interface Entry extends Place {
 
 /** One outcome of the log. */
 export interface PlacedOutcome extends Place {
-  outcome: Pick<Outcome, 'signal_id' | 'run' | 'signal_type' | 'status' | 'error_class' | 'final'>;
+  outcome: Pick<Outcome, 'signal_id' | 'run' | 'signal_type' | 'status' | 'final'> & {
+    error_class?: ErrorClass | undefined;
+  };
   timeMs: number;
 }
 
@@ -56,7 +58,7 @@ export function placeAt(number: number): Place {
 }
 
 /** Each kind of key has a first byte of its own, in the order in which LevelDB sorts them. */
-const KIND = { applied: 0, minute: 1, place: 2, uuid: 3, text: 4 } as const;
+const KIND = { applied: 0, figures: 1, place: 2, uuid: 3, text: 4 } as const;
 const SEQ_BYTES = 6;
 const PLACE_BYTES = SEQ_BYTES + 2;
 const POSITION_BYTES = PLACE_BYTES + 2;
@@ -65,11 +67,17 @@ const FINAL = 0x80_00;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 export const APPLIED_KEY = Buffer.of(KIND.applied);
+export const FIGURES_KEY = Buffer.of(KIND.figures);
 
-export function minuteKey(minute: number): Buffer {
-  const key = Buffer.alloc(5, KIND.minute);
-  key.writeUInt32BE(Math.max(0, minute), 1);
-  return key;
+/** Writes one entry of the index. */
+export interface PutOperation {
+  type: 'put';
+  key: Buffer;
+  value: Buffer;
+}
+
+export function putJson(key: Buffer, value: unknown): PutOperation {
+  return { type: 'put', key, value: Buffer.from(JSON.stringify(value)) };
 }
 
 export function placeKey({ seq, index }: Place): Buffer {
@@ -83,16 +91,6 @@ export function placeKey({ seq, index }: Place): Buffer {
 export function idKey(id: string): Buffer {
   if (!UUID.test(id)) return Buffer.concat([Buffer.of(KIND.text), Buffer.from(id)]);
   return Buffer.from(`0${KIND.uuid}${id.replaceAll('-', '')}`, 'hex');
-}
-
-export function encodeSeq(seq: number): Buffer {
-  const value = Buffer.alloc(SEQ_BYTES);
-  value.writeUIntBE(seq, 0, SEQ_BYTES);
-  return value;
-}
-
-export function decodeSeq(value: Buffer): number {
-  return value.readUIntBE(0, SEQ_BYTES);
 }
 
 export function encodePositions(positions: readonly Position[]): Buffer {
@@ -119,15 +117,19 @@ export function decodePositions(value: Buffer): Position[] {
   });
 }
 
-/** The value of a final outcome: time, status, class, run, type and id, in this order. */
-export function encodeEntry({ timeMs, status, errorClass, run, type, id }: Entry): Buffer {
+/**
+ * The value of a final outcome: time, status, class, run, type and id, in this order.
+ *
+ * @param key the key of its id, which a writer has already
+ */
+export function encodeEntry({ timeMs, status, errorClass, run, type }: Entry, key: Buffer): Buffer {
   const head = Buffer.alloc(11);
   let at = head.writeUIntBE(Math.max(0, Math.floor(timeMs)), 0, 6);
   at = head.writeUInt8(FINAL_STATUSES.indexOf(status), at);
   at = head.writeUInt8(errorClass ? ERROR_CLASSES.indexOf(errorClass) : ERROR_CLASSES.length, at);
   at = head.writeUInt16BE(Math.min(run, MAX_RUN), at);
   head.writeUInt8(type.length, at);
-  return Buffer.concat([head, Buffer.from(type), idKey(id)]);
+  return Buffer.concat([head, Buffer.from(type), key]);
 }
 
 export function decodeEntry(key: Buffer, value: Buffer): Entry {

@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import type { PlacedOutcome } from './record-entry';
-import { RecordStore, type Reread } from './record-store';
+import type { Figures } from './kept-figures';
+import { RecordStore } from './record-store';
 
 const LOG = { created: '2026-01-01T00:00:00Z', lastSeq: 1_000_000 };
-const NOW: Reread = { surelyMs: 0, gladlyMs: 0, gladlyMessages: 0 };
+const NOTHING: Figures = { record: () => null, restore: () => undefined };
 const T0 = Date.parse('2026-01-01T12:00:00Z');
 let folder: string;
 let stores: RecordStore[];
@@ -31,7 +32,7 @@ function placed(seq: number, signal_id: string, more: Partial<PlacedOutcome['out
 
 async function filled(...outcomes: PlacedOutcome[]): Promise<RecordStore> {
   const store = await open();
-  await store.startIn(LOG, NOW);
+  await store.startIn(LOG, NOTHING);
   for (const each of outcomes) store.add(each);
   return store;
 }
@@ -87,22 +88,47 @@ test('a process that starts again goes on behind what it has written, and takes 
   expect(await Promise.all(['a', 'b', 'c'].map((id) => seqsOf(next, id)))).toEqual([[1], [2], [3]]);
 });
 
-test('reading begins at the last written outcome, or earlier where recent outcomes are wanted', async () => {
-  const store = await open();
-  expect(await store.startIn(LOG, NOW)).toBe(1);
-  for (let seq = 1; seq <= 10; seq += 1) {
-    store.add({ ...placed(seq, `s${seq}`), timeMs: Date.now() - (10 - seq) * 60_000 });
-    await store.flush();
+describe('figures', () => {
+  /** Counts what it takes, as the board does. */
+  class Counter implements Figures {
+    count = 0;
+    record(): number {
+      return this.count;
+    }
+    restore(count: number): void {
+      this.count = count;
+    }
   }
-  const log = { ...LOG, lastSeq: 10 };
-  const from = (given: Partial<Reread>): Promise<number> => store.startIn(log, { ...NOW, ...given });
-  expect(await from({})).toBeGreaterThanOrEqual(9);
-  const surely = await from({ surelyMs: 4 * 60_000 });
-  expect(surely).toBeGreaterThanOrEqual(4);
-  expect(surely).toBeLessThanOrEqual(7);
-  expect(await from({ surelyMs: 3_600_000 })).toBe(1);
-  expect(await from({ gladlyMs: 3_600_000, gladlyMessages: 100 })).toBe(1);
-  expect(await from({ gladlyMs: 3_600_000, gladlyMessages: 3 })).toBe(8);
+  const fill = async (store: RecordStore, counter: Counter, seqs: number[]): Promise<void> => {
+    for (const seq of seqs) {
+      store.add(placed(seq, `s${seq}`));
+      if (store.counts(seq)) counter.count += 1;
+    }
+    await store.flush();
+  };
+
+  test('a start restores them and counts each later outcome once', async () => {
+    const [store, before, after] = [await open(), new Counter(), new Counter()];
+    expect(await store.startIn(LOG, before)).toBe(1);
+    await fill(store, before, [990_001, 990_002]);
+    // Written soon after the first, so these are not in the kept figures yet.
+    await fill(store, before, [990_003, 1_000_000]);
+    await store.close();
+    stores.pop();
+    const next = await open();
+    expect(await next.startIn(LOG, after)).toBe(990_001);
+    await fill(next, after, [990_001, 990_002, 990_003, 1_000_000]);
+    expect(after.count).toBe(4);
+    expect(await seqsOf(next, 's990003')).toEqual([990_003]);
+  });
+
+  test('figures of another log are not restored', async () => {
+    const [store, before, after] = [await open(), new Counter(), new Counter()];
+    await store.startIn(LOG, before);
+    await fill(store, before, [1]);
+    expect(await store.startIn({ ...LOG, created: '2026-02-02T00:00:00Z' }, after)).toBe(1);
+    expect([after.count, store.counts(1)]).toEqual([0, true]);
+  });
 });
 
 test.each([
@@ -111,7 +137,7 @@ test.each([
 ])('the index of %s is emptied', async (_, log) => {
   const store = await filled(placed(1, 'a'), placed(2, 'b'));
   await store.flush();
-  expect(await store.startIn(log, NOW)).toBe(1);
+  expect(await store.startIn(log, NOTHING)).toBe(1);
   expect(await seqsOf(store, 'a')).toEqual([]);
   store.add(placed(1, 'z'));
   await store.flush();

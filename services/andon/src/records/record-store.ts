@@ -1,47 +1,36 @@
 import { join } from 'node:path';
+import { type Figures, KeptFigures, type LogPlace } from './kept-figures';
 import { type Database, openDatabase } from './record-database';
 import {
   APPLIED_KEY,
   decodeEntry,
   decodePositions,
-  decodeSeq,
   encodeEntry,
   encodePositions,
-  encodeSeq,
   type Entry,
   entryOf,
+  FIGURES_KEY,
   idKey,
-  minuteKey,
   placeAt,
   type PlacedOutcome,
   placeKey,
   placeNumber,
   type Position,
   positionOf,
+  putJson,
+  type PutOperation,
 } from './record-entry';
 
 /** A process that finds an index in use takes the next folder. */
 const MAX_FOLDERS = 16;
 /** Entries that one step of a walk or of a removal reads. */
 const STEP = 1_000;
-const MINUTE_MS = 60_000;
+/** Outcomes that are written together. More take more memory, and no less time. */
+const WRITTEN_AT_ONCE = 2_000;
+/** A start reads at least so many messages again, for the final outcomes that superseded ones follow. */
+const REREAD_MESSAGES = 10_000;
 
-type Operation = { type: 'put'; key: Buffer; value: Buffer } | { type: 'del'; key: Buffer };
-
-/** The log that an index is of, and the last sequence that the index holds. */
-interface Applied {
-  created: string;
-  seq: number;
-}
-
-/** How much of the log a start reads again, beyond the outcomes that the index lacks. */
-export interface Reread {
-  /** Outcomes of this time are read whatever their number, in milliseconds. */
-  surelyMs: number;
-  /** Outcomes of this time are read unless that is more than `gladlyMessages`. */
-  gladlyMs: number;
-  gladlyMessages: number;
-}
+type Operation = PutOperation | { type: 'del'; key: Buffer };
 
 /** One part of a walk. */
 export interface Walked {
@@ -61,7 +50,7 @@ export interface Walked {
 export class RecordStore {
   private pending: PlacedOutcome[] = [];
   private writing: PlacedOutcome[] = [];
-  private markedMinute = 0;
+  private readonly figures = new KeptFigures();
   /** The entries are those of an earlier log, and must go before anything is read or written. */
   private outdated = false;
   /** Writers run one after another: each reads positions that it then writes. */
@@ -69,7 +58,7 @@ export class RecordStore {
 
   private constructor(
     private readonly db: Database,
-    private applied: Applied,
+    private applied: LogPlace,
   ) {}
 
   /**
@@ -84,7 +73,7 @@ export class RecordStore {
       const applied = await db.get(APPLIED_KEY);
       return new RecordStore(
         db,
-        applied ? (JSON.parse(applied.toString()) as Applied) : { created: '', seq: 0 },
+        applied ? (JSON.parse(applied.toString()) as LogPlace) : { created: '', seq: 0 },
       );
     }
     throw new Error(`${folder} is in use by ${MAX_FOLDERS} other processes`);
@@ -96,32 +85,41 @@ export class RecordStore {
   }
 
   /**
-   * The sequence from which to read a log, so that the index becomes complete and recent outcomes are read again. The index
-   * of another log, or of one that was set back, is emptied.
+   * Restores the figures, and chooses the sequence from which to read a log so that index and figures become complete. The
+   * index of another log, or of one that was set back, is emptied.
    */
-  async startIn({ created, lastSeq }: { created: string; lastSeq: number }, reread: Reread): Promise<number> {
-    if (created !== this.applied.created || lastSeq < this.applied.seq) this.restart(created);
-    const surely = await this.lastSeqBefore(Date.now() - reread.surelyMs);
-    const gladly = await this.lastSeqBefore(Date.now() - reread.gladlyMs);
-    return 1 + Math.min(this.applied.seq, surely, Math.max(gladly, lastSeq - reread.gladlyMessages));
+  async startIn(log: { created: string; lastSeq: number }, figures: Figures): Promise<number> {
+    if (log.created !== this.applied.created || log.lastSeq < this.applied.seq) this.restart(log.created);
+    const stored = this.outdated ? undefined : await this.db.get(FIGURES_KEY);
+    const countedTo = this.figures.restore(figures, log.created, stored);
+    return Math.max(1, 1 + Math.min(this.applied.seq, countedTo, log.lastSeq - REREAD_MESSAGES));
+  }
+
+  /** Whether the restored figures do not have this message yet. */
+  counts(seq: number): boolean {
+    return this.figures.counts(seq);
   }
 
   /** Begins anew, because the log is another one. */
   restart(created: string): void {
     this.pending = [];
-    this.markedMinute = 0;
+    this.figures.restart();
     this.applied = { created, seq: 0 };
     this.outdated = true;
   }
 
   /** Takes an outcome, which `flush` writes. An outcome that the index holds already is left out. */
-  add(placed: PlacedOutcome): void {
-    if (placed.seq > this.applied.seq) this.pending.push(placed);
+  add({ seq, index, timeMs, outcome }: PlacedOutcome): void {
+    if (seq <= this.applied.seq) return;
+    const { signal_id, run, signal_type, status, error_class, final } = outcome;
+    // The rest of the outcome, such as a result, must not stay in memory.
+    const indexed = { signal_id, run, signal_type, status, error_class, final };
+    this.pending.push({ seq, index, timeMs, outcome: indexed });
   }
 
-  /** Writes all outcomes that were taken, or none of them when the disk refuses. */
+  /** Writes all outcomes that were taken. The next call tries those again that the disk refuses. */
   flush(): Promise<void> {
-    return this.pending.length === 0 ? Promise.resolve() : this.exclusively(() => this.write());
+    return this.pending.length === 0 ? Promise.resolve() : this.exclusively(() => this.writeAll());
   }
 
   /** The positions of each of these signals, oldest first. Signals that the log does not know are absent. */
@@ -129,7 +127,7 @@ export class RecordStore {
     const wanted = new Set(ids);
     if (this.outdated) await this.exclusively(noStep);
     const unwritten = [...this.writing, ...this.pending];
-    const found = await this.stored([...wanted]);
+    const found = await this.stored(keysOf(ids));
     for (const placed of unwritten) {
       const { signal_id } = placed.outcome;
       if (wanted.has(signal_id)) found.set(signal_id, withPosition(found.get(signal_id), placed));
@@ -192,13 +190,6 @@ export class RecordStore {
     return done;
   }
 
-  /** A sequence that was stored before this moment, at most a minute or the pause before it; 0 if none is known. */
-  private async lastSeqBefore(timeMs: number): Promise<number> {
-    const range = { gte: minuteKey(0), lt: minuteKey(Math.floor(timeMs / MINUTE_MS)) };
-    const [mark] = await this.exclusively(() => this.db.values({ ...range, reverse: true, limit: 1 }).all());
-    return mark ? decodeSeq(mark) : 0;
-  }
-
   private async clear(): Promise<void> {
     try {
       await this.db.clear();
@@ -208,25 +199,35 @@ export class RecordStore {
     }
   }
 
-  private async write(): Promise<void> {
-    const { created } = this.applied;
-    const newest = this.pending.at(-1);
-    if (!newest) return;
-    this.writing = this.pending;
-    this.pending = [];
-    const applied = { created, seq: newest.seq };
-    const minute = Math.floor(newest.timeMs / MINUTE_MS);
+  private async writeAll(): Promise<void> {
+    let newest = this.beginPart();
+    while (newest) {
+      await this.write({ created: this.applied.created, seq: newest.seq });
+      // Outcomes of another log are written after this index was cleared.
+      newest = this.outdated ? undefined : this.beginPart();
+    }
+  }
+
+  /** Chooses the oldest outcomes that wait, whole messages. @returns the newest of them */
+  private beginPart(): PlacedOutcome | undefined {
+    let end = Math.min(WRITTEN_AT_ONCE, this.pending.length);
+    while (end > 0 && this.pending[end]?.seq === this.pending[end - 1]!.seq) end += 1;
+    this.writing = this.pending.slice(0, end);
+    this.pending = this.pending.slice(end);
+    return this.writing.at(-1);
+  }
+
+  private async write(applied: LogPlace): Promise<void> {
+    const { created } = applied;
+    // Read in the same turn as the outcomes that they have counted, so they have all of them and no later ones.
+    const figures = this.pending.length === 0 ? this.figures.due(applied) : [];
     try {
       const operations = await this.operations(this.writing);
-      operations.push({ type: 'put', key: APPLIED_KEY, value: Buffer.from(JSON.stringify(applied)) });
-      if (minute > this.markedMinute) {
-        operations.push({ type: 'put', key: minuteKey(minute), value: encodeSeq(newest.seq) });
-      }
+      operations.push(putJson(APPLIED_KEY, applied), ...figures);
       await this.db.batch(operations);
       // Another log may have begun meanwhile: then these entries are cleared before the next step.
       if (this.applied.created !== created) return;
       this.applied = applied;
-      this.markedMinute = Math.max(minute, this.markedMinute);
     } catch (error) {
       if (this.applied.created === created) this.pending = [...this.writing, ...this.pending];
       throw error;
@@ -236,16 +237,18 @@ export class RecordStore {
   }
 
   private async operations(outcomes: readonly PlacedOutcome[]): Promise<Operation[]> {
-    const ids = [...new Set(outcomes.map(({ outcome }) => outcome.signal_id))];
-    const positions = await this.stored(ids);
+    const keys = keysOf(outcomes.map(({ outcome }) => outcome.signal_id));
+    const positions = await this.stored(keys);
     const operations: Operation[] = [];
     for (const placed of outcomes) {
       const { signal_id, final } = placed.outcome;
       positions.set(signal_id, withPosition(positions.get(signal_id), placed));
-      if (final) operations.push({ type: 'put', key: placeKey(placed), value: encodeEntry(entryOf(placed)) });
+      if (!final) continue;
+      const value = encodeEntry(entryOf(placed), keys.get(signal_id)!);
+      operations.push({ type: 'put', key: placeKey(placed), value });
     }
     for (const [id, list] of positions) {
-      operations.push({ type: 'put', key: idKey(id), value: encodePositions(list) });
+      operations.push({ type: 'put', key: keys.get(id)!, value: encodePositions(list) });
     }
     return operations;
   }
@@ -255,9 +258,10 @@ export class RecordStore {
     const old = await this.db.iterator({ gte: placeKey(placeAt(0)), lt, limit: STEP }).all();
     const entries = old.map(([key, value]) => decodeEntry(key, value));
     const operations: Operation[] = old.map(([key]) => ({ type: 'del', key }));
-    for (const [id, positions] of await this.stored([...new Set(entries.map((entry) => entry.id))])) {
+    const keys = keysOf(entries.map(({ id }) => id));
+    for (const [id, positions] of await this.stored(keys)) {
       const left = positions.filter(({ seq }) => seq >= firstSeq);
-      const key = idKey(id);
+      const key = keys.get(id)!;
       operations.push(
         left.length === 0 ? { type: 'del', key } : { type: 'put', key, value: encodePositions(left) },
       );
@@ -266,14 +270,19 @@ export class RecordStore {
     return old.length === STEP;
   }
 
-  private async stored(ids: readonly string[]): Promise<Map<string, Position[]>> {
-    const values = await this.db.getMany(ids.map(idKey));
+  private async stored(keys: ReadonlyMap<string, Buffer>): Promise<Map<string, Position[]>> {
+    const values = await this.db.getMany([...keys.values()]);
     const found = new Map<string, Position[]>();
-    values.forEach((value, i) => {
-      if (value) found.set(ids[i]!, decodePositions(value));
+    [...keys.keys()].forEach((id, i) => {
+      const value = values[i];
+      if (value) found.set(id, decodePositions(value));
     });
     return found;
   }
+}
+
+function keysOf(ids: readonly string[]): Map<string, Buffer> {
+  return new Map(ids.map((id) => [id, idKey(id)]));
 }
 
 async function noStep(): Promise<void> {}

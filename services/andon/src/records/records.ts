@@ -12,7 +12,8 @@ import { FinishedSignals } from './finished-signals';
 import { RecordLookup, RecordsBehindError } from './record-lookup';
 import { reachMs, reachOf, shortage } from './reach';
 import { RecordReader } from './record-reader';
-import { RecordStore, type Reread } from './record-store';
+import type { Figures } from './kept-figures';
+import { RecordStore } from './record-store';
 
 const CATCH_UP_MS = 1_000;
 const TRIM_EVERY_MS = 10_000;
@@ -57,9 +58,14 @@ export class Records {
     return new Records(context, await RecordStore.open(temporary ?? folder), temporary);
   }
 
-  /** The sequence from which to follow the log, see `RecordStore.startIn`. */
-  startIn(log: { created: string; lastSeq: number }, reread: Reread): Promise<number> {
-    return this.store.startIn(log, reread);
+  /** Restores figures and chooses the sequence from which to follow the log, see `RecordStore.startIn`. */
+  startIn(log: { created: string; lastSeq: number }, figures: Figures): Promise<number> {
+    return this.store.startIn(log, figures);
+  }
+
+  /** Whether the figures do not have this message yet. */
+  counts(seq: number): boolean {
+    return this.store.counts(seq);
   }
 
   /** The log is another one. Callers who wait for an outcome go on waiting. */
