@@ -6,7 +6,7 @@ RUN := ./deploy/local/run.sh
 .DEFAULT_GOAL := help
 .PHONY: help up down clean restart health status info metrics logs logs-system logs-nats logs-rabbitmq \
 	profile run-local build test lint format sbom render k8s dashboard traces \
-	bench bench-stop load spike stress chaos faults flame
+	bench bench-stop records load spike stress chaos faults flame
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 } \
@@ -90,6 +90,9 @@ bench: ## the fleet beside the barest pipeline of its kind, under 4 minutes (QUI
 
 bench-stop: ## what a type that always fails costs the others, and how soon it is refused
 	@$(RUN) bench stop
+
+records: ## are a million records kept, found and counted after kill -9? (COUNT=100000: fewer; LOG=5000000: a longer log)
+	@$(RUN) bench records $(if $(COUNT),--count $(COUNT)) $(if $(LOG),--log $(LOG))
 
 load: ## 100 signals/s for 60 s to the running fleet; the result is green, yellow or red
 	@$(RUN) bench load load

@@ -1,11 +1,22 @@
 import { AnswerCounts } from './answer-counts';
 import { Connection } from './connection';
+import type { Answer } from './http-answer';
 
 /** The server under load, on this machine, and its requests. */
 export interface Target {
   port: number;
   /** The whole request, head and body, of the signal with this number. */
   request: (index: number) => Buffer;
+  /** Sees every answer, for example to read ids from it. */
+  onAnswer?: (answer: Answer | null, index: number) => void;
+}
+
+/** The load ends at whichever comes first: the duration, or the number of requests. */
+interface ClosedLoopOptions {
+  connections: number;
+  durationMs: number;
+  /** Default: no limit. */
+  requests?: number;
 }
 
 export interface DriveResult {
@@ -20,7 +31,7 @@ export interface DriveResult {
  */
 export async function closedLoop(
   target: Target,
-  { connections, durationMs }: { connections: number; durationMs: number },
+  { connections, durationMs, requests = Infinity }: ClosedLoopOptions,
 ): Promise<DriveResult> {
   const counts = new AnswerCounts();
   const startMs = performance.now();
@@ -31,9 +42,11 @@ export async function closedLoop(
     new Promise((done) => {
       const next = (): void => {
         const sentMs = performance.now();
-        if (sentMs >= endMs) return done();
-        connection.send(target.request(sent++), (answer) => {
+        if (sentMs >= endMs || sent >= requests) return done();
+        const index = sent++;
+        connection.send(target.request(index), (answer) => {
           counts.add(performance.now() - sentMs, answer);
+          target.onAnswer?.(answer, index);
           // A connection without an answer stops, or it would send to a dead server without a pause.
           if (answer) next();
           else done();

@@ -34,6 +34,17 @@ const accept: RequestListener = (_, response) => {
 };
 
 describe('closedLoop', () => {
+  test('sends as many requests as were asked for, and tells every answer', async () => {
+    const target = await serve(accept);
+    const told: [status: number | undefined, index: number][] = [];
+    const { counts } = await closedLoop(
+      { ...target, onAnswer: (answer, index) => told.push([answer?.status, index]) },
+      { connections: 4, durationMs: 10_000, requests: 10 },
+    );
+    expect(counts.kinds.ok).toBe(10);
+    expect(told.sort(([, a], [, b]) => a - b)).toEqual(Array.from({ length: 10 }, (_, i) => [202, i]));
+  });
+
   test('keeps every connection busy until the end', async () => {
     const target = await serve(accept);
     const { counts, sent } = await closedLoop(target, { connections: 4, durationMs: 200 });

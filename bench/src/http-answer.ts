@@ -8,7 +8,7 @@ export interface Answer {
 
 /**
  * Reads one HTTP/1.1 answer from the bytes that have arrived; null while they are incomplete. It understands only the
- * answers to a POST without `Expect`: a length or chunks, no trailers, no interim answers. Node's own client would cost
+ * answers to a GET, and to a POST without `Expect`: a length or chunks, no trailers, no interim answers. Node's own client would cost
  * more than the measured server.
  */
 export function readAnswer(bytes: Buffer): Answer | null {

@@ -7,3 +7,8 @@ export function postRequest(path: string, body: object, token = ''): Buffer {
       `content-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
   );
 }
+
+/** Builds the bytes of a GET. */
+export function getRequest(path: string): Buffer {
+  return Buffer.from(`GET ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\naccept: application/json\r\n\r\n`);
+}

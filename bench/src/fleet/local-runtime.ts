@@ -37,14 +37,22 @@ export class LocalRuntime {
   }
 }
 
+/** A process of a fleet; it has no pid while it does not run. */
+export interface FleetProcess {
+  name: string;
+  service: string;
+  pid?: number;
+  ready: { url: string };
+}
+
 /**
  * Reads the file in which the runtime keeps the parts of its fleet.
  * @throws BenchError when there is none
  */
-export function readParts(home: string): { name: string; service: string; pid?: number }[] {
+export function readParts(home: string): FleetProcess[] {
   const file = join(home, 'run', 'state.json');
   if (!existsSync(file)) throw new BenchError('No fleet of the local runtime runs: start it with `make up`.');
-  const { parts } = JSON.parse(readFileSync(file, 'utf8')) as { parts: ReturnType<typeof readParts> };
+  const { parts } = JSON.parse(readFileSync(file, 'utf8')) as { parts: FleetProcess[] };
   return parts;
 }
 

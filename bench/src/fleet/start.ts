@@ -20,6 +20,9 @@ const PORTS = HTTP + GATEWAYS + 14;
 export interface Fleet extends System {
   /** Bytes of traces exported so far. */
   tracedBytes: () => Promise<number>;
+  /** The folder of its data, logs and state. */
+  home: string;
+  natsUrl: string;
 }
 
 /**
@@ -41,7 +44,8 @@ export async function startFleet(
   const sinkUrl = `http://127.0.0.1:${String(await sink.firstMessage())}/v1/traces`;
 
   const [firstPort = 0] = await freePorts(PORTS);
-  const env = { ...environment(firstPort, sinkUrl), ...variables, TPS_HOME: home };
+  const fixed = environment(firstPort, sinkUrl);
+  const env = { ...fixed, ...variables, NATS_URL: fixed.NATS_URL, TPS_HOME: home };
   const port = firstPort + HTTP;
   const runtime = new LocalRuntime(env);
   teardown.add(() => runtime.command('down'));
@@ -52,11 +56,18 @@ export async function startFleet(
   await untilServing('fleet', port, request);
   const processes = [...runtime.processes(), worker];
   assertComplete(processes);
-  return { name: 'fleet', port, processes, tracedBytes: () => tracedBytes(sinkUrl) };
+  return {
+    name: 'fleet',
+    port,
+    processes,
+    tracedBytes: () => tracedBytes(sinkUrl),
+    home,
+    natsUrl: env.NATS_URL,
+  };
 }
 
 /** Sets every variable that a shell or `.env` could set otherwise, some to nothing. */
-function environment(firstPort: number, sinkUrl: string): Record<string, string> {
+function environment(firstPort: number, sinkUrl: string): Record<string, string> & { NATS_URL: string } {
   return {
     ...bareEnvironment(),
     NODE_ENV: 'production',

@@ -34,6 +34,11 @@ export function residentMiB(pid: number): number {
   return Number(/^VmRSS:\s+(\d+)/m.exec(read(pid, 'status') ?? '')?.[1] ?? 0) / 1024;
 }
 
+/** The highest resident memory that a process has had, in MiB; 0 when it has ended. */
+export function peakMiB(pid: number): number {
+  return Number(/^VmHWM:\s+(\d+)/m.exec(read(pid, 'status') ?? '')?.[1] ?? 0) / 1024;
+}
+
 function read(pid: number, file: 'stat' | 'status'): string | undefined {
   try {
     return readFileSync(`/proc/${pid}/${file}`, 'latin1');
