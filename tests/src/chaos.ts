@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { readEnvFile } from '@tps/local/env-file';
 import { WaitTimeoutError } from '@tps/testkit';
-import { check, type Verdict } from './faults/checker';
+import { checkNoLoss, type CheckResult } from './faults/loss-checker';
 import { Load } from './faults/load';
-import { figures, type Get, outcomeOf } from './faults/rest';
+import { figures, type Get, outcomeOf } from './faults/settled-fleet';
 
 const USAGE = `Usage: node tests/dist/chaos.js [--seconds n]
 
@@ -77,7 +77,7 @@ async function strike(
   victim: Part,
   to: Target,
   seconds: number,
-): Promise<{ verdict: Verdict; recoveryMs: number }> {
+): Promise<{ result: CheckResult; recoveryMs: number }> {
   const get = reader(to);
   const before = await figures(get);
   const load = new Load({
@@ -100,7 +100,7 @@ async function strike(
   }, seconds * 1_000);
   const { journal } = load;
   const outcome = await outcomeOf(get, journal, { before, limitMs: REST_LIMIT_MS });
-  return { verdict: check(journal, outcome), recoveryMs };
+  return { result: checkNoLoss(journal, outcome), recoveryMs };
 }
 
 interface Line {
@@ -110,25 +110,25 @@ interface Line {
   columns: string[];
 }
 
-function judge(victim: Part, verdict: Verdict, recoveryMs: number): Line {
+function lineOf(victim: Part, result: CheckResult, recoveryMs: number): Line {
   const promisedMs = PROMISED_MS[victim.service] ?? PROMISED_SERVICE_MS;
   const faults = [
-    ...(verdict.lost.length > 0 ? [`${verdict.lost.length} lost`] : []),
-    ...(verdict.countsAgree ? [] : ['the count is not the number of signals']),
-    ...(verdict.repeatedPercent >= MAX_REPEATED_PERCENT
-      ? [`${verdict.repeatedPercent.toFixed(1)} % repeated`]
+    ...(result.lost.length > 0 ? [`${result.lost.length} lost`] : []),
+    ...(result.countsAgree ? [] : ['the count is not the number of signals']),
+    ...(result.repeatedPercent >= MAX_REPEATED_PERCENT
+      ? [`${result.repeatedPercent.toFixed(1)} % repeated`]
       : []),
     ...(recoveryMs > promisedMs ? [`recovery took longer than ${promisedMs / 1_000} s`] : []),
   ];
   const recovered = Number.isFinite(recoveryMs) ? `${(recoveryMs / 1_000).toFixed(1)} s` : 'never';
-  const { accepted, lost, repeated, longestMs } = verdict;
+  const { accepted, lost, repeated, longestMs } = result;
   const columns = [recovered, accepted, lost.length, repeated, `${(longestMs / 1_000).toFixed(1)} s`].map(
     String,
   );
   return { part: victim.name, held: faults.length === 0, faults, columns };
 }
 
-const HEAD = ['killed', 'recovered', 'accepted', 'lost', 'repeated', 'longest wait', 'verdict'];
+const HEAD = ['killed', 'recovered', 'accepted', 'lost', 'repeated', 'longest wait', 'result'];
 const WIDTHS = [14, 11, 10, 6, 10, 14];
 
 function row(cells: readonly string[]): string {
@@ -148,8 +148,8 @@ async function run(seconds: number): Promise<number> {
   for (const { name } of victims) {
     const victim = (await partsOf(to)).find((part) => part.name === name);
     if (!victim?.pid) continue;
-    const { verdict, recoveryMs } = await strike(victim, to, seconds);
-    const line = judge(victim, verdict, recoveryMs);
+    const { result, recoveryMs } = await strike(victim, to, seconds);
+    const line = lineOf(victim, result, recoveryMs);
     const said = line.held ? '✓ held' : `✗ ${line.faults.join(', ')}`;
     process.stdout.write(`${row([line.part, ...line.columns, said])}\n`);
     if (!line.held) broken += 1;

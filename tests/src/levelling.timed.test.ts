@@ -179,9 +179,9 @@ describe('levelling', () => {
     expect(tookMs).toBeLessThan(10_000);
   }, 60_000);
 
-  test('a pace holds over all workers in every second', async () => {
+  test('the rate limit of a type holds over all workers in every second', async () => {
     expect((await fleet.call('PUT', '/heijunka/paced', { max_per_s: 20 })).status).toBe(200);
-    await waitFor('the pace to be set', async () => {
+    await waitFor('the rate limit to be set', async () => {
       const { body } = await fleet.get<{ max_per_s: Record<string, number> }>('/heijunka');
       return body.max_per_s.paced === 20;
     });

@@ -43,7 +43,7 @@ test('a call that nobody answered is a stop by the clock alone', () => {
   expect(pausedMs(undefined, answered, T0, T0 + 3_000)).toBe(0);
 });
 
-test.each<[what: string, circuits: Stop[], people: Stop[], held: number]>([
+test.each<[what: string, circuits: Stop[], people: Stop[], paused: number]>([
   ['no stop', [], [], 0],
   ['a stop that is over', [[at(100), at(300)]], [], 200],
   ['a stop that goes on', [], [[at(600)]], 400],
@@ -52,6 +52,6 @@ test.each<[what: string, circuits: Stop[], people: Stop[], held: number]>([
   ['two stops apart', [[at(100), at(200)]], [[at(500), at(600)]], 200],
   ['two stops that overlap count once', [[at(100), at(500)]], [[at(300), at(700)]], 600],
   ['one within the other', [[at(100), at(900)]], [[at(300), at(400)]], 800],
-])('a signal is held by %s', (_, stops, people, held) => {
-  expect(pausedMs(circuit({ stops }), stop({ stops: people }), T0, T0 + 1_000)).toBe(held);
+])('a signal is paused by %s', (_, stops, people, paused) => {
+  expect(pausedMs(circuit({ stops }), stop({ stops: people }), T0, T0 + 1_000)).toBe(paused);
 });

@@ -142,7 +142,7 @@ export function worstState(states: Iterable<CircuitState>): CircuitState {
 }
 
 /**
- * How long stops of either kind held up a signal that waits since `fromMs`, in milliseconds. Time in which the circuit
+ * How long stops of either kind paused a signal that waits since `fromMs`, in milliseconds. Time in which the circuit
  * was open and a person had the line stopped counts once.
  */
 export function pausedMs(
@@ -158,13 +158,13 @@ export function pausedMs(
     end: Math.min(to ? Date.parse(to) : nowMs, nowMs),
   }));
   spans.sort((a, b) => a.start - b.start);
-  let held = 0;
+  let paused = 0;
   let until = fromMs;
   for (const { start, end } of spans) {
-    held += Math.max(0, end - Math.max(start, until));
+    paused += Math.max(0, end - Math.max(start, until));
     until = Math.max(until, end);
   }
-  return held;
+  return paused;
 }
 
 /** A call that nobody answered stops the line before anyone has written it down. */

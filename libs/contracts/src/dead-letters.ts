@@ -63,7 +63,7 @@ export const DEAD_LETTER_HEADERS = {
   fingerprint: 'tps-fingerprint',
 } as const;
 
-/** The headers of a dead letter. Each run has one letter, however often it is written. */
+/** The headers of a dead letter. Each run has one dead letter, however often it is written. */
 export function deadLetterHeaders(outcome: Outcome): [string, string][] {
   const { signal_id, run, status, error_class, fingerprint } = outcome;
   const entries: [string, string][] = [
@@ -78,15 +78,15 @@ export function deadLetterHeaders(outcome: Outcome): [string, string][] {
 }
 
 const DEAD_LETTER_STATUSES = ['failed', 'expired', 'invalid'] as const;
-/** Why a letter is one. `invalid`: no worker could read it. */
+/** Why a message is a dead letter. `invalid`: no worker could read it. */
 export type DeadLetterStatus = (typeof DEAD_LETTER_STATUSES)[number];
 
 /** Ids of one filter. */
 export const DEAD_LETTERS_MAX_IDS = 1_000;
-/** Letters of one page; more is cut to this. */
+/** Dead letters of one page; a larger limit is cut to this. */
 export const DEAD_LETTERS_MAX_LIMIT = 200;
 
-/** Chooses the dead letters that fit all of the given members. */
+/** Chooses the dead letters that match all of the given fields. */
 export const DeadLetterFilter = Type.Object(
   {
     type: Type.Optional(signalType()),
@@ -95,8 +95,8 @@ export const DeadLetterFilter = Type.Object(
     fingerprint: Type.Optional(
       Type.String({ minLength: 1, maxLength: 100, description: 'Fingerprint that equal errors share' }),
     ),
-    since: Type.Optional(time('Became a letter then or later')),
-    until: Type.Optional(time('Became a letter before')),
+    since: Type.Optional(time('Became a dead letter at this time or later')),
+    until: Type.Optional(time('Became a dead letter before this time')),
     ids: Type.Optional(
       Type.Array(Type.String(), {
         minItems: 1,
@@ -105,17 +105,17 @@ export const DeadLetterFilter = Type.Object(
       }),
     ),
   },
-  { description: 'Letters that fit all of it' },
+  { description: 'The dead letters that match all of these fields' },
 );
 export type DeadLetterFilter = Static<typeof DeadLetterFilter>;
 
-/** One letter as it is listed. */
+/** A dead letter as it is listed. */
 export const DeadLetterSummary = Type.Object({
   signal_id: Type.String(),
   run: count('The run that ended here'),
   signal_type: Type.String(),
   status: oneOf(DEAD_LETTER_STATUSES),
-  dead_at: time('When it became a letter'),
+  dead_at: time('When it became a dead letter'),
   priority: Type.Optional(Priority),
   error_class: Type.Optional(oneOf(ERROR_CLASSES, { description: 'Why it did not succeed' })),
   fingerprint: Type.Optional(Type.String()),
@@ -126,14 +126,14 @@ export const DeadLetterSummary = Type.Object({
 });
 export type DeadLetterSummary = Static<typeof DeadLetterSummary>;
 
-/** One letter, whole. `payload` is missing, and `data` there, when it was no signal. */
+/** A whole dead letter. An unreadable message has `data` instead of `payload`. */
 export const DeadLetterView = Type.Composite(
   [
     DeadLetterSummary,
     Type.Object({
       payload: Type.Optional(anyObject('Input of the handler')),
       timeout_ms: Type.Optional(count('As the sender asked')),
-      created_at: Type.Optional(time('When it was handed in')),
+      created_at: Type.Optional(time('When the client sent it')),
       outcome: Type.Optional(Outcome),
       data: Type.Optional(text('Base64 of what no worker could read')),
       traceparent: Type.Optional(text('Trace context of the failed work, to which a new run is linked')),
@@ -143,39 +143,39 @@ export const DeadLetterView = Type.Composite(
 );
 export type DeadLetterView = Static<typeof DeadLetterView>;
 
-/** gateway -> kanban: a page of letters, newest first. */
+/** gateway -> kanban: a page of dead letters, newest first. */
 export const ListDeadLettersRequest = Type.Object({
   filter: DeadLetterFilter,
-  limit: Type.Integer({ minimum: 1, description: 'Letters of one page' }),
+  limit: Type.Integer({ minimum: 1, description: 'Dead letters of one page' }),
   cursor: Type.Optional(cursor()),
 });
 export const ListDeadLettersReply = Type.Object({
   items: list(DeadLetterSummary, 'Newest first'),
   next: nullable(Type.String(), '`cursor` of the next page'),
-  total: count('Letters that fit'),
+  total: count('Dead letters that match the filter'),
 });
 
-/** gateway -> kanban: the letter of a signal's latest run. */
+/** gateway -> kanban: the dead letter of a signal's latest run. */
 export const GetDeadLetterRequest = Type.Object({ id: Type.String() });
 export const GetDeadLetterReply = Type.Object({
   letter: nullable(DeadLetterView, 'Null when there is none'),
 });
 
-/** gateway -> kanban: delete letters for good. A filter without any field is refused. */
+/** gateway -> kanban: delete dead letters for good. A filter without any field is refused. */
 export const PurgeDeadLettersRequest = Type.Object({ filter: DeadLetterFilter });
 export const PurgeDeadLettersReply = Type.Object({
-  deleted: count('Letters that are gone'),
-  remaining: count('Letters that fit and are left, because it took too long: ask again'),
+  deleted: count('Deleted dead letters'),
+  remaining: count('Dead letters that match and are left, because the time was up: send the request again'),
 });
 
-/** gateway -> kanban: run the signal of this letter again, at once. */
+/** gateway -> kanban: requeue the signal of this dead letter at once. */
 export const RequeueRequest = Type.Object({
   id: Type.String(),
   reply_to: Type.Optional(text('Subject on which a caller waits for the outcome of the new run')),
 });
 /**
- * `unfinished`: the letter's run is not over yet. `overtaken`: a later run exists. `invalid`: it was no signal.
- * `duplicate`: somebody else queued this run a moment ago.
+ * `unfinished`: the run of the dead letter is not over yet. `overtaken`: a later run exists. `invalid`: it was no signal.
+ * `duplicate`: another request queued this run a moment ago.
  */
 export const RequeueReply = Type.Union([
   Type.Object({
@@ -183,7 +183,7 @@ export const RequeueReply = Type.Union([
     signal_type: Type.String(),
     run: Type.Integer(),
     timeout_ms: Type.Number(),
-    created_at: time('When the new run was handed in'),
+    created_at: time('When the new run was requested'),
     duplicate: Type.Boolean(),
   }),
   Type.Object({

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAndonEvent } from './andon';
-import { parseBeat } from './beat';
+import { parseHeartbeat } from './heartbeat';
 import { BOARDS } from './boards/index';
 import { type BucketName, parseRecord } from './buckets';
 import { parseDeadMessage } from './dead-letters';
@@ -92,7 +92,7 @@ describe.each(['current', 'previous'])('messages of the %s version', (version) =
 
   test('the messages that services publish', () => {
     expect(Object.keys(beats)).toEqual(expect.arrayContaining(SERVICES));
-    for (const beat of Object.values(beats)) expect(parseBeat(message(beat))).toMatchObject(beat);
+    for (const beat of Object.values(beats)) expect(parseHeartbeat(message(beat))).toMatchObject(beat);
     expect(parseArrivals(message(arrivals))).toEqual(arrivals);
   });
 
@@ -113,7 +113,7 @@ describe.each(['current', 'previous'])('messages of the %s version', (version) =
       ...streams.kanban.map((signal) => [signal, readSignal] as const),
       ...streams.dead.map((letter) => [letter, (m: Readable) => parseDeadMessage(m, 'letter')] as const),
       ...streams.andon.map((event) => [event, (m: Readable) => parseAndonEvent(m, 'event')] as const),
-      ...Object.values(beats).map((beat) => [beat, parseBeat] as const),
+      ...Object.values(beats).map((beat) => [beat, parseHeartbeat] as const),
       ...boardNames.map((name) => [boards[name], (m: Readable) => parseBoard(name, m)] as const),
     ].filter(([value]) => JSON.stringify(value).includes('"v":'));
     expect(readers.length).toBeGreaterThan(50);

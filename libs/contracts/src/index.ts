@@ -22,16 +22,16 @@ export {
 export {
   type AndonVitals,
   type BlockedLoop,
-  Beat,
+  Heartbeat,
   type BackupDrainerVitals,
   type GatewayVitals,
   HEARTBEAT_MS,
   type KanbanVitals,
   type LostState,
-  type Missed,
-  parseBeat,
+  type MissingProcess,
+  parseHeartbeat,
   type WorkerVitals,
-} from './beat';
+} from './heartbeat';
 export { KaizenSnapshot, type LossesRecord, parseKaizenSnapshot, type TotalsRecord } from './kaizen-snapshot';
 export {
   AndonBoard,

@@ -106,7 +106,7 @@ function subjectsFor(p: (name: string) => string) {
     suggestions: p('tps.kaizen.suggestions'),
     /** To a service: its view of itself, see `BOARDS`. */
     board: (service: ServiceName) => p(`tps.board.${service}`),
-    /** A `Beat` of every process, each second; `*` for all services. */
+    /** A `Heartbeat` of every process, each second; `*` for all services. */
     heartbeat: (service: ServiceName | '*') => p(`tps.beat.${service}`),
     /** An `ArrivalsMessage` of every kanban process, each second while there is work. */
     arrivals: p('tps.arrivals'),

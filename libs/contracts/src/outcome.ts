@@ -8,7 +8,7 @@ import { version } from './version';
 export const FINAL_STATUSES = ['succeeded', 'failed', 'rejected', 'expired', 'cancelled'] as const;
 /** How a run ended. `failed` and `expired` leave a dead letter. */
 export type FinalStatus = (typeof FINAL_STATUSES)[number];
-/** `retrying`: this attempt failed and another follows. `returned`: handed back unrun, which costs no attempt. */
+/** `retrying`: this attempt failed and another follows. `returned`: released before it ran, which costs no attempt. */
 export type OutcomeStatus = FinalStatus | 'retrying' | 'returned';
 const OUTCOME_STATUSES: readonly OutcomeStatus[] = [...FINAL_STATUSES, 'retrying', 'returned'];
 
@@ -41,7 +41,7 @@ export const Outcome = Type.Object({
   signal_type: signalType(),
   priority: Priority,
   status: oneOf(OUTCOME_STATUSES, {
-    description: '`retrying`: another attempt follows; `returned`: handed back unrun',
+    description: '`retrying`: another attempt follows; `returned`: released before it ran',
   }),
   final: Type.Boolean({ description: 'Ends its run' }),
   attempt: count('Attempts used up by this run, this one included where it counts'),

@@ -20,7 +20,7 @@ const RedriveSpec = Type.Object({
 
 const REDRIVE_STATES = ['running', 'completed', 'stopped', 'cancelled'] as const;
 
-/** Where and why a redrive stopped itself. */
+/** Where and why a redrive job stopped itself. */
 export const RedriveStop = Type.Object(
   {
     at: text('`probe 1 of 2`, or `rest`'),
@@ -32,27 +32,27 @@ export const RedriveStop = Type.Object(
     message: Type.Optional(Type.String()),
     trace_id: Type.Optional(Type.String()),
   },
-  { additionalProperties: true, description: 'Where and why it did not go on' },
+  { additionalProperties: true, description: 'Where and why it stopped itself' },
 );
 export type RedriveStop = Static<typeof RedriveStop>;
 
-/** How far a redrive is, as clients see it. */
+/** The progress of a redrive job, as clients see it. */
 export const RedriveProgress = Type.Object({
   id: Type.String(),
   state: oneOf(REDRIVE_STATES, { description: '`stopped`: it stopped itself, see `stopped`' }),
-  matched: count('Letters that fitted at the start'),
+  matched: count('Dead letters that matched at the start'),
   redriven: count('New runs that were queued'),
   probes_succeeded: count('Probes among them that succeeded'),
-  skipped: count('Letters that needed no new run, or whose run is not over'),
+  skipped: count('Dead letters that needed no new run, or whose run is not over'),
   stopped: Type.Optional(RedriveStop),
-  created_at: time('When it was ordered'),
+  created_at: time('When it was requested'),
   updated_at: time('When it was worked on last'),
   finished_at: Type.Optional(time('When it ended')),
 });
 
 /**
- * A redrive as `tps_redrives` holds it, under its id. kanban writes it, by compare-and-set; it is enough for another
- * replica to go on where it stands.
+ * A redrive job as the bucket `tps_redrives` holds it, under its id. kanban writes it by compare-and-set. The record is
+ * enough for another replica to continue the job.
  */
 export const RedriveJob = Type.Composite([
   Type.Object({ v: version() }),
@@ -62,18 +62,18 @@ export const RedriveJob = Type.Composite([
     up_to_seq: count(
       'Takes dead letters up to this sequence only, so that one that fails again is not taken again',
     ),
-    phase: count('Index of the probe group under way; the number of groups when all of them are through'),
+    phase: count('Index of the probe group under way; the number of groups when all of them have succeeded'),
     probing: list(
       Type.Object({ id: Type.String(), run: Type.Integer(), type: Type.String() }),
       'The runs of the group under way',
     ),
-    owner: text('The process that works on it'),
-    lease_until: time('Until when others leave it to its owner'),
+    owner: text('The process that runs the job'),
+    lease_until: time('Until when no other process takes the job over'),
   }),
 ]);
 export type RedriveJob = Static<typeof RedriveJob>;
 
-/** gateway -> kanban: begin a redrive. The same id once more begins nothing. */
+/** gateway -> kanban: start a redrive job. A repeat of the same id starts no second one. */
 export const StartRedriveRequest = Type.Composite([
   RedriveSpec,
   Type.Object({
@@ -85,10 +85,10 @@ export const StartRedriveRequest = Type.Composite([
 /** The dead letters that a redrive job would take. */
 export const RedriveDryRun = Type.Object({
   dry_run: Type.Literal(true),
-  matched: count('Letters that it would take'),
+  matched: count('Dead letters that it would take'),
   types: mapOf(count('Dead letters of this type')),
 });
-/** `refused`: why no further redrive may run now. `retired`: which types of the letters were retired, and by whom. */
+/** `refused`: why no further redrive job may run now. `retired`: which types of the dead letters were retired, and by whom. */
 export const StartRedriveReply = Type.Union([
   Type.Object({ redrive: RedriveJob }),
   RedriveDryRun,
@@ -96,14 +96,14 @@ export const StartRedriveReply = Type.Union([
   Type.Object({ retired: Type.String() }),
 ]);
 
-/** gateway -> kanban: how far a redrive is. */
+/** gateway -> kanban: the progress of a redrive job. */
 export const GetRedriveRequest = Type.Object({
   id: Type.String(),
   wait_ms: Type.Optional(
-    Type.Number({ minimum: 0, description: 'Hold the answer until it has ended, at most this long' }),
+    Type.Number({ minimum: 0, description: 'Delay the answer until the job has ended, at most this long' }),
   ),
-  cancel: Type.Optional(Type.Boolean({ description: 'End it: letters that it has not taken stay' })),
+  cancel: Type.Optional(Type.Boolean({ description: 'End it: dead letters that it has not taken stay' })),
 });
 export const GetRedriveReply = Type.Object({ redrive: nullable(RedriveJob, 'Null when there is none') });
-/** To kanban: all redrives under way, and the latest that ended; newest first. */
+/** To kanban: all running redrive jobs, and the latest that ended; newest first. */
 export const ListRedrivesReply = Type.Object({ redrives: list(RedriveJob, 'Newest first') });

@@ -1,7 +1,7 @@
 import { type TSchema } from '@sinclair/typebox';
 import { AdmitVerdict, EnqueueVerdict } from './admission';
 import { AndonCall, AndonEvent } from './andon';
-import { Beat, VITALS } from './beat';
+import { Heartbeat, VITALS } from './heartbeat';
 import { BOARDS } from './boards/index';
 import { BUCKETS } from './buckets';
 import { DeadLetter, UnreadableDeadLetter, DeadLetterFilter, DeadLetterSummary } from './dead-letters';
@@ -93,7 +93,7 @@ test('dead letters', () => {
 });
 test('the messages that services publish', () => {
   const vitals = Object.entries(VITALS).map(([service, { shape }]) => [service, shape] as const);
-  expect(shapes({ Beat, ArrivalsMessage, ...Object.fromEntries(vitals) })).toMatchSnapshot();
+  expect(shapes({ Heartbeat, ArrivalsMessage, ...Object.fromEntries(vitals) })).toMatchSnapshot();
 });
 test('the snapshots of projections', () => {
   expect(shapes({ KaizenSnapshot })).toMatchSnapshot();

@@ -1,5 +1,5 @@
 import type { Bus } from '@tps/bus';
-import type { Beat } from '@tps/contracts';
+import type { Heartbeat } from '@tps/contracts';
 import { FleetView, SILENT_MS } from './fleet-view';
 
 let now = 1_000_000;
@@ -10,8 +10,8 @@ function view() {
   const bus = { nc: { subscribe: () => ({ unsubscribe: () => undefined }) }, names: { subjects } };
   const fleet = new FleetView(bus as unknown as Bus, { now: () => now, onError: () => undefined });
   const started_at = new Date(now).toISOString();
-  const hear = (instance: string, more: Partial<Beat> = {}): void =>
-    fleet.hear({
+  const hear = (instance: string, more: Partial<Heartbeat> = {}): void =>
+    fleet.onHeartbeat({
       ...{ v: 1, service: 'kanban', instance, started_at, at: started_at, ready: true, vitals: {} },
       ...more,
     });

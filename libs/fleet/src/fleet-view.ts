@@ -1,10 +1,10 @@
 import type { Subscription } from '@nats-io/transport-node';
 import type { Bus } from '@tps/bus';
 import {
-  type Beat,
+  type Heartbeat,
   type LostState,
-  type Missed,
-  parseBeat,
+  type MissingProcess,
+  parseHeartbeat,
   type Replica,
   type ServiceName,
   SERVICES,
@@ -16,7 +16,7 @@ export const SILENT_MS = 3_500;
 const MISSED_MS = 600_000;
 
 /** How many processes of one service live, and whether that is any at all. */
-export interface Station {
+export interface StationPresence {
   up: boolean;
   replicas: number;
 }
@@ -33,7 +33,7 @@ export interface FleetViewOptions {
 
 /** Knows the living processes by their heartbeats. Times are by the local clock, since those of the senders may differ. */
 export class FleetView {
-  private readonly beats = new Map<string, { beat: Beat; heardMs: number }>();
+  private readonly beats = new Map<string, { beat: Heartbeat; heardMs: number }>();
   /** Processes that fell silent without a farewell, and since when. */
   private readonly missed = new Map<string, { service: ServiceName; instance: string; sinceMs: number }>();
   private readonly subscription: Subscription;
@@ -47,7 +47,7 @@ export class FleetView {
     this.subscription = bus.nc.subscribe(bus.names.subjects.heartbeat(only), {
       callback: (_, msg) => {
         try {
-          this.hear(parseBeat(msg));
+          this.onHeartbeat(parseHeartbeat(msg));
         } catch (error) {
           // An error thrown in a callback would end the connection of the whole process.
           onError(error);
@@ -56,7 +56,7 @@ export class FleetView {
     });
   }
 
-  hear(beat: Beat): void {
+  onHeartbeat(beat: Heartbeat): void {
     const key = `${beat.service}/${beat.instance}`;
     if (!this.beats.has(key)) this.replace(key, beat.service);
     this.beats.set(key, { beat, heardMs: this.now() });
@@ -66,9 +66,9 @@ export class FleetView {
   }
 
   /** Living processes of a service. */
-  of<S extends ServiceName>(service: S): Beat<S>[] {
+  of<S extends ServiceName>(service: S): Heartbeat<S>[] {
     const oldest = this.now() - SILENT_MS;
-    const alive: Beat<S>[] = [];
+    const alive: Heartbeat<S>[] = [];
     for (const [key, { beat, heardMs }] of this.beats) {
       if (heardMs < oldest) this.drop(key, beat);
       else if (isOf(beat, service)) alive.push(beat);
@@ -114,27 +114,27 @@ export class FleetView {
   }
 
   /** The processes that it misses, for views that have just started. */
-  missing(): Missed[] {
+  missing(): MissingProcess[] {
     const now = this.now();
     return [...this.missed.values()].map(({ service, instance, sinceMs }) => {
       return { service, instance, ms: now - sinceMs };
     });
   }
 
-  stations(): Record<ServiceName, Station> {
+  stations(): Record<ServiceName, StationPresence> {
     const entries = SERVICES.map((service) => {
       const ready = this.of(service).filter((beat) => beat.ready).length;
       return [service, { up: ready > 0, replicas: ready }] as const;
     });
-    return Object.fromEntries(entries) as Record<ServiceName, Station>;
+    return Object.fromEntries(entries) as Record<ServiceName, StationPresence>;
   }
 
-  private drop(key: string, { service, instance, leaving }: Beat): void {
+  private drop(key: string, { service, instance, leaving }: Heartbeat): void {
     this.beats.delete(key);
     if (!leaving) this.missed.set(key, { service, instance, sinceMs: this.now() });
   }
 
-  private learn(missed: readonly Missed[]): void {
+  private learn(missed: readonly MissingProcess[]): void {
     for (const { service, instance, ms } of missed) {
       const key = `${service}/${instance}`;
       const isKnown = this.beats.has(key) || this.missed.has(key);
@@ -154,6 +154,6 @@ export class FleetView {
   }
 }
 
-function isOf<S extends ServiceName>(beat: Beat, service: S): beat is Beat<S> {
+function isOf<S extends ServiceName>(beat: Heartbeat, service: S): beat is Heartbeat<S> {
   return beat.service === service;
 }

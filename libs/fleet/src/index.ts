@@ -1,4 +1,4 @@
-export { FleetView, type FleetViewOptions, SILENT_MS, type Station } from './fleet-view';
+export { FleetView, type FleetViewOptions, SILENT_MS, type StationPresence } from './fleet-view';
 export { LineView, type LineViewOptions } from './line-view';
 export {
   type LoggedOutcome,

@@ -111,7 +111,7 @@ export class LineView {
   }
 
   /**
-   * How many signals of a type a worker may have in hand. After its circuit closed that grows step by step: the whole
+   * How many signals of a type a worker may have in flight. After its circuit closed that grows step by step: the whole
    * queue at once could be what stopped the line.
    */
   rampLimit(type: string, nowMs: number): number {
@@ -120,8 +120,8 @@ export class LineView {
     return 2 ** Math.max(0, Math.floor((nowMs - closed) / RAMP_STEP_MS));
   }
 
-  /** How long a signal of this type that waits since `fromMs` has been held, in milliseconds. */
-  heldMs(type: string, fromMs: number, nowMs: number): number {
+  /** How long a signal of this type that waits since `fromMs` has been paused, in milliseconds. */
+  pausedMs(type: string, fromMs: number, nowMs: number): number {
     return pausedMs(this.circuits.get(type), this.stops.get(type), fromMs, nowMs);
   }
 

@@ -27,9 +27,9 @@ export class RollingWindow<B> {
   at(timeMs: number): B | undefined {
     const slot = this.slotOf(timeMs);
     const place = slot % this.options.buckets;
-    const held = this.ring[place];
-    if (held?.slot === slot) return held.bucket;
-    if (held && held.slot > slot) return undefined;
+    const entry = this.ring[place];
+    if (entry?.slot === slot) return entry.bucket;
+    if (entry && entry.slot > slot) return undefined;
     const bucket = this.options.empty();
     this.ring[place] = { slot, bucket };
     return bucket;
@@ -39,13 +39,13 @@ export class RollingWindow<B> {
   within(nowMs: number): B[] {
     const oldest = this.slotOf(nowMs) - this.options.buckets + 1;
     const alive: B[] = [];
-    for (const held of this.ring) if (held && held.slot >= oldest) alive.push(held.bucket);
+    for (const entry of this.ring) if (entry && entry.slot >= oldest) alive.push(entry.bucket);
     return alive;
   }
 
   /** Its content, for a snapshot. */
   entries(): WindowEntry<B>[] {
-    return this.ring.filter((held) => held !== undefined);
+    return this.ring.filter((entry) => entry !== undefined);
   }
 
   /** Takes the content of a snapshot in place of its own. */

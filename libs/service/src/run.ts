@@ -5,7 +5,7 @@ import type { Msg } from '@nats-io/transport-node';
 import { type Service, Svcm } from '@nats-io/services';
 import { type Bus, connectBus } from '@tps/bus';
 import {
-  type Beat,
+  type Heartbeat,
   type ErrorReply,
   HEARTBEAT_MS,
   parseRequest,
@@ -197,7 +197,7 @@ class Lifecycle<P extends TProperties, D extends FrontDoor | undefined> implemen
   private sendBeat(leaving = false): void {
     if (!this.bus?.connected) return;
     const lost = this.bus.losses.recent();
-    const beat: Beat = {
+    const beat: Heartbeat = {
       v: WIRE_VERSION,
       service: this.definition.name,
       instance: this.instance,

@@ -12,7 +12,7 @@ import {
 import { sampleOutcome, waitFor } from '@tps/testkit';
 import { AndonHarness } from './andon-harness.fixture';
 
-// Colours are judged once a second, and stations only when there was time to hear from them.
+// Lights are assessed once a second, and stations only when there was time to hear from them.
 jest.setTimeout(30_000);
 
 let harness: AndonHarness;

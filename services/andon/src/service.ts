@@ -57,7 +57,7 @@ async function start(context: ServiceContext<AndonConfig>): Promise<RunningServi
   const ready = (): boolean => bus.connected && outcomes.rebuilt && changes.rebuilt;
   lines.onChange((line) => void (ready() && lineChanged(line, { board, calls }).catch(onError)));
   const evaluator = setInterval(() => {
-    if (ready()) void evaluateAll({ board, calls, dead }).catch(onError);
+    if (ready()) void assessAll({ board, calls, dead }).catch(onError);
   }, EVALUATE_MS);
   const look = (kanban: KanbanBoard | null): AndonBoard => sampled(charts, board.status(Date.now(), kanban));
   // The charts have no gaps while nobody looks at the board.
@@ -136,20 +136,20 @@ function followOutcomes(
   });
 }
 
-interface Judges {
+interface Assessors {
   board: AndonBoardState;
   calls: Calls;
 }
 
-async function evaluateAll({ board, calls, dead }: Judges & { dead: DeadLetterUsage }): Promise<void> {
+async function assessAll({ board, calls, dead }: Assessors & { dead: DeadLetterUsage }): Promise<void> {
   board.assessAll(Date.now());
   // Calls and lights do not wait for a stream that does not answer.
   const recorded = calls.sweep().then(() => board.record(Date.now()));
   await Promise.all([recorded, dead.measure(Date.now())]);
 }
 
-/** Judges a line when its circuit or stop changes, so that a stopped line is RED at once. */
-async function lineChanged(line: string, { board, calls }: Judges): Promise<void> {
+/** Assesses a line when its circuit or stop changes, so that a stopped line is RED at once. */
+async function lineChanged(line: string, { board, calls }: Assessors): Promise<void> {
   // Stations have no circuit, and their lights do not depend on it.
   if (parseStopKey(line).kind === 'station') return;
   board.assessLine(line, Date.now());

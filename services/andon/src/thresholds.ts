@@ -13,9 +13,9 @@ export function colourOf(
   limits: { yellow: number; red: number },
   { rule, shown }: { rule: string; shown: Pick<Assessment, 'colour' | 'rule'> | undefined },
 ): 'YELLOW' | 'RED' | undefined {
-  const held = shown?.rule === rule ? shown.colour : 'GREEN';
-  const red = held === 'RED' ? limits.red * LEAVE : limits.red;
-  const yellow = rank(held) > 0 ? limits.yellow * LEAVE : limits.yellow;
+  const current = shown?.rule === rule ? shown.colour : 'GREEN';
+  const red = current === 'RED' ? limits.red * LEAVE : limits.red;
+  const yellow = rank(current) > 0 ? limits.yellow * LEAVE : limits.yellow;
   if (value > red) return 'RED';
   return value >= yellow ? 'YELLOW' : undefined;
 }

@@ -50,7 +50,7 @@ export class Access {
     if (!this.limiter || UNLIMITED.has(path) || path.startsWith(ASSETS)) return admit();
     // All the limiter wants of express: `append`, which Node calls otherwise.
     const response = Object.assign(res, { append: res.appendHeader.bind(res) });
-    // Before the token is judged: guessing is limited too, by address.
+    // Limit before the token is checked, so that guessing is limited too, by address.
     void this.limiter(req as Request, response as unknown as Response, admit);
   }
 

@@ -1,4 +1,4 @@
-import type { Beat, HeijunkaBoard } from '@tps/contracts';
+import type { Heartbeat, HeijunkaBoard } from '@tps/contracts';
 import type { TypeDemand } from './demand';
 
 /** The planned share of busy time. At 100 % every fluctuation would become a queue. */
@@ -10,7 +10,7 @@ export interface CapacityFacts {
   cycleMs: Readonly<Record<string, number>>;
   /** Signals that each worker finished in the last five minutes. */
   finished: Readonly<Record<string, number>>;
-  workers: readonly Beat<'worker'>[];
+  workers: readonly Heartbeat<'worker'>[];
 }
 
 type Capacity = Pick<

@@ -1,6 +1,6 @@
 import { type Bus, connectBus, openBucket } from '@tps/bus';
 import {
-  type Beat,
+  type Heartbeat,
   cardsLease,
   type CircuitRecord,
   type KanbanBoard,
@@ -31,7 +31,7 @@ async function put(bucket: 'types' | 'circuits' | 'leases' | 'schedule', key: st
 function beat(instance: string, in_hand: Record<string, number>): void {
   const at = new Date().toISOString();
   const vitals = { slots: 4, busy: 1, types: ['demo'], started: 1, in_hand };
-  const body: Beat = { v: 1, service: 'worker', instance, started_at: at, at, ready: true, vitals };
+  const body: Heartbeat = { v: 1, service: 'worker', instance, started_at: at, at, ready: true, vitals };
   bus.nc.publish(bus.names.subjects.heartbeat('worker'), JSON.stringify(body));
 }
 
@@ -89,7 +89,7 @@ test('a lane shows its waiting and paused signals, their oldest age and its card
   const next = `$JS.API.CONSUMER.MSG.NEXT.${bus.names.streams.kanban}.demo_2`;
   const taken = await bus.nc.request(next, '{"batch":1}', { timeout: 5_000, noMux: true });
   beat('w1', { demo: 1 });
-  await waitFor('it to be in hand', async () => (await board()).lanes.demo_2?.held === 1);
+  await waitFor('the worker to claim it', async () => (await board()).lanes.demo_2?.held === 1);
   taken.respond('-NAK {"delay":60000000000}');
   beat('w1', {});
   await waitFor('both to be held', async () => (await board()).lanes.demo_2?.held === 2);

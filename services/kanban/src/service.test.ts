@@ -1,7 +1,7 @@
 import { ask, askBoard, type Bus, connectBus, encodeHeaders, managerOf, openBucket } from '@tps/bus';
 import {
   type ArrivalsMessage,
-  type Beat,
+  type Heartbeat,
   type CircuitRecord,
   type EnqueueVerdict,
   type KanbanBoard,
@@ -78,15 +78,15 @@ async function outcomesOf(id: string): Promise<Outcome[]> {
 }
 function beat(instance: string, service: 'worker' | 'kanban' = 'worker'): void {
   const at = new Date().toISOString();
-  const body: Beat = { v: 1, service, instance, started_at: at, at, ready: true, vitals: {} };
+  const body: Heartbeat = { v: 1, service, instance, started_at: at, at, ready: true, vitals: {} };
   bus.nc.publish(bus.names.subjects.heartbeat(service), JSON.stringify(body));
 }
 /** A fake worker for cancelling: it sends heartbeats and answers which signals it has. */
-function standInWorker(state: ReplyOf<'workerInFlight'>['state']): () => void {
+function fakeWorker(state: ReplyOf<'workerInFlight'>['state']): () => void {
   const subscription = bus.nc.subscribe('tps.worker.*', {
-    callback: (_, msg) => void msg.respond(JSON.stringify({ worker_id: 'stand-in', state })),
+    callback: (_, msg) => void msg.respond(JSON.stringify({ worker_id: 'fake', state })),
   });
-  beat('stand-in');
+  beat('fake');
   return () => subscription.unsubscribe();
 }
 
@@ -199,15 +199,15 @@ test('a waiting signal is cancelled once, with an outcome and an answer; the lan
 test('a signal is cancelled unless a worker has started it', async () => {
   const one = signal();
   await enqueue(one);
-  const gone = standInWorker('started');
+  const gone = fakeWorker('started');
   await waitFor('a refusal', async () => {
     const reply = await cancel(one.id);
     return !reply.cancelled && reply.reason === 'started';
   });
   const { found } = await find(one.id);
-  expect(found).toMatchObject({ running: true, worker_id: 'stand-in' });
+  expect(found).toMatchObject({ running: true, worker_id: 'fake' });
   gone();
-  const waiting = standInWorker('waiting');
+  const waiting = fakeWorker('waiting');
   expect(await cancel(one.id)).toMatchObject({ cancelled: true });
   waiting();
 });

@@ -45,7 +45,7 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
   const cards = await CardLimits.open(context, fleet);
   const records = new RecordsClient(bus);
 
-  const deadlines = new DeadlineIndex(bus, lines.heldMs.bind(lines));
+  const deadlines = new DeadlineIndex(bus, lines.pausedMs.bind(lines));
   const acceptance = new Acceptance();
   const queue = new QueueStats(bus, acceptance, () => deadlines.clear());
   const storage = new Storage(context, queue, types);

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SERVICES } from '@tps/contracts';
 import { NatsServer, type NatsServerOptions, RabbitServer, TcpProxy, waitFor } from '@tps/testkit';
 import { MemoryWatch } from './memory';
-import { INTACT, LONG, long, repeatable, report, Scene, within } from './scene';
+import { INTACT, LONG, long, repeatable, report, FaultScenario, within } from './fault-scenario';
 import { SmallStore } from './small-store';
 
 const RECOVERY_MS = 30_000;
@@ -23,7 +23,7 @@ RabbitServer.describe('brokers that fail under load', () => {
   let rabbit: RabbitServer;
   let proxy: TcpProxy;
   let rabbitProxy: TcpProxy;
-  let scene: Scene;
+  let scenario: FaultScenario;
   let store: SmallStore;
   /** Read whenever it starts. */
   const settings: NatsServerOptions = {};
@@ -32,13 +32,13 @@ RabbitServer.describe('brokers that fail under load', () => {
     proxy = await TcpProxy.start(nats.port);
     rabbitProxy = await TcpProxy.start(rabbit.ports.amqp);
     const RABBITMQ_URL = rabbit.url.replace(/\d+$/, String(rabbitProxy.port));
-    scene = await Scene.start({ NATS_URL: `nats://127.0.0.1:${proxy.port}`, RABBITMQ_URL });
+    scenario = await FaultScenario.start({ NATS_URL: `nats://127.0.0.1:${proxy.port}`, RABBITMQ_URL });
     store = await SmallStore.at(nats.url);
     await waitFor('the backup to be reachable', async () => (await backup()).active === false);
     await rabbit.writeQueuesDown();
   }, 150_000);
   afterAll(async () => {
-    await scene?.stop();
+    await scenario?.stop();
     await store?.close();
     await Promise.all([proxy?.stop(), rabbitProxy?.stop()]);
     await nats?.stop();
@@ -46,7 +46,7 @@ RabbitServer.describe('brokers that fail under load', () => {
   }, 90_000);
 
   async function backup(): Promise<Backup> {
-    const { body } = await scene.fleet.get<{ backup: Backup }>('/kanban');
+    const { body } = await scenario.fleet.get<{ backup: Backup }>('/kanban');
     return body.backup;
   }
   /** Watches until the promise is settled. @returns how often the backup was turned on or off */
@@ -65,13 +65,13 @@ RabbitServer.describe('brokers that fail under load', () => {
   }
 
   function services(): Promise<number[]> {
-    return Promise.all(SERVICES.map((service) => scene.fleet.pid(`${service}-1`)));
+    return Promise.all(SERVICES.map((service) => scenario.fleet.pid(`${service}-1`)));
   }
 
   test('NATS down: every signal is accepted within 2 s and runs when it is back', async () => {
     let recoveryMs = 0;
     const { reconciled } = await backup();
-    const verdict = await scene.try({
+    const result = await scenario.try({
       label: 'down',
       forMs: lasting(8_000, 70_000),
       retry: false,
@@ -79,23 +79,23 @@ RabbitServer.describe('brokers that fail under load', () => {
         await nats.kill();
         await waitFor('the backup to be said to be active', async () => (await backup()).active);
         await waitFor('signals to be counted there', async () => (await backup()).on_backup > 10);
-        expect((await scene.fleet.get('/health/ready')).status).toBe(200);
+        expect((await scenario.fleet.get('/health/ready')).status).toBe(200);
         await sleep(lasting(4_000, 60_000));
         await nats.restart();
         recoveryMs = await recovered(RECOVERY_MS);
       },
     });
-    report('nats down', verdict, recoveryMs);
-    expect(verdict).toMatchObject({ ...INTACT, refused: 0, unknown: 0 });
-    expect(verdict.longestMs).toBeLessThan(within(2_000));
-    expect(verdict.repeated).toBeLessThanOrEqual(repeatable(verdict));
+    report('nats down', result, recoveryMs);
+    expect(result).toMatchObject({ ...INTACT, refused: 0, unknown: 0 });
+    expect(result.longestMs).toBeLessThan(within(2_000));
+    expect(result.repeated).toBeLessThanOrEqual(repeatable(result));
     expect(recoveryMs).toBeLessThan(within(15_000));
     expect((await backup()).reconciled).toBeGreaterThan(reconciled + 100);
   }, 250_000);
 
   test('NATS frozen: a signal of unknown fate goes to the backup too, and runs once', async () => {
     let recoveryMs = 0;
-    const verdict = await scene.try({
+    const result = await scenario.try({
       label: 'frozen',
       forMs: lasting(6_000, 40_000),
       fault: async (recovered) => {
@@ -105,16 +105,16 @@ RabbitServer.describe('brokers that fail under load', () => {
         recoveryMs = await recovered(RECOVERY_MS);
       },
     });
-    report('nats frozen', verdict, recoveryMs);
-    expect(verdict).toMatchObject(INTACT);
-    expect(verdict.repeated).toBeLessThanOrEqual(repeatable(verdict));
+    report('nats frozen', result, recoveryMs);
+    expect(result).toMatchObject(INTACT);
+    expect(result.repeated).toBeLessThanOrEqual(repeatable(result));
     expect(recoveryMs).toBeLessThan(within(15_000));
   }, 200_000);
 
   test('NATS flapping every three seconds: the mode changes at most twice a minute', async () => {
     let changes = 0;
     const flaps = lasting(2, 10);
-    const verdict = await scene.try({
+    const result = await scenario.try({
       label: 'flapping',
       forMs: 0,
       fault: async (recovered) => {
@@ -130,9 +130,9 @@ RabbitServer.describe('brokers that fail under load', () => {
         await recovered(RECOVERY_MS);
       },
     });
-    report(`nats flapping (${changes} changes)`, verdict);
-    expect(verdict).toMatchObject(INTACT);
-    expect(verdict.repeated).toBeLessThanOrEqual(repeatable(verdict));
+    report(`nats flapping (${changes} changes)`, result);
+    expect(result).toMatchObject(INTACT);
+    expect(result.repeated).toBeLessThanOrEqual(repeatable(result));
     expect(changes).toBeLessThanOrEqual(2);
   }, 250_000);
 
@@ -143,7 +143,7 @@ RabbitServer.describe('brokers that fail under load', () => {
     '%s',
     async (_, mode, ms) => {
       let recoveryMs = 0;
-      const verdict = await scene.try({
+      const result = await scenario.try({
         label: mode,
         forMs: 0,
         fault: async (recovered) => {
@@ -153,17 +153,17 @@ RabbitServer.describe('brokers that fail under load', () => {
           recoveryMs = await recovered(RECOVERY_MS);
         },
       });
-      report(mode, verdict, recoveryMs);
-      expect(verdict).toMatchObject(INTACT);
+      report(mode, result, recoveryMs);
+      expect(result).toMatchObject(INTACT);
       expect(recoveryMs).toBeLessThan(within(25_000));
     },
     200_000,
   );
 
   test('NATS restarted: it has forgotten which ids it had, and nothing runs twice all the same', async () => {
-    const first = await scene.try({ label: 'again', forMs: 1_000, fault: async () => undefined });
-    const before = new Map(scene.sink.effects);
-    const verdict = await scene.try({
+    const first = await scenario.try({ label: 'again', forMs: 1_000, fault: async () => undefined });
+    const before = new Map(scenario.sink.effects);
+    const result = await scenario.try({
       label: 'again',
       forMs: 1_000,
       fault: async (recovered) => {
@@ -177,8 +177,8 @@ RabbitServer.describe('brokers that fail under load', () => {
     });
     expect(first).toMatchObject(INTACT);
     // The signals of the first time are not new: neither effects nor figures count them again.
-    const repeated = [...before.keys()].filter((key) => scene.sink.effects.get(key) !== before.get(key));
-    expect({ repeated, lost: verdict.lost, unexpected: verdict.unexpected }).toEqual({
+    const repeated = [...before.keys()].filter((key) => scenario.sink.effects.get(key) !== before.get(key));
+    expect({ repeated, lost: result.lost, unexpected: result.unexpected }).toEqual({
       repeated: [],
       lost: [],
       unexpected: [],
@@ -188,7 +188,7 @@ RabbitServer.describe('brokers that fail under load', () => {
   test('NATS out of space: the backup takes what the stream refuses, and nothing is lost', async () => {
     const pids = await services();
     let recoveryMs = 0;
-    const verdict = await scene.try({
+    const result = await scenario.try({
       label: 'space',
       forMs: 0,
       retry: false,
@@ -200,9 +200,9 @@ RabbitServer.describe('brokers that fail under load', () => {
         recoveryMs = await recovered(RECOVERY_MS);
       },
     });
-    report('nats out of space', verdict, recoveryMs);
-    expect(verdict).toMatchObject({ ...INTACT, refused: 0, unknown: 0 });
-    expect(verdict.repeated).toBeLessThanOrEqual(repeatable(verdict));
+    report('nats out of space', result, recoveryMs);
+    expect(result).toMatchObject({ ...INTACT, refused: 0, unknown: 0 });
+    expect(result.repeated).toBeLessThanOrEqual(repeatable(result));
     expect(recoveryMs).toBeLessThan(within(15_000));
     expect(await services()).toEqual(pids);
   }, 200_000);
@@ -210,9 +210,9 @@ RabbitServer.describe('brokers that fail under load', () => {
   long(
     'both brokers stuck under large signals: memory stays bounded',
     async () => {
-      const memory = await MemoryWatch.of(scene.fleet, ['gateway-1', 'kanban-1']);
+      const memory = await MemoryWatch.of(scenario.fleet, ['gateway-1', 'kanban-1']);
       let grownMib: Record<string, number> = {};
-      const verdict = await scene.try({
+      const result = await scenario.try({
         label: 'stuck',
         forMs: 0,
         retry: false,
@@ -227,8 +227,8 @@ RabbitServer.describe('brokers that fail under load', () => {
           await recovered(RECOVERY_MS);
         },
       });
-      report(`both stuck, grown by ${JSON.stringify(grownMib)} MiB`, verdict);
-      expect(verdict).toMatchObject(INTACT);
+      report(`both stuck, grown by ${JSON.stringify(grownMib)} MiB`, result);
+      expect(result).toMatchObject(INTACT);
       expect(Math.max(...Object.values(grownMib))).toBeLessThan(GROWTH_MIB);
     },
     300_000,
@@ -237,7 +237,7 @@ RabbitServer.describe('brokers that fail under load', () => {
   test('both brokers down: an honest refusal within a second, and nothing of it was accepted', async () => {
     await rabbit.writeQueuesDown();
     let between = 0;
-    const verdict = await scene.try({
+    const result = await scenario.try({
       label: 'both',
       forMs: 0,
       retry: false,
@@ -245,10 +245,10 @@ RabbitServer.describe('brokers that fail under load', () => {
         await Promise.all([nats.kill(), rabbit.kill()]);
         await waitFor(
           'a refusal',
-          async () => (await scene.fleet.post('validate', { data: 1 })).status === 503,
+          async () => (await scenario.fleet.post('validate', { data: 1 })).status === 503,
         );
         const began = performance.now();
-        const { status, body, headers } = await scene.fleet.post('validate', { data: 1 });
+        const { status, body, headers } = await scenario.fleet.post('validate', { data: 1 });
         between = performance.now() - began;
         expect({ status, body }).toMatchObject({ status: 503, body: { code: 'NO_BROKER', accepted: false } });
         expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
@@ -258,10 +258,10 @@ RabbitServer.describe('brokers that fail under load', () => {
         await rabbit.restart();
       },
     });
-    report('both down', verdict);
+    report('both down', result);
     expect(between).toBeLessThan(within(1_000));
-    expect(verdict).toMatchObject(INTACT);
-    expect(verdict.refused).toBeGreaterThan(0);
+    expect(result).toMatchObject(INTACT);
+    expect(result.refused).toBeGreaterThan(0);
     await waitFor('the backup to be reachable', async () => (await backup()).on_backup === 0, {
       limitMs: 30_000,
     });

@@ -1,6 +1,6 @@
 import { type Bus, connectBus, managerOf } from '@tps/bus';
 import { NatsCluster, waitFor } from '@tps/testkit';
-import { INTACT, LONG, repeatable, report, Scene, within } from './scene';
+import { INTACT, LONG, repeatable, report, FaultScenario, within } from './fault-scenario';
 
 const LOAD_MS = LONG ? 60_000 : 6_000;
 
@@ -13,17 +13,17 @@ interface Placement {
 /** Does the fleet lose anything when a node of its cluster dies, with three copies of everything? */
 describe('a cluster of three NATS nodes', () => {
   let cluster: NatsCluster;
-  let scene: Scene;
+  let scenario: FaultScenario;
   let bus: Bus;
   beforeAll(async () => {
     cluster = await NatsCluster.start();
     bus = await connectBus({ url: cluster.url, name: 'test' });
     const ready = async (): Promise<unknown> => (await managerOf(bus)).getAccountInfo();
     await waitFor('the cluster to have a leader', ready, { limitMs: 30_000 });
-    scene = await Scene.start({ NATS_URL: cluster.url, TPS_NATS_REPLICAS: '3' });
+    scenario = await FaultScenario.start({ NATS_URL: cluster.url, TPS_NATS_REPLICAS: '3' });
   }, 150_000);
   afterAll(async () => {
-    await scene?.stop();
+    await scenario?.stop();
     await bus?.close();
     await cluster?.stop();
   }, 90_000);
@@ -51,7 +51,7 @@ describe('a cluster of three NATS nodes', () => {
       let recoveryMs = 0;
       await waitFor('the cluster to be whole', isWhole, { limitMs: 90_000, everyMs: 250 });
       const leader = await leaderOf(bus.names.streams[which]);
-      const verdict = await scene.try({
+      const result = await scenario.try({
         label: `cluster-${which}`,
         forMs: LOAD_MS,
         fault: async (recovered) => {
@@ -60,9 +60,9 @@ describe('a cluster of three NATS nodes', () => {
         },
       });
       await cluster.node(leader).restart();
-      report(`cluster, leader of ${which}`, verdict, recoveryMs);
-      expect(verdict).toMatchObject(INTACT);
-      expect(verdict.repeated).toBeLessThanOrEqual(repeatable(verdict));
+      report(`cluster, leader of ${which}`, result, recoveryMs);
+      expect(result).toMatchObject(INTACT);
+      expect(result.repeated).toBeLessThanOrEqual(repeatable(result));
       expect(recoveryMs).toBeLessThan(within(15_000));
     },
     LOAD_MS + 300_000,

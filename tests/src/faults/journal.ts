@@ -4,7 +4,7 @@ export type Reply = 'accepted' | 'refused' | 'unknown';
 export interface Entry {
   /** The `Idempotency-Key`, and in the payload: names the signal wherever it comes out. */
   key: string;
-  /** The verdict over all attempts. It stays unknown after an attempt that may have arrived, until one is accepted. */
+  /** The result over all attempts. It stays unknown after an attempt that may have arrived, until one is accepted. */
   reply: Reply;
   id?: string;
   attempts: number;

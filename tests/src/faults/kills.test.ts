@@ -1,5 +1,5 @@
 import { freePort, RabbitServer, waitFor } from '@tps/testkit';
-import { INTACT, LONG, long, repeatable, report, Scene, within } from './scene';
+import { INTACT, LONG, long, repeatable, report, FaultScenario, within } from './fault-scenario';
 
 /** Services and brokers, as `make up` runs them. Each is killed and must come back by itself. */
 const VICTIMS: [name: string, recoveryMs: number][] = [
@@ -21,32 +21,32 @@ const LOAD_MS = LONG ? 60_000 : 3_000;
 const installed = RabbitServer.isInstalled;
 
 describe('SIGKILL of each process in turn, under load', () => {
-  let scene: Scene;
+  let scenario: FaultScenario;
   beforeAll(async () => {
     const rabbit = installed
       ? { TPS_RABBITMQ: 'auto', RABBITMQ_URL: `amqp://guest:guest@127.0.0.1:${await freePort()}` }
       : {};
-    scene = await Scene.start(rabbit);
+    scenario = await FaultScenario.start(rabbit);
   }, 120_000);
-  afterAll(() => scene?.stop(), 90_000);
+  afterAll(() => scenario?.stop(), 90_000);
 
   test.each(VICTIMS)(
     '%s',
     async (victim, limitMs) => {
       let recoveryMs = 0;
-      const verdict = await scene.try({
+      const result = await scenario.try({
         label: victim,
         forMs: LOAD_MS,
         fault: async (recovered) => {
-          await scene.fleet.kill(victim);
+          await scenario.fleet.kill(victim);
           recoveryMs = await recovered(within(limitMs));
         },
       });
-      report(victim, verdict, recoveryMs);
-      expect(verdict).toMatchObject(INTACT);
+      report(victim, result, recoveryMs);
+      expect(result).toMatchObject(INTACT);
       expect(recoveryMs).toBeLessThan(within(limitMs));
-      expect(verdict.accepted).toBeGreaterThan(100);
-      expect(verdict.repeated).toBeLessThanOrEqual(repeatable(verdict));
+      expect(result.accepted).toBeGreaterThan(100);
+      expect(result.repeated).toBeLessThanOrEqual(repeatable(result));
     },
     LOAD_MS + 150_000,
   );
@@ -56,20 +56,20 @@ describe('SIGKILL of each process in turn, under load', () => {
     '%s hangs',
     async (victim) => {
       let recoveryMs = 0;
-      const verdict = await scene.try({
+      const result = await scenario.try({
         label: `hang-${victim}`,
         forMs: 0,
         fault: async (recovered) => {
-          const pid = await scene.fleet.pid(victim);
+          const pid = await scenario.fleet.pid(victim);
           process.kill(pid, 'SIGSTOP');
-          const replaced = async (): Promise<boolean> => (await scene.fleet.pid(victim)) !== pid;
+          const replaced = async (): Promise<boolean> => (await scenario.fleet.pid(victim)) !== pid;
           await waitFor(`another ${victim}`, replaced, { limitMs: 30_000 });
           recoveryMs = await recovered(within(20_000));
         },
       });
-      report(`${victim} hangs`, verdict, recoveryMs);
-      expect(verdict).toMatchObject(INTACT);
-      expect(verdict.repeated).toBeLessThanOrEqual(repeatable(verdict));
+      report(`${victim} hangs`, result, recoveryMs);
+      expect(result).toMatchObject(INTACT);
+      expect(result.repeated).toBeLessThanOrEqual(repeatable(result));
       expect(recoveryMs).toBeLessThan(within(15_000));
     },
     180_000,
@@ -77,23 +77,23 @@ describe('SIGKILL of each process in turn, under load', () => {
 
   test('a rolling restart refuses nobody', async () => {
     const restarted = LONG ? ['jidoka-1', 'andon-1', 'kaizen-1', 'heijunka-1', 'worker-1'] : ['worker-1'];
-    const verdict = await scene.try({
+    const result = await scenario.try({
       label: 'rolling',
       forMs: 1_000,
       retry: false,
       fault: async (recovered) => {
         for (const name of installed ? ['kanban-1', ...restarted] : restarted) {
-          process.kill(await scene.fleet.pid(name), 'SIGTERM');
+          process.kill(await scenario.fleet.pid(name), 'SIGTERM');
           await recovered(within(20_000));
         }
       },
     });
-    report('rolling restart', verdict);
-    expect(verdict).toMatchObject({ ...INTACT, refused: 0, unknown: 0, repeated: 0 });
+    report('rolling restart', result);
+    expect(result).toMatchObject({ ...INTACT, refused: 0, unknown: 0, repeated: 0 });
   }, 180_000);
 
   test('a restarted kaizen and andon know the same as before', async () => {
-    const { fleet, sink } = scene;
+    const { fleet, sink } = scenario;
     const facts = async (): Promise<Facts> => {
       const [{ body: metrics }, { body: history }] = await Promise.all([
         fleet.get('/metrics'),

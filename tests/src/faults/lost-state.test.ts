@@ -1,7 +1,7 @@
 import { connectBus, managerOf } from '@tps/bus';
 import { NatsServer, waitFor } from '@tps/testkit';
 import { Load } from './load';
-import { INTACT, report, repeatable, Scene, within } from './scene';
+import { INTACT, report, repeatable, FaultScenario, within } from './fault-scenario';
 
 const RECOVERY_MS = 60_000;
 const PER_SECOND = 60;
@@ -24,7 +24,7 @@ class Truth {
   private over = false;
   private readonly done: Promise<void>;
 
-  constructor(private readonly scene: Scene) {
+  constructor(private readonly scenario: FaultScenario) {
     this.done = this.watch();
   }
 
@@ -35,7 +35,7 @@ class Truth {
 
   private async watch(): Promise<void> {
     while (!this.over) {
-      const { fleet } = this.scene;
+      const { fleet } = this.scenario;
       const began = Date.now();
       const [answer, ready, board] = await Promise.all([
         fleet.post('execute', { task: 'demo' }, { headers: { prefer: 'respond-async' } }).catch(() => null),
@@ -54,13 +54,13 @@ class Truth {
 
 describe('state that NATS loses under load', () => {
   let nats: NatsServer;
-  let scene: Scene;
+  let scenario: FaultScenario;
   beforeAll(async () => {
     nats = await NatsServer.start();
-    scene = await Scene.start({ NATS_URL: nats.url });
+    scenario = await FaultScenario.start({ NATS_URL: nats.url });
   }, 120_000);
   afterAll(async () => {
-    await scene?.stop();
+    await scenario?.stop();
     await nats?.stop();
   }, 60_000);
 
@@ -71,7 +71,7 @@ describe('state that NATS loses under load', () => {
   }
 
   async function stopLine(): Promise<string> {
-    const { status, body } = await scene.fleet.call<{ id: string }>('POST', '/andon/cord', {
+    const { status, body } = await scenario.fleet.call<{ id: string }>('POST', '/andon/cord', {
       signal_type: 'validate',
       mode: 'stop',
       reason: 'drill',
@@ -82,20 +82,20 @@ describe('state that NATS loses under load', () => {
 
   test('the whole store: the fleet says so, takes work again, and obeys people', async () => {
     const load = new Load({
-      url: scene.fleet.url,
+      url: scenario.fleet.url,
       label: 'store',
       perSecond: PER_SECOND,
       signal: (key) => ({
         signal_type: 'execute',
-        payload: scene.sink.payload(key, 0),
+        payload: scenario.sink.payload(key, 0),
         timeout_ms: TIMEOUT_MS,
       }),
     });
-    const healthy = async (): Promise<boolean> => (await scene.fleet.get('/health')).body.healthy === true;
+    const healthy = async (): Promise<boolean> => (await scenario.fleet.get('/health')).body.healthy === true;
     let recoveryMs = 0;
     let truth: Truth | undefined;
     await load.during(async () => {
-      truth = new Truth(scene);
+      truth = new Truth(scenario);
       await nats.loseStore();
       recoveryMs = await load.recovery(healthy, RECOVERY_MS);
     }, 5_000);
@@ -104,7 +104,7 @@ describe('state that NATS loses under load', () => {
     expect(recoveryMs).toBeLessThan(within(15_000));
     expect(truth?.untrueMs).toBeLessThan(within(UNTRUE_MS));
     const told = await waitFor('the board to tell what was lost', async () => {
-      const { body } = await scene.fleet.get<Board>('/andon', { accept: 'application/json' });
+      const { body } = await scenario.fleet.get<Board>('/andon', { accept: 'application/json' });
       const { kanban } = body.stations;
       return kanban?.rule === 'state_lost' ? { colour: body.colour, reason: kanban.reason } : null;
     });
@@ -115,17 +115,17 @@ describe('state that NATS loses under load', () => {
     const id = await stopLine();
     const pulled = Date.now();
     await waitFor('the cord to be obeyed', async () => {
-      const { status, body } = await scene.fleet.post('validate', { data: 1 });
+      const { status, body } = await scenario.fleet.post('validate', { data: 1 });
       return status === 503 && body.code === 'LINE_STOPPED';
     });
     const obeyedMs = Date.now() - pulled;
     process.stdout.write(`cord after an empty store: obeyed in ${obeyedMs}ms\n`);
     expect(obeyedMs).toBeLessThan(within(OBEYED_MS));
     const answer = { owner: 'me', countermeasure: 'drill over' };
-    expect((await scene.fleet.call('POST', `/andon/${id}/resume`, answer)).status).toBe(200);
+    expect((await scenario.fleet.call('POST', `/andon/${id}/resume`, answer)).status).toBe(200);
     await waitFor(
       'the line to run',
-      async () => (await scene.fleet.post('validate', { data: 1 })).status === 202,
+      async () => (await scenario.fleet.post('validate', { data: 1 })).status === 202,
     );
   }, 200_000);
 
@@ -138,7 +138,7 @@ describe('state that NATS loses under load', () => {
     '%s: nothing that was accepted is lost, and new signals are taken',
     async (_, stream) => {
       let recoveryMs = 0;
-      const verdict = await scene.try({
+      const result = await scenario.try({
         label: stream,
         forMs: 3_000,
         fault: async (recovered) => {
@@ -146,9 +146,9 @@ describe('state that NATS loses under load', () => {
           recoveryMs = await recovered(RECOVERY_MS);
         },
       });
-      report(`${stream} deleted`, verdict, recoveryMs);
-      expect(verdict).toMatchObject(INTACT);
-      expect(verdict.repeated).toBeLessThanOrEqual(repeatable(verdict));
+      report(`${stream} deleted`, result, recoveryMs);
+      expect(result).toMatchObject(INTACT);
+      expect(result.repeated).toBeLessThanOrEqual(repeatable(result));
       expect(recoveryMs).toBeLessThan(within(15_000));
     },
     150_000,
@@ -156,7 +156,7 @@ describe('state that NATS loses under load', () => {
 
   test('a lane: it is made again, and what waits on it runs', async () => {
     let recoveryMs = 0;
-    const verdict = await scene.try({
+    const result = await scenario.try({
       label: 'lane',
       forMs: 3_000,
       fault: async (recovered) => {
@@ -166,8 +166,8 @@ describe('state that NATS loses under load', () => {
         recoveryMs = await recovered(RECOVERY_MS);
       },
     });
-    report('lane deleted', verdict, recoveryMs);
-    expect(verdict).toMatchObject(INTACT);
+    report('lane deleted', result, recoveryMs);
+    expect(result).toMatchObject(INTACT);
     expect(recoveryMs).toBeLessThan(within(15_000));
   }, 150_000);
 });

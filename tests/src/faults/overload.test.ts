@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Bus, connectBus, managerOf } from '@tps/bus';
-import { INTACT, long, report, Scene } from './scene';
+import { INTACT, long, report, FaultScenario } from './fault-scenario';
 
 const BUFFER = 100;
 const SLOW_MS = 200;
@@ -11,12 +11,12 @@ describe('ten times as much work as the fleet can do', () => {
   long(
     'accepted signals stay within the limit and are all done, and the others are refused for certain',
     async () => {
-      const scene = await Scene.start({ TPS_KANBAN_BUFFER: String(BUFFER) });
-      const bus = await connectBus({ url: String(scene.fleet.environment.NATS_URL), name: 'test' });
+      const scenario = await FaultScenario.start({ TPS_KANBAN_BUFFER: String(BUFFER) });
+      const bus = await connectBus({ url: String(scenario.fleet.environment.NATS_URL), name: 'test' });
       try {
-        scene.sink.delayMs = SLOW_MS;
+        scenario.sink.delayMs = SLOW_MS;
         let deepest = 0;
-        const verdict = await scene.try({
+        const result = await scenario.try({
           label: 'overload',
           forMs: 0,
           retry: false,
@@ -28,19 +28,19 @@ describe('ten times as much work as the fleet can do', () => {
             }
           },
         });
-        report(`overload, at most ${deepest} unfinished`, verdict);
-        expect(verdict).toMatchObject({ ...INTACT, unknown: 0, repeated: 0 });
-        expect(verdict.refused).toBeGreaterThan(verdict.accepted);
+        report(`overload, at most ${deepest} unfinished`, result);
+        expect(result).toMatchObject({ ...INTACT, unknown: 0, repeated: 0 });
+        expect(result.refused).toBeGreaterThan(result.accepted);
         expect(deepest).toBeLessThanOrEqual(1.1 * BUFFER);
         expect(deepest).toBeGreaterThan(BUFFER / 2);
         // Both came equally often; the buffer's last fifth is not for the lowest, its last tenth only for the highest.
-        const done = [...scene.sink.effects.keys()].filter((key) => key.startsWith('overload'));
+        const done = [...scenario.sink.effects.keys()].filter((key) => key.startsWith('overload'));
         const urgent = done.filter(isUrgent).length;
         process.stdout.write(`of ${done.length} done ${urgent} had priority 1\n`);
         expect(urgent / done.length).toBeGreaterThan(0.9);
       } finally {
         await bus.close();
-        await scene.stop();
+        await scenario.stop();
       }
     },
     180_000,

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 import { freePort, waitFor } from '@tps/testkit';
-import { INTACT, repeatable, report, Scene } from './scene';
+import { INTACT, repeatable, report, FaultScenario } from './fault-scenario';
 
 const MAIN = resolve(__dirname, '../../../services/worker/dist/main.js');
 const NAME = 'zombie-1';
@@ -16,13 +16,13 @@ interface Running {
 
 /** A worker that stands still for longer than its leases, and comes back when its work was done by others. */
 describe('a worker that comes back from the dead', () => {
-  let scene: Scene;
+  let scenario: FaultScenario;
   let zombie: ChildProcess;
   beforeAll(async () => {
-    scene = await Scene.start();
+    scenario = await FaultScenario.start();
     // Not one of the fleet's own: the local runtime ends what hangs.
     const env = {
-      ...scene.fleet.environment,
+      ...scenario.fleet.environment,
       METRICS_PORT: String(await freePort()),
       INSTANCE_ID: NAME,
     };
@@ -30,7 +30,7 @@ describe('a worker that comes back from the dead', () => {
     await waitFor(
       'the other worker',
       async () => {
-        const { body } = await scene.fleet.get<{ distribution: object }>('/heijunka');
+        const { body } = await scenario.fleet.get<{ distribution: object }>('/heijunka');
         return NAME in body.distribution;
       },
       { limitMs: 20_000 },
@@ -38,27 +38,27 @@ describe('a worker that comes back from the dead', () => {
   }, 120_000);
   afterAll(async () => {
     zombie?.kill('SIGKILL');
-    await scene?.stop();
+    await scenario?.stop();
   }, 90_000);
 
   async function held(): Promise<string[]> {
-    const { body } = await scene.fleet.get<{ items: Running[] }>('/signals?status=running&limit=100');
+    const { body } = await scenario.fleet.get<{ items: Running[] }>('/signals?status=running&limit=100');
     return body.items.flatMap(({ signal_id, worker_id }) => (worker_id === NAME ? signal_id : []));
   }
   /** The signals among these that have not succeeded. */
   async function unfinished(ids: readonly string[]): Promise<string[]> {
-    const views = await Promise.all(ids.map((id) => scene.fleet.get(`/signal/${id}`)));
+    const views = await Promise.all(ids.map((id) => scenario.fleet.get(`/signal/${id}`)));
     return ids.filter((_, n) => views[n]?.body.status !== 'succeeded');
   }
 
   test('its late outcomes do not count, and no effect is had more often than its leases cost', async () => {
-    scene.sink.delayMs = WORK_MS;
-    const verdict = await scene.try({
+    scenario.sink.delayMs = WORK_MS;
+    const result = await scenario.try({
       label: 'zombie',
       forMs: 0,
       perSecond: PER_SECOND,
       fault: async () => {
-        const left = await waitFor('it to stand still with work in hand', async () => {
+        const left = await waitFor('it to stand still with signals in flight', async () => {
           const ids = await held();
           zombie.kill('SIGSTOP');
           const still = await unfinished(ids);
@@ -71,11 +71,11 @@ describe('a worker that comes back from the dead', () => {
         await waitFor('it to work again', async () => (await held()).length > 0);
       },
     });
-    report('zombie', verdict);
-    expect(verdict).toMatchObject(INTACT);
-    expect(verdict.repeated).toBeLessThanOrEqual(repeatable(verdict));
+    report('zombie', result);
+    expect(result).toMatchObject(INTACT);
+    expect(result.repeated).toBeLessThanOrEqual(repeatable(result));
     // It had done what it held, and said so when it came back; others had done it meanwhile.
-    expect(verdict.superseded).toBeGreaterThan(0);
-    expect(verdict.superseded).toBeLessThanOrEqual(verdict.repeated);
+    expect(result.superseded).toBeGreaterThan(0);
+    expect(result.superseded).toBeLessThanOrEqual(result.repeated);
   }, 150_000);
 });

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { ensureLanes } from '@tps/bus';
-import { parseBeat, type ReplyOf, type WorkerVitals } from '@tps/contracts';
+import { parseHeartbeat, type ReplyOf, type WorkerVitals } from '@tps/contracts';
 import { waitFor } from '@tps/testkit';
 import { WorkerHarness } from './worker-harness.fixture';
 
@@ -71,7 +71,7 @@ beforeAll(async () => {
   harness.serveRecords();
   harness.bus.nc.subscribe(harness.bus.names.subjects.heartbeat('worker'), {
     callback: (_, msg) => {
-      const { instance, vitals: latest } = parseBeat(msg);
+      const { instance, vitals: latest } = parseHeartbeat(msg);
       vitals.set(instance, [...(vitals.get(instance) ?? []), latest as WorkerVitals]);
     },
   });

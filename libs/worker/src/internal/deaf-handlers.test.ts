@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openBucket } from '@tps/bus';
-import { type Beat, type CardsRecord, WIRE_VERSION } from '@tps/contracts';
+import { type Heartbeat, type CardsRecord, WIRE_VERSION } from '@tps/contracts';
 import { waitFor } from '@tps/testkit';
 import { WorkerHarness, signal } from './worker-harness.fixture';
 
@@ -78,15 +78,15 @@ test('when a handler does not end, its worker finishes the work of others, takes
   const failures: unknown[] = [];
   let finish = (): void => undefined;
   const gate = new Promise<void>((resolve) => (finish = resolve));
-  const beats: Beat<'worker'>[] = [];
+  const beats: Heartbeat<'worker'>[] = [];
   harness.bus.nc.subscribe(harness.bus.names.subjects.heartbeat('worker'), {
-    callback: (_, msg) => void beats.push(msg.json<Beat<'worker'>>()),
+    callback: (_, msg) => void beats.push(msg.json<Heartbeat<'worker'>>()),
   });
   const types = [signal('endless', running.deaf, limits), signal('honest', () => gate)];
   await harness.worker('endless', types, {}, (error) => failures.push(error));
   const honest = await harness.enqueue('honest');
   await harness.finished(await harness.enqueue('endless'));
-  const last = (): Beat<'worker'> | undefined =>
+  const last = (): Heartbeat<'worker'> | undefined =>
     beats.filter(({ instance }) => instance === 'endless').at(-1);
   await waitFor('its beats to tell', () => last()?.vitals.deaf?.endless === 1, { limitMs: 10_000 });
   await waitFor('it to be not ready', () => last()?.ready === false, { limitMs: 20_000 });

@@ -103,7 +103,7 @@ function traceOf(msg: Msg): TraceHeaders | undefined {
 
 /** When the signal's own time is up. The time during which its line is stopped does not count. */
 export function deadlineOf({ signal, info }: InFlightSignal, lines: LineView): number {
-  const pausedMs = lines.heldMs(signal.signal_type, info.storedAtMs, Date.now());
+  const pausedMs = lines.pausedMs(signal.signal_type, info.storedAtMs, Date.now());
   return Date.parse(signal.created_at) + signal.timeout_ms + pausedMs;
 }
 

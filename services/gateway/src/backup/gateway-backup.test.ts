@@ -105,7 +105,7 @@ RabbitServer.describe('while kanban or NATS is away', () => {
     gateway.fleet.arrive('kanban');
     const view = (): PromiseLike<Reply> => gateway.http.get(`/signal/${String(body.signal_id)}`);
     expect(await view()).toMatchObject({ status: 503, body: { code: 'UNAVAILABLE' } });
-    // From now on kanban has it in hand, where RabbitMQ does not count it, and its next beat is to come.
+    // From now on kanban has taken it, so RabbitMQ does not count it, and kanban's next heartbeat is still to come.
     await taken();
     expect(await view()).toMatchObject({ status: 503, body: { code: 'UNAVAILABLE' } });
     await waitFor('it to be unknown', unknown);

@@ -1,6 +1,6 @@
 import type { Bus } from '@tps/bus';
 import { type CircuitState, stoppedSince, worstState } from '@tps/contracts';
-import type { FleetView, LineView, Station } from '@tps/fleet';
+import type { FleetView, LineView, StationPresence } from '@tps/fleet';
 import type { BoardSummary, HealthReport } from '../api/schemas';
 import type { SignalTypes } from '../signals/signal-types';
 import type { GatewayBackup } from '../backup/gateway-backup';
@@ -10,7 +10,7 @@ import type { Boards } from './boards';
 const BOARD_LIMIT_MS = 500;
 /** The rate is over five minutes, so an answer that is a second old is good enough. */
 const ERROR_RATE_AGE_MS = 1_000;
-/** Probes may ask for the health many times a second; the board is judged once a second. */
+/** Probes may ask for the health many times a second; the lights are assessed once a second. */
 const BOARD_AGE_MS = 1_000;
 const MAX_ERROR_PERCENT = 50;
 const NO_TYPE = 'no signal type is known yet';
@@ -120,7 +120,7 @@ export class Health {
   }
 
   /** Counts this gateway as up, whatever its own readiness says: it answers. */
-  private stations(): Record<string, Station> & Record<'kanban', Station> {
+  private stations(): Record<string, StationPresence> & Record<'kanban', StationPresence> {
     const stations = this.deps.fleet.stations();
     return { ...stations, gateway: { up: true, replicas: Math.max(1, stations.gateway.replicas) } };
   }
@@ -137,7 +137,7 @@ function circuitOf(lines: LineView, type: string, nowMs: number): HealthReport['
   return circuit ? { state, reason: circuit.reason, since: circuit.since, ...named } : { state, ...named };
 }
 
-function missing(stations: Record<string, Station>): string[] {
+function missing(stations: Record<string, StationPresence>): string[] {
   return Object.keys(stations).filter((service) => !stations[service]?.up);
 }
 

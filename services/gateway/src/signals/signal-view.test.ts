@@ -52,7 +52,7 @@ describe('/signal/:id', () => {
   test('a run that goes on is as the signal is, whatever was recorded of it before', async () => {
     const id = await queued();
     gateway.fleet.records.set(id, [
-      sampleOutcome({ signal_id: id, status: 'returned', message: 'handed back' }),
+      sampleOutcome({ signal_id: id, status: 'returned', message: 'released' }),
     ]);
     expect((await gateway.http.get(`/signal/${id}`)).body).toMatchObject({
       status: 'queued',

@@ -21,7 +21,7 @@ import {
 } from '@tps/contracts';
 import { sampleOutcome, waitFor } from '@tps/testkit';
 
-const BEAT_MS = 250;
+const HEARTBEAT_MS = 250;
 
 /** The behaviour of every part of the fleet, as a test sets it. */
 export interface Behaviour {
@@ -145,7 +145,7 @@ export class FakeFleet {
     readonly types: KvView<TypeRecord>,
     readonly circuits: KvView<CircuitRecord>,
   ) {
-    this.beats = setInterval(() => this.beat(), BEAT_MS);
+    this.beats = setInterval(() => this.beat(), HEARTBEAT_MS);
     for (const service of SERVICES) this.arrive(service);
   }
 

@@ -1,9 +1,9 @@
 import { type Bus, connectBus, managerOf, openBucket } from '@tps/bus';
 import {
-  type Beat,
+  type Heartbeat,
   type EnqueueVerdict,
   type KanbanBoard,
-  parseBeat,
+  parseHeartbeat,
   type ReplyOf,
   type Signal,
   type TypeRecord,
@@ -23,7 +23,7 @@ describe('the streams and lanes of kanban', () => {
   let nats: NatsServer;
   let bus: Bus;
   let service: ServiceHandle;
-  let beats: Beat<'kanban'>[];
+  let beats: Heartbeat<'kanban'>[];
   let ids = 0;
 
   const ask = async <T>(subject: string, request: unknown): Promise<T> =>
@@ -48,14 +48,14 @@ describe('the streams and lanes of kanban', () => {
     return names.sort();
   };
   const hasLanes = (): Promise<boolean> => lanes().then((all) => all.length === LANES.length);
-  const last = (): Beat<'kanban'> | undefined => beats.at(-1);
+  const last = (): Heartbeat<'kanban'> | undefined => beats.at(-1);
 
   beforeEach(async () => {
     nats = await NatsServer.start();
     bus = await connectBus({ url: nats.url, name: 'test' });
     beats = [];
     bus.nc.subscribe(bus.names.subjects.heartbeat('kanban'), {
-      callback: (_, msg) => void beats.push(parseBeat(msg) as Beat<'kanban'>),
+      callback: (_, msg) => void beats.push(parseHeartbeat(msg) as Heartbeat<'kanban'>),
     });
     const env = { NATS_URL: nats.url, METRICS_PORT: 'disabled', LOG_LEVEL: 'error', INSTANCE_ID: 'kanban-1' };
     service = await startService(kanban, { ...env, TPS_KANBAN_BUFFER: '10' }, () => undefined);

@@ -1,7 +1,7 @@
 import type { StoredMsg } from '@nats-io/jetstream';
 import { type KvView, managerOf, openView } from '@tps/bus';
 import {
-  type Beat,
+  type Heartbeat,
   type EnqueueVerdict,
   laneName,
   type Names,
@@ -16,7 +16,7 @@ import type { ServiceHandle } from '@tps/service';
 import { waitFor } from '@tps/testkit';
 import { DeadLetterHarness } from '../dead-letters/dead-letter-harness.fixture';
 
-const BEAT_MS = 500;
+const HEARTBEAT_MS = 500;
 /** Services that keep data of a type, and the request to each of them. */
 const KEEPERS = [
   ['jidoka', 'retireCircuit'],
@@ -54,7 +54,7 @@ export class RetirementHarness {
         },
       });
     }
-    this.beats = setInterval(() => this.beat(), BEAT_MS);
+    this.beats = setInterval(() => this.beat(), HEARTBEAT_MS);
     this.beat();
   }
 
@@ -148,7 +148,7 @@ export class RetirementHarness {
 
   private say(service: ServiceName, instance: string, vitals: Record<string, unknown>): void {
     const at = new Date().toISOString();
-    const beat: Beat = { v: 1, service, instance, started_at: at, at, ready: true, vitals };
+    const beat: Heartbeat = { v: 1, service, instance, started_at: at, at, ready: true, vitals };
     this.dead.bus.nc.publish(this.subjects.heartbeat(service), JSON.stringify(beat));
   }
 }

@@ -19,7 +19,7 @@ export const deadLetterOperations = {
     description:
       'Each is kept for 30 days, payload and all, and is gone from here once its next run is queued.',
     query: 'LettersQuery',
-    answers: { 200: { description: 'A page of letters', schema: 'DeadLetters' } },
+    answers: { 200: { description: 'A page of dead letters', schema: 'DeadLetters' } },
     errors: ['UNAVAILABLE'],
     examples: ['', '-G -d type=execute -d class=transient -d limit=10'],
   },
@@ -28,9 +28,9 @@ export const deadLetterOperations = {
     path: '/kanban/dead/{id}',
     role: 'operator',
     tag: 'Dead letters',
-    summary: 'One letter whole, with its payload',
+    summary: 'A whole dead letter, with its payload',
     parameters: [ID],
-    answers: { 200: { description: 'The letter', schema: 'DeadLetter' } },
+    answers: { 200: { description: 'The dead letter', schema: 'DeadLetter' } },
     errors: ['NOT_FOUND', 'UNAVAILABLE'],
     examples: [''],
   },
@@ -39,11 +39,11 @@ export const deadLetterOperations = {
     path: '/kanban/dead/redrive',
     role: 'operator',
     tag: 'Dead letters',
-    summary: 'Run dead letters again: probes first, then the rest at a pace',
+    summary: 'Requeue dead letters: probes first, then the rest at a limited rate',
     description:
-      'A letter disappears when its next run is queued. When a probe does not succeed, or a line stops, the redrive ' +
-      'stops itself and says where; the letters it has not taken stay. It goes on after a restart of kanban. Dead ' +
-      'letters of a retired type are not run again before a worker announces the type.',
+      'A dead letter disappears when its next run is queued. When a probe does not succeed, or a line stops, the ' +
+      'redrive job stops itself and says where; the dead letters that it has not taken stay. The job continues after a ' +
+      'restart of kanban. Dead letters of a retired type are not requeued before a worker announces the type.',
     parameters: [
       PREFER(
         '`respond-async`: answer at once; `wait=n`: wait up to n seconds (at most 60) for its end. Default: 10 seconds',
@@ -79,8 +79,8 @@ export const deadLetterOperations = {
     path: '/kanban/redrives',
     role: 'client',
     tag: 'Dead letters',
-    summary: 'Redrives under way and the latest that ended',
-    answers: { 200: { description: 'The redrives', schema: 'Redrives' } },
+    summary: 'Running redrive jobs, and the latest that ended',
+    answers: { 200: { description: 'The redrive jobs', schema: 'Redrives' } },
     errors: ['UNAVAILABLE'],
     examples: [''],
   },
@@ -89,9 +89,9 @@ export const deadLetterOperations = {
     path: '/kanban/redrives/{id}',
     role: 'client',
     tag: 'Dead letters',
-    summary: 'How far a redrive is',
+    summary: 'The progress of a redrive job',
     parameters: [REDRIVE_ID, PREFER('`wait=n`: wait up to n seconds (at most 60) for its end')],
-    answers: { 200: { description: 'The redrive', schema: 'Redrive' } },
+    answers: { 200: { description: 'The redrive job', schema: 'Redrive' } },
     errors: ['NOT_FOUND', 'UNAVAILABLE'],
     examples: ['', `-H 'Prefer: wait=10'`],
   },
@@ -100,9 +100,9 @@ export const deadLetterOperations = {
     path: '/kanban/redrives/{id}',
     role: 'operator',
     tag: 'Dead letters',
-    summary: 'End a redrive; letters that it has not taken stay',
+    summary: 'End a redrive job; dead letters that it has not taken stay',
     parameters: [REDRIVE_ID],
-    answers: { 200: { description: 'The redrive', schema: 'Redrive' } },
+    answers: { 200: { description: 'The redrive job', schema: 'Redrive' } },
     errors: ['NOT_FOUND', 'UNAVAILABLE'],
     examples: ['-X DELETE'],
   },

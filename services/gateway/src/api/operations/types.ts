@@ -21,7 +21,7 @@ export const typeOperations = {
     summary: 'Retire a type that no worker serves and that has no work left',
     description:
       'Its lanes, circuit, cards, rate and light go, and a call on its line is closed; the history says who did it. Dead ' +
-      'letters of the type stay, and are not run again. A worker that announces the type later brings it back as new.',
+      'letters of the type stay, and are not requeued. A worker that announces the type later brings it back as new.',
     parameters: [TYPE],
     body: 'RetireRequest',
     optionalBody: true,

@@ -13,7 +13,7 @@ import {
   REQUESTS,
 } from '@tps/contracts';
 
-/** Each field narrows the choice; `signal_type` and `error_class` are what the letters call `type` and `class`. */
+/** Each field narrows the choice; `signal_type` and `error_class` are what the dead letters call `type` and `class`. */
 const { type, status, class: errorClass, ids: _ids, ...others } = Filter.properties;
 const filters = { type, signal_type: type, status, class: errorClass, error_class: errorClass, ...others };
 const ID = Type.String({ format: 'uuid' });
@@ -29,7 +29,7 @@ export const LettersQuery = Type.Object(
       minimum: 1,
       maximum: DEAD_LETTERS_MAX_LIMIT,
       default: 50,
-      description: 'Letters of one page',
+      description: 'Dead letters of one page',
     }),
     cursor: Type.Optional(cursor()),
   },
@@ -38,7 +38,7 @@ export const LettersQuery = Type.Object(
 export const PurgeQuery = Type.Object({ ...filters, id: Type.Optional(ID) }, { additionalProperties: false });
 export const LetterFilter = Type.Object(
   { ...filters, ids },
-  { additionalProperties: false, description: 'Letters that fit all of it' },
+  { additionalProperties: false, description: 'The dead letters that match all of these fields' },
 );
 export const PurgeRequest = Type.Object(
   { filter: Type.Optional(LetterFilter), ids },
@@ -62,7 +62,7 @@ export const Purged = REQUESTS.purge.reply;
 export const Redrive = Type.Object(
   {
     ...RedriveProgress.properties,
-    remaining: count('Letters that it has still to take'),
+    remaining: count('Dead letters that the job has still to take'),
   },
   { additionalProperties: true },
 );

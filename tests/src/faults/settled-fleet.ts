@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { FINAL, type Found, type Outcome } from './checker';
+import { FINAL, type SignalStatus, type FleetOutcome } from './loss-checker';
 import type { Journal } from './journal';
 
 /** Reads from a fleet over its API. */
@@ -33,10 +33,10 @@ export async function outcomeOf(
   get: Get,
   journal: Journal,
   { before, limitMs }: { before: Figures; limitMs: number },
-): Promise<Outcome> {
+): Promise<FleetOutcome> {
   const until = Date.now() + limitMs;
   await atRest(get, until);
-  const found = new Map<string, Found>();
+  const found = new Map<string, SignalStatus>();
   const ids = journal.accepted.flatMap(({ id }) => id ?? []);
   const reader = async (): Promise<void> => {
     for (let id = ids.pop(); id; id = ids.pop()) found.set(id, await read(get, id, until));
@@ -70,10 +70,10 @@ async function atRest(get: Get, until: number): Promise<void> {
 }
 
 /** The records follow the log with a small delay, and are away while andon restarts: asked until they say something. */
-async function read(get: Get, id: string, until: number): Promise<Found> {
+async function read(get: Get, id: string, until: number): Promise<SignalStatus> {
   for (;;) {
     const { status, body } = await get(`/signal/${id}`).catch(() => ({ status: 0, body: {} }));
-    const known = body as unknown as Found;
+    const known = body as unknown as SignalStatus;
     if (status === 200 && FINAL.includes(known.status)) return known;
     if (Date.now() > until) return { status: status === 200 ? known.status : 'unknown' };
     await sleep(LOOK_MS);

@@ -2,14 +2,14 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /** Where the signals of a test have their effect: counts how often each was delivered by its key. */
-export class Sink {
+export class EffectSink {
   readonly effects = new Map<string, number>();
   /** How long it takes over each. */
   delayMs = 0;
 
   private constructor(private readonly server: Server) {}
 
-  static async start(): Promise<Sink> {
+  static async start(): Promise<EffectSink> {
     const server = createServer((request, response) => {
       void readAll(request).then((body) => {
         const { key } = JSON.parse(body) as { key: string };
@@ -19,7 +19,7 @@ export class Sink {
         else response.end('{"ok":true}');
       });
     });
-    const sink = new Sink(server);
+    const sink = new EffectSink(server);
     await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
     return sink;
   }

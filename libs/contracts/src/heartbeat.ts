@@ -5,7 +5,7 @@ import { check, type Message, parse } from './parse';
 import { type ServiceName, SERVICES } from './fleet';
 import { version } from './version';
 
-/** How often every process sends its beat, in milliseconds. */
+/** How often every process sends its heartbeat, in milliseconds. */
 export const HEARTBEAT_MS = 1_000;
 
 const BlockedLoop = Type.Object({
@@ -92,22 +92,25 @@ const GatewayVitals = Type.Object({
 /** The callers that wait at one gateway process, and where it puts new signals. */
 export type GatewayVitals = Static<typeof GatewayVitals>;
 
-const Missed = Type.Object({
+const MissingProcess = Type.Object({
   service: oneOf(SERVICES),
   instance: Type.String(),
   ms: number('For how long, in milliseconds'),
 });
 /** A process that fell silent without a farewell, and in whose place none has come. */
-export type Missed = Static<typeof Missed>;
+export type MissingProcess = Static<typeof MissingProcess>;
 
-const AndonVitals = Type.Object({ colour: Colour, missed: list(Missed, 'The processes that it misses') });
+const AndonVitals = Type.Object({
+  colour: Colour,
+  missed: list(MissingProcess, 'The processes that it misses'),
+});
 /** The fleet, as one andon process sees it. */
 export type AndonVitals = Static<typeof AndonVitals>;
 
 /** The vital figures of a service that no other service reads. */
 const FreeVitals = { shape: Type.Object({}, { additionalProperties: true }), none: {} };
 
-/** The vital figures that other services read, and what stands for those that a beat does not have. */
+/** The vital figures that other services read, and what stands for those that a heartbeat does not have. */
 export const VITALS = {
   gateway: { shape: GatewayVitals, none: { waiting: 0 } },
   kanban: { shape: KanbanVitals, none: { queue_depth: 0, buffer: 0 } },
@@ -138,7 +141,7 @@ const LostState = Type.Object({
 /** A stream or bucket that the broker lost while a process followed it: another one of the same name took its place. */
 export type LostState = Static<typeof LostState>;
 
-export const Beat = Type.Object({
+export const Heartbeat = Type.Object({
   v: version(),
   service: oneOf(SERVICES),
   instance: text('The process: INSTANCE_ID, or host and pid'),
@@ -150,20 +153,23 @@ export const Beat = Type.Object({
   lost: Type.Optional(list(LostState, 'Streams and buckets that it saw the broker lose lately')),
 });
 /** Every process publishes one each second: that it lives, whether it is ready, and its vital figures. */
-export type Beat<S extends ServiceName = ServiceName> = Omit<Static<typeof Beat>, 'service' | 'vitals'> & {
+export type Heartbeat<S extends ServiceName = ServiceName> = Omit<
+  Static<typeof Heartbeat>,
+  'service' | 'vitals'
+> & {
   service: S;
   vitals: Vitals<S>;
 };
 
 /**
- * Reads a beat. A process that stops before it ran, or that is of the version before, lacks some of the figures: those
+ * Reads a heartbeat. A process that stops before it ran, or that is of the version before, lacks some of the figures: those
  * are zero or empty.
  *
  * @throws MessageError
  */
-export function parseBeat(message: Message): Beat {
-  const beat = parse(Beat, message, 'beat');
-  const what = `beat of ${beat.service} ${beat.instance}, vitals`;
-  const known = check(PARTIAL.get(beat.service)!, beat.vitals, what);
-  return { ...beat, vitals: { ...vitalsOf(beat.service).none, ...known } };
+export function parseHeartbeat(message: Message): Heartbeat {
+  const heartbeat = parse(Heartbeat, message, 'heartbeat');
+  const what = `heartbeat of ${heartbeat.service} ${heartbeat.instance}, vitals`;
+  const known = check(PARTIAL.get(heartbeat.service)!, heartbeat.vitals, what);
+  return { ...heartbeat, vitals: { ...vitalsOf(heartbeat.service).none, ...known } };
 }

@@ -1,4 +1,4 @@
-import { check, type Outcome } from './checker';
+import { checkNoLoss, type FleetOutcome } from './loss-checker';
 import { Journal } from './journal';
 
 /** A: accepted, R: refused, U: unknown. */
@@ -10,7 +10,7 @@ function journalOf(replies: string): Journal {
   );
   return journal;
 }
-function outcome(given: Partial<Outcome> & { succeeded?: string[] }): Outcome {
+function outcome(given: Partial<FleetOutcome> & { succeeded?: string[] }): FleetOutcome {
   const { succeeded = [], ...rest } = given;
   const found = new Map(succeeded.map((id) => [id, { status: 'succeeded' }]));
   return { found, counted: succeeded.length, superseded: 0, ...rest };
@@ -21,14 +21,14 @@ test('everything accepted came out once', () => {
     ['k0', 1],
     ['k1', 1],
   ]);
-  const verdict = check(journalOf('AAR'), outcome({ succeeded: ['id0', 'id1'], effects }));
-  expect(verdict).toMatchObject({ accepted: 2, refused: 1, lost: [], unexpected: [], countsAgree: true });
-  expect(verdict).toMatchObject({ repeated: 0, recovered: 0, ineffective: [] });
+  const result = checkNoLoss(journalOf('AAR'), outcome({ succeeded: ['id0', 'id1'], effects }));
+  expect(result).toMatchObject({ accepted: 2, refused: 1, lost: [], unexpected: [], countsAgree: true });
+  expect(result).toMatchObject({ repeated: 0, recovered: 0, ineffective: [] });
 });
 
 test('an accepted signal without an outcome is lost, and so is one that still waits', () => {
   const found = new Map([['id0', { status: 'queued' }]]);
-  expect(check(journalOf('AA'), outcome({ found, counted: 0 }))).toMatchObject({
+  expect(checkNoLoss(journalOf('AA'), outcome({ found, counted: 0 }))).toMatchObject({
     lost: ['k0', 'k1'],
     countsAgree: false,
   });
@@ -39,20 +39,20 @@ test('an unknown may come out or not', () => {
     ['k0', 1],
     ['k1', 1],
   ]);
-  const both = check(journalOf('AUU'), outcome({ succeeded: ['id0'], counted: 2, effects }));
+  const both = checkNoLoss(journalOf('AUU'), outcome({ succeeded: ['id0'], counted: 2, effects }));
   expect(both).toMatchObject({ recovered: 1, lost: [], unexpected: [], countsAgree: true });
-  expect(check(journalOf('AU'), outcome({ succeeded: ['id0'] }))).toMatchObject({
+  expect(checkNoLoss(journalOf('AU'), outcome({ succeeded: ['id0'] }))).toMatchObject({
     recovered: 0,
     countsAgree: true,
   });
-  expect(check(journalOf('AU'), outcome({ succeeded: ['id0'], counted: 3 }))).toMatchObject({
+  expect(checkNoLoss(journalOf('AU'), outcome({ succeeded: ['id0'], counted: 3 }))).toMatchObject({
     countsAgree: false,
   });
 });
 
 test('a refused signal must have no outcome', () => {
   const effects = new Map([['k0', 1]]);
-  expect(check(journalOf('R'), outcome({ counted: 1, effects }))).toMatchObject({
+  expect(checkNoLoss(journalOf('R'), outcome({ counted: 1, effects }))).toMatchObject({
     untrue: ['k0'],
     countsAgree: false,
   });
@@ -60,7 +60,7 @@ test('a refused signal must have no outcome', () => {
 
 test('a signal that was never sent must have no effect, and a succeeded one must have its effect', () => {
   const effects = new Map([['other', 1]]);
-  expect(check(journalOf('A'), outcome({ succeeded: ['id0'], effects }))).toMatchObject({
+  expect(checkNoLoss(journalOf('A'), outcome({ succeeded: ['id0'], effects }))).toMatchObject({
     unexpected: ['other'],
     ineffective: ['k0'],
   });
@@ -71,8 +71,8 @@ test('repeated effects are counted beyond the first', () => {
     ['k0', 3],
     ['k1', 1],
   ]);
-  const verdict = check(journalOf('AA'), outcome({ succeeded: ['id0', 'id1'], effects, superseded: 1 }));
-  expect(verdict).toMatchObject({ repeated: 2, repeatedPercent: 100, superseded: 1 });
+  const result = checkNoLoss(journalOf('AA'), outcome({ succeeded: ['id0', 'id1'], effects, superseded: 1 }));
+  expect(result).toMatchObject({ repeated: 2, repeatedPercent: 100, superseded: 1 });
 });
 
 test.each([

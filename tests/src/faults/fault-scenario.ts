@@ -1,9 +1,9 @@
 import { waitFor } from '@tps/testkit';
 import { Fleet } from '../fleet';
-import { check, type Verdict } from './checker';
+import { checkNoLoss, type CheckResult } from './loss-checker';
 import { Load } from './load';
-import { type Figures, figures, type Get, outcomeOf } from './rest';
-import { Sink } from './sink';
+import { type Figures, figures, type Get, outcomeOf } from './settled-fleet';
+import { EffectSink } from './effect-sink';
 
 /** `TPS_FAULTS=long`: every fault for a minute and at its full length, instead of a few seconds each. */
 export const LONG = process.env.TPS_FAULTS === 'long';
@@ -19,7 +19,7 @@ const REST_LIMIT_MS = 90_000;
 /** Longer than any fault, so that every accepted signal can be done. */
 const TIMEOUT_MS = 300_000;
 
-export interface Trial {
+export interface FaultCase {
   label: string;
   /** Load goes on for so long at least, from the fault on. */
   forMs: number;
@@ -39,12 +39,12 @@ export interface Trial {
 type Recovered = (limitMs: number) => Promise<number>;
 
 /** A fleet whose signals have their effect in a sink: faults are tried on it under load, and the whole is checked. */
-export class Scene {
+export class FaultScenario {
   readonly get: Get;
 
   private constructor(
     readonly fleet: Fleet,
-    readonly sink: Sink,
+    readonly sink: EffectSink,
   ) {
     this.get = async (path) => {
       const { status, body } = await fleet.get(path);
@@ -52,8 +52,8 @@ export class Scene {
     };
   }
 
-  static async start(variables: Record<string, string> = {}): Promise<Scene> {
-    const sink = await Sink.start();
+  static async start(variables: Record<string, string> = {}): Promise<FaultScenario> {
+    const sink = await EffectSink.start();
     const env = {
       TPS_HTTP_ALLOWLIST: sink.host,
       TPS_KANBAN_BUFFER: '20000',
@@ -61,7 +61,7 @@ export class Scene {
       ...variables,
     };
     try {
-      return new Scene(await Fleet.start(env), sink);
+      return new FaultScenario(await Fleet.start(env), sink);
     } catch (error) {
       await sink.stop();
       throw error;
@@ -85,7 +85,7 @@ export class Scene {
     bytes = 0,
     priority = () => 3,
     perSecond = PER_SECOND,
-  }: Trial): Promise<Verdict> {
+  }: FaultCase): Promise<CheckResult> {
     const before = await this.settledFigures();
     const effects = new Map(this.sink.effects);
     const healthy = async (): Promise<boolean> => (await this.fleet.get('/health')).body.healthy === true;
@@ -105,7 +105,7 @@ export class Scene {
     const { journal } = running;
     const outcome = await outcomeOf(this.get, journal, { before, limitMs: REST_LIMIT_MS });
     const here = [...this.sink.effects].filter(([key]) => !effects.has(key));
-    return check(journal, { ...outcome, effects: new Map(here) });
+    return checkNoLoss(journal, { ...outcome, effects: new Map(here) });
   }
 
   private settledFigures(): Promise<Figures> {
@@ -116,7 +116,7 @@ export class Scene {
   }
 }
 
-/** The verdict that every fault must leave. */
+/** The result that every fault must leave. */
 export const INTACT = {
   lost: [],
   undone: [],
@@ -127,16 +127,16 @@ export const INTACT = {
 };
 
 /** Effects that may be had twice: one in a hundred, and in a short run what was in hands when the fault came. */
-export function repeatable({ accepted }: Verdict): number {
+export function repeatable({ accepted }: CheckResult): number {
   return Math.max(SLOTS, Math.floor(accepted / 100));
 }
 
 /** Printed as they come: the figures of docs/reliability.md. */
-export function report(label: string, verdict: Verdict, recoveryMs?: number): void {
-  const { accepted, refused, unknown, repeated, longestMs } = verdict;
+export function report(label: string, result: CheckResult, recoveryMs?: number): void {
+  const { accepted, refused, unknown, repeated, longestMs } = result;
   const recovery = recoveryMs === undefined ? '' : ` recovery=${Math.round(recoveryMs)}ms`;
   process.stdout.write(
-    `${label}: accepted=${accepted} refused=${refused} unknown=${unknown} lost=${verdict.lost.length}` +
-      ` repeated=${repeated}${verdict.countsAgree ? '' : ` counted=${verdict.counted}`} longest=${Math.round(longestMs)}ms${recovery}\n`,
+    `${label}: accepted=${accepted} refused=${refused} unknown=${unknown} lost=${result.lost.length}` +
+      ` repeated=${repeated}${result.countsAgree ? '' : ` counted=${result.counted}`} longest=${Math.round(longestMs)}ms${recovery}\n`,
   );
 }

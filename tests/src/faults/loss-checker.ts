@@ -3,15 +3,15 @@ import type { Journal } from './journal';
 export const FINAL = ['succeeded', 'failed', 'rejected', 'expired', 'cancelled'];
 
 /** The fleet's answer about a signal; `unknown` when it has none. */
-export interface Found {
+export interface SignalStatus {
   status: string;
   attempt?: number;
 }
 
 /** The fleet's side, read when everything has come to rest. */
-export interface Outcome {
+export interface FleetOutcome {
   /** By signal id; every accepted one is asked for. */
-  found: ReadonlyMap<string, Found>;
+  found: ReadonlyMap<string, SignalStatus>;
   /** Final outcomes that were counted since the journal began, all statuses together. */
   counted: number;
   /** Second final outcomes of a run, since the journal began. */
@@ -24,7 +24,7 @@ export interface Outcome {
  * The queue as a whole, after a full drain (as Jepsen's total-queue checker sees one): everything accepted came out,
  * nothing came out that was not put in, and what is unknown may have come out or not.
  */
-export interface Verdict {
+export interface CheckResult {
   sent: number;
   accepted: number;
   refused: number;
@@ -52,7 +52,10 @@ export interface Verdict {
   longestMs: number;
 }
 
-export function check(journal: Journal, { found, counted, superseded, effects }: Outcome): Verdict {
+export function checkNoLoss(
+  journal: Journal,
+  { found, counted, superseded, effects }: FleetOutcome,
+): CheckResult {
   const accepted = journal.accepted;
   const unknown = journal.of('unknown');
   const lost: string[] = [];
