@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox';
-import { cursor, FINAL_STATUSES, oneOf, OPEN_STATUSES, REQUESTS, SIGNALS_MAX_LIMIT } from '@tps/contracts';
+import { cursor, FINAL_STATUSES, OPEN_STATUSES, REQUESTS, SIGNALS_MAX_LIMIT } from '@tps/contracts';
+import { SignalView } from './signals';
 
 const WORDS = [...FINAL_STATUSES, ...OPEN_STATUSES];
 
@@ -27,11 +28,15 @@ export const SignalsQuery = Type.Object(
 
 export const Signals = Type.Object({
   items: Type.Array(
-    Type.Object(
-      { signal_id: Type.String(), signal_type: Type.String(), run: Type.Integer(), status: oneOf(WORDS) },
+    Type.Composite(
+      [
+        Type.Omit(SignalView, ['signal_id', 'message', 'result', 'runs', 'timeline']),
+        // The queue also lists messages that no worker can read, and signals that have no message yet.
+        Type.Object({ signal_id: Type.String(), message: Type.Optional(SignalView.properties.message) }),
+      ],
       {
         additionalProperties: true,
-        description: 'As `GET /signal/{id}` shows it, without result and timeline',
+        description: 'As `GET /signal/{id}` shows it, without result, runs and timeline',
       },
     ),
     { description: 'Newest first' },
