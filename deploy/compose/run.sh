@@ -55,6 +55,39 @@ esac
 [ "$(setting METRICS_PORT 9090)" != disabled ] ||
   die "METRICS_PORT=disabled: containers are watched by that port. Leave it unset; only this machine can reach it."
 
+# Names misspelt variables as the local runtime does, without Node: containers get only the variables that compose passes
+# on, so that no service sees a misspelt one. The names are those that deploy/local knows.
+name_unknown() {
+  { env; [ ! -f .env ] || cat .env; } | awk -v names=deploy/local/src/known-variables.ts '
+    BEGIN {
+      while ((getline line < names) > 0)
+        if (match(line, /TPS_[A-Z_]+/) && line ~ /^  .TPS_[A-Z_]+.,$/) known[substr(line, RSTART, RLENGTH)]
+    }
+    { sub(/^[ \t]*(export[ \t]+)?/, "") }
+    !match($0, /^TPS_[A-Za-z0-9_]+[ \t]*[=:]/) { next }
+    {
+      match($0, /^TPS_[A-Za-z0-9_]+/)
+      name = stem = substr($0, 1, RLENGTH)
+      sub(/_FILE$/, "", stem)
+      if (name in known || stem in known || name ~ /^TPS_REPLICAS_/ || told[name]++) next
+      least = 1000
+      for (each in known) if ((steps = distance(name, each)) < least) { least = steps; nearest = each }
+      print name " is no variable of the fleet. The nearest one is " nearest "."
+    }
+    function distance(from, to,    d, i, j, least) {
+      for (i = 0; i <= length(from); i += 1) d[i, 0] = i
+      for (j = 0; j <= length(to); j += 1) d[0, j] = j
+      for (i = 1; i <= length(from); i += 1)
+        for (j = 1; j <= length(to); j += 1) {
+          least = d[i - 1, j - 1] + (substr(from, i, 1) != substr(to, j, 1))
+          if (d[i - 1, j] + 1 < least) least = d[i - 1, j] + 1
+          if (d[i, j - 1] + 1 < least) least = d[i, j - 1] + 1
+          d[i, j] = least
+        }
+      return d[length(from), length(to)]
+    }'
+}
+
 # Stops containers of every profile, whichever they were started with.
 all_profiles() { COMPOSE_PROFILES=observability $COMPOSE "$@"; }
 
@@ -62,6 +95,7 @@ all_profiles() { COMPOSE_PROFILES=observability $COMPOSE "$@"; }
 build() { $COMPOSE build prepare; }
 
 up() {
+  name_unknown
   build
   $COMPOSE up -d --no-build "$@"
   wait_until_ready

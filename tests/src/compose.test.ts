@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { parse } from 'yaml';
 import { variables } from './variables';
@@ -109,4 +110,25 @@ describe('docker-compose', () => {
       });
     });
   });
+});
+
+test('make up names misspelt variables before it builds', () => {
+  const folder = mkdtempSync(resolve(tmpdir(), 'tps-docker-'));
+  try {
+    writeFileSync(resolve(folder, 'docker'), '#!/bin/sh\nexit 0\n', { mode: 0o755 });
+    const env = {
+      PATH: `${folder}:${PATH}`,
+      TPS_NUM_WORKER: '2',
+      TPS_NUM_WORKERS: '2',
+      TPS_REPLICAS_ANDON: '1',
+    };
+    const { stdout } = spawnSync('sh', ['deploy/compose/run.sh', 'up'], { cwd: ROOT, env, encoding: 'utf8' });
+    expect(stdout.split('\n')).toEqual([
+      'TPS_NUM_WORKER is no variable of the fleet. The nearest one is TPS_NUM_WORKERS.',
+      expect.stringMatching('^The fleet is up'),
+      '',
+    ]);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
