@@ -115,6 +115,7 @@ export {
   ERROR_CLASSES,
   ErrorClass,
   FINAL_STATUSES,
+  finalOutcome,
   type FinalStatus,
   HANDED_BACK,
   isFinal,

@@ -122,6 +122,13 @@ export function readReplies(message: Message): Outcome[] {
   return readableItems(jsonOf(message, what), what) as Outcome[];
 }
 
+/** The outcome that counts: the first final one of the latest run, if that run is `fromRun` or later. */
+export function finalOutcome(outcomes: readonly Outcome[], fromRun = 0): Outcome | undefined {
+  const finals = outcomes.filter((outcome) => outcome.final && outcome.run >= fromRun);
+  const latest = finals.reduce((run, outcome) => Math.max(run, outcome.run), fromRun);
+  return finals.find((outcome) => outcome.run === latest);
+}
+
 /** The message of a hand-back that has no reason of its own. */
 export const HANDED_BACK = 'handed back before it ran to its end';
 const NOT_STARTED = 'not started within its timeout_ms';

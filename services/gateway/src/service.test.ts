@@ -28,6 +28,8 @@ describe('while NATS is away', () => {
     expect(refused.body).toMatchObject({ status: 503, code: 'NO_BROKER', accepted: false });
     const keyed = await post({ 'idempotency-key': 'k' });
     expect(keyed.body).toMatchObject({ status: 503, code: 'NO_BROKER', accepted: false });
+    // It is sure of this request only.
+    expect(keyed.body.message).toContain('earlier request with this key');
     expect(Date.now() - began).toBeLessThan(1_000);
     const health = await gateway.http.get('/health');
     expect(health).toMatchObject({ status: 503, body: { healthy: false } });

@@ -1,5 +1,5 @@
 import { type Bus, latestAttempt, type RecordsClient } from '@tps/bus';
-import type { Outcome } from '@tps/contracts';
+import { finalOutcome, type Outcome } from '@tps/contracts';
 import type { InFlightSignal } from './in-flight-signal';
 import type { OtherWorkers } from './other-workers';
 
@@ -7,7 +7,7 @@ import type { OtherWorkers } from './other-workers';
 export type PriorAttempts =
   /** `last`: the latest record of this run. */
   | { kind: 'run'; attempt: number; last: Outcome | undefined }
-  /** It has a final outcome, and only its message was left over. */
+  /** It has a final outcome (of a requeued signal, that of its latest run), and only its message was left over. */
   | { kind: 'finished'; outcome: Outcome }
   /** Another worker has it, because it was delivered to both. */
   | { kind: 'elsewhere'; worker: string };
@@ -34,8 +34,7 @@ export async function priorAttemptsOf(
   const { id, run } = inFlight.signal;
   const { last, vanished, used } = await attemptsUsed(bus, inFlight);
   if (vanished > 0 || inFlight.suspect) {
-    const outcomes = await records.outcomesOf(id);
-    const outcome = outcomes.find((one) => one.final && one.run === run);
+    const outcome = finalOutcome(await records.outcomesOf(id), run);
     if (outcome) return { kind: 'finished', outcome };
   }
   if (vanished > 0 || inFlight.readLate) {

@@ -1,6 +1,6 @@
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
 import { Batcher, type Bus, encodeHeaders, NoReplyError } from '@tps/bus';
-import { ALL_FINE, type BatchName, parseReply, type ReplyOf, REQUESTS } from '@tps/contracts';
+import { ALL_FINE, type BatchName, parseReply, type ReplyOf, REQUESTS, SUSPECT_HEADER } from '@tps/contracts';
 import type { Logger, TraceHeaders } from '@tps/telemetry';
 import CircuitBreaker from 'opossum';
 import { BREAKER_OPTIONS } from '../breaker-options';
@@ -9,6 +9,8 @@ import { BREAKER_OPTIONS } from '../breaker-options';
 export interface BatchItem {
   json: string;
   trace: TraceHeaders;
+  /** A signal that may have run before. */
+  suspect?: boolean;
 }
 
 type VerdictOf<N extends BatchName> = Extract<ReplyOf<N>, unknown[]>[number];
@@ -81,7 +83,7 @@ export class BatchedClient<N extends BatchName> {
 
   private async request(items: BatchItem[]): Promise<VerdictOf<N>[]> {
     const body = `[${items.map(({ json }) => json).join(',')}]`;
-    const headers = traceHeaders(items);
+    const headers = headersOf(items);
     const { request, limitMs } = this.target;
     const subject = this.bus.names.subjects[request];
     const reply = this.read(await this.bus.request(subject, body, { timeoutMs: limitMs, headers }));
@@ -117,10 +119,14 @@ function weigh({ json, trace }: BatchItem): number {
   return Buffer.byteLength(json) + HEADER_BYTES + (trace.tracestate?.length ?? 0);
 }
 
-/** One value per item, in order; `tracestate` only when any item has one, as it then must have as many values. */
-function traceHeaders(items: BatchItem[]): MsgHdrs {
-  const parents = items.map(({ trace }) => ['traceparent', trace.traceparent] as const);
-  if (!items.some(({ trace }) => trace.tracestate)) return encodeHeaders(parents);
-  const states = items.map(({ trace }) => ['tracestate', trace.tracestate ?? ''] as const);
-  return encodeHeaders([...parents, ...states]);
+/** One value per item, in order. A header that no item needs is absent, which saves its bytes on the ordinary path. */
+function headersOf(items: BatchItem[]): MsgHdrs {
+  const entries = items.map(({ trace }): [string, string] => ['traceparent', trace.traceparent]);
+  if (items.some(({ trace }) => trace.tracestate)) {
+    for (const { trace } of items) entries.push(['tracestate', trace.tracestate ?? '']);
+  }
+  if (items.some(({ suspect }) => suspect)) {
+    for (const { suspect } of items) entries.push([SUSPECT_HEADER, suspect ? '1' : '0']);
+  }
+  return encodeHeaders(entries);
 }

@@ -1,9 +1,9 @@
 import type { EventEmitter } from 'node:events';
-import type { Outcome, Signal } from '@tps/contracts';
+import { finalOutcome, type Outcome, type Signal } from '@tps/contracts';
 import type { TraceHeaders } from '@tps/telemetry';
 import { ApiError } from '../problem';
-import { EARLIER_UNKNOWN, type SignalSubmitter } from './signal-submitter';
-import { BRIEF_LOOKUP, finalOutcome, type KnownSignal, latestRun, type SignalLookup } from './signal-lookup';
+import type { SignalSubmitter } from './signal-submitter';
+import { BRIEF_LOOKUP, type KnownSignal, latestRun, type SignalLookup } from './signal-lookup';
 import type { OutcomeWaiter, OutcomeWaiters } from './outcome-waiters';
 
 /** One request to have a signal done. */
@@ -22,16 +22,26 @@ export type Answer =
   | { kind: 'finished'; outcome: Outcome; replayed: boolean }
   | { kind: 'open'; signal: Pick<Signal, 'id' | 'signal_type'>; traceId: string; later: boolean };
 
+/** `replayed`: its outcome is from the records. */
+interface Finished {
+  finished: Outcome;
+  replayed: boolean;
+}
+
 /** The state of a signal when it was submitted. */
 type Accepted =
-  | { finished: Outcome; replayed: boolean }
+  | Finished
   /** `replies`: its outcome is sent to this gateway. */
   | { finished?: undefined; replies: boolean; run: number; later?: boolean };
+
+/** What the records and the queue told about an earlier request. `unchecked`: they did not answer. */
+type Earlier = Accepted | 'new' | 'unchecked';
 
 /** A signal with an `Idempotency-Key` that is being handed in here: repeats join it instead of asking around. */
 interface PendingSubmission {
   hash: string | undefined;
   traceId: string;
+  earlier: Earlier | Promise<Earlier>;
   accepted: Promise<Accepted>;
 }
 
@@ -66,20 +76,26 @@ export class IdempotentSubmissions {
     const { signal } = submission;
     const pending = this.join(submission) ?? this.start(submission, waiter);
     const accepted = await (waiter ? Promise.race([pending.accepted, overtaking(waiter)]) : pending.accepted);
-    if (accepted.finished) return this.finished(signal, accepted.finished, accepted.replayed);
+    if (accepted.finished) return this.finished(signal, accepted, pending);
     const later = accepted.later ?? false;
     if (waiter && !later) {
       waiter.fromRun = accepted.run;
       if (!accepted.replies) this.waiters.follow(waiter);
       const outcome = await waiter.outcome;
-      if (outcome) return this.finished(signal, outcome, false);
+      if (outcome) return this.finished(signal, { finished: outcome, replayed: false }, pending);
     }
     return { kind: 'open', signal, traceId: pending.traceId, later };
   }
 
-  private finished(signal: Signal, outcome: Outcome, replayed: boolean): Answer {
+  private async finished(
+    signal: Signal,
+    { finished: outcome, replayed }: Finished,
+    { earlier }: PendingSubmission,
+  ): Promise<Answer> {
     assertSame(signal.request_hash, outcome.request_hash);
-    return { kind: 'finished', outcome, replayed };
+    // The signal had ended before this request came: the worker has looked it up in the records instead of running it.
+    const isLookedUp = (await earlier) === 'unchecked' && outcome.finished_at < signal.created_at;
+    return { kind: 'finished', outcome, replayed: replayed || isLookedUp };
   }
 
   private join({ signal }: Submission): PendingSubmission | undefined {
@@ -89,11 +105,13 @@ export class IdempotentSubmissions {
   }
 
   private start(submission: Submission, waiter: OutcomeWaiter | null): PendingSubmission {
-    const { id, request_hash: hash } = submission.signal;
-    const accepted = this.accept(submission);
+    const { signal } = submission;
+    const { id, request_hash: hash } = signal;
+    const earlier: PendingSubmission['earlier'] = hash === undefined ? 'new' : this.recall(signal);
+    const accepted = this.accept(submission, earlier);
     // A caller that got an overtaking outcome does not look at this any more.
     accepted.catch(() => undefined);
-    const pending = { hash, traceId: submission.traceId, accepted };
+    const pending: PendingSubmission = { hash, traceId: submission.traceId, earlier, accepted };
     if (hash !== undefined) {
       this.pending.set(id, pending);
       void Promise.allSettled([accepted, waiter?.outcome]).then(() => this.pending.delete(id));
@@ -101,36 +119,30 @@ export class IdempotentSubmissions {
     return pending;
   }
 
-  private async accept(submission: Submission): Promise<Accepted> {
-    const { signal, trace } = submission;
-    let unchecked = false;
-    if (signal.request_hash !== undefined) {
-      const known = await this.recall(signal).catch((error: unknown) => {
-        if (!isUnavailable(error) || !this.submitter.takesUnchecked) throw error;
-        unchecked = true;
-        return null;
-      });
-      if (known) return known;
-    }
+  private async accept(
+    { signal, trace }: Submission,
+    earlier: PendingSubmission['earlier'],
+  ): Promise<Accepted> {
+    const before = await earlier;
+    if (typeof before === 'object') return before;
     await this.submitter.admit(signal, trace);
-    const { duplicate, later } = await this.submitter.enqueue(signal, trace, unchecked);
+    const { duplicate, later } = await this.submitter.enqueue(signal, trace, before === 'unchecked');
     if (!duplicate) return { replies: signal.reply_to !== undefined, run: signal.run, later };
     // Accepted before, and so recently that the records did not have it yet.
-    const known = await this.recall(signal).catch((error: unknown) => {
-      if (isUnavailable(error)) return null;
-      throw error;
-    });
-    return known ?? { replies: false, run: signal.run };
+    const known = await this.recall(signal);
+    return typeof known === 'object' ? known : { replies: false, run: signal.run };
   }
 
-  private async recall(signal: Signal): Promise<Accepted | null> {
-    const asking = this.submitter.backupReachable ? BRIEF_LOOKUP : undefined;
-    const known = await this.lookup.signal(signal.id, asking).catch((error: unknown) => {
-      throw unasked(error, signal.id);
-    });
-    assertSame(signal.request_hash, known.found?.signal.request_hash);
-    assertSame(signal.request_hash, known.outcomes.at(-1)?.request_hash);
-    return acceptedAs(known);
+  private async recall(signal: Signal): Promise<Earlier> {
+    try {
+      const known = await this.lookup.signal(signal.id, BRIEF_LOOKUP);
+      assertSame(signal.request_hash, known.found?.signal.request_hash);
+      assertSame(signal.request_hash, known.outcomes.at(-1)?.request_hash);
+      return acceptedAs(known) ?? 'new';
+    } catch (error) {
+      if (error instanceof ApiError && error.code === 'UNAVAILABLE') return 'unchecked';
+      throw error;
+    }
   }
 }
 
@@ -149,17 +161,6 @@ function overtaking(waiter: OutcomeWaiter): Promise<Accepted> {
       if (finished) resolve({ finished, replayed: false });
     });
   });
-}
-
-function isUnavailable(error: unknown): error is ApiError {
-  return error instanceof ApiError && error.code === 'UNAVAILABLE';
-}
-
-/** This request was sent to nobody. Only the service that did not answer knows of an earlier one under the same key. */
-function unasked(error: unknown, signal_id: string): unknown {
-  if (!isUnavailable(error)) return error;
-  const message = `${error.message} This request was not accepted; ${EARLIER_UNKNOWN}.`;
-  return new ApiError(error.code, message, { members: { accepted: false, signal_id } });
 }
 
 function assertSame(hash: string | undefined, other: string | undefined): void {

@@ -1,8 +1,8 @@
 import type { Msg, Subscription } from '@nats-io/transport-node';
 import type { Bus } from '@tps/bus';
-import { type Outcome, readReplies } from '@tps/contracts';
+import { finalOutcome, type Outcome, readReplies } from '@tps/contracts';
 import type { Logger } from '@tps/telemetry';
-import { finalOutcome, type SignalLookup } from './signal-lookup';
+import type { SignalLookup } from './signal-lookup';
 
 const SWEEP_MS = 50;
 /** A reply that has not come by then may have been lost: it is sent once, and nobody keeps it. */

@@ -1,5 +1,5 @@
-import type { Outcome } from '@tps/contracts';
-import { finalOutcome, type KnownSignal, latestRun } from './signal-lookup';
+import { finalOutcome, type Outcome } from '@tps/contracts';
+import { type KnownSignal, latestRun } from './signal-lookup';
 
 interface TimelineEntry extends Record<string, unknown> {
   at: string;

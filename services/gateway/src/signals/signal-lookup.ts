@@ -9,11 +9,18 @@ interface LookupOptions {
   limitMs: number;
   /** Asks again while the service that would answer restarts. */
   retry: boolean;
+  /** A signal in the queue is reported although the records do not answer. */
+  queueSuffices?: boolean;
 }
 
 const USUAL_LOOKUP: LookupOptions = { limitMs: 2_000, retry: true };
-/** For a signal that may go to the backup unchecked: its caller should hear soon that nobody answered. */
-export const BRIEF_LOOKUP: LookupOptions = { limitMs: 700, retry: false };
+/**
+ * For a signal that is accepted even when nobody answers: its caller should not wait long for the check. The queue alone
+ * tells that it is unfinished, which is all that a repeat has to know.
+ */
+export const BRIEF_LOOKUP: LookupOptions = { limitMs: 700, retry: false, queueSuffices: true };
+/** The records, when they do not answer. */
+const UNREAD = { byId: new Map<string, Outcome[]>(), reach: undefined };
 
 /** The fleet's knowledge of one signal: andon has its past, kanban its future. */
 export interface KnownSignal {
@@ -40,12 +47,14 @@ export class SignalLookup {
   }
 
   async signal(id: string, options = USUAL_LOOKUP): Promise<KnownSignal> {
-    const { limitMs, retry } = options;
+    const { limitMs, retry, queueSuffices } = options;
     const fleet = retry ? this.fleet : undefined;
-    const [{ byId, reach }, { found }] = await Promise.all([
-      this.recorded([id], 0, options),
-      requestService(this.bus, 'find', { id }, { limitMs, fleet }),
-    ]);
+    const queued = requestService(this.bus, 'find', { id }, { limitMs, fleet });
+    const recorded = this.recorded([id], 0, options).catch(async (error: unknown) => {
+      if (queueSuffices && (await queued).found) return UNREAD;
+      throw error;
+    });
+    const [{ byId, reach }, { found }] = await Promise.all([recorded, queued]);
     return { outcomes: byId.get(id) ?? [], found, reach };
   }
 
@@ -74,11 +83,4 @@ export class SignalLookup {
 /** The latest run of a signal that anything is known of. */
 export function latestRun({ outcomes, found }: KnownSignal): number {
   return Math.max(found?.signal.run ?? 0, ...outcomes.map((outcome) => outcome.run));
-}
-
-/** The outcome that counts: the first final one of the latest run, if that run is `fromRun` or later. */
-export function finalOutcome(outcomes: Outcome[], fromRun = 0): Outcome | undefined {
-  const finals = outcomes.filter((outcome) => outcome.final && outcome.run >= fromRun);
-  const latest = finals.reduce((run, outcome) => Math.max(run, outcome.run), fromRun);
-  return finals.find((outcome) => outcome.run === latest);
 }

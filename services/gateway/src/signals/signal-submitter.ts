@@ -29,7 +29,7 @@ const ENQUEUE_LIMIT_MS = 2_000;
 const BACKED_ENQUEUE_LIMIT_MS = 700;
 
 /** Ends the reason of a refusal with an idempotency key, when nobody could say whether an earlier request was accepted. */
-export const EARLIER_UNKNOWN = 'the fate of an earlier request with this key cannot be told';
+const EARLIER_UNKNOWN = 'the fate of an earlier request with this key cannot be told';
 
 export interface Submitted {
   /** The signal was accepted before. */
@@ -78,47 +78,34 @@ export class SignalSubmitter {
     throw new ApiError(code, reason, { retryAfterMs, ...(andon_id ? { members: { andon_id } } : {}) });
   }
 
-  /** RabbitMQ takes signals now. */
-  get backupReachable(): boolean {
-    return this.deps.backup?.reachable ?? false;
-  }
-
-  /**
-   * A signal that cannot be checked against the records may still be submitted: the backup's signals are looked up before
-   * they run, and without NATS a signal that the backup does not take was certainly not sent.
-   */
-  get takesUnchecked(): boolean {
-    return this.backupReachable || !this.deps.bus.connected;
-  }
-
   /**
    * Resolves when the signal is accepted, which means that it is on disk at a broker.
-   * @param unchecked an earlier request may have been accepted, and the records did not answer
+   * @param suspect an earlier request with the same key may have run, and the records did not answer: the worker checks
+   * them before it runs the signal
    * @throws ApiError
    */
-  async enqueue(signal: Signal, trace: TraceHeaders, unchecked = false): Promise<Submitted> {
+  async enqueue(signal: Signal, trace: TraceHeaders, suspect = false): Promise<Submitted> {
     const { bus, backup } = this.deps;
     const { connected } = bus;
-    const item = { id: signal.id, json: jsonOf(signal), trace };
-    const { places, countsAsOutage, later } = submitRoute({
+    const item = { id: signal.id, json: jsonOf(signal), trace, suspect };
+    const { places, countsAsOutage } = submitRoute({
       hasBackup: backup !== undefined,
       backupMode: backup?.active ?? false,
       backupDrains: backup?.drains ?? false,
       connected,
-      unchecked,
     });
     let refusal: EnqueueRefusal | undefined;
     for (const place of places) {
       const result =
         place === 'kanban'
           ? await this.askKanban(item)
-          : await this.putInBackup(item, refusal ?? notSent(unchecked, connected), countsAsOutage);
-      if (result.ok) return { duplicate: result.duplicate ?? false, later: place === 'backup' && later };
+          : await this.putInBackup(item, refusal ?? notSent(connected), countsAsOutage);
+      if (result.ok) return { duplicate: result.duplicate ?? false, later: place === 'backup' };
       refusal = refusal && place === 'kanban' ? afterBackup(refusal, result) : result;
       if (!triesNext(place, result)) break;
     }
     this.deps.refusals.add(signal.signal_type, Date.now());
-    throw refusalError(refusal ?? notSent(unchecked, connected), signal.id);
+    throw refusalError(refusal ?? notSent(connected), signal.id, suspect);
   }
 
   close(): void {
@@ -178,19 +165,17 @@ function outage(reason: string, accepted: false | 'unknown'): EnqueueRefusal {
 }
 
 /** The refusal of a signal that was not sent to kanban. */
-function notSent(unchecked: boolean, connected: boolean): EnqueueRefusal {
-  const cause = unchecked ? 'the records do not answer' : 'kanban takes no signals';
-  const reason = connected ? cause : 'not connected to NATS';
-  return outage(unchecked ? `${reason}: ${EARLIER_UNKNOWN}` : reason, false);
+function notSent(connected: boolean): EnqueueRefusal {
+  return outage(connected ? 'kanban takes no signals' : 'not connected to NATS', false);
 }
 
 /** Turns a refusal into the error that the sender of the signal gets. */
-export function refusalError(refusal: EnqueueRefusal, id: string): ApiError {
+export function refusalError(refusal: EnqueueRefusal, id: string, suspect = false): ApiError {
   const { code, reason, retry_after_ms: retryAfterMs, accepted } = refusal;
   if (code === 'KANBAN_FULL') return new ApiError(code, reason, { retryAfterMs });
   const message =
     accepted === false
-      ? `${reason}; this request was not accepted`
+      ? `${reason}; this request was not accepted${suspect ? `, and ${EARLIER_UNKNOWN}` : ''}`
       : `${reason}; the signal may have been accepted: send it again with the same Idempotency-Key`;
   return new ApiError(code, message, { retryAfterMs, members: { accepted, signal_id: id } });
 }

@@ -1,5 +1,5 @@
 import type { Bus } from '@tps/bus';
-import type { Reach } from '@tps/contracts';
+import { finalOutcome, type Reach } from '@tps/contracts';
 import type { FleetView, LineView } from '@tps/fleet';
 import { validate as isUuid } from 'uuid';
 import type { GatewayBackup } from '../backup/gateway-backup';
@@ -7,7 +7,7 @@ import { ApiError } from '../problem';
 import { requestService } from '../request-service';
 import type { OutcomeWaiters } from './outcome-waiters';
 import { publicOutcome, type SignalBody, signalBody } from './signal-body';
-import { finalOutcome, type KnownSignal, latestRun, type SignalLookup } from './signal-lookup';
+import { type KnownSignal, latestRun, type SignalLookup } from './signal-lookup';
 
 /** andon's records follow the log with a small delay, so an outcome of a moment ago may not be in them yet. */
 const RECORDS_LAG_MS = 500;

@@ -11,17 +11,13 @@ export interface SubmitFacts {
   backupDrains: boolean;
   /** Connected to NATS. */
   connected: boolean;
-  /** The records did not answer, so an earlier request with the same key may have been accepted already. */
-  unchecked: boolean;
 }
 
 export interface SubmitRoute {
-  /** The places to try, in this order. With none, the signal is refused without being sent. */
+  /** The places to try, in this order. */
   places: readonly Place[];
   /** A signal that the backup takes counts as an outage of kanban, towards backup mode. */
   countsAsOutage: boolean;
-  /** A signal that the backup takes has no outcome soon: its caller is answered at once. */
-  later: boolean;
 }
 
 /** Chooses between kanban and the backup for one new signal. Pure; the test has the table. */
@@ -31,13 +27,10 @@ export function submitRoute(facts: SubmitFacts): SubmitRoute {
     places,
     // A signal that skips kanban says nothing about kanban, unless there was no way to ask it.
     countsAsOutage: places[0] === 'kanban' || !facts.connected,
-    later: !(facts.unchecked && facts.backupDrains),
   };
 }
 
-function placesFor({ hasBackup, backupMode, backupDrains, unchecked }: SubmitFacts): Place[] {
-  // Workers look up every signal from the backup before they run it, so a duplicate from there does not run twice.
-  if (unchecked) return hasBackup ? ['backup'] : [];
+function placesFor({ hasBackup, backupMode, backupDrains }: SubmitFacts): Place[] {
   if (!hasBackup) return ['kanban'];
   // Asking a kanban that just failed costs each caller its time limit. It goes first again once it drains the backup.
   return backupMode && !backupDrains ? ['backup', 'kanban'] : ['kanban', 'backup'];

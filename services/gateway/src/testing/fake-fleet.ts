@@ -16,6 +16,7 @@ import {
   type ServiceName,
   SERVICES,
   type Signal,
+  SUSPECT_HEADER,
   type TypeRecord,
   WIRE_VERSION,
 } from '@tps/contracts';
@@ -130,7 +131,7 @@ export const SUGGESTIONS = {
 
 /** The rest of the fleet, small: it answers on the real subjects of a real broker. */
 export class FakeFleet {
-  readonly signals: { signal: Signal; traceparent: string }[] = [];
+  readonly signals: { signal: Signal; traceparent: string; suspect: boolean }[] = [];
   readonly admitted: AdmitRequest[] = [];
   readonly records = new Map<string, Outcome[]>();
   reach: Reach | undefined;
@@ -237,11 +238,12 @@ export class FakeFleet {
   }
 
   private enqueue(msg: Msg): unknown {
-    const parents = headerValues(msg.headers, 'traceparent');
     const verdicts = msg.json<Signal[]>().map((signal, i) => {
       const verdict = this.behaviour.enqueue(signal);
       if (verdict === 'silence' || !verdict.ok || verdict.duplicate) return verdict;
-      this.signals.push({ signal, traceparent: parents[i] ?? '' });
+      const traceparent = headerValues(msg.headers, 'traceparent')[i] ?? '';
+      const suspect = headerValues(msg.headers, SUSPECT_HEADER)[i] === '1';
+      this.signals.push({ signal, traceparent, suspect });
       this.unfinished.set(signal.id, signal);
       const outcome = this.behaviour.work(signal);
       if (outcome) this.finish(signal, outcome);
@@ -252,17 +254,15 @@ export class FakeFleet {
 
   private find(id: string): unknown {
     const signal = this.unfinished.get(id);
-    if (!signal) return { found: null };
-    const trace_id = 'a'.repeat(32);
-    return { found: { signal, stream_seq: 1, accepted_at: signal.created_at, running: false, trace_id } };
+    const rest = { stream_seq: 1, running: false, trace_id: 'a'.repeat(32) };
+    return { found: signal ? { signal, accepted_at: signal.created_at, ...rest } : null };
   }
 
   private async lookup({ ids, wait_ms = 0 }: RequestOf<'lookup'>): Promise<unknown> {
     const final = (id: string): boolean => this.records.get(id)?.some((outcome) => outcome.final) ?? false;
     const until = { limitMs: Math.max(wait_ms, 1), everyMs: 10 };
     await waitFor('the outcomes', () => ids.every(final), until).catch(() => undefined);
-    const known = ids.filter((id) => this.records.has(id));
-    const records = known.map((id) => ({ id, outcomes: this.records.get(id) }));
+    const records = ids.map((id) => ({ id, outcomes: this.records.get(id) ?? [] }));
     return { records, reach: this.reach };
   }
 

@@ -68,7 +68,7 @@ export class QueueRemoval {
   /** @throws RecordsUnavailableError */
   async cancel(id: string, by?: string): Promise<ReplyOf<'cancel'>> {
     const queued = await this.get(id);
-    if (!queued) return { cancelled: false, reason: 'not_found' };
+    if (!queued || (await this.hasEnded(queued))) return { cancelled: false, reason: 'not_found' };
     const message = by ? `cancelled by ${by}` : 'cancelled';
     const { attempt = 0 } = (await latestAttempt(this.context.bus, queued.signal)) ?? {};
     const outcome = this.outcomeOf(queued, { status: 'cancelled', message, attempt });
@@ -83,16 +83,15 @@ export class QueueRemoval {
    * @throws RecordsUnavailableError
    */
   async expire(seq: number): Promise<boolean> {
-    const { records, unreadable } = this.deps;
     const stored = await this.messageAt(seq);
     if (!stored) return true;
     const queued = removableSignal(stored);
-    if (!queued) return unreadable.moveToDeadLetters(stored);
-    const { signal, suspect } = queued;
-    if (suspect && (await records.finishedRuns([signal])).has(runKey(signal))) {
+    if (!queued) return this.deps.unreadable.moveToDeadLetters(stored);
+    if (await this.hasEnded(queued)) {
       await this.tryDelete(seq);
       return true;
     }
+    const { signal } = queued;
     const last = await latestAttempt(this.context.bus, signal);
     const attempt = last?.attempt ?? 0;
     const message = expiredMessage(attempt, last);
@@ -113,6 +112,11 @@ export class QueueRemoval {
       const finished = await this.deps.records.finishedRuns(some);
       for (const one of some) if (finished.has(runKey(one))) await this.tryDelete(one.seq);
     }
+  }
+
+  /** Tells whether the records have a final outcome of a signal that may have run before. */
+  private async hasEnded({ signal, suspect }: RemovableSignal): Promise<boolean> {
+    return suspect && (await this.deps.records.finishedRuns([signal])).has(runKey(signal));
   }
 
   /** @returns false if DEAD did not take the dead letter; the signal then stays in the queue */

@@ -77,11 +77,12 @@ export class QueueWriter {
   async handle(signals: Signal[], msg: Msg): Promise<typeof ALL_FINE | EnqueueVerdict[]> {
     const parents = headerValues(msg.headers, 'traceparent');
     const states = headerValues(msg.headers, 'tracestate');
+    const suspects = headerValues(msg.headers, SUSPECT_HEADER);
     const verdicts = await Promise.all(
       signals.map((signal, i) => {
         const parent = { traceparent: parents[i] ?? '', tracestate: states[i] ?? '' };
         const span = this.startSpan(signal, parent);
-        return this.traced(span, this.enqueue(signal, span));
+        return this.traced(span, this.enqueue(signal, span, suspects[i] === '1'));
       }),
     );
     return verdicts.every((verdict) => verdict.ok && !verdict.duplicate) ? ALL_FINE : verdicts;
@@ -130,7 +131,8 @@ export class QueueWriter {
     return verdict;
   }
 
-  private async enqueue(signal: Signal, span: SignalSpan): Promise<EnqueueVerdict> {
+  private async enqueue(signal: Signal, span: SignalSpan, suspect = false): Promise<EnqueueVerdict> {
+    if (suspect && (await this.contains(signal))) return { ok: true, duplicate: true };
     let full = this.full(signal);
     if (full) {
       const isRead = await this.deps.queue.refresh().then(
@@ -143,7 +145,7 @@ export class QueueWriter {
     }
     // Do not await anything between this check and the counting: other requests would see the same free place.
     if (full) return refused('KANBAN_FULL', full, false);
-    return this.append(signal, span);
+    return this.append(signal, span, suspect);
   }
 
   private async append(signal: Signal, span: SignalSpan, suspect = false): Promise<EnqueueVerdict> {

@@ -18,7 +18,7 @@ export const Problem = Type.Object(
     known_types: Type.Optional(Type.Array(Type.String(), { description: 'UNKNOWN_SIGNAL_TYPE' })),
     accepted: Type.Optional(
       Type.Union([Type.Literal(false), Type.Literal('unknown')], {
-        description: 'NO_BROKER, and UNAVAILABLE with a key',
+        description: 'NO_BROKER',
       }),
     ),
     andon_id: Type.Optional(
