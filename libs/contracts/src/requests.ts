@@ -80,8 +80,8 @@ const nothing = Type.Object({}, { description: 'Nothing is asked beside the ques
 const batch = <S extends TSchema>(verdict: S) => Type.Union([Type.Literal(ALL_FINE), Type.Array(verdict)]);
 
 /**
- * Every request that one service sends another: the key is that of its subject in `Names`.  Both sides parse what they
- * get with these shapes. A service that cannot answer replies an `ErrorReply`.
+ * Every request that one service sends another: the key is that of its subject in `Names`. Both sides parse the
+ * messages they get with these shapes. A service that cannot answer replies an `ErrorReply`.
  */
 export const REQUESTS = {
   admit: {
