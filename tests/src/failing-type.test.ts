@@ -131,6 +131,29 @@ describe('a type that fails all the time', () => {
     ]);
   }, 120_000);
 
+  test('equal defects latch the line, although it stopped and both replicas were killed between them', async () => {
+    const report = (chaos: object): Promise<{ body: SignalAnswer }> => fleet.post('report', { chaos });
+    const line = async (): Promise<{ state: string; epoch: number; latched: boolean } | undefined> =>
+      (await fleet.get<{ circuits: Record<string, never> }>('/jidoka')).body.circuits.report;
+    for (let n = 0; n < 2; n += 1) {
+      expect((await report({ fail: 'defect' })).body.status).toBe('failed');
+      expect((await fleet.post('report', {})).body.status).toBe('succeeded');
+    }
+    for (let n = 0; n < 3; n += 1) await fleet.send('report', { chaos: { fail: 'transient' } });
+    await waitFor('the timed stop', async () => (await line())?.state === 'Open');
+    await fleet.kill('jidoka-1');
+    await fleet.kill('jidoka-2');
+    await waitFor(
+      'a trial that succeeds',
+      async () => (await fleet.post('report', {})).body.status === 'succeeded',
+      { limitMs: 40_000, everyMs: 200 },
+    );
+    await waitFor('the line to run', async () => (await line())?.state === 'Closed', { limitMs: 20_000 });
+    await report({ fail: 'defect' });
+    await waitFor('the latch', async () => (await line())?.latched);
+    expect((await fleet.post('report', {})).body.code).toBe('LINE_STOPPED');
+  }, 120_000);
+
   test('a call that nobody answers is one stop and one post, also when a replica of andon dies meanwhile', async () => {
     const cord = { signal_type: 'validate', mode: 'call', reason: 'drill', respond_within_ms: 2_000 };
     const { body: call } = await fleet.call<{ id: string }>('POST', '/andon/cord', cord);

@@ -11,6 +11,7 @@ describe('handlers that misbehave beside honest ones', () => {
   let fleet: Fleet;
   let worker: ChildProcess;
   let port: number;
+  let restarts = 0;
   beforeAll(async () => {
     fleet = await Fleet.start();
     port = await freePort();
@@ -86,26 +87,56 @@ describe('handlers that misbehave beside honest ones', () => {
   }, 60_000);
 
   test('a handler that ends its process fails after its attempts, as a defect that says so', async () => {
-    let deaths = 0;
-    const again = (): void => {
-      deaths += 1;
-      spawnWorker();
-      worker.once('exit', again);
-    };
-    worker.once('exit', again);
-    const id = await fleet.send('leaving', {});
-    const ended = async (): Promise<Record<string, unknown> | null> => {
-      const { body } = await fleet.get(`/signal/${id}`);
-      return body.status === 'failed' ? body : null;
-    };
-    const failed = await waitFor('the outcome', ended, { limitMs: 90_000 });
-    worker.off('exit', again);
+    const [failed, deaths] = await whileRestarted(async () => outcomeOf(await fleet.send('leaving', {})));
     expect(deaths).toBe(3);
     expect(failed).toMatchObject({
+      status: 'failed',
       attempt: 3,
       error_class: 'defect',
       message: '3 attempts left no record: the worker died each time',
     });
     expect(worker.exitCode).toBeNull();
   }, 120_000);
+
+  test('a handler that ends its process fails also when its time is over before it can run again', async () => {
+    const [failed, deaths] = await whileRestarted(async () => {
+      const timeout_ms = 2_000;
+      const options = { timeout_ms, headers: { prefer: 'respond-async' } };
+      const answers = [await fleet.post('leaving', {}, options)];
+      await waitFor('the death', () => restarts > 0);
+      answers.push(await fleet.post('leaving', {}, { timeout_ms }));
+      expect(answers.map(({ body }) => body.status)).toEqual(['queued', 'processing']);
+      return Promise.all(answers.map(({ body }) => outcomeOf(body.signal_id)));
+    });
+    expect(deaths).toBe(2);
+    for (const outcome of failed) {
+      expect(outcome).toMatchObject({
+        ...{ status: 'failed', attempt: 1, error_class: 'transient', fingerprint: 'vanished:leaving' },
+        message: 'attempt 1 left no record: the worker died; its timeout_ms ended before another attempt',
+      });
+    }
+  }, 120_000);
+
+  /** The record of a signal that ends `failed`. */
+  function outcomeOf(id: string): Promise<Record<string, unknown>> {
+    const ended = async (): Promise<Record<string, unknown> | null> => {
+      const { body } = await fleet.get(`/signal/${id}`);
+      return body.final === true ? body : null;
+    };
+    return waitFor('the outcome', ended, { limitMs: 90_000 });
+  }
+
+  /** Starts the worker again whenever it ends. @returns the result, and how often it ended */
+  async function whileRestarted<T>(work: () => Promise<T>): Promise<[T, number]> {
+    restarts = 0;
+    const again = (): void => {
+      restarts += 1;
+      spawnWorker();
+      worker.once('exit', again);
+    };
+    worker.once('exit', again);
+    const result = await work();
+    worker.off('exit', again);
+    return [result, restarts];
+  }
 });

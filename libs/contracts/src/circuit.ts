@@ -66,6 +66,18 @@ export const CircuitRecord = Type.Object({
       { description: 'The same defect in several signals: only a person closes it, no trial' },
     ),
   ),
+  defects: Type.Optional(
+    list(
+      Type.Object({
+        fingerprint: text('Fingerprint of the defect'),
+        signals: list(
+          Type.Object({ id: text('Id of the signal'), at: time('When it showed the defect') }),
+          'Signals that showed it in the five minutes before the last change',
+        ),
+      }),
+      'Equal defects counted when it last changed, so that the change does not start the count anew. Absent: none',
+    ),
+  ),
   dependencies: Type.Optional(
     list(
       Type.String(),

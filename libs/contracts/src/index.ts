@@ -119,10 +119,11 @@ export {
   type FinalStatus,
   HANDED_BACK,
   isFinal,
-  expiredMessage,
+  lateEnd,
   Outcome,
   type OutcomeStatus,
   readReplies,
+  vanishedEnd,
 } from './outcome';
 export { outcomeBase } from './outcome-base';
 export { isOfLaterVersion, jsonOf, type Message, MessageError } from './parse';

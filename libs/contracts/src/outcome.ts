@@ -133,14 +133,50 @@ export function finalOutcome(outcomes: readonly Outcome[], fromRun = 0): Outcome
 export const HANDED_BACK = 'handed back before it ran to its end';
 const NOT_STARTED = 'not started within its timeout_ms';
 
+type LastRecord = Pick<Outcome, 'attempt' | 'error_class' | 'message'>;
+
 /**
- * The message of a signal that expires: the reason why it did not start. After failed attempts that is the last failure,
- * after a release its reason.
+ * How a run ends whose time is up. A signal whose last attempt vanished with its worker was started, so it has failed and
+ * not expired. The error counts as transient, because a worker that is killed from outside loses its signals, too.
  *
  * @param attempts attempts that the run has used up
  * @param last the latest record of the run, if any
  */
-export function expiredMessage(attempts: number, last?: Pick<Outcome, 'error_class' | 'message'>): string {
+export function lateEnd(
+  type: string,
+  attempts: number,
+  last?: LastRecord,
+): Pick<Outcome, 'status' | 'error_class' | 'message' | 'fingerprint'> {
+  const recorded = last?.error_class ? last.attempt : 0;
+  if (attempts <= recorded || attempts === 0) {
+    return { status: 'expired', error_class: 'capacity', message: expiredMessage(attempts, last) };
+  }
+  const { message, fingerprint } = vanishedEnd(type, attempts, last);
+  const late = `${message}; its timeout_ms ended before another attempt`;
+  return { status: 'failed', error_class: 'transient', message: late, fingerprint };
+}
+
+/** How a run ends whose last attempt left no record, because the worker died. */
+export function vanishedEnd(
+  type: string,
+  attempts: number,
+  last?: LastRecord,
+): { message: string; fingerprint: string } {
+  return { message: vanishedMessage(attempts, last), fingerprint: `vanished:${type}` };
+}
+
+function vanishedMessage(attempts: number, last?: LastRecord): string {
+  if (last?.error_class) {
+    const vanished = attempts - last.attempt;
+    return `the last ${vanished} of ${attempts} attempts left no record: the worker died; before: ${last.message}`;
+  }
+  return attempts === 1
+    ? 'attempt 1 left no record: the worker died'
+    : `${attempts} attempts left no record: the worker died each time`;
+}
+
+/** The reason why an expired signal did not start: after failed attempts the last failure, after a release its reason. */
+function expiredMessage(attempts: number, last?: LastRecord): string {
   if (attempts === 0) {
     if (!last || last.error_class || last.message === HANDED_BACK) return NOT_STARTED;
     return last.message.startsWith(NOT_STARTED) ? last.message : `${NOT_STARTED}: ${last.message}`;

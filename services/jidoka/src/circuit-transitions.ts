@@ -1,4 +1,5 @@
 import { type CircuitRecord, isOpen, type Outcome, trialFromMs, WIRE_VERSION } from '@tps/contracts';
+import type { DefectRecords } from './equal-defects';
 import { MAX_UNFINISHED } from './failed-signals';
 import { gradeOf, type MonitorSettings, type OutcomeGrade, type StopDecision } from './line-monitor';
 import { later } from './trials';
@@ -51,6 +52,8 @@ export interface OutcomeStep {
   at: Date;
   /** The decision of the line's monitor on this outcome. */
   decision: StopDecision | null;
+  /** The equal defects that the monitor has counted, this outcome included. */
+  defects: DefectRecords;
   /** The id under which people acknowledge or resume the line, should this outcome open its circuit. */
   andonId: string;
 }
@@ -64,9 +67,21 @@ export function afterOutcome(
   step: OutcomeStep,
   settings: CircuitSettings,
 ): CircuitRecord | null {
-  const { seq, decision } = step;
   // Only a person closes a latched circuit.
-  if (seq <= record.log_seq || record.latch) return null;
+  if (step.seq <= record.log_seq || record.latch) return null;
+  const next = transition(record, step, settings);
+  if (next?.log_seq !== step.seq) return next;
+  // The next monitor begins behind this outcome, so the record carries the count on. A latch has used it up.
+  const { defects: _before, ...rest } = next;
+  return step.defects.length > 0 && !next.latch ? { ...rest, defects: step.defects } : rest;
+}
+
+function transition(
+  record: CircuitRecord,
+  step: OutcomeStep,
+  settings: CircuitSettings,
+): CircuitRecord | null {
+  const { decision } = step;
   if (decision?.latch) return openCircuit(record, step, { ...decision, pauseMs: 0 });
   if (!isOpen(record)) {
     if (!decision) return afterEnd(record, step);
@@ -203,7 +218,8 @@ function closeCircuit(
   record: CircuitRecord,
   { reason, seq, at }: { reason: string; seq: number; at: Date },
 ): CircuitRecord {
-  const { until, latch, andon_id, dependencies, failed_before, unfinished, ...rest } = withoutTrial(record);
+  const { until, latch, andon_id, dependencies, failed_before, unfinished, defects, ...rest } =
+    withoutTrial(record);
   return {
     ...rest,
     state: 'closed',

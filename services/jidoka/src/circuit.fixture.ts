@@ -1,6 +1,7 @@
 import type { CircuitRecord, Outcome } from '@tps/contracts';
 import { sampleOutcome } from '@tps/testkit';
 import { afterOutcome, closedCircuit } from './circuit-transitions';
+import type { DefectRecords } from './equal-defects';
 import type { StopDecision } from './line-monitor';
 import { grantTrial } from './trials';
 
@@ -13,9 +14,15 @@ export const bad: Partial<Outcome> = { status: 'retrying', error_class: 'transie
 export function after(
   record: CircuitRecord,
   given: Partial<Outcome>,
-  { seq = 10, ms = 0, decision = null as StopDecision | null, andonId = 'stop-1' } = {},
+  {
+    seq = 10,
+    ms = 0,
+    decision = null as StopDecision | null,
+    defects = [] as DefectRecords,
+    andonId = 'stop-1',
+  } = {},
 ): CircuitRecord | null {
-  const step = { outcome: sampleOutcome(given), seq, at: at(ms), decision, andonId };
+  const step = { outcome: sampleOutcome(given), seq, at: at(ms), decision, defects, andonId };
   return afterOutcome(record, step, settings);
 }
 export const closed = closedCircuit('demo', at(0));

@@ -19,6 +19,7 @@ import {
   inLog,
   resumedCircuit,
 } from './circuit-transitions';
+import type { DefectRecords } from './equal-defects';
 import { LineMonitor, WINDOW_MS } from './line-monitor';
 import { admitForTrial, grantTrial } from './trials';
 
@@ -27,7 +28,7 @@ const ADMITTED: AdmitVerdict = { ok: true };
 /**
  * The circuits of all types. Their records are in the bucket, written by compare-and-set, so that replicas of jidoka
  * decide alike and a restart forgets nothing. Only the monitors, which watch outcomes since the circuit last changed, are
- * kept in memory. They are rebuilt from the log.
+ * kept in memory. They are rebuilt from the log, and continue the record's count of equal defects.
  */
 export class Circuits {
   private readonly log: FollowedLog = { created: '', lastSeq: 0 };
@@ -104,12 +105,14 @@ export class Circuits {
     if (seq <= from) return;
     // A process that begins to read in the middle has seen only a part of its first window.
     this.wholeFromMs ??= seq === 1 ? timeMs : timeMs + WINDOW_MS;
-    const decision = this.monitorOf(type, from).take(outcome, timeMs, {
+    const monitor = this.monitorOf(type, from, circuit?.defects);
+    const decision = monitor.take(outcome, timeMs, {
       whole: timeMs >= this.wholeFromMs,
       cleared: isCleared(circuit, outcome),
     });
     if (!decision && outcome.epoch === undefined && !this.mayEndStop(outcome)) return;
-    const step = { outcome, seq, at: new Date(timeMs), decision, andonId: randomUUID() };
+    const defects = monitor.defectsAt(timeMs);
+    const step = { outcome, seq, at: new Date(timeMs), decision, defects, andonId: randomUUID() };
     await this.change(type, (record) => afterOutcome(record, step, this.settings));
   }
 
@@ -137,11 +140,11 @@ export class Circuits {
   }
 
   /** A circuit that changed, here or by another replica, gets a new monitor. */
-  private monitorOf(type: string, from: number): LineMonitor {
+  private monitorOf(type: string, from: number, defects?: DefectRecords): LineMonitor {
     const known = this.monitors.get(type);
     if (known?.from === from) return known.monitor;
     known?.monitor.close();
-    const monitor = new LineMonitor(this.settings);
+    const monitor = new LineMonitor(this.settings, defects);
     this.monitors.set(type, { from, monitor });
     return monitor;
   }

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { Outcome } from '@tps/contracts';
 import CircuitBreaker from 'opossum';
+import { type DefectRecords, EqualDefects } from './equal-defects';
 import { FailedSignals } from './failed-signals';
 
 export interface MonitorSettings {
@@ -30,8 +31,6 @@ const BUCKETS = 10;
 const BUCKET_MS = WINDOW_MS / BUCKETS;
 /** A percentage of fewer attempts says little. */
 const MIN_ATTEMPTS = 20;
-const DEFECTS_MS = 300_000;
-const MAX_FINGERPRINTS = 100;
 /** Failures of fewer signals, or of one worker among several, do not prove that the line is at fault. */
 const MIN_SIGNALS = 3;
 const MIN_WORKERS = 2;
@@ -75,10 +74,14 @@ export class LineMonitor {
   private readonly clock = new EventEmitter();
   private slot = 0;
   private readonly breaker: CircuitBreaker;
-  /** By fingerprint: the signals that showed the defect, each with its latest time in milliseconds. */
-  private readonly defects = new Map<string, Map<string, number>>();
+  private readonly equalDefects: EqualDefects;
 
-  constructor(private readonly settings: MonitorSettings) {
+  /** @param defects the counts of the record, from before the circuit last changed */
+  constructor(
+    private readonly settings: MonitorSettings,
+    defects?: DefectRecords,
+  ) {
+    this.equalDefects = new EqualDefects(defects);
     this.minSignals = Math.min(MIN_SIGNALS, settings.threshold);
     const options = {
       timeout: false as const,
@@ -126,14 +129,19 @@ export class LineMonitor {
     this.breaker.emit('failure', BAD, 0);
   }
 
+  /** The equal defects that the record of the circuit has to hold when it changes. */
+  defectsAt(timeMs: number): DefectRecords {
+    return this.equalDefects.at(timeMs);
+  }
+
   /** Stops the timers of opossum. */
   close(): void {
     this.breaker.shutdown();
   }
 
   private checkFailure(outcome: Outcome, timeMs: number): StopDecision | null {
-    const latch = outcome.error_class === 'defect' ? this.repeatedDefect(outcome, timeMs) : null;
-    if (latch) {
+    const latch = outcome.error_class === 'defect' ? this.equalDefects.add(outcome, timeMs) : null;
+    if (latch && latch.signals >= this.settings.threshold) {
       const reason = `the same defect in ${latch.signals} signals: ${outcome.message}`;
       return { reason, latch };
     }
@@ -201,21 +209,6 @@ export class LineMonitor {
     const share = Math.round((100 * failures) / fires);
     const reason = `${share} % of ${fires} attempts within ${WINDOW_MS / 1000} s failed${slow}`;
     return { reason, ...listed(this.failed.unfinished(timeMs - WINDOW_MS)) };
-  }
-
-  /** Counts distinct signals: a signal that keeps failing does not prove that the line is at fault. */
-  private repeatedDefect(
-    { fingerprint, message, signal_id }: Outcome,
-    timeMs: number,
-  ): StopDecision['latch'] | null {
-    const mark = fingerprint ?? message;
-    const signals = this.defects.get(mark) ?? new Map<string, number>();
-    this.defects.delete(mark);
-    this.defects.set(mark, signals.set(signal_id, timeMs));
-    for (const [id, atMs] of signals) if (atMs <= timeMs - DEFECTS_MS) signals.delete(id);
-    const [oldest] = this.defects.keys();
-    if (this.defects.size > MAX_FINGERPRINTS && oldest !== undefined) this.defects.delete(oldest);
-    return signals.size >= this.settings.threshold ? { fingerprint: mark, signals: signals.size } : null;
   }
 
   private rotateTo(timeMs: number): void {

@@ -189,6 +189,24 @@ describe('jidoka', () => {
     expect((await circuit('latch'))?.state).toBe('Closed');
   });
 
+  test('equal defects before a timed stop, its trial and the end of both replicas count on', async () => {
+    const defect = { error_class: 'defect', fingerprint: 'f', message: 'x is undefined' } as const;
+    await fail('count', defect);
+    await succeed('count');
+    await fail('count', defect);
+    await succeed('count');
+    await open('count');
+    await stateIs('count', 'HalfOpen');
+    const grant = await trial('count');
+    if (!grant.granted) throw new TypeError('no trial');
+    await succeed('count', { epoch: grant.epoch });
+    await stateIs('count', 'Closed');
+    await Promise.all(replicas.map((replica) => replica.stop()));
+    replicas = await Promise.all([start('jidoka-6'), start('jidoka-7')]);
+    await fail('count', defect);
+    await waitFor('the latch', async () => (await circuit('count'))?.latched);
+  });
+
   test('a line that a person stopped admits nothing and grants no trial; its call may accept signals that nobody waits for', async () => {
     const bucket = await openBucket(bus, bus.names.buckets.stops, 1);
     const put = (intake: 'hold' | 'refuse'): Promise<number> => {

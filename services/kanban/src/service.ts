@@ -52,7 +52,7 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
   const writer = new QueueWriter(context, { queue, acceptance, types, deadlines, storage });
   const unreadable = new UnreadableMessages(context);
   const inFlight = new InFlightSignals(context, fleet);
-  const removal = new QueueRemoval(context, { inFlight, unreadable, records });
+  const removal = new QueueRemoval(context, { inFlight, unreadable, queue, records });
   const expiry = new Expiry(context, { fleet, writer, queue, deadlines, removal });
   await Promise.all([queue.refresh(), expiry.load()]);
   serveQueue(context, writer, removal, new OpenSignals(bus, lines, inFlight));

@@ -201,10 +201,7 @@ describe('conclude', () => {
 
   it('expires what was not started in time, and counts no attempt', () => {
     expect(after(null, { deadlineMs: NOW })).toMatchObject({
-      status: 'expired',
-      final: true,
-      attempt: 0,
-      errorClass: 'capacity',
+      ...{ status: 'expired', final: true, attempt: 0, errorClass: 'capacity' },
     });
   });
 
@@ -224,6 +221,12 @@ describe('conclude', () => {
       errorClass: 'defect',
       fingerprint: 'vanished:demo',
     });
+  });
+
+  it('fails what killed its worker once and has no time left, as a transient error', () => {
+    const once = after(null, { attempt: 2, deadlineMs: NOW });
+    expect(once).toMatchObject({ status: 'failed', final: true, attempt: 1, errorClass: 'transient' });
+    expect(after(null, { attempt: 4, deadlineMs: NOW })).toMatchObject({ errorClass: 'defect', attempt: 3 });
   });
 });
 

@@ -2,10 +2,11 @@ import {
   backoffMs,
   type ErrorClass,
   HANDED_BACK,
-  expiredMessage,
+  lateEnd,
   type Outcome,
   outcomeBase,
   type OutcomeStatus,
+  vanishedEnd,
 } from '@tps/contracts';
 import type { AttemptResult } from './attempt';
 import { type InFlightSignal, traceIdOf } from './in-flight-signal';
@@ -137,27 +138,21 @@ export function isRunOver(inFlight: InFlightSignal, nowMs: number): boolean {
   );
 }
 
-function notRun({ inFlight, nowMs }: AttemptFacts): Conclusion {
-  const { definition, attempt, deadlineMs, last } = inFlight;
-  const none = { final: true, success: false, retryMs: 0, attempt: attempt - 1 };
+/** Attempts that are used up decide first, then the deadline. */
+function notRun({ inFlight }: AttemptFacts): Conclusion {
+  const { definition, attempt, last } = inFlight;
+  const used = attempt - 1;
+  const none = { final: true, success: false, retryMs: 0, attempt: used };
   const before = earlierFailure(inFlight);
   if (before) {
     const { error_class: errorClass = 'transient', fingerprint = '', message } = before;
     return { ...none, status: 'failed', attempt: before.attempt, errorClass, fingerprint, message };
   }
-  if (nowMs >= deadlineMs) {
-    const message = expiredMessage(none.attempt, last);
-    return { ...none, status: 'expired', errorClass: 'capacity', message };
+  if (used >= definition.retry.max_attempts) {
+    return { ...none, status: 'failed', errorClass: 'defect', ...vanishedEnd(definition.name, used, last) };
   }
-  const message = vanishedMessage(none.attempt, last);
-  const fingerprint = `vanished:${definition.name}`;
-  return { ...none, status: 'failed', errorClass: 'defect', message, fingerprint };
-}
-
-function vanishedMessage(attempts: number, last?: Outcome): string {
-  if (!last?.error_class) return `${attempts} attempts left no record: the worker died each time`;
-  const vanished = attempts - last.attempt;
-  return `the last ${vanished} of ${attempts} attempts left no record: the worker died; before: ${last.message}`;
+  const { error_class: errorClass = 'capacity', ...end } = lateEnd(definition.name, used, last);
+  return { ...none, errorClass, ...end };
 }
 
 /** Concludes an attempt that the worker itself failed to account for, and a run that its faults keep from starting. */

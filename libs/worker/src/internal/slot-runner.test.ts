@@ -199,6 +199,23 @@ test("a killed worker's signal comes back, and the delivery that vanished was an
   expect(harness.of('orphan')[0]).toMatchObject({ result: 2, delivery: 2 });
 });
 
+test('a signal whose time ends while its killed worker has the lease fails, without running again', async () => {
+  const jsm = await managerOf(harness.bus);
+  const stream = harness.bus.names.streams.kanban;
+  await ensureLanes(harness.bus, 'short');
+  await jsm.consumers.update(stream, laneName('short', 3), { ack_wait: nanos(1_000) });
+  const id = await harness.enqueue('short', { timeout_ms: 500 });
+  const next = `$JS.API.CONSUMER.MSG.NEXT.${stream}.${laneName('short', 3)}`;
+  await harness.bus.nc.request(next, '{"batch":1}', { timeout: 5_000, noMux: true });
+  let runs = 0;
+  await harness.worker('heir of the short', [signal('short', () => (runs += 1))]);
+  expect(await finished(id)).toMatchObject({
+    ...{ status: 'failed', error_class: 'transient', attempt: 1 },
+    message: 'attempt 1 left no record: the worker died; its timeout_ms ended before another attempt',
+  });
+  expect([runs, (await harness.lastDead('short'))?.outcome?.status]).toEqual([0, 'failed']);
+});
+
 test('a signal whose acknowledgement was lost is not run again', async () => {
   let runs = 0;
   await harness.worker('again', [signal('again', () => (runs += 1))]);

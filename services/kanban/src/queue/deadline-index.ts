@@ -1,9 +1,10 @@
 import { type Bus, managerOf, retry } from '@tps/bus';
-import { decodeSignal, type Signal } from '@tps/contracts';
+import { decodeSignal, type Priority, type Signal } from '@tps/contracts';
 
-interface Deadline {
+export interface Deadline {
   seq: number;
   type: string;
+  priority: Priority;
   acceptedMs: number;
   deadlineMs: number;
 }
@@ -38,7 +39,8 @@ export class DeadlineIndex {
   }
 
   add(signal: Signal, seq: number, acceptedMs: number): void {
-    this.list.push({ seq, type: signal.signal_type, acceptedMs, deadlineMs: deadlineOf(signal) });
+    const { signal_type: type, priority } = signal;
+    this.list.push({ seq, type, priority, acceptedMs, deadlineMs: deadlineOf(signal) });
   }
 
   /**
@@ -62,11 +64,11 @@ export class DeadlineIndex {
       const acceptedMs = message.time.getTime();
       const signal = decodeSignal(message);
       if (!signal) {
-        loaded.push({ seq, type: '', acceptedMs, deadlineMs: acceptedMs });
+        loaded.push({ seq, type: '', priority: 4, acceptedMs, deadlineMs: acceptedMs });
         continue;
       }
-      const { signal_type: type, id, run } = signal;
-      loaded.push({ seq, type, acceptedMs, deadlineMs: deadlineOf(signal) });
+      const { signal_type: type, priority, id, run } = signal;
+      loaded.push({ seq, type, priority, acceptedMs, deadlineMs: deadlineOf(signal) });
       queued.push({ id, run, seq });
     }
     // Keep the signals that were accepted while the stream was read.
@@ -92,11 +94,16 @@ export class DeadlineIndex {
     if (keep !== 0) this.list = keep < 0 ? [] : this.list.slice(keep);
   }
 
-  /** Sequences of the signals whose time is up. The deadlines of a stopped line stand still. */
-  overdue(nowMs: number): number[] {
-    const due = this.list.filter(({ type, acceptedMs, deadlineMs }) => {
+  /**
+   * Lists the signals whose time is up. The deadlines of a stopped line stand still.
+   *
+   * @param graceMs how long after its deadline a signal is overdue
+   */
+  overdue(nowMs: number, graceMs: (signal: Deadline) => number = () => 0): number[] {
+    const due = this.list.filter((signal) => {
+      const { type, acceptedMs, deadlineMs } = signal;
       if (deadlineMs > nowMs) return false;
-      return deadlineMs + this.pausedMs(type, acceptedMs, nowMs) <= nowMs;
+      return deadlineMs + this.pausedMs(type, acceptedMs, nowMs) + graceMs(signal) <= nowMs;
     });
     return due.map(({ seq }) => seq);
   }

@@ -1,9 +1,10 @@
+import { laneName } from '@tps/contracts';
 import type { FleetView } from '@tps/fleet';
 import type { ServiceContext } from '@tps/service';
 import type { KanbanConfig } from '../config';
 import { TICK_MS } from '../every-second';
 import { hardLimit } from './admission';
-import type { DeadlineIndex, QueuedSignal } from './deadline-index';
+import type { Deadline, DeadlineIndex, QueuedSignal } from './deadline-index';
 import type { QueueRemoval } from './queue-removal';
 import type { QueueStats } from './queue-stats';
 import type { QueueWriter } from './queue-writer';
@@ -17,6 +18,8 @@ export interface ExpiryDeps {
 }
 
 const MAX_EXPIRED_PER_TICK = 100;
+/** Time for a worker to take a signal whose lease has ended. */
+const REDELIVERY_MS = 2_000;
 
 /**
  * Expires queued signals whose time is up, also where no worker pulls, and removes finished signals that a killed
@@ -52,8 +55,13 @@ export class Expiry {
   private async expire(): Promise<void> {
     const { deadlines, queue, removal } = this.deps;
     const startMs = Date.now();
+    const leaseMs = this.context.config.TPS_LEASE_MS;
     deadlines.prune(queue.firstSeq);
-    for (const seq of deadlines.overdue(startMs).slice(0, MAX_EXPIRED_PER_TICK)) {
+    // A lease that is still running may be that of a killed worker. The worker that gets the signal next tells from the
+    // delivery count whether it was started, so kanban decides only if no worker has taken it by then.
+    const graceMs = ({ type, priority, seq }: Deadline): number =>
+      queue.wasDelivered(laneName(type, priority), seq) ? leaseMs + REDELIVERY_MS : 0;
+    for (const seq of deadlines.overdue(startMs, graceMs).slice(0, MAX_EXPIRED_PER_TICK)) {
       try {
         if (await removal.expire(seq)) deadlines.remove(seq);
       } catch (error) {

@@ -26,6 +26,12 @@ export class InFlightSignals {
     return replies.find(({ state }) => state === 'started')?.worker_id;
   }
 
+  /** Whether a worker has this signal, started or not. */
+  async isHeld(id: string): Promise<boolean> {
+    const { replies } = await this.askWorkers('workerInFlight', { id });
+    return replies.some(({ state }) => state !== 'none');
+  }
+
   /** Asks every worker not to start a run. @returns `unknown` if not every worker has answered */
   async block({ id, run }: Run): Promise<'blocked' | 'started' | 'unknown'> {
     const { replies, isComplete } = await this.askWorkers('workerBlock', { id, run });

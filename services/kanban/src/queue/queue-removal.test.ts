@@ -16,6 +16,8 @@ let bus: Bus;
 let removal: QueueRemoval;
 /** Workers whose heartbeats were seen. */
 let workers: string[] = [];
+/** Sequences that were delivered. */
+const delivered = new Set<number>();
 
 async function accept(id: string, given: Partial<Signal> = {}): Promise<number> {
   const fixed = { v: 1, id, run: 0, signal_type: 'demo', priority: 3, payload: {}, timeout_ms: 60_000 };
@@ -48,6 +50,7 @@ beforeAll(async () => {
   removal = new QueueRemoval(context, {
     inFlight: new InFlightSignals(context, fleet),
     unreadable: new UnreadableMessages(context),
+    queue: { wasDelivered: (_, seq) => delivered.has(seq) },
     records: new RecordsClient(bus),
   });
 });
@@ -96,6 +99,29 @@ test('the outcome of a signal that is removed after a failed attempt says so', a
     },
   });
 });
+
+test.each([
+  ['none', 'failed', 1, 'transient'],
+  ['waiting', 'expired', 0, 'capacity'],
+])(
+  'a delivered signal without a record whose state at the workers is %s ends %s',
+  async (state, status, attempt, error_class) => {
+    const seq = await accept(`delivered-${state}`);
+    delivered.add(seq);
+    workers = ['one'];
+    const answer = { worker_id: 'one', state };
+    const { workerInFlight, workerBlock } = bus.names.subjects;
+    const answers = [workerInFlight, workerBlock].map((subject) =>
+      bus.nc.subscribe(subject, { callback: (_, msg) => void msg.respond(JSON.stringify(answer)) }),
+    );
+    expect(await removal.expire(seq)).toBe(true);
+    for (const one of answers) one.unsubscribe();
+    const jsm = await managerOf(bus);
+    const last_by_subj = bus.names.subjects.dead('demo');
+    const dead = await jsm.streams.getMessage(bus.names.streams.dead, { last_by_subj });
+    expect(dead?.json()).toMatchObject({ outcome: { status, attempt, error_class } });
+  },
+);
 
 test('after a crash, signals with a final outcome are removed and the others stay', async () => {
   const [finished, open] = [await accept('was-cancelled'), await accept('still-open')];

@@ -5,9 +5,10 @@ import {
   type DeadLetter,
   deadLetterHeaders,
   decodeSignal,
-  expiredMessage,
   type FoundSignal,
   HEARTBEAT_MS,
+  laneName,
+  lateEnd,
   LOOKUP_MAX_IDS,
   type Outcome,
   outcomeBase,
@@ -21,6 +22,7 @@ import type { ServiceContext } from '@tps/service';
 import { traceIdIn } from '@tps/telemetry';
 import type { QueuedSignal } from './deadline-index';
 import type { InFlightSignals } from './in-flight-signals';
+import type { QueueStats } from './queue-stats';
 import type { UnreadableMessages } from './unreadable-messages';
 
 const BACKOFF = { firstMs: 500, capMs: 500 };
@@ -36,6 +38,7 @@ interface RemovableSignal {
 export interface QueueRemovalDeps {
   inFlight: InFlightSignals;
   unreadable: UnreadableMessages;
+  queue: Pick<QueueStats, 'wasDelivered'>;
   records: RecordsClient;
 }
 
@@ -93,9 +96,9 @@ export class QueueRemoval {
     }
     const { signal } = queued;
     const last = await latestAttempt(this.context.bus, signal);
-    const attempt = last?.attempt ?? 0;
-    const message = expiredMessage(attempt, last);
-    const outcome = this.outcomeOf(queued, { status: 'expired', message, attempt, error_class: 'capacity' });
+    const attempt = last?.attempt ?? ((await this.hasVanished(queued)) ? 1 : 0);
+    const end = lateEnd(signal.signal_type, attempt, last);
+    const outcome = this.outcomeOf(queued, { ...end, attempt });
     const removed = await this.remove(queued, outcome, () => this.keepDeadLetter(queued, outcome));
     return removed === 'removed' || removed === 'not_found';
   }
@@ -117,6 +120,13 @@ export class QueueRemoval {
   /** Tells whether the records have a final outcome of a signal that may have run before. */
   private async hasEnded({ signal, suspect }: RemovableSignal): Promise<boolean> {
     return suspect && (await this.deps.records.finishedRuns([signal])).has(runKey(signal));
+  }
+
+  /** Whether a worker took a signal without a record and has died. Nobody but the next worker knows how many there were. */
+  private async hasVanished({ signal, seq }: RemovableSignal): Promise<boolean> {
+    const { inFlight, queue } = this.deps;
+    if (!queue.wasDelivered(laneName(signal.signal_type, signal.priority), seq)) return false;
+    return !(await inFlight.isHeld(signal.id));
   }
 
   /** @returns false if DEAD did not take the dead letter; the signal then stays in the queue */
@@ -218,7 +228,7 @@ export class QueueRemoval {
 
   private outcomeOf(
     { signal, storedAt, traceparent }: RemovableSignal,
-    end: Pick<Outcome, 'status' | 'message' | 'attempt' | 'error_class'>,
+    end: Pick<Outcome, 'status' | 'message' | 'attempt' | 'error_class' | 'fingerprint'>,
   ): Outcome {
     const now = new Date().toISOString();
     return {

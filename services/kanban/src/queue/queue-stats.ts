@@ -31,6 +31,8 @@ export class QueueStats {
   firstSeq = 0;
   /** By lane: every message up to this sequence is acknowledged. */
   ackFloors = new Map<string, number>();
+  /** By lane: every message up to this sequence was delivered at least once. */
+  private delivered = new Map<string, number>();
   private messages = 0;
   private lastSeq = 0;
   private readonly life = new LogLife();
@@ -75,6 +77,11 @@ export class QueueStats {
       counts.in_progress += lane.in_progress;
     }
     return counts;
+  }
+
+  /** Whether a worker was sent this message of a lane, as of the last reading. */
+  wasDelivered(lane: string, seq: number): boolean {
+    return seq <= (this.delivered.get(lane) ?? 0);
   }
 
   /** Waiting signals by lane, as of the last reading; without empty lanes. */
@@ -139,9 +146,13 @@ export class QueueStats {
     const jsm = await managerOf(this.bus, READ_LIMIT);
     const lanes: Record<string, LaneCounts> = {};
     const ackFloors = new Map<string, number>();
+    const delivered = new Map<string, number>();
     let counted = 0;
-    for await (const { name, num_pending, num_ack_pending, ack_floor } of jsm.consumers.list(stream)) {
+    for await (const { name, num_pending, num_ack_pending, ack_floor, delivered: last } of jsm.consumers.list(
+      stream,
+    )) {
       ackFloors.set(name, ack_floor.stream_seq);
+      delivered.set(name, last.stream_seq);
       const { type, priority } = parseLane(name);
       lanes[laneName(type, priority)] = {
         type,
@@ -155,6 +166,7 @@ export class QueueStats {
     this.checkForLoss({ created, lastSeq: state.last_seq });
     this.lanes = lanes;
     this.ackFloors = ackFloors;
+    this.delivered = delivered;
     this.messages = state.messages;
     this.firstSeq = state.first_seq;
     if (appends.total === 0) this.orphans = Math.max(0, state.messages - counted);
