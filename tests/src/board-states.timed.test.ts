@@ -34,7 +34,7 @@ const lines = (): AndonBoard['lines'] => ({
   'b-too-few': line({ processed_5m: 3, failed_5m: 3, error_rate: 100 }),
   'c-backing-off': line({ processed_5m: 0, queue: queue({ retrying: 1 }) }),
   'd-idle': line({ processed_5m: 0, rate_per_s: 0 }),
-  'e-slow': line({ colour: 'YELLOW', rule: 'p99', reason: '99 % take up to 300 ms; the standard is 60 ms' }),
+  'e-slow': line({ colour: 'YELLOW', rule: 'p99', reason: '99 % take up to 300 ms; the standard is 100 ms' }),
   'f-circuit': line({
     ...{ ...red, rule: 'circuit', reason: 'circuit Open: 3 failures', circuit: 'Open', state: 'stopped' },
     ...{ refused_5m: 112, next_trial_at: ago(-42_000) },

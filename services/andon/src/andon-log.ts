@@ -241,7 +241,7 @@ function recordedBy(
 function reasonOf({ colour, kind, circuit, circuitReason, reason }: Light, recorded: RecordedLight): string {
   const isHidden = kind === undefined && colour !== 'GREEN' && circuit !== recorded.circuit;
   if (!isHidden) return reason;
-  const step = circuit === undefined ? 'the circuit closed' : 'the circuit is open';
+  const step = circuit === undefined ? 'the circuit closed' : 'the circuit is not closed';
   return `${circuitReason ? `${step}: ${circuitReason}` : step}; ${reason}`;
 }
 

@@ -37,8 +37,9 @@ export const signalOperations = {
         required: false,
         description:
           'The same key of the same client means the same signal: a repeat gets its outcome and starts nothing. It holds ' +
-          'while the signal is unfinished and while the records have its outcome (`TPS_OUTCOMES_MAX_AGE`, 24 h). An outcome that ' +
-          'comes from the records is answered with `Idempotency-Replayed: true`',
+          'while the signal is unfinished and while the records have its outcome (`TPS_OUTCOMES_MAX_AGE`, 24 h, as far ' +
+          'as `TPS_OUTCOMES_MAX_BYTES` has room). 1 to 64 letters, digits and `-._:`. An outcome that comes ' +
+          'from the records is answered with `Idempotency-Replayed: true`',
         schema: { type: 'string', pattern: IDEMPOTENCY_KEY_PATTERN },
       },
       {
