@@ -38,13 +38,13 @@ export interface PullOptions {
 /** What `run` gets beside its input. */
 export interface HandlerContext {
   signal: SignalInfo;
-  /** When the attempt's time is up, in milliseconds since 1970: by the type's time-out or by the signal's own deadline. */
+  /** When the attempt ends, in milliseconds since 1970: at the type's time-out or at the signal's own deadline. */
   endsAtMs: number;
-  /** Aborted when the attempt's time is up or the process must end; the rest of the handler's work is ignored. */
+  /** Aborted when the attempt's time is up or the process must end; whatever the handler does after that is ignored. */
   abort: AbortSignal;
-  /** Logs with the signal's and the trace's id. */
+  /** Logs with the ids of the signal and of its trace. */
   log: HandlerLog;
-  /** The span `worker.process`, for attributes and events of one's own. */
+  /** The span `worker.process`, for the handler's own attributes and events. */
   span: Span;
   /** Metrics registered here are served with the worker's own. */
   metrics: Registry;
@@ -63,14 +63,14 @@ export interface HandlerContext {
  *
  * The return value of `run` becomes the outcome's `result` (JSON, at most 256 KiB). Its error decides what follows:
  * `RejectedError` ends the signal as the sender's fault, a programming error or `DefectError` fails it at once, and
- * anything else is transient and tried again by the retry policy. `CapacityError` gives the signal back unharmed.
+ * anything else is transient and retried by the retry policy. `CapacityError` releases the signal, which costs no attempt.
  */
 export interface SignalDefinition<I extends TSchema = TSchema, O extends TSchema = TSchema> {
   /** `[a-z][a-z0-9_-]{0,47}` */
   name: string;
   /** Checked at the gateway, before anything is accepted. */
   input?: I;
-  /** A result outside of it is a defect. */
+  /** A result that does not match it is a defect. */
   output?: O;
   /** Limit of one attempt in milliseconds. Default 30000. */
   timeoutMs?: number;
@@ -85,7 +85,7 @@ export interface SignalDefinition<I extends TSchema = TSchema, O extends TSchema
    *   5 attempts 2.6 to 5.2 minutes. A backoff takes at most half of the time that is left of `timeout_ms`.
    *
    * A policy that names `base_ms`, `cap_ms`, `factor` (2 if absent) or `jitter` (1) holds for all signals of the type.
-   * `TPS_MAX_ATTEMPTS` (3) is the number of attempts of a type that does not say.
+   * A type without `max_attempts` has `TPS_MAX_ATTEMPTS` (3).
    */
   retry?: Partial<RetryPolicy>;
   /** The outcome's message on success. */
@@ -93,7 +93,7 @@ export interface SignalDefinition<I extends TSchema = TSchema, O extends TSchema
   run(input: Static<I>, context: HandlerContext): Promise<Static<O>> | Static<O>;
 }
 
-/** Thrown at the start of a worker whose definition of a signal type cannot be served; the message says why. */
+/** Thrown at the start of a worker that cannot serve a definition; the message says why. */
 export class DefinitionError extends Error {
   override readonly name = 'DefinitionError';
 }

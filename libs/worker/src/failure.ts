@@ -11,10 +11,10 @@ export class RejectedError extends Error {
 export class DefectError extends Error {
   override readonly name = 'DefectError';
 }
-/** A dependency failed: tried again by the type's retry policy. Any error not known otherwise counts as this. */
+/** A dependency failed: retried by the type's retry policy. Any error that is not classified otherwise counts as transient. */
 export class TransientError extends Error {
   override readonly name = 'TransientError';
-  /** Another attempt before this many milliseconds would fail, too; 0: nothing is known. */
+  /** Another attempt within this many milliseconds would fail, too; 0 if unknown. */
   readonly retryAfterMs: number;
   readonly dependency: string | undefined;
 
@@ -35,7 +35,7 @@ export interface TransientOptions extends ErrorOptions {
 }
 /**
  * The handler found no room for this signal: a thread or connection that it needs is taken. The signal goes back to
- * its lane and comes again later. That costs no attempt and counts against nobody; the signal's own deadline ends it.
+ * its lane and comes again later. That costs no attempt and is no failure of the line; the signal's own deadline ends it.
  */
 export class CapacityError extends Error {
   override readonly name = 'CapacityError';

@@ -29,7 +29,7 @@ export type WorkerConfig = ConfigOf<typeof workerVariables>;
 /** How a worker process is set up, beside its definitions. */
 export interface WorkerSetup {
   signals: SignalDefinition[];
-  /** By type: dependencies that its handlers leave alone at present, because they failed. The board names them. */
+  /** By type, the dependencies that its handlers do not call at present, because they failed. The board names them. */
   failing?: () => Record<string, string[]>;
   /** Called after the last handler has ended. */
   close?: () => Promise<void>;

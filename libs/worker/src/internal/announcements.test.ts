@@ -37,7 +37,7 @@ test('a living worker announces a type again that was retired or whose record go
   await announced('alive');
 });
 
-test('a worker that starts while its type is being removed waits with the announcement', async () => {
+test('a worker that starts while its type is being removed announces it afterwards', async () => {
   const gone = await harness.worker('w2', [signal('late', () => 1)]);
   const record = await announced('late');
   await gone.stop();

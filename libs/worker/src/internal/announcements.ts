@@ -54,7 +54,7 @@ export class Announcements {
     const { records } = this.types;
     const definition = this.definitions.get(type);
     if (!definition) return;
-    // A removal under way would take this worker's lanes along.
+    // A removal in progress would delete this worker's lanes, too.
     const endMs = Date.now() + RETIREMENT_WAIT_MS;
     while (this.types.retirement(type)?.phase === 'removing' && Date.now() < endMs) await sleep(LOOK_MS);
     const known = records.get(type);
@@ -63,7 +63,7 @@ export class Announcements {
   }
 }
 
-/** @param known the fleet's record of it; a retired type begins anew */
+/** @param known the fleet's present record; a retired type begins as a new one */
 function recordOf(definition: CompiledDefinition, known: TypeRecord | undefined): TypeRecord {
   const { name, input, output, standardMs, timeoutMs, retry, asyncRetry } = definition;
   return {

@@ -29,7 +29,7 @@ async function attempt(
   return runAttempt(definition, { n: 1 }, context, { abort, deadlineMs: Date.now() + leftMs });
 }
 
-it('gives the input to the handler and its result back, whether it is asynchronous or not', async () => {
+it('passes the input to a synchronous or asynchronous handler and returns its result', async () => {
   expect(await attempt(compiled((input) => input))).toEqual({
     ok: true,
     result: { n: 1 },
@@ -40,7 +40,7 @@ it('gives the input to the handler and its result back, whether it is asynchrono
 
 it.each([
   ['a plain error', new Error('down'), 'transient'],
-  ['something that is no error', 'boom' as unknown as Error, 'transient'],
+  ['a value that is no error', 'boom' as unknown as Error, 'transient'],
   ['a programming error', new TypeError('x is not a function'), 'defect'],
   [
     'an unreachable host of fetch()',
@@ -54,7 +54,7 @@ it.each([
   expect(result).toMatchObject({ ok: false, errorClass });
 });
 
-it('passes on what a transient error knows of its cause', async () => {
+it('keeps the delay and the dependency of a transient error', async () => {
   const thrown = new TransientError('host is down', { retryAfterMs: 5_000, dependency: 'a.test:80' });
   expect(await attempt(compiled(() => Promise.reject(thrown)))).toMatchObject({
     errorClass: 'transient',
@@ -63,7 +63,7 @@ it('passes on what a transient error knows of its cause', async () => {
   });
 });
 
-it('ends an attempt that takes longer than its type may, as transient, and aborts the handler', async () => {
+it('ends an attempt at the time-out of its type, as transient, and aborts the handler', async () => {
   const abort = new LazyAbort();
   const result = await attempt(compiled(forever, { timeoutMs: 20 }), { abort });
   expect(result).toMatchObject({ ok: false, errorClass: 'transient', message: 'no result within 20 ms' });
@@ -77,14 +77,14 @@ it('ends an attempt at the deadline of its signal, as capacity', async () => {
   });
 });
 
-it('throws when it is to be handed back', async () => {
+it('rejects when its signal is to be released', async () => {
   const abort = new LazyAbort();
   const running = attempt(compiled(forever), { abort });
   abort.abort(new ReleasedError('the worker stops'));
   await expect(running).rejects.toThrow(ReleasedError);
 });
 
-it('throws when its handler found no room, at once or later', async () => {
+it('rejects when its handler found no room, at once or later', async () => {
   const full = (): never => {
     throw new CapacityError('all threads are busy');
   };
@@ -92,7 +92,7 @@ it('throws when its handler found no room, at once or later', async () => {
   await expect(attempt(compiled(async () => full()))).rejects.toThrow(CapacityError);
 });
 
-it('takes a result outside of the schema, one too large and one that is no JSON for defects', async () => {
+it('counts a result that does not match the schema, is too large or is no JSON as a defect', async () => {
   const circular: Record<string, unknown> = {};
   circular.self = circular;
   const faulty = [
@@ -116,7 +116,7 @@ it('cuts a long message and never leaves it empty', async () => {
   expect(await failing('')).toMatchObject({ message: 'unnamed error' });
 });
 
-it('gives errors of one cause one fingerprint, whatever varies in their message', async () => {
+it('gives errors of one cause one fingerprint, although details of their messages vary', async () => {
   const failing = (message: string): Error => new Error(message);
   const prints: string[] = [];
   for (const message of ['order 17 at 0xff', 'order 4711 at 0x1', 'customer 17']) {

@@ -18,7 +18,7 @@ export class DeadlineError extends Error {
   }
 }
 
-/** The process must end; the signal goes back to its lane and this attempt does not count. */
+/** The process must end, so the signal goes back to its lane, and this attempt does not count. */
 export class ReleasedError extends Error {
   override readonly name = 'ReleasedError';
 }
@@ -34,14 +34,14 @@ export interface CompiledDefinition extends SignalDefinition {
 }
 
 /**
- * Runs a handler once. Ends when the handler ends, when the attempt's or the signal's time is up, or when `abort` is
- * aborted from outside (then it rejects with the ReleasedError given as the reason). Ignores
- * all that the handler does after that; `overrun` settles when it has ended.
+ * Runs a handler once. Ends when the handler ends, when the time of the attempt or of the signal is up, or when `abort`
+ * is aborted from outside (then it rejects with the ReleasedError given as the reason). Whatever the handler does after
+ * that is ignored; `overrun` settles when it has ended.
  *
  * Turns everything that a handler throws or returns into a result, with one exception: a CapacityError is thrown as a
  * new CapacityError, because no attempt was made.
  *
- * A handler that answers without waiting for anything has its result at once: no time can be up meanwhile.
+ * A synchronous handler has its result at once: no timer can fire while it runs.
  *
  * @param deadlineMs when the signal's own time is up
  */
@@ -99,7 +99,7 @@ function isPromise(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
 }
 
-/** Some thenables do their work again each time that `then` is called: a promise in between calls it once. */
+/** Some thenables repeat their work each time that `then` is called. A promise in between calls it once. */
 function adopted(returned: PromiseLike<unknown>): Promise<unknown> {
   return returned instanceof Promise ? returned : new Promise((resolve) => resolve(returned));
 }
@@ -128,7 +128,7 @@ function defect(message: string): AttemptResult {
 /** @throws CapacityError */
 function failed(thrown: unknown): AttemptResult {
   const failure = failureOf(thrown);
-  // Made anew, because the fields of the handler's own may be of any kind.
+  // A new error, because the fields of the handler's error may be of any kind.
   if (failure.errorClass === 'capacity') throw new CapacityError(failure.message);
   return { ...failure, ok: false };
 }

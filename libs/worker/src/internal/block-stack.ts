@@ -1,6 +1,6 @@
 import { Session } from 'node:inspector';
 
-/** A busy machine needs hundreds of milliseconds. */
+/** This takes hundreds of milliseconds on a busy machine. */
 const LIMIT_MS = 1_500;
 const FRAMES = 8;
 
@@ -17,10 +17,10 @@ interface Script {
 }
 
 /**
- * Asks the main thread, which is busy, where it is: stops it for a moment by the inspector's protocol and lets it go on.
- * Native code (a synchronous call of the system, a slow regular expression) cannot be stopped: then there is no stack.
+ * Reads the stack of the blocked main thread: pauses it for a moment through the inspector and resumes it. Native code (a
+ * synchronous system call, a slow regular expression) cannot be paused, and then there is no stack.
  *
- * Only for a main thread without a debugger, whose breakpoint this would leave.
+ * Must not be used while a debugger is attached, because it would resume the debugger's breakpoint.
  */
 export async function stackOfMainThread(): Promise<string[] | undefined> {
   const session = new Session();
@@ -45,7 +45,7 @@ export async function stackOfMainThread(): Promise<string[] | undefined> {
     return undefined;
   } finally {
     clearTimeout(timer);
-    // Lets a main thread go on that was stopped too late for the limit.
+    // Resumes a main thread that was paused after the limit.
     session.disconnect();
   }
 }

@@ -10,7 +10,7 @@ const signal = (id: string, leftMs: number): LeasedSignal => ({
 const NOTHING: Holds = { running: undefined, signals: [], dateMs: DATE_MS };
 const FETCHED = { ...signal('waits', 0), opened: false, started: false };
 
-/** Looks every 200 ms from one time to another without a beat. @returns the phases, each when it began */
+/** Looks every 200 ms, without a beat. @returns when each phase began */
 function still(watch: BlockWatch, [fromMs, toMs]: [number, number], holds = NOTHING): [number, Phase][] {
   const found: [number, Phase][] = [];
   for (let nowMs = fromMs; nowMs <= toMs; nowMs += 200) {
@@ -20,7 +20,7 @@ function still(watch: BlockWatch, [fromMs, toMs]: [number, number], holds = NOTH
   return found;
 }
 
-test('a block is noticed after three looks, told after a second and given up when the handler may not run any longer', () => {
+test('a block is noticed after three looks, logged after a second and given up when the time of the handler is over', () => {
   const one = signal('one', 9_400);
   const holds = { ...NOTHING, running: one, signals: [one, signal('other', 60_000), FETCHED] };
   const watch = new BlockWatch();
@@ -34,7 +34,7 @@ test('a block is noticed after three looks, told after a second and given up whe
   expect(watch.look({ nowMs: 20_200, leaseMs: LEASE_MS, beats: 2 }, () => holds)).toBe('turning');
 });
 
-test('where any of the handlers may block, the longest of their times counts, and no signal is named', () => {
+test('if several handlers may be the cause, the longest of their times counts, and no signal is named', () => {
   const watch = new BlockWatch();
   still(watch, [0, 1_000], { ...NOTHING, signals: [signal('a', 1_000), signal('b', 7_000)] });
   expect(watch.block).toMatchObject({ signal: undefined, untilMs: 600 + 7_000 + GRACE_MS });
@@ -46,18 +46,18 @@ test('the only handler that was started is the one that blocks', () => {
   expect(watch.block).toMatchObject({ signal: { id: 'a' }, others: [], isOfHandler: true });
 });
 
-test('nobody speaks for a main thread that stands still without a handler', () => {
+test('the thread does not speak for a main thread that stands still without a handler', () => {
   const watch = new BlockWatch();
   expect(still(watch, [0, 2_000]).map(([, phase]) => phase)).toEqual(['turning', 'still', 'let_go']);
 });
 
-test('a process that was stopped as a whole is no block: its main thread has had no chance to beat', () => {
+test('a process that was stopped as a whole is not blocked, because its main thread could not beat', () => {
   const watch = new BlockWatch();
   still(watch, [0, 200]);
   expect(still(watch, [60_000, 60_400])).toEqual([[60_000, 'turning']]);
 });
 
-test('beats come and looks are taken often enough for the shortest lease, and rarely for a long one', () => {
+test('beats and looks are frequent enough for the shortest lease, and rare for a long one', () => {
   expect([2_000, 8_000, 300_000].map(lookMs)).toEqual([50, 200, 250]);
 });
 
@@ -66,7 +66,7 @@ describe('the log', () => {
     ...{ sinceMs, untilMs: Infinity, signal: undefined, isOfHandler: true, others: [] },
   });
 
-  test('tells a block once, and its end', () => {
+  test('has one line for a block, and one for its end', () => {
     const teller = new BlockTeller();
     const first = block(0);
     expect([teller.tell(first, 1_000), teller.tell(first, 1_200), teller.tellsEnd(first)]).toEqual([
@@ -76,7 +76,7 @@ describe('the log', () => {
     ]);
   });
 
-  test('tells short blocks at most every 10 s, and counts the others', () => {
+  test('has a line for short blocks at most every 10 s, and counts the others', () => {
     const teller = new BlockTeller();
     const told = [0, 2_000, 4_000, 6_000, 12_000].map((sinceMs) => {
       const one = block(sinceMs);
@@ -91,7 +91,7 @@ describe('the log', () => {
     ]);
   });
 
-  test('tells every block of 5 s', () => {
+  test('has a line for every block of 5 s', () => {
     const teller = new BlockTeller();
     const [first, second] = [block(0), block(2_000)];
     teller.tell(first, 1_000);

@@ -3,7 +3,7 @@ import type { LeasedSignal } from './lease-table';
 /**
  *   turning --- no beat for `STILL_PART` of a lease ---> still     (connects to NATS, renews)
  *   still ----- no beat for 1 s -----------------------> blocked   (tells people, speaks for the main thread)
- *   still, blocked --- the time of the block is up ----> let_go    (nobody speaks for it any more)
+ *   still, blocked --- the time of the block is up ----> let_go    (does not speak for the main thread any more)
  *   any ------- a beat --------------------------------> turning
  */
 export type Phase = 'turning' | 'still' | 'blocked' | 'let_go';
@@ -11,21 +11,21 @@ export type Phase = 'turning' | 'still' | 'blocked' | 'let_go';
 /** A block of the event loop, by the clock of the thread that watches it. */
 export interface Block {
   sinceMs: number;
-  /** When the thread stops to speak for the main thread. */
+  /** When the thread stops speaking for the main thread. */
   untilMs: number;
   /** The signal whose handler blocks, if that is known. */
   signal: LeasedSignal | undefined;
-  /** A handler was started, which may be the cause. Otherwise nobody speaks for the main thread. */
+  /** A started handler may be the cause. Otherwise the thread does not speak for the main thread. */
   isOfHandler: boolean;
-  /** Every other signal whose handler was started. */
+  /** All other signals whose handlers were started. */
   others: LeasedSignal[];
 }
 
-/** People are told of blocks from this length on. */
+/** Blocks from this length on are logged. */
 export const TOLD_MS = 1_000;
-/** A handler may outlive its attempt's time by so much: it may be about to end. */
+/** A handler may exceed its attempt's time by this much, because it may be about to end. */
 export const GRACE_MS = 5_000;
-/** The thread looks so often in the time of a lease. */
+/** How often the thread looks during one lease. */
 const LOOKS_PER_LEASE = 40;
 const MAX_LOOK_MS = 250;
 const LOOKS_UNTIL_STILL = 3;
@@ -77,8 +77,8 @@ export interface Holds {
 }
 
 /**
- * A handler that has not waited for anything yet is known by the table. Code that runs after an `await` belongs to any
- * of the handlers that were started: then the longest of their times counts.
+ * The table knows the handler that has not waited for anything yet. Code that runs after an `await` may belong to any
+ * of the started handlers, so the longest of their times counts.
  */
 function blockOf({ running, signals, dateMs }: Holds, sinceMs: number, nowMs: number): Block {
   const started = signals.filter((signal) => signal.started);
@@ -91,18 +91,18 @@ function blockOf({ running, signals, dateMs }: Holds, sinceMs: number, nowMs: nu
   return { sinceMs, untilMs: nowMs + leftMs + graceMs, signal, isOfHandler, others };
 }
 
-/** People hear of each block that lasts so long, and of shorter ones at most once in `QUIET_MS`. */
+/** Each block of this length is logged; shorter ones are logged at most once in `QUIET_MS`. */
 const LONG_MS = 5_000;
 const QUIET_MS = 10_000;
 
-/** Decides which blocks the log tells of, so that a handler that blocks again and again does not flood it. */
+/** Decides which blocks are logged, so that a handler that blocks again and again does not flood the log. */
 export class BlockTeller {
   private toldMs = -Infinity;
   private unsaid = 0;
   private isTold = false;
   private last: Block | undefined;
 
-  /** @returns how many blocks were left out since the last one that was told, or null to tell nothing now */
+  /** @returns how many blocks were left out since the last logged one, or null to log nothing now */
   tell(block: Block, nowMs: number): number | null {
     const isNew = block !== this.last;
     if (isNew && this.last && !this.isTold) this.unsaid += 1;
@@ -115,7 +115,7 @@ export class BlockTeller {
     return unsaid;
   }
 
-  /** The end of a block is told if the block was. */
+  /** The end of a block is logged if its beginning was. */
   tellsEnd(block: Block): boolean {
     return block === this.last && this.isTold;
   }

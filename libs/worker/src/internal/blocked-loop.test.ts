@@ -87,7 +87,7 @@ afterEach(async () => {
     child.kill('SIGCONT');
     child.kill('SIGTERM');
     if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-    // The thread keeps no process alive.
+    // The thread must not keep the process alive.
     return child.exitCode;
   });
   expect(await Promise.all(ends)).toEqual([0, 0]);
@@ -95,12 +95,12 @@ afterEach(async () => {
 });
 afterAll(() => harness.close());
 
-test('a handler that blocks for three leases runs once, and so do all others, without using up an attempt', async () => {
+test('a handler that blocks for three leases runs once, and so do all others, with no attempt lost', async () => {
   const neighbours = await Promise.all([1, 2, 3, 4, 5, 6].map(() => enqueue('honest', 1_000)));
   await waitFor('all neighbours to run', () => started().length === 6);
   const blocking = await enqueue('blocking', 3 * LEASE_MS);
   const blocked = await whereRuns(blocking);
-  // Some of these are delivered to the blocked process, which cannot read them.
+  // Some of these go to the blocked process, which cannot read them.
   const late = await Promise.all([1, 2, 3, 4, 5, 6].map(() => enqueue('honest', 100)));
   const told = await waitFor('the line', () => said('a handler blocks the event loop')[0], LONG);
   expect(told).toMatchObject({ instance: blocked, signal_type: 'blocking', signal_id: blocking });
@@ -124,7 +124,7 @@ test('a handler that blocks for three leases runs once, and so do all others, wi
   expect(reports[0]).toMatchObject({ signal_type: 'blocking', signal_id: blocking });
 });
 
-test('a block after an await is told with all handlers that it may be of, and its stack', async () => {
+test('a block after an await is logged with its stack and all handlers that may be the cause', async () => {
   const [blocking, honest] = [await enqueue('blocking-later', 2 * LEASE_MS), await enqueue('honest', 1_500)];
   await waitFor('both to run', () => started(blocking).length + started(honest).length === 2);
   const told = await waitFor('the line', () => said('a handler blocks the event loop')[0], LONG);

@@ -15,7 +15,7 @@ function block(ms: number): void {
 
 const common = { input: Work, output: Type.Unknown() };
 
-/** A worker process of its own, because a handler that blocks would block the test, too. */
+/** Runs in a process of its own, because a handler that blocks would block the test, too. */
 void runWorker([
   defineSignal({
     ...common,
@@ -27,7 +27,7 @@ void runWorker([
       tell('end', context);
     },
   }),
-  // Nothing tells which handler goes on after an await.
+  // After an await, nothing tells which handler is running.
   defineSignal({
     ...common,
     name: 'blocking-later',

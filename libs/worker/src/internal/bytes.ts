@@ -1,9 +1,9 @@
-/** UTF-8 needs at most so many bytes for one unit of a string. */
+/** The most bytes that UTF-8 needs for one code unit of a string. */
 const MOST = 3;
-/** Below this the upper bound will do: a full batch of them is no longer than a batch may be. */
+/** Below this length the upper bound is good enough: a full batch of such texts stays within its limit. */
 const SHORT = 682;
 
-/** Bytes of a text on the wire, or a little more. Counted only where it matters: this is asked of every outcome. */
+/** An upper bound for the bytes of a text on the wire. Only long texts are counted exactly, because every outcome is measured. */
 export function maxBytesOf(text: string): number {
   return text.length <= SHORT ? text.length * MOST : Buffer.byteLength(text);
 }

@@ -26,7 +26,7 @@ describe('withChaos', () => {
     expect(await run({ fail: 'defect', fail_rate: 0 })).toEqual({ say: 'hi' });
   });
 
-  it('lets chaos through an input schema that takes nothing else', () => {
+  it('lets chaos through an input schema without additional properties', () => {
     expect(Object.keys(withChaos(definition, true).input?.properties as object)).toEqual(['chaos', 'say']);
   });
 
@@ -38,7 +38,7 @@ describe('withChaos', () => {
     await expect(run({ fail })).rejects.toThrow(type);
   });
 
-  it('fails the first attempts only, as transient unless statusesOf otherwise', async () => {
+  it('fails only the first attempts, as transient by default', async () => {
     await expect(run({ fail_first: 2 }, 2)).rejects.toThrow(TransientError);
     await expect(run({ fail_first: 2, fail: 'defect' }, 1)).rejects.toThrow(DefectError);
     expect(await run({ fail_first: 2 }, 3)).toEqual({ say: 'hi' });

@@ -5,8 +5,8 @@ import type { HandlerContext, SignalDefinition } from '../definition';
 import { DefectError, RejectedError, TransientError } from '../failure';
 
 /**
- * What a payload may ask for under `chaos`. `sleep_ms` is always waited; then the attempt crashes, hangs or fails.
- * With `fail_first` or `fail_rate` that happens to the attempts they name, otherwise to every attempt.
+ * The faults that a payload may request under `chaos`. The attempt first waits `sleep_ms`, then it crashes, hangs or
+ * fails. `fail_first` and `fail_rate` choose the attempts to which that happens; without them it happens to all.
  */
 const ChaosSchema = Type.Object(
   {
@@ -30,7 +30,7 @@ const FAILURES = { transient: TransientError, defect: DefectError, rejected: Rej
 
 const check = new Ajv().compile<Chaos>(ChaosSchema);
 
-/** Lets payloads of this type ask for faults. Not enabled, a payload's `chaos` is an ordinary key. */
+/** Lets payloads of this type request faults. If not enabled, `chaos` is an ordinary key of a payload. */
 export function withChaos(definition: SignalDefinition, enabled: boolean): SignalDefinition {
   if (!enabled) return definition;
   return {
@@ -44,7 +44,7 @@ export function withChaos(definition: SignalDefinition, enabled: boolean): Signa
   };
 }
 
-/** A schema that takes no other properties would refuse the drill at the gateway. */
+/** A schema without additional properties would make the gateway refuse the drill. */
 function admitChaos(input: TSchema): TSchema {
   const properties = input.properties as object | undefined;
   return properties ? { ...input, properties: { chaos: {}, ...properties } } : input;

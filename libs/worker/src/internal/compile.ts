@@ -15,7 +15,7 @@ import { withChaos } from './chaos';
 import { DefinitionError, type HandlerContext, type SignalDefinition } from '../definition';
 
 /**
- * @param maxAttempts of a type that does not say
+ * @param maxAttempts the number of attempts for a type that does not set it
  * @throws DefinitionError
  */
 export function compile(
@@ -32,7 +32,7 @@ export function compile(
   const served = withChaos(definition, chaos);
   return Object.freeze({
     ...served,
-    // Called on the definition, so that its `this` is not what the station works with.
+    // Called on the user's definition, so that a handler that writes to `this` does not change the compiled one.
     run: (input: unknown, context: HandlerContext) => served.run(input, context),
     timeoutMs,
     ...policies,
@@ -40,7 +40,7 @@ export function compile(
   });
 }
 
-/** A type that says anything about its backoff has said it for all of its signals. */
+/** A type that sets any part of its backoff has one backoff for all of its signals. */
 function retryPolicies(
   { name, retry: own = {} }: SignalDefinition,
   maxAttempts: number,
@@ -58,7 +58,7 @@ function retryPolicies(
   return { retry: Object.freeze(retry), asyncRetry: Object.freeze(asyncRetry) };
 }
 
-/** Types are checked at compile time only for users of TypeScript. */
+/** Checks at run time what only users of TypeScript have checked by the compiler. */
 function checkWords(definition: SignalDefinition): void {
   const { name, success, input, output } = definition;
   if (typeof name !== 'string' || !new RegExp(SIGNAL_TYPE_PATTERN).test(name)) {
@@ -69,7 +69,7 @@ function checkWords(definition: SignalDefinition): void {
     throw new DefinitionError(`success of ${name} must be a text`);
   }
   for (const [what, schema] of Object.entries({ input, output })) {
-    // Its check would answer with a promise, which looks like "valid" and rejects where nobody waits for it.
+    // Its validator returns a promise, which looks like "valid" and rejects unhandled.
     if (schema?.$async) throw new DefinitionError(`${what} of ${name} must not be an $async schema`);
   }
 }

@@ -109,36 +109,36 @@ describe('conclude', () => {
       return after(failure('transient'), facts).retryMs;
     };
 
-    it('waits seconds when nobody waits for the outcome, and a fraction of one when somebody does', () => {
+    it('waits seconds if nobody waits for the outcome, and a fraction of a second if somebody does', () => {
       expect([pause({ attempt: 1 }), pause({ attempt: 2 })]).toEqual([2_000, 10_000]);
       expect([pause({ attempt: 1 }, 'inbox'), pause({ attempt: 2 }, 'inbox')]).toEqual([200, 400]);
     });
 
-    it('waits at most half of the time that is left, so that every attempt is made', () => {
+    it('waits at most half of the remaining time, so that every attempt is made', () => {
       expect(pause({ attempt: 2, deadlineMs: NOW + 4_000 })).toBe(2_000);
     });
   });
 
-  it('waits at least as long as the failure says that another attempt is of no use', () => {
-    const statusesOf = { ...failure('transient'), retryAfterMs: 5_000 };
-    const pause = (chance: number): number => after(statusesOf, { random: () => chance }).retryMs;
+  it('waits at least as long as the failure asks for', () => {
+    const told = { ...failure('transient'), retryAfterMs: 5_000 };
+    const pause = (chance: number): number => after(told, { random: () => chance }).retryMs;
     expect([pause(0), pause(1)]).toEqual([5_000, 5_200]);
-    expect(after(statusesOf, { deadlineMs: NOW + 5_000 }).status).toBe('failed');
+    expect(after(told, { deadlineMs: NOW + 5_000 }).status).toBe('failed');
   });
 
-  it('waits that long after a failed trial, too', () => {
+  it('waits as long after a failed trial, too', () => {
     const trial = { inFlight: inFlight({ epoch: 5 }) };
     expect(after({ ...failure('transient'), retryAfterMs: 60_000 }, trial).retryMs).toBe(60_000);
     expect(after(failure('transient'), trial).retryMs).toBe(3_000);
   });
 
-  it('tells which dependency failed', () => {
+  it('names the dependency that failed', () => {
     const conclusion = after({ ...failure('transient'), dependency: 'a.test:80' });
     expect(outcomeOf(conclusion, inFlight(), 'w')).toMatchObject({ dependency: 'a.test:80' });
     expect(outcomeOf(after(failure('transient')), inFlight(), 'w')).not.toHaveProperty('dependency');
   });
 
-  it('fails at once when the next attempt could only come after the deadline', () => {
+  it('fails at once if the next attempt could only come after the deadline', () => {
     expect(after(failure('transient'), { deadlineMs: NOW + 200 }).status).toBe('failed');
     expect(after(failure('transient'), { deadlineMs: NOW + 201 }).status).toBe('retrying');
   });
@@ -192,28 +192,28 @@ describe('conclude', () => {
     expect(outcomeOf(after(failure('transient')), inFlight(), 'w')).not.toHaveProperty('trials');
   });
 
-  it('ends a run whose last attempt a failed trial used up, without running it again', () => {
+  it('ends a run whose last attempt was a failed trial, without another attempt', () => {
     const last = { attempt: 3, epoch: 5, error_class: 'transient', message: 'no luck' } as Outcome;
     expect(after(null, { attempt: 4, inFlight: inFlight({ last }) })).toMatchObject({
       ...{ status: 'failed', final: true, attempt: 3, errorClass: 'transient', message: 'no luck' },
     });
   });
 
-  it('expires what was not started in time, and counts no attempt', () => {
+  it('expires a signal that was not started in time, and counts no attempt', () => {
     expect(after(null, { deadlineMs: NOW })).toMatchObject({
       ...{ status: 'expired', final: true, attempt: 0, errorClass: 'capacity' },
     });
   });
 
-  it('says what a signal found taken each time until it expired', () => {
+  it('tells why a signal found no room until it expired', () => {
     const message = (last: string): string =>
       after(null, { deadlineMs: NOW, inFlight: inFlight({ last: { message: last } as Outcome }) }).message;
-    const statusesOf = 'not started within its timeout_ms: all threads are busy';
-    expect([message('all threads are busy'), message(statusesOf)]).toEqual([statusesOf, statusesOf]);
+    const told = 'not started within its timeout_ms: all threads are busy';
+    expect([message('all threads are busy'), message(told)]).toEqual([told, told]);
     expect(message(HANDED_BACK)).toBe('not started within its timeout_ms');
   });
 
-  it('fails what killed its worker every time, as a defect', () => {
+  it('fails a signal that killed its worker every time, as a defect', () => {
     expect(after(null, { attempt: 4 })).toMatchObject({
       status: 'failed',
       final: true,
@@ -233,7 +233,7 @@ describe('conclude', () => {
 describe('outcomeOf', () => {
   const ran = { startedMs: NOW + 50, processMs: 12.3456, span };
 
-  it('keeps waiting and work apart and says how the schedule came to it', () => {
+  it('keeps waiting and work apart, and has the lane and the place in the sequence', () => {
     const outcome = outcomeOf(after({ ok: true, result: { a: 1 } }), inFlight(ran), 'w');
     expect(outcome).toEqual({
       v: 1,
@@ -260,7 +260,7 @@ describe('outcomeOf', () => {
     });
   });
 
-  it('never waits a negative time when the clocks disagree', () => {
+  it('never has a negative waiting time when the clocks disagree', () => {
     const early = inFlight({ ...ran, startedMs: NOW - 500 });
     const outcome = outcomeOf(after({ ok: true, result: undefined }), early, 'w');
     expect([outcome.wait_ms, outcome.level?.card_wait_ms]).toEqual([0, 0]);
@@ -272,7 +272,7 @@ describe('outcomeOf', () => {
   });
 });
 
-test('the record of a hand-back is not final and names the delivery, so that it counts as no attempt', () => {
+test('the record of a release is not final and has the delivery count, so that it counts as no attempt', () => {
   expect(releasedOutcome(inFlight(), { workerId: 'w', used: 2 })).toMatchObject({
     status: 'returned',
     final: false,

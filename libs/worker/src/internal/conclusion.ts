@@ -11,17 +11,17 @@ import {
 import type { AttemptResult } from './attempt';
 import { type InFlightSignal, traceIdOf } from './in-flight-signal';
 
-/** What follows from an attempt. */
+/** The decision about a signal after an attempt. */
 export interface Conclusion {
   status: OutcomeStatus;
   final: boolean;
   success: boolean;
-  /** Attempts used up, this one included where it counts. */
+  /** Attempts used up, including this one if it counts. */
   attempt: number;
-  /** Failed trials that used up no attempt, this one included where it is one. */
+  /** Failed trials that used up no attempt, including this one if it is one. */
   trials?: number;
   message: string;
-  /** Not final: when the signal may be tried again. */
+  /** The backoff before the next attempt, if it is not final. */
   retryMs: number;
   errorClass?: ErrorClass;
   fingerprint?: string;
@@ -44,7 +44,7 @@ export interface AttemptFacts {
 }
 
 const AFTER_FAILED_TRIAL_MS = 3_000;
-/** Failed trials of a run that use up no attempt. More would keep a signal that always fails in the queue for ever. */
+/** Failed trials of a run that use up no attempt. Without a limit, a signal that always fails would stay for ever. */
 const FREE_TRIALS = 3;
 
 /** Decides what becomes of a signal after an attempt. Pure: clock and chance are handed in. */
@@ -101,8 +101,8 @@ function afterTransient(facts: AttemptFacts, failure: Failure, retryAfterMs: num
 }
 
 /**
- * A sender who waits, and a type with a backoff of its own, get that policy as it is. Otherwise the backoff is seconds to
- * minutes long, and at most half of the time that is left: a short deadline still sees every attempt.
+ * A type with a backoff of its own, and a sender who waits, get the policy as it is. Otherwise the backoff is seconds to
+ * minutes long, but at most half of the remaining time, so that all attempts fit before a short deadline.
  */
 function backoff({ inFlight, nowMs, random = Math.random }: AttemptFacts): number {
   const { definition, signal, attempt, deadlineMs } = inFlight;
@@ -113,11 +113,11 @@ function backoff({ inFlight, nowMs, random = Math.random }: AttemptFacts): numbe
 
 /**
  * Tells whether a failed trial uses up no attempt, because the line may be at fault and not the signal. A signal that
- * failed before pays once others that never failed can tell, or once it had its free trials.
+ * failed before is charged if signals that never failed can be tried instead, or if its free trials are used up.
  */
 function isFreeTrial({ inFlight, overtaken }: AttemptFacts, trials: number): boolean {
   const { failedBefore, info } = inFlight;
-  // A lane's pending messages were never delivered, so their signals never failed.
+  // Pending messages of a lane were never delivered, so their signals never failed.
   const othersWait = info.pending > 0 || overtaken;
   return trials <= FREE_TRIALS && !(failedBefore && othersWait);
 }
@@ -125,7 +125,7 @@ function isFreeTrial({ inFlight, overtaken }: AttemptFacts, trials: number): boo
 /** The failure that ended this run in an earlier delivery whose dead letter could not be kept. */
 function earlierFailure({ last, definition }: InFlightSignal): Outcome | undefined {
   if (!last?.error_class) return undefined;
-  // A failed trial that is followed by another attempt never uses up the last one.
+  // A failed trial that another attempt follows never uses up the last attempt.
   const isEnd = last.attempt >= definition.retry.max_attempts || last.error_class !== 'transient';
   return isEnd ? last : undefined;
 }
@@ -155,7 +155,7 @@ function notRun({ inFlight }: AttemptFacts): Conclusion {
   return { ...none, errorClass, ...end };
 }
 
-/** Concludes an attempt that the worker itself failed to account for, and a run that its faults keep from starting. */
+/** Concludes an attempt that the worker failed to account for, or a run that faults of the worker keep from starting. */
 export function faulty(type: string, attempt: number, message: string): Conclusion {
   return {
     status: 'failed',
@@ -244,7 +244,7 @@ function baseOf({ signal, info, epoch }: InFlightSignal, workerId: string): Retu
 const TIMES = new Map<number, string>();
 const MAX_TIMES = 256;
 
-/** Milliseconds since 1970 as ISO 8601 UTC. Under load many outcomes share a millisecond. */
+/** Formats milliseconds since 1970 as ISO 8601 UTC. Cached, because many outcomes share a millisecond under load. */
 function isoTime(ms: number): string {
   const known = TIMES.get(ms);
   if (known !== undefined) return known;

@@ -8,8 +8,8 @@ import { HandlerSpan } from './handler-span';
 import type { InFlightSignal } from './in-flight-signal';
 
 /**
- * The context of one attempt. Makes log, span and AbortSignal when the handler asks for them: few handlers do, and a
- * child of the logger costs as much as all the rest of a small attempt.
+ * The context of one attempt. Makes log, span and AbortSignal only when the handler asks for them: few handlers do, and
+ * a child logger costs as much as all the rest of a small attempt.
  */
 export class AttemptContext implements HandlerContext {
   readonly signal: SignalInfo;
@@ -47,7 +47,7 @@ export class AttemptContext implements HandlerContext {
     return new HandlerSpan(this.#span);
   }
 
-  /** A getter, so that handlers may take it out of the context. */
+  /** A getter that returns a bound function, so that handlers may destructure the context. */
   get andon(): HandlerContext['andon'] {
     const puller = { type: this.signal.signal_type, signalId: this.#id, traceId: this.#span.traceId };
     return (reason: string, options: PullOptions = {}) =>
@@ -55,7 +55,7 @@ export class AttemptContext implements HandlerContext {
   }
 }
 
-/** Writes lines and nothing else: the logger itself can be closed, and belongs to the whole process. */
+/** Lets a handler write lines only, because the logger can be closed and belongs to the whole process. */
 function handlerLog(log: Logger): HandlerLog {
   const write =
     (level: keyof HandlerLog) =>
@@ -63,7 +63,7 @@ function handlerLog(log: Logger): HandlerLog {
       try {
         log[level](message, fields);
       } catch (error) {
-        // A getter of the fields threw. A line is no reason to fail the work that it tells of.
+        // A getter of the fields threw. A log line must not fail the attempt.
         log.warn('a line of a handler cannot be written', { error });
       }
     };

@@ -26,7 +26,7 @@ describe('a handler that pulls the cord', () => {
     ids.length = 0;
   });
 
-  /** andon, as far as a worker asks it. */
+  /** Answers pulls, as andon does. */
   const andon = (): { unsubscribe: () => void } =>
     harness.bus.nc.subscribe(harness.bus.names.subjects.pull, {
       callback: (_, msg) => {

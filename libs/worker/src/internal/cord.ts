@@ -4,14 +4,14 @@ import type { ServiceContext } from '@tps/service';
 import type { PullOptions } from '../definition';
 
 const LIMIT_MS = 5_000;
-/** A line has one open call at a time, so more pulls than this say nothing new. */
+/** A line has one open call at a time, so pulling more often adds nothing. */
 const PULL_EVERY_MS = 10_000;
-/** After a pull that failed. */
+/** Delay after a failed pull. */
 const RETRY_MS = 1_000;
 const MAX_REASON = 500;
 const MAX_BY = 100;
 
-/** The attempt that pulls. */
+/** The attempt that pulls the cord. */
 export interface Puller {
   type: string;
   signalId: string;
@@ -24,7 +24,7 @@ export interface Puller {
  */
 export class Cord {
   private static readonly cords = new WeakMap<ServiceContext, Cord>();
-  /** When each type may pull again. */
+  /** By type, when it may pull again. */
   private readonly dueMs = new Map<string, number>();
 
   private constructor(private readonly context: ServiceContext) {}
@@ -45,7 +45,7 @@ export class Cord {
     const { bus, log, instance } = this.context;
     const about = { signal_type: puller.type, signal_id: puller.signalId, trace_id: puller.traceId, reason };
     if (!this.isDue(puller.type)) {
-      log.warn('cord not pulled: a handler of this type pulled it a moment ago', about);
+      log.warn('cord not pulled, because a handler of this type pulled it a moment ago', about);
       return null;
     }
     try {

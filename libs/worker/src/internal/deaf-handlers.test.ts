@@ -13,13 +13,13 @@ beforeAll(async () => {
 });
 afterAll(() => harness.close());
 
-/** Handlers of one type that run now, and the most that ever did. */
+/** Counts the running handlers of one type, and the most that ran at once. */
 class Running {
   now = 0;
   most = 0;
   ends: (() => void)[] = [];
 
-  /** Ignores its AbortSignal; ends when it is statusesOf. */
+  /** Ignores its AbortSignal; ends when the test releases it. */
   readonly deaf = async (): Promise<void> => {
     this.most = Math.max(this.most, (this.now += 1));
     await new Promise<void>((resolve) => this.ends.push(resolve));
@@ -46,7 +46,7 @@ test('a handler that ignores its AbortSignal keeps its slot until it ends; its a
   running.ends[1]!();
 });
 
-test('a handler that ignores its AbortSignal keeps its card until it ends, also over its own retries', async () => {
+test('a handler that ignores its AbortSignal keeps its card until it ends, also during retries of its signal', async () => {
   const running = new Running();
   await setCards('card', 1);
   const retry = { max_attempts: 2, base_ms: 1, cap_ms: 1 };
@@ -73,7 +73,7 @@ test('a worker that stops does not wait for a deaf handler', async () => {
   expect([running.now, Date.now() - began < 10_000]).toEqual([1, true]);
 });
 
-test('when a handler does not end, its worker finishes the work of others, takes no more and asks to be started anew', async () => {
+test('when a handler does not end, its worker finishes the other work, takes no more and asks for a restart', async () => {
   const running = new Running();
   const failures: unknown[] = [];
   let finish = (): void => undefined;

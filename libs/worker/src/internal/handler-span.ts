@@ -2,8 +2,8 @@ import type { Attributes, AttributeValue, Exception, Link, Span, SpanContext } f
 import type { SpanStatus, TimeInput } from '@opentelemetry/api';
 
 /**
- * The span `worker.process` as a handler sees it. The station reads and ends the span itself when the attempt has
- * ended, so a handler can write to it and do nothing else to it.
+ * The span `worker.process` as a handler sees it. The pipeline reads and ends the span after the attempt, so a handler
+ * can write to it but not end it.
  */
 export class HandlerSpan implements Span {
   readonly #span: Span;

@@ -20,7 +20,7 @@ const trap = (): never => {
   throw new Error('trap');
 };
 
-/** Acts of handlers on their arguments; each fails or succeeds as it says. */
+/** What handlers do to their arguments; the name tells whether the attempt fails. */
 const ACTS: Record<string, Run> = {
   'makes its input circular and fails': (input) => {
     input.self = input;
@@ -111,11 +111,11 @@ test('every start of a handler leaves one record, whatever it throws; the circui
     await Promise.all([...ids.keys()].map((id) => harness.finished(id)));
     await harness.drained(name);
     for (const [id, kind] of ids) {
-      const statusesOf = records(id).map(({ status, attempt, message }) => [status, attempt, typeof message]);
-      expect([kind, statusesOf.length]).toEqual([kind, starts.get(id)]);
-      expect([kind, statusesOf.at(-1)]).toEqual([
+      const attempts = records(id).map(({ status, attempt, message }) => [status, attempt, typeof message]);
+      expect([kind, attempts.length]).toEqual([kind, starts.get(id)]);
+      expect([kind, attempts.at(-1)]).toEqual([
         kind,
-        [expect.stringMatching(/failed|rejected/), statusesOf.length, 'string'],
+        [expect.stringMatching(/failed|rejected/), attempts.length, 'string'],
       ]);
       expect(records(id).every(({ error_class, fingerprint }) => error_class && fingerprint)).toBe(true);
     }
@@ -135,7 +135,7 @@ test('every start of a handler leaves one record, whatever it returns', async ()
   }
 });
 
-test('every start of a handler leaves one record, whatever it does to what it was given', async () => {
+test('every start of a handler leaves one record, whatever it does to its arguments', async () => {
   const acting = counted((input, context) => ACTS[kindOf(input)]!.call(acted, input, context));
   const acted = signal('acting', acting);
   await harness.worker('acting', [acted]);
@@ -150,12 +150,12 @@ test('every start of a handler leaves one record, whatever it does to what it wa
       [[failed ? 'failed' : 'succeeded', 1]],
     ]);
   }
-  // A letter holds the signal as it was sent: a redrive runs it again.
+  // A dead letter holds the signal as it was sent, so that it can be requeued.
   const letter = await harness.lastDead('acting');
   expect(letter?.signal?.payload).toEqual({ kind: ids.get(letter!.signal!.id), keep: 'me' });
 });
 
-test('a handler that fails with what another attempt was aborted with fails by itself', async () => {
+test('a handler that throws the abort reason of another attempt fails by itself', async () => {
   let reason: Error | undefined;
   const sharing = counted(async (_, { abort }) => {
     if (reason) throw reason;
@@ -171,7 +171,7 @@ test('a handler that fails with what another attempt was aborted with fails by i
   expect(await harness.finished(second)).toMatchObject({ status: 'failed', error_class: 'transient' });
 });
 
-test('a delay that is asked for with a retry is kept only when it is a number', async () => {
+test('a retryAfterMs counts only if it is a number', async () => {
   const odd = counted((_, { signal: { attempt } }) => {
     if (attempt === 1) throw Object.assign(new TransientError('x'), { retryAfterMs: '3600000' });
   });

@@ -79,7 +79,7 @@ export const HOSTILE_THROWN: Record<string, () => unknown> = {
   },
   'an aggregate': () => new AggregateError([new Error('a'), bristling()], 'many'),
   'a thenable': () => ({ then: (resolve: (value: number) => void) => resolve(1) }),
-  "the reason of the station's own hand-back": () => new ReleasedError('let me go'),
+  'the reason with which the worker releases a signal': () => new ReleasedError('let me go'),
   'an error that throws when it is printed': () =>
     withFields({
       [inspect.custom as unknown as string]: () => raise(1),

@@ -23,7 +23,7 @@ async function attempt(
   return runAttempt(definition, {}, {} as HandlerContext, limits);
 }
 
-/** The record of it, as it is read from the log. */
+/** The outcome of a result, as it is read from the log. */
 function recorded(result: AttemptResult): Outcome {
   const signal: Signal = {
     ...{ v: 1, id: 'id-1', run: 0, signal_type: 'demo', priority: 3, payload: {}, timeout_ms: HOUR_MS },
@@ -82,7 +82,7 @@ describe.each([
   test.each(Object.entries(HOSTILE_RETURNED).map(([what, { ok }]) => [what, ok] as const))(
     '%s: %s',
     async (what, ok) => {
-      // One of them never ends.
+      // One of them never settles.
       const result = await attempt(way(HOSTILE_RETURNED[what]!.make), undefined, 500);
       expect(result.ok).toBe(ok);
       if (!result.ok) expectFailure(result);
@@ -101,7 +101,7 @@ const anything = fc.anything({
   ...{ withBigInt: true, withDate: true, withMap: true, withSet: true, withSparseArray: true },
   ...{ withTypedArray: true, withNullPrototype: true, withObjectString: true },
 });
-/** A field has a value of any kind, or throws one when it is read. */
+/** A field that has a value of any kind, or throws one when it is read. */
 const field = fc.record({ value: anything, throws: fc.boolean() });
 const NAMES = ['message', 'name', 'stack', 'cause', 'retryAfterMs', 'then', 'toJSON', 'toString'];
 const fields = fc.record(Object.fromEntries(NAMES.map((name) => [name, field])), { requiredKeys: [] });
@@ -134,7 +134,7 @@ test('any thrown value, thrown in any way, is one failed attempt with class, mes
 
 test('any return value is one attempt that succeeds with JSON or fails', async () => {
   const check = async (make: () => unknown, later: boolean): Promise<void> => {
-    // A thenable may also never end.
+    // A thenable may also never settle.
     const result = await attempt(later ? async () => make() : make, undefined, 50);
     if (!result.ok) return expectFailure(result);
     expect(recorded(result)).toMatchObject({ status: 'succeeded', attempt: 1 });

@@ -50,7 +50,7 @@ const publish = (count: number): Promise<unknown> =>
   );
 const until = (count: number): Promise<unknown> => waitFor(`${count} messages`, () => came.length === count);
 
-/** A burst of ten: the first by the poll, which says how many more there are. */
+/** Reads a burst of ten. The first message comes by the poll and tells how many more there are. */
 async function burst(): Promise<number> {
   await publish(10);
   reader.poll(LANE, Date.now());
@@ -61,7 +61,7 @@ async function burst(): Promise<number> {
   return Date.now();
 }
 
-test('one message by a poll says what a pull may ask for', async () => {
+test('a message that comes by a poll tells how many a pull may request', async () => {
   await burst();
   expect(came.map(({ planned }) => planned)).toEqual([false, ...Array<boolean>(9).fill(true)]);
   expect(came.every(({ lifeNo }) => lifeNo === 7)).toBe(true);
@@ -69,7 +69,7 @@ test('one message by a poll says what a pull may ask for', async () => {
   expect(reader.quiet).toBe(true);
 });
 
-test('a poll on a busy lane stands for its next burst, within what it may', async () => {
+test('a poll on a busy lane requests the next burst, up to its limit', async () => {
   const now = await burst();
   reader.poll(LANE, now, { atMost: 4 });
   expect(reader.polled).toBe(4);
@@ -79,7 +79,7 @@ test('a poll on a busy lane stands for its next burst, within what it may', asyn
   expect(came.slice(10).every(({ planned }) => !planned)).toBe(true);
 });
 
-test('a poll is for one when nothing came lately', async () => {
+test('a poll requests one message if none came lately', async () => {
   const now = await burst();
   reader.poll(LANE, now + 1_000, { atMost: 4 });
   expect(reader.polled).toBe(1);
@@ -87,10 +87,10 @@ test('a poll is for one when nothing came lately', async () => {
   await until(11);
 });
 
-test('a message of a poll is not taken for the answer to a pull, whichever ends first', async () => {
+test('a message of a poll is never counted for a pull, whichever ends first', async () => {
   const now = await burst();
   reader.poll(LANE, now, { atMost: 4 });
-  // Nothing is there for the pull: it ends without its messages, and the poll stands as it did.
+  // The pull finds nothing and ends without messages; the poll stays open.
   reader.pull(LANE, 5);
   await waitFor('the end of the pull', () => missing === 5);
   expect(reader.polled).toBe(4);
@@ -98,22 +98,22 @@ test('a message of a poll is not taken for the answer to a pull, whichever ends 
   await until(12);
   expect(came.slice(10).map(({ planned }) => planned)).toEqual([false, false]);
   expect(reader.polled).toBe(2);
-  // A pull that others emptied while the poll is served: both books are right afterwards.
+  // Another reader emptied the lane while the poll was answered. Both counts must be right afterwards.
   reader.pull(LANE, 3);
   await Promise.all([publish(2), waitFor('the end of the pull', () => missing >= 5)]);
   await until(14);
-  await waitFor('the books to be right', () => {
+  await waitFor('the counts to be right', () => {
     const byPoll = came.slice(12).filter(({ planned }) => !planned).length;
     return reader.polled === 2 - byPoll && missing === 5 + 3 - (2 - byPoll);
   });
 });
 
-test('a lane that is deleted, or does not answer, is told as lost', async () => {
+test('a lane that is deleted or does not answer is reported as lost', async () => {
   reader.poll(LANE, Date.now());
   const { consumers } = await managerOf(bus);
   await consumers.delete(bus.names.streams.kanban, LANE);
   await waitFor('the end of the poll', () => lost === 1);
-  // Nobody answers a pull from a lane that is not there.
+  // A pull from a missing lane gets no answer.
   reader.pull(LANE, 1);
   reader.sweep(Date.now() + 60_000);
   expect([lost, missing, reader.quiet]).toEqual([2, 1, true]);

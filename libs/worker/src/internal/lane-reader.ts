@@ -3,10 +3,10 @@ import { type Bus, isConsumerGone, parseDelivery, type PullRequest, pullRequest 
 import type { LeaseTable } from './lease-table';
 import type { Answerable, QueueLife } from './queue-life';
 
-/** A message from a lane, with what the broker says of it. */
+/** A message from a lane, with the broker's facts about its delivery. */
 export interface Delivery extends Answerable {
   lane: string;
-  /** It answers a planned pull; else it came by the long poll of an idle lane. */
+  /** It answers a planned pull. Otherwise it came by the long poll of an idle lane. */
   planned: boolean;
   /** Its entry in the lease table, -1 without one. */
   entry: number;
@@ -15,47 +15,47 @@ export interface Delivery extends Answerable {
 interface Lane {
   readonly name: string;
   readonly index: number;
-  /** Messages that wait there by the broker's last word, less those asked for since. */
+  /** Messages that waited there by the broker's last report, less those requested since. */
   known: number;
-  /** Messages asked for by planned pulls and not answered yet. */
+  /** Messages that planned pulls requested and that have not come yet. */
   asked: number;
   pulls: Map<string, { left: number; sentMs: number }>;
-  /** The open long poll, by its inbox suffix, and for how many more it stands. */
+  /** The open long poll: its inbox suffix, and how many more messages it requests. */
   poll: { suffix: string; left: number; sentMs: number } | null;
-  /** Messages that came in the present stretch of `BURST_MS`, and in the one before. */
+  /** Messages that came in the current window of `BURST_MS`, and in the one before. */
   came: { sinceMs: number; count: number; before: number };
   retryAtMs: number;
-  /** When the broker last said what it holds. */
+  /** When the broker last reported how many messages it holds. */
   heardMs: number;
 }
 
-/** How long a poll on an idle lane stays open; also how long a stop may have to wait for it. */
+/** How long a poll on an idle lane stays open, and so how long a stop may have to wait for it. */
 export const POLL_MS = 4_000;
-/** A poll stands for as many as came in such a stretch of time. */
+/** A poll requests as many messages as came in a window of this length. */
 const BURST_MS = 20;
-/** A pull that is not answered by then was lost with the connection or with the lane. */
+/** A pull without an answer within this time was lost with the connection or with the lane. */
 const ANSWER_LIMIT_MS = 1_500;
 const RETRY_MS = 250;
-/** The depth of a lane is unknown when nothing was heard of it for so long; more where there are many lanes. */
+/** After this time without a report, the depth of a lane is unknown. The time grows with the number of lanes. */
 const STALE_MS = 1_000;
 const STALE_MS_PER_LANE = 25;
 
 export interface LaneEvents {
   onMessage: (delivered: Delivery) => void;
-  /** `count` signals that were asked for will not come. */
+  /** `count` requested signals will not come. */
   onMissing: (lane: string, count: number) => void;
   /** A lane is gone, or does not answer. */
   onLost: () => void;
 }
 
 /**
- * Reads lanes by pulls of its own making. Two kinds: planned pulls ask for exactly what the level sequence chose
- * (`no_wait`, so that nothing is outstanding when a lane must stop), and a long poll stands on each idle lane, for a
- * single message or for the next burst of a busy one: what comes then need not be asked for.
+ * Reads lanes by two kinds of pull requests. Planned pulls request exactly what the level sequence chose (`no_wait`, so
+ * that nothing is outstanding when a lane must stop). A long poll is open on each idle lane, for a single message or for
+ * the next burst of a busy lane, so that new messages come without another request.
  *
- * A message carries its own subject and not the inbox, so each kind has an inbox of its own: which of them a message
- * came by says what it answers. The subscriptions live as long as the reader: taking interest away while a message is
- * on its way would cost that message a lease.
+ * A message carries its own subject and not the inbox, so each kind has its own inbox, which tells what a message
+ * answers. The subscriptions live as long as the reader: unsubscribing while a message is on its way would delay that
+ * message by a lease.
  */
 export class LaneReader {
   private readonly pullInbox: string;
@@ -97,30 +97,30 @@ export class LaneReader {
     this.byIndex.push(lane);
   }
 
-  /** How many signals are believed to wait on a lane beyond those asked for. */
+  /** How many signals are believed to wait on a lane beyond those requested. */
   waiting(name: string): number {
     return this.lanes.get(name)?.known ?? 0;
   }
 
-  /** No poll stands on it, so work may have come that nobody statusesOf of: it is worth a question. */
+  /** The lane has no open poll and was not heard of for a while, so it may have work that this worker does not know of. */
   isStale(name: string, nowMs: number): boolean {
     const lane = this.lanes.get(name);
     if (!lane || lane.poll !== null || lane.asked > 0 || nowMs < lane.retryAtMs) return false;
     return nowMs - lane.heardMs > Math.max(STALE_MS, STALE_MS_PER_LANE * this.byIndex.length);
   }
 
-  /** Counts a message of the lane that goes back. */
+  /** Counts a message that goes back to its lane. */
   countReleased(name: string): void {
     const lane = this.lanes.get(name);
     if (lane) lane.known += 1;
   }
 
-  /** Nothing is asked for and no poll is open. */
+  /** Nothing is requested and no poll is open. */
   get quiet(): boolean {
     return this.byIndex.every((lane) => lane.poll === null && lane.asked === 0);
   }
 
-  /** Asks a lane for `batch` signals that are believed to be there. */
+  /** Requests `batch` signals that are believed to be in the lane. */
   pull(name: string, batch: number): void {
     const lane = this.lanes.get(name);
     if (!lane) return;
@@ -133,8 +133,8 @@ export class LaneReader {
 
   /**
    * Keeps one long poll open on an idle lane.
-   * @param options.atMost messages it may stand for
-   * @param options.known also where work is known to wait
+   * @param options.atMost the most messages that it may request
+   * @param options.known polls also a lane that is known to have work
    */
   poll(name: string, nowMs: number, { atMost = 1, known = false } = {}): void {
     const lane = this.lanes.get(name);
@@ -145,14 +145,14 @@ export class LaneReader {
     this.request(lane, `${this.pollInbox}.${lane.poll.suffix}`, { batch, expires: nanos(POLL_MS) });
   }
 
-  /** Messages that open polls stand for. */
+  /** Messages that open polls request. */
   get polled(): number {
     let polled = 0;
     for (const { poll } of this.byIndex) if (poll) polled += poll.left;
     return polled;
   }
 
-  /** Gives up what was not answered: asked of a connection or a lane that is gone. */
+  /** Gives up requests without an answer: their connection or their lane is gone. */
   sweep(nowMs: number): void {
     let lost = false;
     for (const lane of this.byIndex) {
@@ -169,7 +169,7 @@ export class LaneReader {
     if (lost) this.events.onLost();
   }
 
-  /** After a reconnect nothing that was asked for will come. */
+  /** Forgets all requests: after a reconnect, their messages will not come. */
   reset(): void {
     for (const lane of this.byIndex) {
       lane.poll = null;
@@ -197,7 +197,7 @@ export class LaneReader {
     if (!lane) return;
     if (planned) settlePull(lane);
     else if (lane.poll && (lane.poll.left -= 1) === 0) lane.poll = null;
-    // A lane that others drain too may hold less by now; asking for what is gone is answered at once.
+    // Other workers pull from the lane, too, so it may hold less by now. A request for more is answered at once.
     lane.known = Math.max(0, info.pending - lane.asked - (lane.poll?.left ?? 0));
     lane.heardMs = Date.now();
     countIn(lane);
@@ -206,7 +206,7 @@ export class LaneReader {
     this.events.onMessage({ lane: lane.name, msg, info, planned, life, lifeNo: life.no, entry });
   }
 
-  /** A pull or poll ended without (all of) its messages: 404 nothing there, 408 time is over, 409/503 no such lane. */
+  /** A pull or poll ended without all of its messages: 404 no messages, 408 timed out, 409 and 503 no such lane. */
   private receiveStatus(msg: Msg, planned: boolean): void {
     const inbox = planned ? this.pullInbox : this.pollInbox;
     const suffix = msg.subject.slice(inbox.length + 1);
@@ -230,7 +230,7 @@ export class LaneReader {
   }
 }
 
-/** The pulls of a lane are answered one after the other. */
+/** Counts a message for the oldest pull, because the pulls of a lane are answered in order. */
 function settlePull(lane: Lane): void {
   for (const [suffix, pull] of lane.pulls) {
     lane.asked -= 1;
@@ -250,7 +250,7 @@ function countIn({ came, heardMs }: Lane): void {
   came.count += 1;
 }
 
-/** The number of messages that are likely to come in the next moments: as many as in the last. */
+/** Predicts how many messages come in the next window: as many as in the last one. */
 function burstOf({ came }: Lane, nowMs: number): number {
   return nowMs - came.sinceMs < 2 * BURST_MS ? Math.max(came.before, came.count) : 1;
 }

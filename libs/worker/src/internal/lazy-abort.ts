@@ -1,11 +1,11 @@
 /**
- * Ends an attempt from outside. The AbortSignal is made only for a handler that asks for it: making one costs as much
- * as all the rest of a small attempt.
+ * Ends an attempt from outside. The AbortSignal is made only when the handler asks for it, because making one costs as
+ * much as all the rest of a small attempt.
  */
 export class LazyAbort {
   private controller: AbortController | undefined;
   private listener: ((reason: Error) => void) | undefined;
-  /** Set once it was aborted. */
+  /** Set when it is aborted. */
   reason: Error | undefined;
 
   get signal(): AbortSignal {
@@ -14,7 +14,7 @@ export class LazyAbort {
     return this.controller.signal;
   }
 
-  /** The first reason counts. */
+  /** Only the first reason counts. */
   abort(reason: Error): void {
     if (this.reason) return;
     this.reason = reason;
@@ -22,7 +22,7 @@ export class LazyAbort {
     this.listener?.(reason);
   }
 
-  /** Called once, at once when it was aborted already. The attempt is the one listener. */
+  /** Calls the listener once; at once if it is aborted already. Only the attempt listens. */
   onAbort(listener: (reason: Error) => void): void {
     if (this.reason) listener(this.reason);
     else this.listener = listener;

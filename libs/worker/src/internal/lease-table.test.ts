@@ -31,7 +31,7 @@ test('the other side of the memory reads what the main thread wrote', () => {
   expect([other.running(), other.signals().map(({ id }) => id)]).toEqual([undefined, ['id-2']]);
 });
 
-test('an entry that was left is used again, and keeps nothing of the signal before', () => {
+test('a freed entry is used again, and keeps nothing of the signal before', () => {
   const table = LeaseTable.ofCapacity(1);
   const entry = table.enter({ ...delivery(1), subject: `tps.kanban.demo.3.${'long'.repeat(10)}` });
   table.start(entry, 5);
@@ -40,7 +40,7 @@ test('an entry that was left is used again, and keeps nothing of the signal befo
   expect(table.signals()).toMatchObject([{ id: 'id-2', started: false, endsAtMs: 0 }]);
 });
 
-test('a signal without room is not entered, and all that follows ignores it', () => {
+test('a signal for which there is no room gets no entry, and later calls ignore it', () => {
   const table = LeaseTable.ofCapacity(1);
   const tooLong = table.enter({ ...delivery(1), reply: 'a'.repeat(600) });
   const first = table.enter(delivery(1));

@@ -1,12 +1,12 @@
 import type { Msg } from '@nats-io/transport-node';
 
-/** A signal that this process has in its hands, as the monitor's thread reads it. */
+/** A signal that was delivered to this process, as the monitor's thread reads it. */
 export interface LeasedSignal {
   /** The reply subject of the delivery: renewals go there. */
   ack: string;
   id: string;
   type: string;
-  /** It is no longer fetched ahead only: cancelling it is too late. */
+  /** The main thread has taken it to run it, so it is too late to cancel it. */
   opened: boolean;
   /** Its handler was started. */
   started: boolean;
@@ -26,13 +26,13 @@ const FREE = 0;
 const WAITING = 1;
 const OPENED = 2;
 const STARTED = 3;
-/** The entry of a signal for which there was no room. */
+/** The entry of a signal for which the table had no room. */
 export const NO_ENTRY = -1;
 
 /**
- * Lists the signals that the main thread holds, in memory that it shares with the monitor's thread. A thread cannot ask a main thread that
- * a handler blocks, so the main thread writes down each delivery beforehand. That takes 0.2 microseconds per signal;
- * a `postMessage` would take 20 times as long.
+ * Lists the signals that were delivered to the main thread, in memory that it shares with the monitor's thread. A thread
+ * cannot ask a blocked main thread, so the main thread writes down each delivery beforehand. That takes 0.2 microseconds
+ * per signal; a `postMessage` would take 20 times as long.
  *
  * Only the main thread writes, except for the count of notes. A signal beyond the capacity is not entered: it is
  * renewed by the main thread alone.
@@ -77,7 +77,7 @@ export class LeaseTable {
     return entry;
   }
 
-  /** The main thread takes it out of what it has fetched: it will run, or be given back. */
+  /** The main thread has taken it from the fetched signals: it will run, or be released. */
   open(entry: number): void {
     if (entry !== NO_ENTRY) Atomics.store(this.states, entry, OPENED);
   }
@@ -111,7 +111,7 @@ export class LeaseTable {
     return Atomics.load(this.header, BEATS);
   }
 
-  /** A debugger is attached, or may be: then nobody else may stop the main thread or let it go on. */
+  /** A debugger is attached, or may be, so nothing else may pause or resume the main thread. */
   get isDebugged(): boolean {
     return this.header[DEBUGGED] === 1;
   }

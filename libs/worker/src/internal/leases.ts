@@ -6,10 +6,10 @@ import { FleetView, SILENT_MS } from '@tps/fleet';
 /** The counts in the record by which a worker decides how much to lease. */
 export interface LeaseCounts {
   mine: number;
-  /** Those of them that are not being given up just now. */
+  /** The part of `mine` that is not being given up at present. */
   kept: number;
   leased: number;
-  /** A holder was lost since the last writing, and its last acts are unknown. */
+  /** A holder was lost since the last write, so its last starts are unknown. */
   lost: boolean;
   nextMs: number;
 }
@@ -36,9 +36,9 @@ const PROBE_MS = 500;
 const MAX_TRIES = 16;
 
 /**
- * The leases of this worker and the others on things of which there are only so many. All write by compare-and-set, so together
- * they never hold more than each of them checked. A holder that falls silent loses its lease when the broker knows no
- * connection of it any more, or with its leases on signals at the latest.
+ * Fleet-wide leases on limited resources: cards, and the lead of a rate. All workers write by compare-and-set, so together
+ * they never lease more than each of them checked. A silent holder loses its lease when the broker has no connection of
+ * it any more, and at the latest when its leases on signals end.
  */
 export class Leases {
   private readonly address: string;
@@ -46,9 +46,9 @@ export class Leases {
   private readonly fleet: FleetView;
   private readonly offReconnect: () => void;
   private readonly writing = new Map<string, Promise<void>>();
-  /** Decisions being written, which may be in force although the view does not show them yet. */
+  /** Decisions that are being written. They may be in force although the view does not show them yet. */
   private readonly decided = new Map<string, number>();
-  /** By key and address: holders whose beats are missed, and those that are gone and still in the record. */
+  /** By key and address: holders without heartbeats, and holders that are gone but still in the record. */
   private readonly silent = new Map<string, SilentHolder>();
   private readonly gone = new Set<string>();
   private heardFromMs = Date.now();
@@ -61,7 +61,7 @@ export class Leases {
     this.address = bus.names.subjects.workerAlive(nuid.next());
     this.subscription = bus.nc.subscribe(this.address, { callback: (_, msg) => void msg.respond() });
     this.fleet = new FleetView(bus, { only: 'worker', onError: options.onError });
-    // While all were cut off nobody heard anybody.
+    // While this worker was disconnected it heard nobody.
     this.offReconnect = bus.onReconnect(() => {
       this.heardFromMs = Date.now();
       this.silent.clear();
@@ -86,7 +86,7 @@ export class Leases {
     let leased = 0;
     let lost = false;
     for (const [worker, { held, address }] of Object.entries(record?.holders ?? {})) {
-      // A namesake with another address was this worker's life before.
+      // A holder of the same name with another address was an earlier process of this worker.
       if (this.gone.has(place(key, address)) || (worker === instance && address !== this.address))
         lost = true;
       else leased += held;
@@ -96,7 +96,7 @@ export class Leases {
     return { mine, kept, leased, lost, nextMs: record?.next_ms ?? 0 };
   }
 
-  /** Other workers that serve the type and have a free slot, as of their last beat. */
+  /** Number of other workers that serve the type and have a free slot, by their last heartbeats. */
   readyOthers(type: string): number {
     const ready = this.fleet.of('worker').filter(({ instance, vitals }) => {
       return instance !== this.options.instance && vitals.busy < vitals.slots && vitals.types.includes(type);
@@ -105,8 +105,8 @@ export class Leases {
   }
 
   /**
-   * Writes what `decide` says until it says what is written. It is asked again whenever another was faster.
-   * A call meanwhile waits for the one under way, which sees the change.
+   * Writes what `decide` returns, until that is what the record says. `decide` is called again whenever another worker
+   * wrote first. A call during a write waits for that write, which sees the change.
    */
   settle(key: string, decide: (counts: LeaseCounts) => LeaseDecision): Promise<void> {
     const under = this.writing.get(key);
@@ -118,7 +118,7 @@ export class Leases {
     return writing;
   }
 
-  /** Looks for holders that are gone; called now and then. */
+  /** Looks for holders that are gone; called regularly. */
   watch(key: string, nowMs: number): void {
     if (nowMs - this.heardFromMs < SILENT_MS) return;
     const alive = new Set(this.fleet.of('worker').map(({ instance }) => instance));
@@ -141,7 +141,7 @@ export class Leases {
       const decision = decide(counts);
       this.decided.delete(key);
       if (decision.held === counts.mine && !counts.lost) return;
-      // Stays when the write ends without an answer: until the next decision nobody knows whether it holds.
+      // Stays if the write gets no answer: until the next decision it is unknown whether it is in force.
       this.decided.set(key, decision.held);
       const entry = this.view.entry(key);
       const next = this.after(key, entry?.value, decision);
@@ -182,7 +182,7 @@ export class Leases {
     silence.probing = true;
     const connected = await this.isConnected(address);
     silence.probing = false;
-    // A silent holder that is connected may only be busy; by then its signals go to others, too.
+    // A silent holder that is connected may only be busy. Its leases on signals end after this time, too.
     const waits = connected && nowMs - silence.sinceMs < this.options.leaseMs - SILENT_MS;
     if (waits || this.silent.get(at) !== silence) return;
     this.gone.add(at);

@@ -4,7 +4,7 @@ import type { ServiceContext } from '@tps/service';
 import type { Limits } from './limits';
 import type { LevelSequence } from './sequence';
 
-/** Keeps the sequence and the limits as heijunka and people set them for the whole fleet. */
+/** Keeps the sequence and the limits up to date with what heijunka and people set for the whole fleet. */
 export async function followLevelling(
   { bus, config, log }: ServiceContext,
   { sequence, limits }: { sequence: LevelSequence; limits: Limits },

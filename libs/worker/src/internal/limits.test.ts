@@ -29,7 +29,7 @@ interface Run {
   from: number;
   to?: number;
 }
-/** A type whose handler takes so long, and notes who ran it when. */
+/** A type whose handler takes `workMs` and notes which worker ran it when. */
 function timed(name: string, workMs: number, runs: Run[]): (worker: string) => SignalDefinition {
   const schema: TSchema = Type.Unknown();
   return (worker) =>
@@ -66,7 +66,7 @@ const finished = (type: string, count: number): Promise<unknown> =>
   waitFor(`${count} of ${type}`, () => harness.of(type).filter(({ final }) => final).length >= count, {
     limitMs: 40_000,
   });
-/** The most that ran at once, and how many on average from the first start to the last. */
+/** The most runs at once, and their mean number from the first start to the last. */
 function concurrency(runs: readonly Run[]): { most: number; mean: number } {
   const edges = runs.flatMap(({ from, to = Infinity }) => [
     { at: from, step: 1 },
@@ -81,7 +81,7 @@ function concurrency(runs: readonly Run[]): { most: number; mean: number } {
   return { most, mean: busyMs / (last - first) };
 }
 
-test('three cards: never more than three at once over four workers and all lanes, and hardly ever fewer', async () => {
+test('with three cards, four workers run never more than three signals at once over all lanes, and hardly ever fewer', async () => {
   const runs: Run[] = [];
   const type = timed('carded', 150, runs);
   await setCards('carded', 3);
@@ -91,12 +91,12 @@ test('three cards: never more than three at once over four workers and all lanes
   await finished('carded', 40);
   const { most, mean } = concurrency(runs);
   expect(most).toBe(3);
-  // Between two signals a card is on its way for a few milliseconds.
+  // A card that moves to another worker is unused for a few milliseconds.
   expect(mean).toBeGreaterThan(2.4);
   expect(Object.keys(await leases(cardsLease('carded'))).length).toBeGreaterThanOrEqual(3);
 });
 
-test('cards move to whoever has a slot, also when their worker stops or others come', async () => {
+test('cards move to the worker that has a free slot, also when workers stop or start', async () => {
   const runs: Run[] = [];
   const other: Run[] = [];
   const type = timed('moving', 50, runs);
@@ -104,7 +104,7 @@ test('cards move to whoever has a slot, also when their worker stops or others c
   const first = await harness.worker('first', [type('first'), long('first')], { TPS_NUM_WORKERS: '2' });
   await setCards('moving', 2);
   await waitFor('the cards to be out', async () => (await held(cardsLease('moving'))) === 2);
-  // Its slots are taken by other work: the cards are of no use there.
+  // Other work takes all its slots, so it cannot use the cards.
   await Promise.all([harness.enqueue('long'), harness.enqueue('long')]);
   await waitFor('the long ones', () => other.length === 2);
   await harness.worker('second', [type('second')], { TPS_NUM_WORKERS: '2' });
@@ -113,13 +113,13 @@ test('cards move to whoever has a slot, also when their worker stops or others c
   expect(other.every(({ to }) => to === undefined)).toBe(true);
   expect(new Set(runs.map(({ worker }) => worker))).toEqual(new Set(['second']));
   await harness.stop(first);
-  await waitFor('all cards at the one that is left', async () => {
+  await waitFor('all cards at the remaining worker', async () => {
     return (await leases(cardsLease('moving'))).second?.held === 2;
   });
   expect(concurrency(runs).most).toBe(2);
 });
 
-test('a holder that is gone loses its cards; one that is only silent keeps them until its signals go too', async () => {
+test('a holder that is gone loses its cards; a silent one keeps them until its signals go to others', async () => {
   const bucket = await openBucket(harness.bus, harness.bus.names.buckets.leases, 1);
   harness.bus.nc.subscribe('alive.silent', { callback: (_, msg) => void msg.respond() });
   const record: LeasesRecord = {
@@ -136,7 +136,7 @@ test('a holder that is gone loses its cards; one that is only silent keeps them 
   await waitFor('the second card', async () => (await leases(cardsLease('orphaned'))).heir?.held === 2);
 });
 
-test('fewer cards take effect as work ends; without a limit all slots work again', async () => {
+test('a lower limit takes effect as work ends; without a limit all slots work again', async () => {
   const runs: Run[] = [];
   await harness.worker('wide', [timed('changing', 100, runs)('wide')], { TPS_NUM_WORKERS: '8' });
   await setCards('changing', 6);
@@ -154,7 +154,7 @@ test('fewer cards take effect as work ends; without a limit all slots work again
   await waitFor('no card', async () => (await held(cardsLease('changing'))) === 0);
 });
 
-test('a rate holds over all workers, evenly, also with cards; nothing is saved up while idle', async () => {
+test('a rate holds over all workers, evenly, also with cards; idle time is not saved up', async () => {
   const runs: Run[] = [];
   const type = timed('paced', 100, runs);
   await setRate('paced', 10);
@@ -171,24 +171,24 @@ test('a rate holds over all workers, evenly, also with cards; nothing is saved u
   expect(starts.at(-1)! - starts[0]!).toBeLessThan(10_000);
 });
 
-test('every start has its turn: a rate is kept, not only kept below', async () => {
+test('a rate is reached, not only kept below', async () => {
   const runs: Run[] = [];
   await setRate('kept', 20);
   await harness.worker('kept', [timed('kept', 5, runs)('kept')], { TPS_NUM_WORKERS: '2' });
   for (let n = 0; n < 40; n += 1) await harness.enqueue('kept');
   await finished('kept', 40);
   const gaps = runs.slice(1).map(({ from }, i) => from - runs[i]!.from);
-  // One that is missed comes a quarter of a second later.
+  // A missed start would come a quarter of a second later.
   expect(gaps.filter((gap) => gap > 100).length).toBeLessThanOrEqual(1);
 });
 
-test('work that comes to a lane nobody looked at gets its turn while all slots are busy', async () => {
+test('work on a lane that no poll watches gets its turn while all slots are busy', async () => {
   const busy: Run[] = [];
   const urgent: Run[] = [];
   const types = (name: string) => [timed('busy', 50, busy)(name), timed('urgent', 1, urgent)(name)];
   await harness.worker('only', types('only'), { TPS_NUM_WORKERS: '2' });
   for (let n = 0; n < 200; n += 1) await harness.enqueue('busy', { priority: 4 });
-  // Long after the last poll on the other lanes has ended.
+  // The last poll on the other lanes ended long before.
   await finished('busy', 190);
   for (let n = 0; n < 200; n += 1) await harness.enqueue('busy', { priority: 4 });
   await finished('busy', 210);

@@ -12,20 +12,20 @@ import { cardShare, type CardPosition, usableCards } from './card-share';
 import { type LeaseCounts, Leases } from './leases';
 import { RateLimiter } from './rate-limiter';
 
-/** The worker's load, as far as limits go. */
+/** The worker's load, as far as limits need it. */
 export interface WorkerLoad {
-  /** Signals of a type that it asked for or holds, until they are recorded. */
+  /** Signals of a type that were requested or are in flight. */
   claimed(type: string): number;
   readonly freeSlots: number;
-  /** More of something may be taken than before. */
+  /** Called when more signals may be taken than before. */
   onRoom(): void;
 }
 
 /**
- * How much may be taken of the types that people have limited, so that the limit holds over all lanes and workers.
- * Cards are leased by the workers from one record per type. A rate is led by one worker at a time, the one that
- * holds the type's rate lease: it alone starts signals of the type, evenly spaced, and passes the lease on when it has
- * no slot or card for the next. A type without limits costs one look at a number.
+ * Bounds how many signals of a limited type this worker takes, so that the limit holds over all lanes and workers.
+ * Workers lease cards from one record per type. One worker at a time leads a rate: it holds the type's rate lease, alone
+ * starts signals of the type, evenly spaced, and passes the lease on when it has no slot or card for the next signal.
+ * A type without limits costs a comparison.
  */
 export class Limits {
   private readonly set = new Map<string, Cards>();
@@ -51,7 +51,7 @@ export class Limits {
     this.changed(type);
   }
 
-  /** The figures that `auto` follows. */
+  /** The numbers of cards that `auto` follows. */
   setAdvice(schedule: ScheduleRecord | undefined): void {
     this.advice = schedule?.cards ?? {};
     for (const [type, cards] of this.set) if (cards === 'auto') this.changed(type);
@@ -73,7 +73,7 @@ export class Limits {
     return Math.min(this.freeCards(type), this.freeStarts(type, nowMs));
   }
 
-  /** One is asked for. */
+  /** A signal of the type is requested. */
   take(type: string, nowMs: number): void {
     const limiter = this.limiters.get(type);
     if (!limiter) return;
@@ -81,7 +81,7 @@ export class Limits {
     this.wakeAt(type, limiter.nextMs);
   }
 
-  /** It did not come. */
+  /** A requested signal did not come. */
   refund(type: string): void {
     this.limiters.get(type)?.refund();
   }
@@ -100,7 +100,7 @@ export class Limits {
     }
   }
 
-  /** Takes nothing from now on, and leaves unused cards to the others. */
+  /** Takes nothing from now on, and releases unused cards to the other workers. */
   async release(): Promise<void> {
     this.slots = 0;
     await Promise.all([...this.limited()].map((type) => this.settle(type)));
@@ -166,7 +166,7 @@ export class Limits {
     this.load.onRoom();
   }
 
-  /** Nothing is followed before there is a limit. */
+  /** Opens the leases when there is a first limit. */
   private open(): Promise<void> {
     if (this.limited().size === 0 && !this.opening) return Promise.resolve();
     const { bus, config, instance, log } = this.context;
@@ -201,7 +201,7 @@ export class Limits {
     if (!limiter || held === counts.mine) return { held };
     const now = Date.now();
     if (held === 0) return { held, nextMs: limiter.nextMs };
-    // When the one before was lost, its last start may have been a moment ago.
+    // If the leader before was lost, its last start may have been a moment ago.
     limiter.resume(counts.lost ? Infinity : counts.nextMs, now);
     this.wakeAt(type, limiter.nextMs);
     return { held, nextMs: limiter.nextMs };
@@ -210,7 +210,7 @@ export class Limits {
   private wakeAt(type: string, atMs: number): void {
     clearTimeout(this.timers.get(type));
     const wake = (): void => {
-      // Timers are up to a millisecond early: then there would be no room yet, and nobody to look again.
+      // Timers may fire a millisecond early, when there is no room yet, and nothing else would look again.
       if (Date.now() < atMs) this.wakeAt(type, atMs);
       else this.load.onRoom();
     };

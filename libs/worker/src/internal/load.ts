@@ -2,7 +2,7 @@ import { parseLane, type WorkerVitals } from '@tps/contracts';
 import type { InFlightSignal } from './in-flight-signal';
 import type { Delivery } from './lane-reader';
 
-/** How many signals of each type a worker has, as its heartbeat tells. */
+/** How many signals of each type a worker has, for its heartbeat. */
 export type Load = Required<Pick<WorkerVitals, 'running' | 'in_flight' | 'retrying'>>;
 
 /**
@@ -12,22 +12,22 @@ export type Load = Required<Pick<WorkerVitals, 'running' | 'in_flight' | 'retryi
 export class Backoffs {
   private dues: { type: string; dueMs: number }[] = [];
 
-  /** @param signal released just now, for a retry or not */
+  /** Adds a signal that has just been released, if that was for a retry. */
   add({ signal, retryMs }: Pick<InFlightSignal, 'signal' | 'retryMs'>): void {
     if (retryMs) this.dues.push({ type: signal.signal_type, dueMs: Date.now() + retryMs });
   }
 
-  /** The types of the signals that still wait, once for each; forgets those that are due. */
+  /** The type of each signal that still waits. Forgets those that are due. */
   types(nowMs: number): string[] {
     this.dues = this.dues.filter(({ dueMs }) => dueMs > nowMs);
     return this.dues.map(({ type }) => type);
   }
 }
 
-/** Counts what a worker has, by type. */
+/** Counts the signals that a worker has, by type. */
 export function loadOf(has: {
   running: Iterable<InFlightSignal>;
-  /** The types of handlers that outlived their attempts. */
+  /** The type of each handler that outlived its attempt. */
   overruns: readonly string[];
   started: Iterable<InFlightSignal>;
   arrived: readonly Delivery[];

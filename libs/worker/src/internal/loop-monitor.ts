@@ -9,21 +9,21 @@ import { lookMs } from './block-watch';
 import { LeaseTable } from './lease-table';
 import type { MonitorNote, MonitorSetup } from './monitor-messages';
 
-/** From `src/internal` (jest) as from `dist/internal`: a thread loads plain JavaScript only. */
+/** Works from `src/internal` (jest) and from `dist/internal`, because a thread loads plain JavaScript only. */
 const THREAD = join(__dirname, '..', '..', 'dist', 'internal', 'monitor-thread.js');
-/** Signals in hand beyond the slots: fetched ahead, or finished and not recorded yet. */
+/** Room for signals beyond the slots: fetched ahead, or finished and not recorded yet. */
 const BEYOND_SLOTS = 1_024;
 const MEMORY = { maxOldGenerationSizeMb: 48, maxYoungGenerationSizeMb: 2 };
 const RESTART_MS = 60_000;
-/** A block is shown for so long after its end, or nobody would see the short ones. */
+/** A block is shown for this long after its end, or nobody would see the short ones. */
 const SHOWN_MS = 10_000;
 const UNKNOWN_TYPE = '?';
 const LEVELS_WITHOUT_WARNINGS = ['error'];
 
 /**
- * Protects the signals of this process from a handler that blocks the event loop: nothing of the main thread runs then,
- * so no lease would be renewed and no heartbeat sent. A thread sees the block by the beats that do not come and speaks
- * for the main thread (`monitor-thread.ts`). Without the thread everything works, except during a block.
+ * Protects the signals of this process from a handler that blocks the event loop, when the main thread can neither renew
+ * leases nor send heartbeats. A thread notices the missing beats and speaks for the main thread (`monitor-thread.ts`).
+ * Without the thread everything works, except during a block.
  */
 export class LoopMonitor {
   readonly table: LeaseTable;
@@ -49,7 +49,7 @@ export class LoopMonitor {
     this.start();
   }
 
-  /** A block that has just ended, for the heartbeats. */
+  /** A block that ended a moment ago, for the heartbeats. */
   get recent(): BlockedLoop | undefined {
     if (this.last && performance.now() - this.last.readMs > SHOWN_MS) this.last = undefined;
     return this.last?.block;
@@ -60,12 +60,12 @@ export class LoopMonitor {
     this.blockRequests = listener;
   }
 
-  /** The thread repeats it during a block. */
+  /** Hands a heartbeat to the thread, which repeats it during a block. */
   onHeartbeat(heartbeat: string): void {
     this.port?.postMessage(heartbeat);
   }
 
-  /** Reads what the thread has left during a block; almost always there is nothing. */
+  /** Reads the notes that the thread left during a block. There are almost never any. */
   readNotes(): void {
     const { notes } = this.table;
     if (notes === this.notesRead) return;
@@ -108,12 +108,14 @@ export class LoopMonitor {
     });
     this.thread = thread;
     this.port = port1;
-    // Neither keeps a process alive that has nothing else to do.
+    // Neither may keep the process alive.
     thread.unref();
     port1.unref();
     thread.once('error', (error) => {
       const { log } = this.context;
-      log.error('the monitor of the event loop failed: a handler that blocks loses the leases', { error });
+      log.error('the monitor of the event loop failed: a handler that blocks would lose its leases', {
+        error,
+      });
     });
     thread.once('exit', () => this.onExit());
   }

@@ -5,7 +5,7 @@ import { signal, WorkerHarness } from './worker-harness.fixture';
 
 jest.setTimeout(60_000);
 
-/** Handlers that end when the test says so, by the name in their payload. */
+/** Ends the handler whose payload has this name. */
 const gates = new Map<string, () => void>();
 const gated = signal('gated', async (input) => {
   const { name } = input as { name: string };
@@ -23,7 +23,7 @@ describe('a worker whose queue is lost', () => {
   });
   afterEach(() => harness.close());
 
-  /** As kanban does: makes what is missing, and says which queue it is. */
+  /** Creates what is missing and tells which queue it is, as kanban does. */
   function serveLanes(): void {
     const { bus } = harness;
     const answer = async ({ types }: RequestOf<'lanes'>): Promise<string> => {
@@ -50,7 +50,7 @@ describe('a worker whose queue is lost', () => {
       { limitMs: 10_000 },
     );
 
-  test('does not remove a new signal when it acknowledges one of the lost queue with the same sequence', async () => {
+  test('does not remove a new signal by the acknowledgement of a signal of the lost queue with the same sequence', async () => {
     const old = await enqueue('old');
     await running('old');
     await harness.nats.loseStore();
@@ -59,14 +59,14 @@ describe('a worker whose queue is lost', () => {
     await running('young');
     gates.get('old')!();
     await harness.finished(old);
-    // Both have sequence 1. The young one is still there, and its own end removes it.
+    // Both have sequence 1. The new signal is still there, and its own end removes it.
     expect(await harness.queued('gated')).toBe(1);
     gates.get('young')!();
     await harness.finished(young);
     await harness.drained('gated');
   });
 
-  test('takes signals from lanes that were made again, also when it was never disconnected', async () => {
+  test('takes signals from lanes that were created again, also if it was never disconnected', async () => {
     await (await managerOf(harness.bus)).streams.delete(harness.bus.names.streams.kanban);
     await restored();
     const id = await enqueue('next');
@@ -75,7 +75,7 @@ describe('a worker whose queue is lost', () => {
     expect(await harness.finished(id)).toMatchObject({ status: 'succeeded' });
   });
 
-  test('takes signals again from a single lane that somebody deleted, those in flight once', async () => {
+  test('takes signals again from a lane that somebody deleted, and runs those in flight once', async () => {
     const id = await enqueue('first');
     await running('first');
     const { consumers } = await managerOf(harness.bus);

@@ -5,7 +5,7 @@ import type { LeaseTable } from './lease-table';
 import type { MonitorNote, ProxySetup } from './monitor-messages';
 
 const IN_PROGRESS = new TextEncoder().encode('+WPI');
-/** The next block may come soon: the connection stays open for so long. */
+/** The connection stays open for this long, because the next block may come soon. */
 const IDLE_MS = 30_000;
 const RENEWALS_PER_LEASE = 3;
 const HEARTBEAT_MS = 1_000;
@@ -17,12 +17,12 @@ interface HoldsRequest {
 }
 
 /**
- * Does in NATS what the main thread cannot do while a handler blocks it: renews the leases of all signals in its hands,
- * sends its heartbeats, and answers which signals it has started. It has a connection of its own, which is opened at the
- * first block and closed when there was none for `IDLE_MS`.
+ * Does in NATS what the main thread cannot do while a handler blocks it: renews the leases of all its signals, sends its
+ * heartbeats, and answers which signals it has started. It has a connection of its own, which it opens at the first block
+ * and closes `IDLE_MS` after the last one.
  *
- * It imports the client and nothing else of the fleet: the modules of `@tps/bus` and `@tps/contracts` take five times as
- * long to load, which is too long for a short lease.
+ * It imports only the NATS client at run time: the modules of `@tps/bus` and `@tps/contracts` take five times as long to
+ * load, which is too long for a short lease.
  */
 export class MainThreadProxy {
   private nc: NatsConnection | undefined;
@@ -38,7 +38,7 @@ export class MainThreadProxy {
     private readonly post: (note: MonitorNote) => void,
   ) {}
 
-  /** Called again and again while the main thread stands still. */
+  /** Called regularly while the main thread stands still. */
   act(nowMs: number): void {
     this.isActing = true;
     this.actedMs = nowMs;
@@ -59,7 +59,7 @@ export class MainThreadProxy {
     this.nc.publish(this.setup.subjects.heartbeat, text);
   }
 
-  /** Called again and again while the main thread turns, or nobody may speak for it. */
+  /** Called regularly while the main thread turns, or while the thread must not speak for it. */
   rest(nowMs: number): void {
     this.isActing = false;
     this.renewedMs = -Infinity;
@@ -128,7 +128,7 @@ export class MainThreadProxy {
     return known ? (known.opened ? 'started' : 'waiting') : 'none';
   }
 
-  /** @returns null if the main thread turned meanwhile: it changes the table, and speaks for itself */
+  /** @returns null if the main thread turned meanwhile, because then it changes the table and speaks for itself */
   private unlessItTurned<T>(read: () => T): T | null {
     const { beats } = this.table;
     const result = read();
@@ -136,7 +136,7 @@ export class MainThreadProxy {
   }
 }
 
-/** @returns null for what is no such request; the main thread reads it too, and says what is wrong with it */
+/** @returns null if it is no such request; the main thread reads it, too, and reports what is wrong with it */
 function requestIn(msg: Msg): HoldsRequest | null {
   try {
     const request = msg.data.length > 0 ? msg.json<unknown>() : {};

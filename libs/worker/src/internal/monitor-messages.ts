@@ -27,7 +27,7 @@ export interface MonitorSetup {
   livenessFile: string;
 }
 
-/** A note of the thread to the main thread, which reads it when it turns again. */
+/** A note from the thread to the main thread, which reads it when it turns again. */
 export type MonitorNote =
   /** A request `workerBlock`, as it came. */
   { kind: 'refuse'; request: Uint8Array } | { kind: 'block'; block: BlockedLoop };

@@ -7,10 +7,10 @@ import { LeaseTable } from './lease-table';
 import type { MainThreadProxy } from './main-thread-proxy';
 import type { MonitorNote, MonitorSetup } from './monitor-messages';
 
-/** A line lists so many of the other signals. */
+/** A log line lists at most this many of the other signals. */
 const OTHERS_SHOWN = 20;
 const STDOUT = 1;
-/** On a busy machine, a shorter lease could end while the modules of the proxy are loaded. */
+/** On a busy machine, a shorter lease could end while the modules of the proxy load. */
 const SHORT_LEASE_MS = 5_000;
 const BLOCKED = 'a handler blocks the event loop: no other signal of this process goes on';
 const BLOCKED_BY_OTHERS = 'the event loop is blocked, and no handler was started that could be the cause';
@@ -20,7 +20,7 @@ class Monitor {
   private readonly table: LeaseTable;
   private readonly watch = new BlockWatch();
   private readonly teller = new BlockTeller();
-  /** Its modules are loaded at the first block, because few processes ever need them and they take 8 MB. */
+  /** Loaded at the first block, because few processes ever need its modules, which take 8 MB. */
   private proxy: MainThreadProxy | undefined;
   private loading: Promise<void> | undefined;
   private heartbeat: string | undefined;
@@ -62,7 +62,7 @@ class Monitor {
     if (phase === 'let_go') this.tellLetGo(block, nowMs);
   }
 
-  /** Only the last one counts. */
+  /** Keeps the last heartbeat. */
   private readHeartbeat(): void {
     for (;;) {
       const received = receiveMessageOnPort(this.setup.port) as { message: string } | undefined;
@@ -134,7 +134,7 @@ class Monitor {
       this.write('warn', 'the event loop turns again', { ...named(block), blocked_ms: report.ms });
   }
 
-  /** Writes a line as the logger does, which belongs to the main thread. */
+  /** Writes a line in the form of the logger, which the main thread owns. */
   private write(level: 'warn' | 'error', message: string, fields: object): void {
     if (level === 'warn' && !this.setup.logsWarnings) return;
     const { service, proxy } = this.setup;
@@ -143,7 +143,7 @@ class Monitor {
     try {
       writeSync(STDOUT, `${JSON.stringify(line)}\n`);
     } catch {
-      // The reader of the log is slow or gone; the main thread's own lines have the same fate.
+      // The reader of the log is slow or gone, so the main thread's lines are lost as well.
     }
   }
 }

@@ -19,7 +19,7 @@ afterAll(() => harness.close());
 
 const finished = (id: string): Promise<Outcome> => harness.finished(id);
 const drained = (type: string): Promise<unknown> => harness.drained(type);
-/** A lease short enough for a test, on the lane that the test uses. */
+/** Gives the lane of a test a short lease. */
 async function lease(type: string, ms: number): Promise<void> {
   await ensureLanes(harness.bus, type);
   const jsm = await managerOf(harness.bus);
@@ -30,7 +30,7 @@ async function updateStream(stream: 'outcomes' | 'dead', change: object): Promis
   await jsm.streams.update(harness.bus.names.streams[stream], change);
 }
 
-test('while the records do not answer, what may have run is handed back with a delay, and that costs nothing', async () => {
+test('while the records do not answer, suspects are released with a delay, at no attempt cost', async () => {
   stopRecords();
   let runs = 0;
   await harness.worker('suspicious', [signal('suspect', () => (runs += 1), { retry: { max_attempts: 1 } })]);
@@ -41,8 +41,8 @@ test('while the records do not answer, what may have run is handed back with a d
     JSON.stringify({ ...body, created_at: new Date().toISOString() }),
     { headers: encodeHeaders([[SUSPECT_HEADER, '1']]) },
   );
-  // More deliveries than it has attempts.
-  await waitFor('hand-backs', () => harness.statusesOf(id).length >= 2, { limitMs: 30_000 });
+  // More deliveries than the signal has attempts.
+  await waitFor('two releases', () => harness.statusesOf(id).length >= 2, { limitMs: 30_000 });
   expect(harness.statusesOf(id).every((statusesOf) => JSON.stringify(statusesOf) === '["returned",0]')).toBe(
     true,
   );
@@ -52,7 +52,7 @@ test('while the records do not answer, what may have run is handed back with a d
   expect(runs).toBe(1);
 });
 
-test('many that may have run are asked for together', async () => {
+test('many suspects share requests to the records', async () => {
   stopRecords();
   let questions = 0;
   let asked = 0;
@@ -78,7 +78,7 @@ test('many that may have run are asked for together', async () => {
   stopRecords = harness.serveRecords();
 });
 
-test('an outcome that cannot be recorded is kept; the work is not done again for that', async () => {
+test('an outcome that cannot be recorded is kept, and its work is not done again', async () => {
   let runs = 0;
   await harness.worker('kept', [signal('kept', () => (runs += 1))]);
   const { subjects } = (await (await managerOf(harness.bus)).streams.info(harness.bus.names.streams.outcomes))
@@ -89,7 +89,7 @@ test('an outcome that cannot be recorded is kept; the work is not done again for
     callback: () => void (appends += 1),
   });
   const id = await harness.enqueue('kept');
-  await waitFor('the outcome to be tried again', () => appends > 1);
+  await waitFor('another append of the outcome', () => appends > 1);
   tried.unsubscribe();
   expect([await harness.queued('kept'), harness.statusesOf(id)]).toEqual([1, []]);
   await updateStream('outcomes', { subjects });
@@ -109,7 +109,7 @@ test('a signal that is delivered again while it is in flight runs once', async (
   };
   await harness.worker('again', [signal('again', run)], { TPS_NUM_WORKERS: '4' });
   await lease('again', 300);
-  // Of work that is known to be quick it asks for more while some is in hand.
+  // A worker requests more quick work while signals are in flight.
   for (let n = 0; n < 5; n += 1) await finished(await harness.enqueue('again'));
   slow = true;
   const id = await harness.enqueue('again');
@@ -131,7 +131,7 @@ test('a signal stored before the broker was lost is looked up before it runs', a
   await finished(first);
   await nats.kill();
   await nats.restart();
-  // As a broker that has forgotten that it was acknowledged: the same message, first delivery.
+  // The same message as a first delivery, as after a broker forgot the acknowledgement.
   await waitFor('the broker', () => harness.bus.connected);
   const body = {
     v: 1,
@@ -150,7 +150,7 @@ test('a signal stored before the broker was lost is looked up before it runs', a
   expect(ran).toEqual([first, second]);
 });
 
-test('a signal that waited in a worker that stood still for longer than its leases is looked up before it runs', async () => {
+test('a worker that stood still for longer than a lease looks up its waiting signals before it runs them', async () => {
   stopRecords();
   const asked: string[] = [];
   const records = harness.bus.nc.subscribe(harness.bus.names.subjects.lookup, {
@@ -163,7 +163,7 @@ test('a signal that waited in a worker that stood still for longer than its leas
   const run = async (): Promise<void> => {
     if (!standstill) return;
     standstill = false;
-    await waitFor('the next to be in hand', async () => {
+    await waitFor('the next to be delivered', async () => {
       const { consumers } = await managerOf(harness.bus);
       const lane = await consumers.info(harness.bus.names.streams.kanban, laneName('hung', 3));
       return lane.num_ack_pending === 2;
@@ -171,7 +171,7 @@ test('a signal that waited in a worker that stood still for longer than its leas
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LEASE_MS.default + 500);
   };
   await harness.worker('hung', [signal('hung', run)], { TPS_NUM_WORKERS: '1' });
-  // Of work that is known to be quick it takes one more in hand.
+  // A worker fetches one signal of quick work ahead.
   for (let n = 0; n < 5; n += 1) await finished(await harness.enqueue('hung'));
   expect(asked).toEqual([]);
   standstill = true;
@@ -182,7 +182,7 @@ test('a signal that waited in a worker that stood still for longer than its leas
   stopRecords = harness.serveRecords();
 });
 
-test('while DEAD is full what failed stays in the queue, over a restart too, and is not run again', async () => {
+test('while DEAD is full, failed signals stay in the queue, also over a restart, and do not run again', async () => {
   let runs = 0;
   const doomed = signal('doomed', () => {
     runs += 1;
@@ -200,7 +200,7 @@ test('while DEAD is full what failed stays in the queue, over a restart too, and
     ['retrying', 1],
     ['returned', 0],
   ]);
-  // Others go on meanwhile.
+  // Other types go on meanwhile.
   expect(await finished(await harness.enqueue('lucky'))).toMatchObject({ status: 'succeeded' });
   await harness.stop(first);
   await harness.worker('second', [doomed]);
@@ -217,12 +217,12 @@ test('while DEAD is full what failed stays in the queue, over a restart too, and
   expect((await harness.lastDead('doomed'))?.outcome).toBeDefined();
 });
 
-test('a signal that kills its worker every time ends after as many attempts as any other, as a dead letter', async () => {
+test('a signal that kills its worker every time becomes a dead letter after as many attempts as any other', async () => {
   await lease('poison', 1_000);
   const id = await harness.enqueue('poison');
   const next = `$JS.API.CONSUMER.MSG.NEXT.${harness.bus.names.streams.kanban}.${laneName('poison', 3)}`;
   for (let death = 1; death <= 3; death += 1) {
-    // A worker that takes it and is never heard of again.
+    // This worker takes the signal and is never heard of again.
     const taken = await harness.bus.nc.request(next, '{"batch":1}', { timeout: 5_000, noMux: true });
     expect(taken.subject).toContain(id);
   }

@@ -1,19 +1,19 @@
 import { type Bus } from '@tps/bus';
 import { encodeMessage, parseReply, type ReplyOf, type Signal } from '@tps/contracts';
 
-/** Every living worker answers within this time, or its thread does. */
+/** Every living worker, or its thread, answers within this time. */
 const ANSWER_LIMIT_MS = 300;
-/** After a worker died, hundreds of its signals come back at once: they share an answer of this age. */
+/** When a worker has died, hundreds of its signals come back at once. They share answers up to this age. */
 const FRESH_MS = 300;
 
 export interface Holders {
-  /** Another worker that has started it. */
+  /** Another worker that has started the signal. */
   startedBy?: string;
-  /** Number of workers to which it may have been delivered without being read. */
+  /** Number of workers that may have got the signal without reading it. */
   unread: number;
 }
 
-/** Asks the other workers what they have started. Only for signals that come back without a record of why. */
+/** Asks the other workers which signals they have started, when a signal comes back without a record of the reason. */
 export class OtherWorkers {
   private answers: Promise<ReplyOf<'workerInFlight'>[]> | undefined;
 
@@ -43,7 +43,7 @@ export class OtherWorkers {
         if (answer.worker_id !== this.instance) answers.push(answer);
       }
     } catch {
-      // An answer that cannot be had or read says nothing: the lost delivery counts as an attempt then.
+      // Without a readable answer, the lost delivery counts as an attempt.
     }
     setTimeout(() => (this.answers = undefined), FRESH_MS).unref();
     return answers;

@@ -32,7 +32,7 @@ test('a handler that ends soon after its attempt is never called deaf', async ()
   expect([ended, overruns.size, told]).toEqual([1, 0, []]);
 });
 
-test('a deaf handler is told of once, and again when it ends; a rejection ends it, too', async () => {
+test('a deaf handler is logged once, and again when it ends or rejects', async () => {
   let fail = (): void => undefined;
   const handler = new Promise<void>((_, reject) => (fail = () => reject(new Error('late'))));
   let ended = 0;

@@ -15,15 +15,15 @@ export class EndlessHandlerError extends Error {
   }
 }
 
-/** From here on a handler counts as deaf to its AbortSignal. */
+/** A handler that runs for this long after its attempt counts as deaf to its AbortSignal. */
 const DEAF_MS = 1_000;
-/** A handler may take as long again as its type's time-out to end, within these bounds. */
+/** A handler may take its type's time-out once more to end, within these bounds. */
 const MIN_LIMIT_MS = 10_000;
 const MAX_LIMIT_MS = 60_000;
 
 /**
  * Handlers that outlive their attempts. Each keeps its slot and its card until it really ends, so that a slot and a card
- * mean one running handler. Nothing but the end of the process ends a handler, so one that outlives its limit, too, is
+ * mean one running handler. Only the end of the process ends a handler, so a handler that exceeds its limit, too, is
  * reported as endless.
  */
 export class Overruns {
@@ -46,7 +46,7 @@ export class Overruns {
     return count;
   }
 
-  /** The types of all of them, once for each. */
+  /** The type of each of them. */
   types(): string[] {
     return [...this.running.keys()].map(({ type }) => type);
   }
@@ -68,14 +68,14 @@ export class Overruns {
       onEnd();
     };
     try {
-      // Not by its own `then`, which a handler may have replaced.
+      // The built-in `then`, because a handler may have replaced the promise's own.
       void Promise.prototype.then.call(handler, end, end);
     } catch {
       end();
     }
   }
 
-  /** Looks how long each has been running, and tells of those that have just become deaf; called now and then. */
+  /** Checks how long each has been running, and logs those that have just become deaf; called regularly. */
   sweep(nowMs: number): void {
     const known = this.endless;
     for (const [overrun, state] of this.running) {

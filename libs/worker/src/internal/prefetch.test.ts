@@ -1,6 +1,6 @@
 import { PREFETCH_MS, Prefetch } from './prefetch';
 
-/** Takes as much as there is room for. */
+/** Fetches as much as there is room for. */
 function fetchAll(prefetch: Prefetch, type: string, limit = 1_000): number {
   let taken = 0;
   for (; taken < limit && prefetch.hasRoom(); taken += 1) prefetch.enqueue(type);
@@ -8,20 +8,20 @@ function fetchAll(prefetch: Prefetch, type: string, limit = 1_000): number {
 }
 
 describe('Prefetch', () => {
-  it('holds unknown and slow work for the free slots only', () => {
+  it('fetches unknown and slow work for the free slots only', () => {
     expect(fetchAll(new Prefetch(4), 'unknown')).toBe(4);
     const prefetch = new Prefetch(4);
     prefetch.observe('slow', 10_000);
     expect(fetchAll(prefetch, 'slow')).toBe(4);
   });
 
-  it('holds no more fast work than its slots do in the window', () => {
+  it('fetches no more fast work than its slots do in the window', () => {
     const prefetch = new Prefetch(4);
     prefetch.observe('fast', 5);
     expect(fetchAll(prefetch, 'fast')).toBe((4 * PREFETCH_MS) / 5);
   });
 
-  it('holds a bounded number however fast the work is', () => {
+  it('fetches a bounded number, however fast the work is', () => {
     const prefetch = new Prefetch(4);
     prefetch.observe('instant', 0);
     expect(fetchAll(prefetch, 'instant')).toBe(256);
@@ -36,7 +36,7 @@ describe('Prefetch', () => {
     expect(prefetch.freeSlots).toBe(0);
   });
 
-  it('has room again when work ends, though the mean moved meanwhile', () => {
+  it('has room again when work ends, although the mean changed meanwhile', () => {
     const prefetch = new Prefetch(1);
     const queued = prefetch.enqueue('a');
     prefetch.dequeue(queued);
@@ -48,7 +48,7 @@ describe('Prefetch', () => {
     expect(fetchAll(prefetch, 'a')).toBe(PREFETCH_MS);
   });
 
-  it('follows a type that becomes slower, slowly', () => {
+  it('adapts slowly to a type that becomes slower', () => {
     const prefetch = new Prefetch(1);
     prefetch.observe('a', 10);
     prefetch.observe('a', 110);

@@ -28,14 +28,14 @@ export interface PullPlannerDeps {
   prefetch: Prefetch;
   limits: Limits;
   lines: LineView;
-  /** Signals of a type that were asked for or are held. */
+  /** Signals of a type that were requested or are in flight. */
   claimed: (type: string) => number;
-  /** False while outcomes cannot be written: then nothing more may be taken. */
+  /** False while outcomes cannot be written, so that no more signals are taken. */
   canRecord: () => boolean;
   onReady: () => void;
   /** A signal arrived that this worker cannot take now. */
   onSurplus: (delivered: Delivery) => void;
-  /** A lane is gone: the queue may be another one. */
+  /** A lane is gone, so the queue may be another one. */
   onLaneLost: () => void;
 }
 
@@ -44,10 +44,10 @@ export const STOP_LIMIT_MS = POLL_MS + 500;
 const TICK_MS = 250;
 
 /**
- * Decides what to take and takes it. Planned pulls follow the level sequence over the lanes known to hold work, as
- * many as there is room for; pulls are handed out strictly in the order of the sequence, whatever order the broker
- * answers in. Lanes believed empty get a long poll each while a slot is free. A stopped type gets neither; a
- * half-open one gets only the poll, for the signal that may be its trial.
+ * Decides which signals to take, and pulls them. Planned pulls follow the level sequence over the lanes that are known to
+ * have work, as many as there is room for. Their signals are handed out strictly in the order of the sequence, in
+ * whatever order the broker answers. While a slot is free, each lane that is believed to be empty gets a long poll. A
+ * stopped type gets neither; a half-open one gets only the poll, for the signal that may be its trial.
  */
 export class PullPlanner {
   private readonly lanes: readonly (Lane & { name: string })[];
@@ -58,7 +58,7 @@ export class PullPlanner {
   private begun = false;
   private stopped = false;
   private planned = false;
-  /** A lane was gone when it was last asked; kanban is asked about it. */
+  /** A lane was gone at the last request, and kanban is asked about it. */
   private laneLost = false;
 
   constructor(private readonly options: PullPlannerDeps) {
@@ -80,7 +80,7 @@ export class PullPlanner {
     this.plan();
   }
 
-  /** Lanes that were gone are there again. @param lost in another queue: nobody answers what was asked of the lost one */
+  /** Lanes that were gone are there again. @param lost in another queue; requests to the lost one get no answer */
   onQueueKnown(lost: boolean): void {
     if (lost || this.laneLost) this.reader.reset();
     this.laneLost = false;
@@ -96,7 +96,7 @@ export class PullPlanner {
     return first as PlannedPull & { delivered: Delivery };
   }
 
-  /** Takes out the signals that have arrived and not started: those of a stopped type, or all. */
+  /** Takes out the signals that have arrived and not started, if their type is unwanted. */
   takeBack(unwanted: (type: string) => boolean): Delivery[] {
     const out = this.pulls.filter((pull) => pull.delivered && unwanted(pull.type));
     this.drop(out);
@@ -115,14 +115,14 @@ export class PullPlanner {
     return this.pulls.some(({ delivered }) => delivered !== null && match(delivered));
   }
 
-  /** Signals of a type that were asked for or came, and have not started. */
+  /** Signals of a type that were requested or have arrived, and have not started. */
   count(type: string): number {
     let count = 0;
     for (const pull of this.pulls) if (pull.type === type) count += 1;
     return count;
   }
 
-  /** Signals in hand that have not started. */
+  /** Signals that have arrived and not started. */
   arrived(): Delivery[] {
     return this.pulls.flatMap(({ delivered }) => delivered ?? []);
   }
@@ -131,7 +131,7 @@ export class PullPlanner {
     return this.options.lines.state(type);
   }
 
-  /** Plans at the end of this turn of the event loop, once for all that happens in it. */
+  /** Plans at the end of this turn of the event loop, once for everything that happens in it. */
   plan(): void {
     if (this.planned || this.stopped || !this.begun) return;
     this.planned = true;
@@ -180,20 +180,20 @@ export class PullPlanner {
     const now = Date.now();
     for (const lane of this.lanes) {
       const state = this.state(lane.type);
-      // Nothing is planned for a half-open type, so its backlog is reached by the poll alone; while a trial runs,
-      // whatever else came would only go back.
+      // Nothing is planned for a half-open type, so only the poll reaches its backlog. While a trial runs, another
+      // signal would only go back.
       if (state === 'HalfOpen' && this.trialRuns(lane.type, now)) continue;
       const free = this.freeFor(lane.type, now);
       if (free <= 0 || state === 'Open') continue;
-      // What polls stand for must find a slot when it comes, of slow work one at a time; and of a limited type nobody
-      // takes more than needed.
+      // Polled signals must find a slot when they come, so slow work is polled one by one. A limited type is polled
+      // one by one, too, so that no worker takes more than it needs.
       const unlimited = free === Infinity && state === 'Closed';
       const atMost = unlimited ? Math.min(freeSlots - this.reader.polled, prefetch.batchLimit(lane.type)) : 1;
       this.reader.poll(lane.name, now, { atMost, known: state === 'HalfOpen' });
     }
   }
 
-  /** How many more of a type may be taken: by its cards and rate, and by the ramp of a line that runs again. */
+  /** How many more signals of a type may be taken: by its cards and rate, and by the ramp of a line that runs again. */
   private freeFor(type: string, nowMs: number): number {
     const { limits, lines, claimed } = this.options;
     const ramp = lines.rampLimit(type, nowMs);
@@ -201,7 +201,7 @@ export class PullPlanner {
     return ramp === Infinity ? free : Math.min(free, ramp - claimed(type));
   }
 
-  /** A trial runs that no other signal may take the place of. */
+  /** A trial runs, and no other signal may take its place. */
   private trialRuns(type: string, nowMs: number): boolean {
     const trial = this.options.lines.circuit(type)?.trial;
     if (!trial?.worker_id || trial.failed_before) return false;
@@ -234,8 +234,8 @@ export class PullPlanner {
   }
 
   /**
-   * Types with work to take, by priority; fills `left` with how much each lane holds. A worker that always has work
-   * has no polls open: a lane that it has not heard of for a while is asked when its turn comes.
+   * Types with work to take, by priority; fills `left` with the depth of each lane. A busy worker has no open polls, so
+   * it asks a lane that it has not heard of for a while when that lane's turn comes.
    */
   private available(left: Map<string, number>, nowMs: number): Map<Priority, string[]> {
     const available = new Map<Priority, string[]>();
@@ -262,7 +262,7 @@ export class PullPlanner {
     this.options.onReady();
   }
 
-  /** Takes what came by a poll, if there is room: it may have been sent to several idle lanes at once. */
+  /** Takes a signal that came by a poll, if there is room: several idle lanes may have answered at once. */
   private accept(delivered: Delivery): boolean {
     const { sequence, prefetch, limits } = this.options;
     const { type } = parseLane(delivered.lane);

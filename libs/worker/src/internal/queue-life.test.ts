@@ -47,7 +47,7 @@ describe('QueueLife', () => {
     expect(sent).toEqual(['a ack']);
   });
 
-  test('holds answers back after a reconnect, and sends them when it is the same queue', async () => {
+  test('delays answers after a reconnect, and sends them if it is the same queue', async () => {
     const before = delivery('before');
     reconnect();
     life.answer(before, 'ack');
@@ -73,7 +73,7 @@ describe('QueueLife', () => {
     expect(known).toEqual([true]);
   });
 
-  test('without any kanban nobody has made another queue; it is asked about the lanes until one is there', async () => {
+  test('without kanban there is no other queue, and kanban is asked about the lanes until it is there', async () => {
     const before = delivery('before');
     life.doubt();
     life.answer(before, 'ack');
@@ -85,7 +85,7 @@ describe('QueueLife', () => {
     await waitFor('the lanes', () => known.length === 1);
   });
 
-  test('a doubt during a question needs another answer', async () => {
+  test('a doubt during a request needs another answer', async () => {
     const before = delivery('before');
     life.doubt();
     life.doubt();

@@ -2,7 +2,7 @@ import type { Msg } from '@nats-io/transport-node';
 import { type Bus, type DeliveryInfo, pauseMs } from '@tps/bus';
 import { LEASE_MS } from '@tps/contracts';
 
-/** kanban's word on the queue. `nobody`: no kanban is there. `silence`: one is, and did not answer in time. */
+/** kanban's answer about the queue. `nobody`: no kanban runs. `silence`: kanban runs and did not answer in time. */
 export type QueueFacts = { created?: string; lease_ms?: number } | 'nobody' | 'silence';
 
 /** A delivered message that can be answered. */
@@ -17,20 +17,20 @@ export interface Answerable {
 const BACKOFF = { firstMs: 250, capMs: 2_000 };
 
 /**
- * Tells the present queue from an earlier one. After the broker lost its store, kanban makes another queue with the same
- * lanes, which counts sequences from 1 again: an acknowledgement of a message of the lost queue would remove a new
- * signal that nobody has run.
+ * Tells the present queue from an earlier one. When the broker has lost its store, kanban creates another queue with the
+ * same lanes, which counts sequences from 1 again. An acknowledgement for the lost queue would then remove a new signal
+ * that has not run.
  *
- * So whatever was delivered before the queue may have been replaced is answered only when kanban has said that it is
- * still the same. Without any kanban nobody has made another queue. What was delivered since then is answered at once.
+ * So when the queue may have been replaced, earlier deliveries are answered only after kanban has confirmed that it is
+ * still the same queue. If no kanban runs, no other queue was created. Later deliveries are answered at once.
  */
 export class QueueLife {
-  /** Grows whenever the queue may have been replaced. */
+  /** Incremented whenever the queue may have been replaced. */
   no = 0;
-  /** The lease of a lane, as kanban says, or as this process is configured. */
+  /** The lease of a lane: kanban's, or the one that this process is configured with. */
   leaseMs: number = LEASE_MS.default;
   private created: string | undefined;
-  /** Deliveries before this number are of a queue that is lost. */
+  /** Deliveries before this number came from a lost queue. */
   private lostBefore = 0;
   private asking = false;
   private undecided = false;
@@ -51,7 +51,7 @@ export class QueueLife {
     this.listeners.add(listener);
   }
 
-  /** Learns which queue it is, before anything is delivered. */
+  /** Asks which queue it is, before anything is delivered. */
   async begin(): Promise<void> {
     const facts = await this.ask();
     if (typeof facts === 'object') this.learn(facts);
@@ -64,12 +64,12 @@ export class QueueLife {
     else if (delivery.lifeNo >= this.lostBefore) delivery.msg.respond(answer);
   }
 
-  /** Renews a lease; on a message of another queue that does nothing worse than to renew its lease, too. */
+  /** Renews a lease. At worst, that renews the lease of a message in another queue. */
   renew({ msg, lifeNo }: Answerable, renewal: Uint8Array): void {
     if (lifeNo >= this.lostBefore) msg.respond(renewal);
   }
 
-  /** The queue or a lane may be another one from here on. */
+  /** The queue or a lane may have been replaced. */
   doubt(): void {
     this.no += 1;
     this.undecided = true;
@@ -103,13 +103,13 @@ export class QueueLife {
     if (!this.closed) for (const listener of this.listeners) listener(lost);
   }
 
-  /** A kanban of the version before does not say which queue it is, nor what its leases are. */
+  /** kanban's version before tells neither which queue it is nor the lease. */
   private learn({ created, lease_ms }: { created?: string; lease_ms?: number }): void {
     this.created = created ?? this.created;
     this.leaseMs = lease_ms ?? this.leaseMs;
   }
 
-  /** A kanban of the version before does not say which queue it is. */
+  /** kanban's version before does not tell which queue it is. */
   private isAnother({ created }: { created?: string }): boolean {
     return this.created !== undefined && created !== undefined && created !== this.created;
   }

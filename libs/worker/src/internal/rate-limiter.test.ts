@@ -1,6 +1,6 @@
 import { RateLimiter } from './rate-limiter';
 
-/** Times of the starts when everything that may start does, looked at every `everyMs`. */
+/** The times at which signals start, if everything that may start does, every `everyMs`. */
 function starts(pacer: RateLimiter, { forMs, everyMs }: { forMs: number; everyMs: number }): number[] {
   const times: number[] = [];
   for (let now = 0; now < forMs; now += everyMs) {
@@ -16,7 +16,7 @@ test.each([
   [5, 1],
   [50, 7],
   [500, 5],
-])('%d a second are started evenly, looked at every %d ms', (perS, everyMs) => {
+])('%d a second start evenly, checked every %d ms', (perS, everyMs) => {
   const times = starts(new RateLimiter(perS, 0), { forMs: 10_000, everyMs });
   expect(times.length / 10).toBeGreaterThan(perS * 0.97);
   for (let from = 0; from <= 9_000; from += 250) {
@@ -25,7 +25,7 @@ test.each([
   }
 });
 
-test('time that nobody used is not saved up', () => {
+test('unused time is not saved up', () => {
   const pacer = new RateLimiter(10, 0);
   expect(pacer.ready(60_000)).toBe(1);
   pacer.take(60_000);
@@ -41,7 +41,7 @@ test('a start that did not happen may be made again', () => {
   expect(pacer.ready(500)).toBe(1);
 });
 
-test('another goes on where the last one stopped, whatever its clock says', () => {
+test('another worker continues where the last one stopped, whatever its clock says', () => {
   const pacer = new RateLimiter(2, 0);
   pacer.resume(300, 100);
   expect([pacer.ready(299), pacer.ready(300)]).toEqual([0, 1]);

@@ -1,7 +1,7 @@
-/** Starts that came late, because a timer or a slot did, are made up for within this time. */
+/** A start that was late, because of a timer or a slot, is made up for within this time. */
 const CATCH_UP_MS = 20;
 
-/** Spaces the starts of a type evenly: no more than `perS` in any second, as far apart as that allows. Pure. */
+/** Spaces the starts of a type evenly: at most `perS` in any second, as far apart as possible. Pure. */
 export class RateLimiter {
   private readonly intervalMs: number;
 
@@ -13,7 +13,7 @@ export class RateLimiter {
     this.intervalMs = 1_000 / perS;
   }
 
-  /** How many may start now. */
+  /** How many signals may start now. */
   ready(nowMs: number): number {
     if (nowMs < this.nextMs) return 0;
     return 1 + Math.floor(Math.min(nowMs - this.nextMs, CATCH_UP_MS) / this.intervalMs);
@@ -28,7 +28,7 @@ export class RateLimiter {
     this.nextMs -= this.intervalMs;
   }
 
-  /** Goes on where another left off; its clock may differ, but it cannot be further than one start ahead. */
+  /** Continues where another worker left off. Its clock may differ, but it cannot be more than one start ahead. */
   resume(nextMs: number, nowMs: number): void {
     this.nextMs = Math.min(nextMs, nowMs + this.intervalMs);
   }

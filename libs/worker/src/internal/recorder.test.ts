@@ -18,7 +18,7 @@ describe('the recorder', () => {
     await nats.stop();
   });
 
-  test('gets a batch into the log however long the trace states of its callers are', async () => {
+  test('appends a batch however long the trace states of its callers are', async () => {
     const log = { warn: () => undefined } as unknown as Logger;
     const recorder = new Recorder(bus, log);
     const tracestate = `a=${'x'.repeat(500)}`;
@@ -36,7 +36,7 @@ describe('the recorder', () => {
     recorder.close();
   });
 
-  test('gets outcomes into the log and to the caller whatever their results are written in', async () => {
+  test('appends and replies outcomes of any script within the size limit of the broker', async () => {
     const log = { warn: () => undefined } as unknown as Logger;
     const recorder = new Recorder(bus, log);
     const answers: Outcome[] = [];
@@ -46,7 +46,7 @@ describe('the recorder', () => {
       msg: { string: () => '{}' },
       life: { answer: () => undefined },
     } as unknown as InFlightSignal;
-    // Half a million characters, one and a half million bytes.
+    // Half a million characters are one and a half million bytes.
     const settled = Array.from({ length: 20 }, () => {
       const outcome = sampleOutcome({ result: '\u65e5'.repeat(25_000) });
       return recorder.settle(inFlight, { outcome, trace, reply_to: 'test.answers' });
@@ -56,7 +56,7 @@ describe('the recorder', () => {
     recorder.close();
   });
 
-  test('an outcome that the broker does not take is a failure of that signal alone', async () => {
+  test('an outcome that is too large for the broker fails its own signal only', async () => {
     await ensureStream(bus, 'dead', { replicas: 1 });
     const recorder = new Recorder(bus, { warn: () => undefined } as unknown as Logger);
     const trace = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' };

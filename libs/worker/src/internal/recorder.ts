@@ -10,7 +10,7 @@ import type { Delivery } from './lane-reader';
 /** An outcome on its way into the log, with the context of its span. */
 export interface PendingOutcome {
   outcome: Outcome;
-  /** The outcome's result as JSON, where it is known already; then the outcome itself has none. */
+  /** The outcome's result as JSON, if that is known already; then the outcome itself has no result. */
   resultJson?: string;
   /** The outcome as JSON, made once for the log and for the reply. */
   json?: string;
@@ -35,26 +35,26 @@ export function pendingOutcome(
 
 const NO_TRACE = { traceparent: '' };
 const BACKOFF = { firstMs: 100, capMs: 5_000 };
-/** A stream takes 64 KiB of headers: callers' long tracestates must not keep a whole batch out of it. */
+/** A stream takes 64 KiB of headers, so long tracestates of callers must not keep a whole batch out of it. */
 const MAX_STATES_LENGTH = 32 * 1024;
 const DEFAULT_MAX_PAYLOAD = 1024 * 1024;
 const HEADER_BYTES = 4 * 1024;
 const BATCH_BYTES = 512 * 1024;
 
 /**
- * Writes outcomes into the stream OUTCOMES and tells waiting callers. An outcome that cannot be appended is kept and tried again
- * for as long as the process lives: the work itself is never run again for that. An append whose acknowledgement was
- * lost is sent again under the same message id.
+ * Writes outcomes into the stream OUTCOMES and answers waiting callers. An append that fails is repeated for as long as
+ * the process lives; the work itself is never run again for that. An append whose acknowledgement was lost is sent again
+ * under the same message id.
  */
 export class Recorder {
   private readonly finals: Batcher<PendingOutcome, void>;
   private readonly replies = new Map<string, PendingOutcome[]>();
   private pending = 0;
-  /** Never the same in two lives of a process: the stream would take new outcomes for repeats of old ones. */
+  /** Unique for each process, or the stream would take new outcomes for repeats of old ones. */
   private readonly life = nuid.next();
   private batchNo = 0;
   private closed = false;
-  /** The largest message of the broker, and the size of a batch. */
+  /** The largest message that the broker takes, and the size of a batch. */
   private readonly maxBytes: number;
   private readonly batchBytes: number;
 
@@ -71,12 +71,12 @@ export class Recorder {
     });
   }
 
-  /** Outcomes that the log does not have yet. */
+  /** Outcomes that are not in the log yet. */
   get backlog(): number {
     return this.pending;
   }
 
-  /** A failed attempt or a hand-back: one message each, found by the signal's id. */
+  /** Records a failed attempt or a release: one message each, found by the signal's id. */
   async recordAttempt({ outcome, trace }: PendingOutcome): Promise<void> {
     const { signal_id, run, delivery, attempt, status } = outcome;
     const head = headers(`${signal_id}:${run}:${delivery}:${attempt}:${status}`, [trace]);
@@ -85,14 +85,14 @@ export class Recorder {
   }
 
   /**
-   * Keeps a `DeadLetter`, payload and all. Must be in the stream before the work message is removed.
+   * Keeps a `DeadLetter`, with the payload. It must be in the stream before the work message is removed.
    * @returns false when the stream is full
    */
   private async keepDeadLetter(
     { signal, msg }: InFlightSignal,
     { outcome, trace }: PendingOutcome,
   ): Promise<boolean> {
-    // The signal as it came: the handler may have changed its payload, even to something that is no JSON.
+    // The signal as it was delivered, because the handler may have changed its payload, even to something that is no JSON.
     const letter = `{"v":${outcome.v},"signal":${msg.string()},"outcome":${JSON.stringify(outcome)}}`;
     const head = encodeHeaders([...deadLetterHeaders(outcome), ...Object.entries(trace)]);
     try {
@@ -105,8 +105,8 @@ export class Recorder {
   }
 
   /**
-   * Makes an attempt's conclusion durable, and only then lets go of the message: dead letter, outcome,
-   * acknowledgement, reply, in this order.
+   * Makes an outcome durable, and only then answers the broker for the message: dead letter, outcome, acknowledgement,
+   * reply, in this order.
    */
   async settle(inFlight: InFlightSignal, concluded: PendingOutcome): Promise<void> {
     if (!concluded.outcome.final) {
@@ -124,12 +124,12 @@ export class Recorder {
     } finally {
       this.pending -= 1;
     }
-    // Replies leave at the end of this turn, behind all of its acknowledgements; said first, they leave in one write.
+    // Queued first, so that all replies of this turn leave in one write, behind its acknowledgements.
     this.reply(recorded);
     acknowledge(inFlight);
   }
 
-  /** Tried again it would not become smaller: it fails here, and holds up nobody else's. */
+  /** Turns an outcome that is too large into a failure, because a retry would not make it smaller. */
   private tooLarge({ outcome: { result: _, ...outcome }, ...rest }: PendingOutcome): PendingOutcome {
     const message = `its outcome is larger than the ${this.maxBytes} bytes that the broker takes`;
     const failure = { status: 'failed', success: false, error_class: 'defect', message } as const;
@@ -138,7 +138,7 @@ export class Recorder {
     return { ...kept, outcome: { ...outcome, ...failure, fingerprint } };
   }
 
-  /** DEAD is full: the signal stays in the queue, and what ended it in a record, until there is room. */
+  /** DEAD is full: the signal stays in the queue until there is room, and a record keeps the cause of its end. */
   private async postpone(inFlight: InFlightSignal, { outcome, trace }: PendingOutcome): Promise<void> {
     this.log.error('no room for dead letters: the signal stays in the queue', {
       signal_id: outcome.signal_id,
@@ -152,14 +152,14 @@ export class Recorder {
     nak(inFlight, releaseDelayMs(inFlight));
   }
 
-  /** Keeps a message that is no signal, as it came. */
+  /** Keeps a message that is no signal as a dead letter, byte for byte. */
   async keepUnreadable({ msg, lane, info }: Delivery): Promise<void> {
     const { letter, headers } = unreadableDeadLetter(msg.subject, info.streamSeq, msg.data);
     const subject = this.bus.names.subjects.dead(parseLane(lane).type);
     await this.append(subject, JSON.stringify(letter), encodeHeaders(headers));
   }
 
-  /** Answers the caller who waits, together with others of this turn that wait at the same gateway. */
+  /** Answers a waiting caller, together with other callers of this turn at the same gateway. */
   reply(recorded: PendingOutcome): void {
     if (!recorded.reply_to) return;
     const gathered = this.replies.get(recorded.reply_to);
@@ -197,7 +197,7 @@ export class Recorder {
     try {
       this.bus.nc.publish(subject, `[${batch.map(jsonOf).join()}]`, { headers: headers(undefined, traces) });
     } catch (error) {
-      // Thrown in a microtask it would end the process.
+      // An error in a microtask would end the process.
       this.log.warn('reply not sent', { subject, error });
     }
   }
@@ -218,7 +218,7 @@ export class Recorder {
     this.pending += 1;
     await retry(publish, {
       backoff: BACKOFF,
-      // Signals wait for room in the queue, because outcomes that wait here would be lost with the process.
+      // A full stream is no reason to wait here: such outcomes would be lost with the process, while the queue is safe.
       retryIf: (error) =>
         !(error instanceof RecorderClosedError || (error instanceof PublishError && error.full)),
       onRetry: (error) => this.log.warn('outcome not recorded yet', { subject, error }),

@@ -10,7 +10,7 @@ beforeEach(() => {
 });
 afterEach(() => jest.restoreAllMocks());
 
-test('a signal read within 2 s after a standstill of a lease may be in another worker, too', () => {
+test('a signal that is read within 2 s after a standstill of a lease may be in another worker, too', () => {
   const guard = new RedeliveryGuard(() => 8_000);
   nowMs += 8_000;
   expect([guard.isSuspect(stored(Date.now())), guard.readsLate, guard.leftUnread]).toEqual([

@@ -1,14 +1,14 @@
 import type { DeliveryInfo } from '@tps/bus';
 
-/** The broker's clock may be ahead by so much. */
+/** The broker's clock may be ahead by this much. */
 const SKEW_MS = 1_000;
-/** A worker has read what came during a standstill after this time. */
+/** A worker reads the deliveries of a standstill within this time after it. */
 const READ_MS = 2_000;
 
 /**
- * Tells which deliveries may have run before although they look new. Those are looked up before they run. There are two
- * causes: a broker that was killed forgets deliveries, and a worker whose event loop stands still (a stopped process, a
- * handler that blocks) reads deliveries when their leases have ended and other workers have them.
+ * Tells which deliveries may have run before although they look new. The worker looks them up before it runs them. There
+ * are two causes: a broker that was killed forgets deliveries, and a worker whose event loop stands still (a stopped
+ * process, a handler that blocks) reads deliveries after their leases have ended and other workers have them.
  */
 export class RedeliveryGuard {
   private beforeMs = 0;
@@ -17,12 +17,12 @@ export class RedeliveryGuard {
 
   constructor(private readonly leaseMs: () => number) {}
 
-  /** Everything that is stored by now may have run. */
+  /** From now on, every signal that is stored already may have run. */
   suspectAllStored(): void {
     this.beforeMs = Date.now() + SKEW_MS;
   }
 
-  /** Leases are renewed now. */
+  /** To be called at each renewal of the leases. */
   renewed(): void {
     this.noticeStandstill();
     this.renewedAt = performance.now();
@@ -33,12 +33,12 @@ export class RedeliveryGuard {
     return storedAtMs < this.beforeMs;
   }
 
-  /** What is read now may have come during a standstill, so that another worker has it by now. For after `isSuspect`. */
+  /** A delivery that is read now may have come during a standstill, so another worker may have it. Valid after `isSuspect`. */
   get readsLate(): boolean {
     return this.turnedAt !== -Infinity && performance.now() - this.turnedAt < READ_MS;
   }
 
-  /** Other workers get deliveries that this worker did not read in time. */
+  /** Deliveries that this worker did not read in time may be going to other workers. */
   get leftUnread(): boolean {
     this.noticeStandstill();
     return performance.now() - this.turnedAt < 2 * this.leaseMs();

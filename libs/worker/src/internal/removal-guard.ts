@@ -4,48 +4,48 @@ import type { Delivery } from './lane-reader';
 const KEPT_MS = 60_000;
 
 interface Block {
-  /** The last run that must not run: what was taken out may be run again at once. */
+  /** The last run that must not start. The removed signal may be requeued at once, as its next run. */
   run: number;
   untilMs: number;
   blocked: Delivery[];
 }
 
 /**
- * Ids that are about to be removed from the queue: their signals must not run. It is blocked, with its lease
- * renewed, until its message is gone or the refusal is taken back: so that it costs no attempt if it stays.
+ * Blocks signals that are about to be removed from the queue, so that they do not run. A blocked signal keeps its lease
+ * until its message is gone or the block is undone, so that it uses up no attempt if it stays in the queue.
  */
 export class RemovalGuard {
-  private readonly refusals = new Map<string, Block>();
+  private readonly byId = new Map<string, Block>();
 
-  /** Said again it holds for longer. */
+  /** Blocks a signal for a minute; a repeat prolongs that. */
   add(id: string, run: number): void {
     const untilMs = Date.now() + KEPT_MS;
-    const { blocked = [] } = this.refusals.get(id) ?? {};
-    this.refusals.set(id, { run, untilMs, blocked });
+    const { blocked = [] } = this.byId.get(id) ?? {};
+    this.byId.set(id, { run, untilMs, blocked });
   }
 
-  /** @returns whether this must not run; then it is kept here */
-  blocks({ id, run }: Pick<Signal, 'id' | 'run'>, delivered: Delivery): boolean {
-    const refusal = this.refusals.get(id);
-    if (!refusal || run > refusal.run) return false;
-    refusal.blocked.push(delivered);
+  /** @returns whether the signal must not run; then its delivery is kept here */
+  blocks({ id, run }: Pick<Signal, 'id' | 'run'>, delivery: Delivery): boolean {
+    const block = this.byId.get(id);
+    if (!block || run > block.run) return false;
+    block.blocked.push(delivery);
     return true;
   }
 
-  /** It was not taken out after all. Returns what was blocked. */
+  /** Undoes a block, because the signal stays in the queue. @returns the deliveries that were blocked */
   delete(id: string): Delivery[] {
-    const blocked = this.refusals.get(id)?.blocked ?? [];
-    this.refusals.delete(id);
+    const blocked = this.byId.get(id)?.blocked ?? [];
+    this.byId.delete(id);
     return blocked;
   }
 
   blocked(): Delivery[] {
-    return [...this.refusals.values()].flatMap((refusal) => refusal.blocked);
+    return [...this.byId.values()].flatMap(({ blocked }) => blocked);
   }
 
-  /** Forgets those that are long gone; called now and then. */
+  /** Forgets expired blocks; called regularly. */
   sweep(): void {
     const now = Date.now();
-    for (const [id, { untilMs }] of this.refusals) if (untilMs < now) this.refusals.delete(id);
+    for (const [id, { untilMs }] of this.byId) if (untilMs < now) this.byId.delete(id);
   }
 }

@@ -31,7 +31,7 @@ describe('SmoothRoundRobin', () => {
     expect(worstPrefix(picks, weights)).toBeLessThan(1);
   });
 
-  it('gives the one who comes back no credit for its absence', () => {
+  it('gives a key no credit for its absence', () => {
     const order = new SmoothRoundRobin<string>();
     const even = (): number => 1;
     for (let i = 0; i < 100; i += 1) order.pick(['a'], even);
@@ -39,7 +39,7 @@ describe('SmoothRoundRobin', () => {
     expect(picks.filter((key) => key === 'b')).toHaveLength(5);
   });
 
-  it('picks nothing where there is nothing', () => {
+  it('picks nothing if there is nothing', () => {
     expect(new SmoothRoundRobin<string>().pick([], () => 1)).toBeUndefined();
   });
 });
@@ -72,7 +72,7 @@ describe('LevelSequence', () => {
     );
   });
 
-  it('lets a class alone have everything, and counts places', () => {
+  it('gives everything to the only class, and counts places', () => {
     const sequence = new LevelSequence();
     expect(new Set(take(sequence, 20, { 4: ['x'] }))).toEqual(new Set(['x_4']));
     expect(sequence.place).toBe(20);

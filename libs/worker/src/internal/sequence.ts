@@ -2,7 +2,7 @@ import { CLASS_WEIGHTS, laneName, PRIORITIES, type Priority, type ScheduleRecord
 
 /**
  * Smooth weighted round robin: over any stretch every key gets its share, spread evenly and not in blocks. Each pick
- * adds every candidate's weight to its credit, takes the one with most credit and charges it the sum.
+ * adds every candidate's weight to its credit, takes the candidate with the most credit and charges it the sum.
  */
 export class SmoothRoundRobin<K> {
   private readonly credit = new Map<K, number>();
@@ -19,7 +19,7 @@ export class SmoothRoundRobin<K> {
       if (credit > most) [best, most] = [key, credit];
     }
     if (best !== undefined) this.credit.set(best, most - total);
-    // A type without work keeps neither debt nor credit, so it starts level with the others when it comes back.
+    // A type without work keeps neither debt nor credit, so it starts even with the others when it comes back.
     if (this.credit.size > candidates.length) {
       for (const key of this.credit.keys()) if (!candidates.includes(key)) this.credit.delete(key);
     }
@@ -39,7 +39,7 @@ export class LevelSequence {
   /** Picks made so far. */
   place = 0;
 
-  /** @param schedule undefined while heijunka has written none; a class without a positive weight keeps its default */
+  /** @param schedule undefined before heijunka writes the first; a class without a positive weight keeps its default */
   setSchedule(schedule: Pick<ScheduleRecord, 'classes' | 'demand'> | undefined): void {
     const { classes = {}, demand = {} } = schedule ?? {};
     const weights = { ...CLASS_WEIGHTS };

@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => harness.close());
 
 const gates = new Map<string, () => void>();
-/** Releases the handlers that wait for this name. */
+/** Opens the gate of this name. */
 const open = (name: string): void => gates.get(name)?.();
 
 /** A handler that runs until its gate is opened. */
@@ -51,7 +51,7 @@ test('a signal is run, recorded, taken out of the queue and answered', async () 
   harness.bus.nc.subscribe(inbox, { callback: (_, msg) => void answers.push(...msg.json<Outcome[]>()) });
   const id = await harness.enqueue('plain', { payload: { n: 1 }, reply_to: inbox });
   const answer = await waitFor('the answer', () => answers[0]);
-  // The log has it before the caller does.
+  // The log has the outcome before the caller does.
   await waitFor('the log', () => harness.statusesOf(id).length === 1);
   expect(harness.of('plain')).toEqual([answer]);
   expect(answer).toMatchObject({
@@ -77,7 +77,7 @@ test('the fleet knows the type, its limits and its retries', async () => {
   expect(record).toMatchObject({ timeout_ms: 500, standard_ms: 50, retry: { max_attempts: 3, base_ms: 10 } });
 });
 
-test('a transient failure is tried again, each attempt is recorded, and the last one leaves a dead letter', async () => {
+test('a transient failure is retried, each attempt is recorded, and the last one leaves a dead letter', async () => {
   const failing = (): never => {
     throw new Error('dependency is down');
   };
@@ -127,7 +127,7 @@ test('a defect and a rejection end a signal at once; only the defect leaves a de
   expect(await harness.lastDead('refusing')).toBeUndefined();
 });
 
-test('a signal not started in time expires unrun; one that runs too long for its sender is capacity', async () => {
+test('a signal that is not started in time expires; one that exceeds its own deadline fails with class capacity', async () => {
   let runs = 0;
   const never = async (): Promise<never> => {
     runs += 1;
@@ -148,7 +148,7 @@ test('a signal not started in time expires unrun; one that runs too long for its
   expect(harness.of('late')[1]).toMatchObject({ status: 'failed', error_class: 'capacity', attempt: 1 });
 });
 
-test('a signal whose handler finds no room comes back at no attempt cost, until its own deadline ends it', async () => {
+test('a signal whose handler finds no room comes back at no attempt cost, until its own deadline', async () => {
   let room = false;
   const starts: number[] = [];
   const type = signal('scarce', async (_, { signal: { attempt } }) => {
@@ -161,7 +161,7 @@ test('a signal whose handler finds no room comes back at no attempt cost, until 
   const message = 'not started within its timeout_ms: all threads are busy';
   expect(await finished(late)).toMatchObject({ status: 'expired', error_class: 'capacity', message });
   const id = await harness.enqueue('scarce');
-  await waitFor('a hand-back', () => harness.statusesOf(id).length > 0);
+  await waitFor('a release', () => harness.statusesOf(id).length > 0);
   room = true;
   expect(await finished(id)).toMatchObject({ status: 'succeeded', attempt: 1 });
   expect(harness.statusesOf(id)[0]).toEqual(['returned', 0]);
@@ -169,7 +169,7 @@ test('a signal whose handler finds no room comes back at no attempt cost, until 
   await drained('scarce');
 });
 
-test('a message that is no signal is kept as a dead letter and holds nobody up', async () => {
+test('a message that is no signal becomes a dead letter and delays no other', async () => {
   await harness.worker('sane', [signal('sane', () => 1)]);
   await harness.bus.publisher.publish(harness.bus.names.subjects.work('sane', 3, 'odd'), 'not json');
   const id = await harness.enqueue('sane');
@@ -180,14 +180,14 @@ test('a message that is no signal is kept as a dead letter and holds nobody up',
   expect(Buffer.from(dead?.data ?? '', 'base64').toString()).toBe('not json');
 });
 
-test("a killed worker's signal comes back, and the delivery that vanished was an attempt", async () => {
+test("a killed worker's signal comes back, and its lost delivery counts as an attempt", async () => {
   const jsm = await managerOf(harness.bus);
   const stream = harness.bus.names.streams.kanban;
   await ensureLanes(harness.bus, 'orphan');
-  // A short lease: what is delivery and never answered for comes back soon.
+  // With a short lease, an unanswered delivery comes back soon.
   await jsm.consumers.update(stream, laneName('orphan', 3), { ack_wait: nanos(1_000) });
   const id = await harness.enqueue('orphan');
-  // The dead worker: it took the signal and is never heard of again.
+  // The dead worker took the signal and is never heard of again.
   const next = `$JS.API.CONSUMER.MSG.NEXT.${stream}.${laneName('orphan', 3)}`;
   expect(
     (await harness.bus.nc.request(next, '{"batch":1}', { timeout: 5_000, noMux: true })).subject,
@@ -222,7 +222,7 @@ test('a signal whose acknowledgement was lost is not run again', async () => {
   const id = await harness.enqueue('again');
   await finished(id);
   await drained('again');
-  // The same signal once more, from somebody who does not know: a suspect.
+  // Sends the same signal again, as a suspect, as after an unknown answer.
   const body = { v: 1, id, run: 0, signal_type: 'again', priority: 3, payload: {}, timeout_ms: 60_000 };
   await harness.bus.publisher.publish(
     harness.bus.names.subjects.work('again', 3, id),
@@ -233,10 +233,10 @@ test('a signal whose acknowledgement was lost is not run again', async () => {
   expect([runs, harness.statusesOf(id)]).toEqual([1, [['succeeded', 1]]]);
 });
 
-test('a stop finishes what runs and hands back the rest, at no attempt cost', async () => {
+test('a stop finishes the running signals and releases the rest, at no attempt cost', async () => {
   const type = signal('stopped', gated('stopped'));
   const first = await harness.worker('first', [type], { TPS_NUM_WORKERS: '1' });
-  // Work that is known to be fast is fetched ahead, so that some of it waits in hand behind the slow one.
+  // Fast work is fetched ahead, so that some of it waits behind the slow signal.
   for (const id of await Promise.all(Array.from({ length: 20 }, () => harness.enqueue('stopped'))))
     await finished(id);
   const slow = await harness.enqueue('stopped', { payload: { wait: true } });
@@ -256,7 +256,7 @@ test('a stop finishes what runs and hands back the rest, at no attempt cost', as
   await drained('stopped');
 });
 
-test('a signal that was to be taken out and stays costs no attempt', async () => {
+test('a signal whose removal is undone loses no attempt', async () => {
   await harness.worker('undone', [signal('undone', () => 1)]);
   const id = 'undone-1';
   const { workerBlock } = harness.bus.names.subjects;
@@ -272,7 +272,7 @@ test('a signal that was to be taken out and stays costs no attempt', async () =>
   expect(harness.statusesOf(id).at(-1)).toEqual(['succeeded', 1]);
 });
 
-test('a signal that was taken out runs at once when it is run again', async () => {
+test('a removed signal that is requeued runs at once', async () => {
   await harness.worker('again', [signal('again', () => 1)]);
   const id = 'again-1';
   await harness.bus.nc.request(harness.bus.names.subjects.workerBlock, JSON.stringify({ id, run: 0 }), {

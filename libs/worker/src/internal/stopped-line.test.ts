@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => harness.close());
 
-test('nothing is taken of a stopped type; half-open, one goes as the trial and carries its epoch', async () => {
+test('no signal of a stopped type is taken; on a half-open line, one is the trial and carries its epoch', async () => {
   const ran: string[] = [];
   const tried: string[] = [];
   const type = signal('held', (_, { signal: { id, trial } }) => {
@@ -24,7 +24,7 @@ test('nothing is taken of a stopped type; half-open, one goes as the trial and c
     await harness.finished(id);
   const until = (ms: number): string => new Date(Date.now() + ms).toISOString();
   await harness.circuit('held', { state: 'open', until: until(600_000) });
-  // By the time another type's signal has gone round, the worker has heard of the stop.
+  // When a signal of another type is finished, the worker knows of the stop.
   await harness.finished(await harness.enqueue('other'));
   await Promise.all(Array.from({ length: 5 }, () => harness.enqueue('held')));
   await harness.finished(await harness.enqueue('other'));
@@ -58,7 +58,7 @@ test('nothing is taken of a stopped type; half-open, one goes as the trial and c
   expect(ran).toHaveLength(7);
 });
 
-test('a signal that failed before says so, and while it is tried one that never failed is taken as well', async () => {
+test('a trial that failed before says so, and a signal that never failed may take its place', async () => {
   const type = signal('mixed', (payload) => {
     if ((payload as { bad?: true }).bad) throw new Error('poison');
     return 1;
@@ -87,7 +87,7 @@ test('a signal that failed before says so, and while it is tried one that never 
   await harness.finished(bad);
 });
 
-test('a line that runs again after a trial gets its queue step by step', async () => {
+test('a line that runs again after a trial takes its queue step by step', async () => {
   let running = 0;
   let open = (): void => undefined;
   const gate = new Promise<void>((resolve) => (open = resolve));
@@ -98,7 +98,7 @@ test('a line that runs again after a trial gets its queue step by step', async (
   await harness.circuit('ramp', { state: 'open', until: at(600_000) });
   await harness.worker('ramp', [type, signal('meanwhile', () => 1)], { TPS_NUM_WORKERS: '4' });
   await Promise.all(Array.from({ length: 6 }, () => harness.enqueue('ramp')));
-  // As in the first half second, however long the test takes.
+  // Stays within the first half second, however long the test takes.
   await harness.circuit('ramp', { state: 'closed', since: at(60_000) });
   await waitFor('the first', () => running === 1);
   await harness.finished(await harness.enqueue('meanwhile'));
@@ -109,7 +109,7 @@ test('a line that runs again after a trial gets its queue step by step', async (
   await harness.drained('ramp');
 });
 
-test('nothing is taken of a line that a person stopped, and the time does not count', async () => {
+test('no signal of a line that a person stopped is taken, and that time does not count', async () => {
   const ran: string[] = [];
   const type = signal('corded', (_, { signal: { id } }) => ran.push(id));
   await harness.worker('cord', [type, signal('beside', () => 1)]);
@@ -119,11 +119,11 @@ test('nothing is taken of a line that a person stopped, and the time does not co
   const waiting = await Promise.all(
     Array.from({ length: 5 }, () => harness.enqueue('corded', { timeout_ms: 400 })),
   );
-  await waitFor('their time to be over', () => Date.now() - Date.parse(since) > 600);
+  await waitFor('their time-out to pass', () => Date.now() - Date.parse(since) > 600);
   await harness.finished(await harness.enqueue('beside'));
   expect(ran).toEqual([]);
   await harness.stopLine('corded', { stops: [[since, new Date().toISOString()]] });
   await Promise.all(waiting.map((id) => harness.finished(id)));
-  // A poll that stood open may have brought one that went back.
+  // An open poll may have brought a signal that went back.
   for (const id of waiting) expect(harness.statusesOf(id).at(-1)).toEqual(['succeeded', 1]);
 });

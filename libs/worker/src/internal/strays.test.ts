@@ -36,7 +36,7 @@ test.each<[what: string, error: unknown, mine: boolean]>([
   ['an error of the fleet that a handler called', errorWith('fleet', 'handler'), true],
   ['an error of a dependency alone', errorWith('dependency', 'builtin', 'node'), true],
   ['an error of Node alone', errorWith('node'), true],
-  ['no error at all', undefined, true],
+  ['undefined', undefined, true],
   ['the time-out of an attempt', new AttemptTimeoutError(10), true],
   ['the deadline of a signal', new DeadlineError(), true],
   ['an error of the fleet', errorWith('builtin', 'node', 'fleet'), false],
@@ -47,7 +47,7 @@ test.each<[what: string, error: unknown, mine: boolean]>([
   expect([strays.absorb(error, BOTH), types.length]).toEqual([mine, mine ? 1 : 0]);
 });
 
-test('the first stray begins the tracking, which names the type of those that follow', async () => {
+test('the first stray starts the tracking, so that later strays have their type', async () => {
   const { strays, types, lines } = watched();
   expect(strays.isTracking).toBe(false);
   expect(strays.track('resize', () => 1)).toBe(1);

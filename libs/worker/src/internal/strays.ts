@@ -4,19 +4,19 @@ import { describeThrown, lineage, type Logger } from '@tps/telemetry';
 import { DeadlineError, ReleasedError } from './attempt';
 import { AttemptTimeoutError } from '../failure';
 
-/** Stands for the type where it is not known. */
+/** Stands for an unknown type. */
 export const SOME_TYPE = '?';
-/** At most one line per type in this time: a handler may leave thousands of errors a second behind. */
+/** At most one line per type in this time, because a handler may leave thousands of errors a second behind. */
 const QUIET_MS = 10_000;
 /** The folder of all packages of the fleet: `libs`, or `node_modules/@tps` where they are installed. */
 const HOME = dirname(dirname(dirname(__dirname))) + sep;
-/** Made here and given to handlers, whose left-behind promises reject with them. */
+/** Errors of the worker that handlers get, so that promises they leave behind reject with them. */
 const ABORT_REASONS = [AttemptTimeoutError, DeadlineError, ReleasedError];
 
 /**
  * Deals with the errors that handlers leave behind: a rejection that nobody awaits, or an exception thrown by a timer
- * or an event. The signals in this process go on, because none of them has failed by it; the type is named in the log
- * and counted.
+ * or an event. The signals in this process go on, because none of them has failed. The log names the type, and a metric
+ * counts it.
  *
  * AsyncLocalStorage tells which handler an error comes from. It costs CPU for every promise on Node 20 and 22, so it is
  * turned on by the first stray of a process.
@@ -34,7 +34,7 @@ export class Strays {
     return this.storage !== undefined;
   }
 
-  /** Runs a handler so that what it leaves behind is known as its own. */
+  /** Runs a handler so that errors that it leaves behind carry its type. */
   track<T>(type: string, run: () => T): T {
     return this.storage ? this.storage.run(type, run) : run();
   }
@@ -64,9 +64,9 @@ export class Strays {
 }
 
 /**
- * Tells whose code an error comes from by its stack: a handler's when any frame is neither the fleet's, a dependency's
- * nor Node's own. Only the fleet's frames make it the fleet's. Without frames it is a handler's, because the fleet's
- * own code awaits every promise and throws only Errors.
+ * Tells from the stack whose code an error comes from. It is a handler's if any frame is neither the fleet's, a
+ * dependency's nor Node's. It is the fleet's if it has frames of the fleet and none of a handler. An error without frames
+ * is a handler's, because the fleet's own code awaits every promise and throws only Errors.
  */
 function originOf(error: unknown): 'fleet' | 'handler' {
   const ancestors = lineage(error);

@@ -28,7 +28,7 @@ test.each([
   ['its own pause has 4 s left', open({ failed_before: { until: at(4_000), pause_ms: 4_000 } }), true, 4_000],
   ['its own pause is long', open({ failed_before: { until: at(240_000), pause_ms: 240_000 } }), true, 10_000],
   ['nothing is known of the circuit', undefined, true, 3_000],
-] as const)('%s: a signal that is not tried comes back then', (...[, circuit, failedBefore, atLeastMs]) => {
+] as const)('%s: when a signal that is not tried comes back', (...[, circuit, failedBefore, atLeastMs]) => {
   const ms = notTriedMs(circuit, failedBefore, NOW);
   expect(ms).toBeGreaterThanOrEqual(atLeastMs);
   expect(ms).toBeLessThanOrEqual(atLeastMs + 500);

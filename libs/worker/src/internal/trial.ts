@@ -6,13 +6,13 @@ import type { InFlightSignal } from './in-flight-signal';
 const LIMIT_MS = 1_000;
 /** Delay after a refused trial: another signal is being tried. */
 const AFTER_TRIAL_MS = 3_000;
-/** A line that starts again meanwhile gets its waiting signals back within this time. */
+/** If the line starts again meanwhile, its waiting signals come back within this time. */
 const LONGEST_MS = 10_000;
 const JITTER_MS = 500;
 
 /**
  * Asks jidoka for the one permit to try a stopped type.
- * @returns the epoch that the trial's outcome must carry, or null: another trial is under way, or nobody answers
+ * @returns the epoch that the trial's outcome must carry; null if another trial is running or jidoka does not answer
  */
 export async function claimTrial(
   { bus, instance }: ServiceContext,
@@ -37,7 +37,7 @@ export function hasFailedBefore({ signal, last, attempt }: InFlightSignal): bool
   return signal.run > 0 || attempt > 1 || last?.error_class !== undefined;
 }
 
-/** How long a signal waits that is not the trial of its line. It comes back when it may be tried, or else soon. */
+/** Delay of a signal that is not the trial of its line: until it may be tried, within bounds. */
 export function notTriedMs(circuit: CircuitRecord | undefined, failedBefore: boolean, nowMs: number): number {
   const leftMs = circuit ? trialFromMs(circuit, failedBefore) - nowMs : 0;
   if (leftMs <= 0) return AFTER_TRIAL_MS;

@@ -4,7 +4,7 @@ import type * as span from './span';
 
 jest.setTimeout(60_000);
 
-/** The worker itself fails for signals of these types, at the places that they name. */
+/** Makes the worker itself fail for signals of these types, at the step that their names tell. */
 jest.mock('./span', () => {
   const real = jest.requireActual<typeof span>('./span');
   return {
@@ -34,7 +34,7 @@ let runs = 0;
 const run = (): number => (runs += 1);
 beforeEach(() => (runs = 0));
 
-test('a fault of the worker before the start hands back a bounded number of times, then fails with its reason', async () => {
+test('a fault of the worker before the start releases the signal a bounded number of times, then fails it', async () => {
   await harness.worker('before', [signal('before', run)]);
   const id = await harness.enqueue('before');
   const fault = 'fault in the worker before the start: no span';

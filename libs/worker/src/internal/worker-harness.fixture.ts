@@ -16,7 +16,7 @@ import { workerService } from '../run-worker';
 
 let ids = 0;
 
-/** A type without schemas that loses no time between its attempts. */
+/** A type without schemas, with a short backoff. */
 export function signal(
   name: string,
   run: SignalDefinition['run'],
@@ -27,7 +27,7 @@ export function signal(
   return defineSignal({ name, input: schema, output: schema, retry, run, ...given });
 }
 
-/** A letter in DEAD: a signal with what became of it, or a message that was none. */
+/** A dead letter: a signal with its outcome, or an unreadable message. */
 interface Dead {
   signal?: Signal;
   outcome?: Outcome;
@@ -35,7 +35,7 @@ interface Dead {
   data?: string;
 }
 
-/** A real broker with a queue on it, whatever workers a test starts, and the log of outcomes as it grows. */
+/** A real broker with a queue, the workers that a test starts, and the outcomes as they come. */
 export class WorkerHarness {
   readonly outcomes: Outcome[] = [];
   private readonly workers = new Set<ServiceHandle>();
@@ -67,7 +67,7 @@ export class WorkerHarness {
     env: Record<string, string> = {},
     onFail: (error: unknown) => void = (error) => console.error(error),
   ): Promise<ServiceHandle> {
-    // Kanban does this when it hears of a type.
+    // kanban does this when a type is announced.
     for (const signal of signals) await ensureLanes(this.bus, signal.name);
     const fixed = {
       NATS_URL: this.nats.url,
@@ -110,7 +110,7 @@ export class WorkerHarness {
     return mine.map(({ status, attempt }) => [status, attempt]);
   }
 
-  /** The final outcome of a signal, when it is there. */
+  /** Waits for the final outcome of a signal. */
   finished(id: string): Promise<Outcome> {
     const isIt = ({ signal_id, final }: Outcome): boolean => signal_id === id && final;
     return waitFor(`the end of ${id}`, () => this.outcomes.find(isIt), { limitMs: 30_000 });
@@ -121,7 +121,7 @@ export class WorkerHarness {
     await waitFor(`the queue of ${type} to be empty`, isEmpty, { limitMs: 30_000 });
   }
 
-  /** Signals that the queue holds. */
+  /** Number of signals in the queue. */
   async queued(type = '*'): Promise<number> {
     const jsm = await managerOf(this.bus);
     const subjects_filter = this.bus.names.subjects.work(type, '*', '*');
@@ -143,7 +143,7 @@ export class WorkerHarness {
     await bucket.put(type, JSON.stringify({ ...fixed, log_seq: 0, stops: [], ...given }));
   }
 
-  /** A person has the line stopped, or has started it again after the stops given. */
+  /** Writes the stop record of a line, as andon does. */
   async stopLine(type: string, given: Partial<StopRecord>): Promise<void> {
     const bucket = await openBucket(this.bus, this.bus.names.buckets.stops, 1);
     const fixed = { v: WIRE_VERSION, line: type, stops: [], resolved: [], unlogged: [] };
@@ -151,8 +151,8 @@ export class WorkerHarness {
   }
 
   /**
-   * Answers who asks for records, as andon does.
-   * @returns a function that ends it
+   * Answers look-ups of records, as andon does.
+   * @returns a function that stops it
    */
   serveRecords(): () => void {
     const subscription = this.bus.nc.subscribe(this.bus.names.subjects.lookup, {

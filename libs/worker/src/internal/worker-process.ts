@@ -86,12 +86,12 @@ function problemsOf({ bus }: ServiceContext, { overruns }: SlotRunner, lines: Li
   return problems;
 }
 
-/** Without kanban the worker starts all the same, and finds its lanes when they are there. */
+/** Without kanban the worker starts all the same, and finds its lanes later. */
 async function askForLanes({ bus, log }: ServiceContext, types: string[]): Promise<QueueFacts> {
   try {
     return await ask(bus, 'lanes', { types }, { timeoutMs: LANES_LIMIT_MS });
   } catch (error) {
-    log.warn('kanban did not make the lanes', { error });
+    log.warn('kanban did not create the lanes', { error });
     return error instanceof NoReplyError && error.undelivered ? 'nobody' : 'silence';
   }
 }

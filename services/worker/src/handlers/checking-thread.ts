@@ -4,15 +4,15 @@ import { CapacityError, RejectedError, TransientError } from '@tps/worker';
 import { type SchemaAnswer, type SchemaCheck, schemaThread } from './schema-thread';
 
 const YOUNG_GENERATION_MB = 16;
-/** A check is looked at so many times until its limit. */
+/** How often a check is looked at before its limit. */
 const LOOKS = 4;
-/** Starting takes a tenth of a second, and many times as long on a busy machine. */
+/** A start takes a tenth of a second, and many times as long on a busy machine. */
 const START_LIMIT_MS = 10_000;
 
 /** The check took too long or too much memory. The sender is at fault, because it chose the work of the thread. */
 export class BrokenLimitError extends RejectedError {}
 
-/** The machine is so busy that the check got no more than `usedMs` of processor time until it had to end. */
+/** The machine is so busy that the check got only `usedMs` of processor time before its limit. */
 export class StarvedError extends CapacityError {
   constructor(readonly usedMs: number) {
     super('no processor was free for the schema');
@@ -23,7 +23,7 @@ export class StarvedError extends CapacityError {
 export class CheckingThread {
   alive = true;
   private readonly worker: Worker;
-  /** Starting takes longer than most checks and is not held against them. */
+  /** Resolves after the start, which takes longer than most checks and does not count against them. */
   private readonly ready: Promise<unknown>;
   private task = '';
   private settle: { resolve: (message: unknown) => void; reject: (error: Error) => void } | undefined;
@@ -34,7 +34,7 @@ export class CheckingThread {
   ) {
     this.worker = new Worker(`(${schemaThread.toString()})(require)`, {
       eval: true,
-      // Nothing of the worker's configuration is within a schema's reach.
+      // A schema must not reach the worker's configuration.
       env: {},
       execArgv: [],
       workerData: {
@@ -66,13 +66,13 @@ export class CheckingThread {
       .finally(() => clearTimeout(timer));
   }
 
-  /** Resolves when it can check; rejects with a TransientError when it never will. */
+  /** Resolves when the thread can check; rejects with a TransientError if it never will. */
   started(): Promise<unknown> {
     return this.ready;
   }
 
   /**
-   * Only after it has started.
+   * To be called after the thread has started.
    * @throws BrokenLimitError
    * @throws StarvedError
    */
@@ -102,7 +102,7 @@ export class CheckingThread {
     });
   }
 
-  /** Ends the check that is under way, and the thread with it, when a limit is broken. */
+  /** Ends the running check, and the thread with it, when it breaks a limit. */
   private watch({ limitMs, wallMs }: { limitMs: number; wallMs: number }): NodeJS.Timeout {
     const asked = this.settle;
     const startedMs = performance.now();
@@ -111,18 +111,18 @@ export class CheckingThread {
       if (this.settle !== asked) return;
       const takenMs = performance.now() - startedMs;
       const cpuMs = this.cpuMs() ?? takenMs;
-      // Few checks see a first look, so the others are spared the reading at their start.
+      // Most checks end before the first look, so they are spared this reading at their start.
       firstMs ??= cpuMs;
       const usedMs = cpuMs - firstMs;
       if (usedMs >= limitMs - limitMs / LOOKS) {
         this.stop(new BrokenLimitError(`payload.schema took longer than ${limitMs} ms`));
       } else if (takenMs >= wallMs) this.stop(new StarvedError(usedMs));
     };
-    // Were this process held up itself, the answer may be here already: messages are read before setImmediate.
+    // If this process itself was delayed, the answer may be here already: messages are read before setImmediate.
     return setInterval(() => setImmediate(look), limitMs / LOOKS);
   }
 
-  /** Processor time of the thread since it began; null where the system does not tell. */
+  /** Processor time of the thread since its start; null if the system does not report it. */
   private cpuMs(): number | null {
     try {
       const [ns] = readFileSync(`/proc/${this.task}/schedstat`, 'utf8').split(' ');

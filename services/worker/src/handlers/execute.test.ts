@@ -13,7 +13,7 @@ describe('execute', () => {
   const run = async (payload: object, abort?: AbortSignal): Promise<unknown> =>
     definition.run(payload, handlerContext(abort));
 
-  it('works 50 ms on the demo, which also stands in where no task is named', async () => {
+  it('runs the demo for 50 ms, also if no task is named', async () => {
     const started = performance.now();
     expect(await run({ task: 'demo' })).toEqual({ task: 'demo' });
     expect(performance.now() - started).toBeGreaterThanOrEqual(48);
@@ -24,7 +24,7 @@ describe('execute', () => {
     await expect(run({ task: 'demo' }, AbortSignal.abort())).rejects.toThrow('aborted');
   });
 
-  it('runs a registered task and rejects one that is not', async () => {
+  it('runs a registered task and rejects any other', async () => {
     expect(await run({ task: 'echo', say: 'hello' })).toBe('hello');
     await expect(run({ task: 'constructor' })).rejects.toThrow(
       new RejectedError('payload.task "constructor" is none of demo, echo'),

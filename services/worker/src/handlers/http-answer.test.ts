@@ -10,7 +10,7 @@ import { HttpTask } from './http-task';
 
 const JSON_TYPE = 'application/json';
 
-/** A host that answers 200, and then whatever it likes. */
+/** A host that answers 200, and then anything. */
 describe('an answer to a delivery', () => {
   let server: Server;
   let task: HttpTask;
@@ -51,7 +51,7 @@ describe('an answer to a delivery', () => {
     ['deep objects', '{"a":'.repeat(101) + '1' + '}'.repeat(101), 'nested deeper than 100 levels'],
     ['numbers that grow', `[${Array(13_000).fill('1e20').join()}]`, 'more than double'],
     ['an integer that no double holds', '{"id":9007199254740993}', '/id is a number that no double holds'],
-    ['a long integer that is written otherwise', '[12345678901234567890123]', '/0 is a number'],
+    ['a long integer that JSON.stringify would change', '[12345678901234567890123]', '/0 is a number'],
     ['a number beyond all doubles', '-1e999', 'it is a number that no double holds'],
     ['a key twice', '{"a":{"b":1,"b":2}}', 'it has /a/b twice'],
     ['broken JSON', '{"a":', 'it is no JSON'],
@@ -63,7 +63,7 @@ describe('an answer to a delivery', () => {
 
   test.each([
     ['usual values', '{"a":[1,-2.5e3,0.1,"x",null,true],"9007199254740993":"9007199254740993"}'],
-    ['nesting that everybody can read', '['.repeat(100) + ']'.repeat(100)],
+    ['nesting within the limit', '['.repeat(100) + ']'.repeat(100)],
     ['brackets in strings', JSON.stringify(['['.repeat(1_000), '"}', '\\'.repeat(1_001)])],
     ['the largest safe integers', '[9007199254740991,-9007199254740991,9007199254740992]'],
     [
@@ -97,7 +97,7 @@ describe('an answer to a delivery', () => {
     });
   });
 
-  test('that is a bomb, or not what its coding says, is cut', async () => {
+  test('that is a bomb, or not in its coding, is cut', async () => {
     const bomb = gzipSync(Buffer.alloc(50_000_000));
     const gzip = { 'content-encoding': 'gzip' };
     expect(await deliver(gzip, bomb)).toMatchObject({ encoding: 'base64', truncated: true });
@@ -107,7 +107,7 @@ describe('an answer to a delivery', () => {
     });
   });
 
-  test('in a coding that is not known, or in several, is kept as it came', async () => {
+  test('in an unknown coding, or in several, is kept as it came', async () => {
     for (const coding of ['zstd', 'gzip, gzip', Array(50).fill('gzip').join()]) {
       expect(await deliver({ 'content-encoding': coding }, 'as it came')).toEqual({
         ...{ status: 200, headers: {}, body: 'as it came' },
@@ -116,7 +116,7 @@ describe('an answer to a delivery', () => {
     }
   });
 
-  test('with any bytes after the header of a success is a success that can be recorded', async () => {
+  test('with any bytes after a successful header is a success that can be recorded', async () => {
     const bytes = fc.oneof(
       fc.uint8Array({ maxLength: 4_096 }),
       fc.string({ unit: 'binary', maxLength: 2_000 }).map((text) => Buffer.from(text)),

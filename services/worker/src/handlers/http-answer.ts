@@ -11,7 +11,7 @@ export interface HttpAnswer {
   encoding?: 'base64';
   /** The answer was longer than 64 KiB, or broke off; the rest was not read. */
   truncated?: true;
-  /** Why the body is not what its content type promises. */
+  /** The reason why the body is not what its content type promises. */
   note?: string;
 }
 
@@ -25,16 +25,16 @@ const KEPT_HEADERS = [
   'retry-after',
   'x-request-id',
 ];
-/** The end of the body is the end of the data: an empty body, as of HEAD, is no broken gzip. */
+/** Accepts the end of the body as the end of the data, because an empty body (HEAD) is no broken gzip. */
 const LENIENT = { finishFlush: constants.Z_SYNC_FLUSH };
-/** Requests ask for gzip; the others are sent by hosts that do not look. */
+/** Requests accept gzip; some hosts send the other codings all the same. */
 const DECODERS = new Map<string, () => Transform>([
   ['gzip', () => createGunzip(LENIENT)],
   ['x-gzip', () => createGunzip(LENIENT)],
   ['deflate', () => createInflate(LENIENT)],
   ['br', () => createBrotliDecompress({ finishFlush: constants.BROTLI_OPERATION_FLUSH })],
 ]);
-/** Not every program that reads a record can read deeper JSON; JSON.stringify() gives up at some thousands of levels. */
+/** Not every reader of records can read deeper JSON; JSON.stringify() fails at some thousands of levels. */
 const MAX_DEPTH = 100;
 /** Strings, brackets and numbers of valid JSON. */
 const TOKENS = /"(?:[^"\\]|\\.)*"|[[\]{}]|-?\d[^\s,\]}]*/g;
@@ -42,8 +42,8 @@ const TOKENS = /"(?:[^"\\]|\\.)*"|[[\]{}]|-?\d[^\s,\]}]*/g;
 const QUOTED = 30;
 
 /**
- * Reads the answer to a delivery that succeeded. It never throws: a host that said 2xx has the delivery, whatever is wrong
- * with its body, and must not get it again. The result can be written as JSON in less than 256 KiB.
+ * Reads the answer to a successful delivery. It never throws: a host that answered 2xx has the delivery and must not get
+ * it again, whatever is wrong with the body. The result can be written as JSON in less than 256 KiB.
  *
  * @param limitMs how long the rest may take after the header
  */
@@ -64,7 +64,7 @@ function keptHeaders({ headers }: IncomingMessage): Record<string, string> {
   return kept;
 }
 
-/** `cut`: these are not all. */
+/** `cut`: the rest is missing. */
 async function readBytes(
   response: IncomingMessage,
   limitMs: number,
@@ -89,10 +89,10 @@ async function readBytes(
   }
 }
 
-/** The body without its coding; with a coding that is not known, or with several, as it came. */
+/** Decodes the body; a body in an unknown coding, or in several, stays as it came. */
 function decoded(response: IncomingMessage): Readable {
   const decoder = DECODERS.get(codingOf(response));
-  // Ends the connection when the decoder ends early, and the decoder when the connection does.
+  // Ends the connection when the decoder ends early, and the other way round.
   return decoder ? pipeline(response, decoder(), () => undefined) : response;
 }
 
@@ -124,7 +124,7 @@ function bodyOf(
   }
 }
 
-/** UTF-8 without control characters, which JSON would blow up sixfold; `cut` text may end inside a character. */
+/** Accepts UTF-8 without control characters, which take six times their size in JSON. `cut` text may end inside a character. */
 function asText(bytes: Uint8Array, cut: boolean): string | undefined {
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: cut });
@@ -134,7 +134,7 @@ function asText(bytes: Uint8Array, cut: boolean): string | undefined {
   }
 }
 
-/** Why JSON would not survive being read into objects and written again, or null when it would. */
+/** Tells why JSON would change when it is parsed and written again; null if it would not. */
 function lossOf(json: string): string | null {
   let depth = 0;
   let growth = 0;

@@ -10,15 +10,15 @@ export interface Delivery {
   request: HttpRequest;
   agent: Agent;
   abort: AbortSignal;
-  /** When the attempt's time is up. */
+  /** When the attempt ends. */
   endsAtMs: number;
 }
 
-/** A host that does not answer must fail here: the attempt's own time-out would count against the line. */
+/** A host that does not answer must fail here, because the attempt's own time-out would count against the line. */
 const HEADER_LIMIT_MS = EXECUTE_LIMIT_MS - 1_000;
-/** A body that comes slower than this is cut. */
+/** A body that takes longer than this is cut. */
 const BODY_LIMIT_MS = 10_000;
-/** An answer that is cut at its last moment must still be recorded as a success. */
+/** Leaves time to record an answer that is cut at the last moment as a success. */
 const MARGIN_MS = 250;
 const TOO_MANY_REQUESTS = 429;
 const DEFAULT_HEADERS = { accept: '*/*', 'accept-encoding': 'gzip', 'user-agent': 'tps-worker' };
@@ -30,7 +30,7 @@ const DEFAULT_HEADERS = { accept: '*/*', 'accept-encoding': 'gzip', 'user-agent'
  */
 export async function deliver(delivery: Delivery): Promise<HttpAnswer> {
   const response = await send(delivery);
-  refuse(response, delivery.request);
+  rejectResponse(response, delivery.request);
   const leftMs = delivery.endsAtMs - Date.now() - MARGIN_MS;
   return readAnswer(response, Math.max(0, Math.min(BODY_LIMIT_MS, leftMs)));
 }
@@ -39,14 +39,14 @@ export async function deliver(delivery: Delivery): Promise<HttpAnswer> {
 function send({ request, agent, abort }: Delivery): Promise<IncomingMessage> {
   const { url, host, method, body } = request;
   const headers: Record<string, string> = { ...DEFAULT_HEADERS, ...request.headers };
-  // Node frames the body of a DELETE only by this.
+  // Node sends a body with DELETE only if this header is set.
   if (body !== undefined) headers['content-length'] = String(Buffer.byteLength(body));
   const ask = url.protocol === 'https:' ? httpsRequest : httpRequest;
   return new Promise((resolve, reject) => {
     const asked = ask(url, { method, headers, agent, signal: abort });
     const late = new Error(`no answer within ${HEADER_LIMIT_MS} ms`);
     const timer = setTimeout(() => asked.destroy(late), HEADER_LIMIT_MS);
-    // Stays to the end: an error after the header is the body's.
+    // Never removed: the body reports errors after the header.
     asked.on('error', (cause: Error & { code?: string }) => {
       clearTimeout(timer);
       if (abort.aborted) return reject(abort.reason as Error);
@@ -61,8 +61,8 @@ function send({ request, agent, abort }: Delivery): Promise<IncomingMessage> {
   });
 }
 
-/** Throws for every answer but a success, and ends the connection. */
-function refuse(response: IncomingMessage, { method, host }: HttpRequest): void {
+/** Throws for every answer except a success, and ends the connection. */
+function rejectResponse(response: IncomingMessage, { method, host }: HttpRequest): void {
   const status = response.statusCode ?? 0;
   if (status >= 200 && status < 300) return;
   response.destroy();

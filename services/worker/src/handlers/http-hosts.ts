@@ -7,24 +7,24 @@ import { deliver, type Delivery } from './http-delivery';
 import { Places } from './places';
 
 export interface HttpHostsOptions {
-  /** Slots of this worker process: one host gets most of them at once, never all. */
+  /** Slots of this worker process. One host gets most of them at once, never all. */
   slots: number;
   registry: Registry;
   onCircuit: (host: string, state: HostState) => void;
 }
 export type HostState = 'Closed' | 'HalfOpen' | 'Open';
 
-/** Attempts that a failing host does not get wait at least this long. */
+/** Delay of attempts that are refused because their host fails. */
 export const RESET_MS = 10_000;
 const BREAKER = {
-  // The delivery has a limit of its own.
+  // The delivery has its own limit.
   timeout: false,
   errorThresholdPercentage: 50,
   volumeThreshold: 5,
   resetTimeout: RESET_MS,
   rollingPercentilesEnabled: false,
   enableSnapshots: false,
-  // Neither an answer that rejects the signal nor a signal that ran out of its own time says the host is ill.
+  // A rejection of the signal, and a signal that runs out of its own time, are no failures of the host.
   errorFilter: (error: unknown) => !(error instanceof TransientError),
 } as const;
 /** A signal waits this long for a place at its host, in its slot. */
@@ -36,9 +36,9 @@ interface Host {
   places: Places;
 }
 
-/** Knows of each host whether it answers, and how many deliveries are on their way to it. */
+/** Keeps a circuit for each host, and bounds the deliveries to it. */
 export class HttpHosts {
-  /** By `host:port`; only allowed hosts get one, so there are at most two for each entry of the list. */
+  /** By `host:port`. Only allowed hosts get one, so there are at most two for each entry of the list. */
   private readonly hosts = new Map<string, Host>();
 
   constructor(private readonly options: HttpHostsOptions) {
@@ -53,8 +53,8 @@ export class HttpHosts {
   }
 
   /**
-   * @param trial asks the host whatever its circuit says, as the trial is there to find out whether it is well again
-   * @throws CapacityError while the host has as many deliveries as it may have
+   * @param trial calls the host whatever its circuit says, because a trial must find out whether it works again
+   * @throws CapacityError while the host has the maximum number of deliveries
    */
   deliver(delivery: Delivery, trial: boolean): Promise<HttpAnswer> {
     const { breaker, places } = this.of(delivery.request.host);
@@ -82,7 +82,7 @@ export class HttpHosts {
   private of(name: string): Host {
     const known = this.hosts.get(name);
     if (known) return known;
-    // A copy: opossum writes into its options.
+    // A copy, because opossum writes into its options.
     const breaker = new CircuitBreaker(deliver, { ...BREAKER });
     for (const event of ['open', 'halfOpen', 'close'] as const) {
       breaker.on(event as 'open', () => this.options.onCircuit(name, stateOf(breaker)));

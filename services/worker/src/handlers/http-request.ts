@@ -17,7 +17,7 @@ const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD'];
 const WITHOUT_BODY = ['GET', 'HEAD'];
 const DEFAULT_PORTS: Record<string, string> = { 'http:': '80', 'https:': '443' };
 
-/** Set by the worker, or about the connection and not the request (RFC 9110, 7.6.1). */
+/** Headers that the worker sets, or that belong to the connection (RFC 9110, 7.6.1). */
 const OWN_HEADERS = new Set([
   'connection',
   'content-length',
@@ -53,7 +53,7 @@ export function allowedHosts(list: string): ReadonlySet<string> {
 
 /**
  * Reads the payload of the task `http`.
- * @throws RejectedError when it asks for what it may not have
+ * @throws RejectedError for a request that is not allowed
  */
 export function readRequest(payload: unknown, allowed: ReadonlySet<string>): HttpRequest {
   if (!isPayload(payload)) {

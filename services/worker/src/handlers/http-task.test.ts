@@ -103,7 +103,7 @@ describe('the task http', () => {
     expect(result.body).toHaveLength(64 * 1024);
   });
 
-  it('gives back binary answers in base64, and broken JSON as text', async () => {
+  it('returns binary answers in base64, and broken JSON as text', async () => {
     answer = (_, response) => response.end(Buffer.alloc(3));
     expect(await run({})).toMatchObject({ body: 'AAAA', encoding: 'base64' });
     answer = (_, response) => response.setHeader('content-type', 'application/json').end('{"a":');
@@ -117,7 +117,7 @@ describe('the task http', () => {
     await expect(run({}, abort.signal)).rejects.toThrow(AttemptTimeoutError);
   });
 
-  it('has delivered when the host said 2xx, also when the rest breaks off or does not come in time', async () => {
+  it('has delivered when the host answered 2xx, also if the rest breaks off or is too slow', async () => {
     answer = (_, response) => {
       response.writeHead(200, { 'content-length': '100' }).write('part');
       setTimeout(() => response.destroy(), 20);
@@ -134,7 +134,7 @@ describe('the task http', () => {
     });
   });
 
-  it('names the host in what is transient, and how long the host asks for rest', async () => {
+  it('names the host in a transient failure, and the wait that the host asks for', async () => {
     const failure = async (): Promise<unknown> => run({}).catch((error: unknown) => error);
     answer = (_, response) => response.writeHead(503, { 'retry-after': '7' }).end();
     expect(await failure()).toMatchObject({
@@ -150,7 +150,7 @@ describe('the task http', () => {
     });
   });
 
-  it('gives a host most slots and never all: further signals go back to their lane', async () => {
+  it('gives a host most slots but never all, and releases further signals', async () => {
     task = taskFor(host, { slots: 4 });
     let release = (): void => undefined;
     const held = new Promise<void>((resolve) => (release = resolve));
@@ -198,7 +198,7 @@ describe('the task http', () => {
     await expect(run(payload)).rejects.toThrow(message);
   });
 
-  it('compares hosts exactly, with the port of the scheme where none is given', async () => {
+  it('compares hosts exactly, with the default port of the scheme', async () => {
     const refusal = (allowlist: string, url: string): Promise<string> =>
       taskFor(allowlist)
         .run({ url }, handlerContext(AbortSignal.abort(new Error('let through'))))
@@ -228,7 +228,7 @@ describe('the task http', () => {
     expect([task.failing(), circuits]).toEqual([[host], [`${host} Open`]]);
   });
 
-  it('asks a host that failed when the trial of a stopped line wants to know, and calls it again when it is well', async () => {
+  it('calls a failing host for the trial of a stopped line, and calls it again when it has recovered', async () => {
     const trial = (): Promise<unknown> => run({}, undefined, true);
     answer = (_, response) => response.writeHead(500).end();
     for (let call = 0; call < 6; call += 1) await expect(run({})).rejects.toThrow(TransientError);
@@ -243,7 +243,7 @@ describe('the task http', () => {
     expect(await run({})).toMatchObject({ body: 'fine' });
   });
 
-  it('does not hold rejected signals or ones out of time against the host', async () => {
+  it('does not count rejected signals or signals out of time against the host', async () => {
     answer = (_, response) => response.writeHead(404).end();
     for (let call = 0; call < 8; call += 1) await expect(run({})).rejects.toThrow(RejectedError);
     const late = AbortSignal.abort(new Error('timeout_ms ran out'));

@@ -13,7 +13,7 @@ export interface HttpTaskOptions extends HttpHostsOptions {
   allowlist: string;
 }
 
-/** Delivers a request to an allowed host, with the signal's id as the key by which the host may tell a repeat. */
+/** Delivers a request to an allowed host, with the signal's id as the idempotency key. */
 export class HttpTask {
   private readonly allowed: ReadonlySet<string>;
   private readonly hosts: HttpHosts;
@@ -40,7 +40,7 @@ export class HttpTask {
       traced.setStatus({ code: SpanStatusCode.ERROR, message: String(error) });
       if (!CircuitBreaker.isOurError(error as Error)) throw error;
       const { host } = request;
-      // Sooner, the attempts of a signal would be used up without a single delivery.
+      // An earlier retry would use up the attempts of a signal without a single delivery.
       const known = { cause: error, retryAfterMs: RESET_MS, dependency: host };
       throw new TransientError(`circuit of host ${host} open`, known);
     } finally {
@@ -48,7 +48,7 @@ export class HttpTask {
     }
   };
 
-  /** Hosts that nothing is delivered to at present, because deliveries failed. */
+  /** Hosts that get no deliveries at present, because deliveries failed. */
   failing(): string[] {
     return this.hosts.failing();
   }
@@ -59,7 +59,7 @@ export class HttpTask {
   }
 }
 
-/** The host, if it is traced too, goes on below this span. */
+/** Passes the trace on, so that spans of the host are below this span. */
 function startSpan({ method, url }: HttpRequest, parent: Span): Span {
   const attributes: SpanAttributes = {
     'http.request.method': method,

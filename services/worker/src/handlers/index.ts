@@ -10,7 +10,7 @@ import { validateSignal } from './validate';
 /** The signal types that come with the fleet. A new task of `execute` is one entry in `tasks`. */
 export function builtinSignals(context: ServiceContext<WorkerConfig>): WorkerSetup {
   const { bus, config, log, registry } = context;
-  // The other half of the slots is for signals that need no thread, or one only for a moment.
+  // The other half of the slots is for signals that need no thread, or need one only briefly.
   const places = Math.max(1, Math.floor(config.TPS_NUM_WORKERS / 2));
   const threads = new SchemaThreads({ places });
   const http = new HttpTask({

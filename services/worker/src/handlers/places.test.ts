@@ -1,19 +1,19 @@
 import { CapacityError } from '@tps/worker';
 import { Places } from './places';
 
-/** Work that ends when it is told to. */
+/** Work that ends when the test ends it. */
 function work(): { run: () => Promise<string>; end: () => void } {
   let end = (): void => undefined;
   const ended = new Promise<string>((resolve) => (end = () => resolve('done')));
   return { run: () => ended, end };
 }
-/** Longer than the pauses of a busy machine, so that a refusal without waiting can be told apart. */
+/** Longer than the pauses of a busy machine, so that an immediate refusal is recognisable. */
 const WAIT_MS = 1_000;
 const places = (given: { queue?: number } = {}): Places =>
   new Places('the crane', { places: 1, queue: 2, waitMs: WAIT_MS, ...given });
 const full = new CapacityError('all 1 places for the crane are taken');
 
-test('one after the other gets the place, in order', async () => {
+test('waiting signals get the place one after the other, in order', async () => {
   const crane = places();
   const [first, second] = [work(), work()];
   const order: number[] = [];
@@ -30,13 +30,13 @@ test('one after the other gets the place, in order', async () => {
   expect(order).toEqual([0, 1, 2]);
 });
 
-test('a place is free again when the work in it fails', async () => {
+test('a place is free again when its work fails', async () => {
   const crane = places();
   await expect(crane.use(() => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
   expect(await crane.use(async () => 'done')).toBe('done');
 });
 
-test('a queue that is full, and a wait that is too long, give the signal back', async () => {
+test('a full queue, and too long a wait, release the signal', async () => {
   const crane = places({ queue: 1 });
   const slow = work();
   const running = crane.use(slow.run);
@@ -46,7 +46,7 @@ test('a queue that is full, and a wait that is too long, give the signal back', 
   expect(performance.now() - started).toBeLessThan(WAIT_MS);
   await expect(waiting).rejects.toThrow(full);
   expect(performance.now() - started).toBeGreaterThan(WAIT_MS - 5);
-  // Nothing has moved for so long that waiting would be in vain.
+  // No place has changed hands for so long that waiting is pointless.
   const again = performance.now();
   await expect(crane.use(work().run)).rejects.toThrow(full);
   expect(performance.now() - again).toBeLessThan(WAIT_MS);

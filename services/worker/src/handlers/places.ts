@@ -1,17 +1,17 @@
 import { CapacityError } from '@tps/worker';
 
 export interface PlacesLimits {
-  /** How many may use it at once. */
+  /** The number of places. */
   places: number;
-  /** How many may wait for a place. */
+  /** The number of signals that may wait for a place. */
   queue: number;
-  /** The longest wait, in milliseconds; nobody waits when no place has changed hands for as long. */
+  /** The longest wait, in milliseconds. No signal waits if no place has changed hands for this time. */
   waitMs: number;
 }
 
 /**
- * Bounds how many signals use something scarce at once. A signal that finds no place waits for a moment and is then
- * given back, so that it does not hold a slot of the worker in which others could run.
+ * Bounds how many signals use a scarce resource at once. A signal that finds no place waits briefly and is then released,
+ * so that it does not block a slot that others could use.
  */
 export class Places {
   private taken = 0;
@@ -53,7 +53,7 @@ export class Places {
     });
   }
 
-  /** The place goes to the first that waits. */
+  /** Gives the place to the first signal that waits. */
   private leave(): void {
     this.movedMs = performance.now();
     const next = this.waiting.shift();

@@ -25,7 +25,7 @@ describe('report', () => {
     return () => subscription.unsubscribe();
   };
 
-  it('is what kaizen answers, by default as JSON', async () => {
+  it('is the answer of kaizen, as JSON by default', async () => {
     const report = { content: 'all well', generated_at: '2026-01-25T12:00:00.000Z' };
     const stop = answerWith(({ format }) => ({ format, ...report }));
     expect(await run({})).toEqual({ format: 'json', ...report });
@@ -33,13 +33,13 @@ describe('report', () => {
     stop();
   });
 
-  it('rejects a format that is not known', async () => {
+  it('rejects an unknown format', async () => {
     await expect(run({ format: 'pdf' })).rejects.toThrow(
       new RejectedError('payload.format "pdf" is none of json, markdown, csv'),
     );
   });
 
-  it('is tried again while kaizen is away, silent or failing', async () => {
+  it('is retried while kaizen is away, silent or failing', async () => {
     await expect(run({})).rejects.toThrow(TransientError);
     const unheard = bus.nc.subscribe(bus.names.subjects.report);
     await expect(run({})).rejects.toThrow('kaizen, which makes the report, does not answer');

@@ -5,7 +5,7 @@ import { defineSignal, RejectedError, type SignalDefinition, TransientError } fr
 
 const LIMIT_MS = 2_000;
 
-/** A production report, which kaizen makes of the outcomes it follows. */
+/** Requests a production report from kaizen, which makes it from the outcomes. */
 export function reportSignal(bus: Bus): SignalDefinition {
   return defineSignal({
     name: 'report',

@@ -21,11 +21,11 @@ test.each<[string, number]>([
   expect(retryAfterMs({ 'retry-after': told }, NOW)).toBe(ms);
 });
 
-test('an answer that does not say asks for no wait', () => {
+test('an answer without the header asks for no wait', () => {
   expect(retryAfterMs({}, NOW)).toBe(0);
 });
 
-test('a date counts from the clock of the host', () => {
+test('a date is relative to the clock of the host', () => {
   for (const skew of [-7_200_000, 7_200_000]) {
     expect(retryAfterMs({ 'retry-after': at(skew + 5_000), date: at(skew) }, NOW)).toBe(5_000);
   }

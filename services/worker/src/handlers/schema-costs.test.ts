@@ -22,11 +22,11 @@ describe('SchemaCosts', () => {
     ['unknown', { properties: { a: { pattern: '^a' } } }, { a: 1 }],
     ['unknown', { definitions: { a: {} }, $ref: '#/definitions/a' }, 1],
     ['unknown', { type: 'array', items: { type: 'integer' }, maxItems: 9 }, 'x'.repeat(200_000)],
-  ] as const)('before any check of it, %s is the rank of %j', (expected, schema, data) => {
+  ] as const)('before any check, %s is the rank of %j', (expected, schema, data) => {
     expect(rank(check(schema, data))).toBe(expected);
   });
 
-  test('a schema is quick after a quick check, until one takes long', () => {
+  test('a schema is quick after a quick check, until a check takes long', () => {
     const mine = pattern('^[a-z]+$');
     costs.took(mine, 'unknown', 5);
     expect(rank(mine)).toBe('quick');
@@ -34,7 +34,7 @@ describe('SchemaCosts', () => {
     expect(rank(mine)).toBe('unknown');
   });
 
-  test('a schema that broke its limit is refused with the same data for a minute, whatever its title', () => {
+  test('a schema that broke its limit with the same data is refused for a minute, whatever its title', () => {
     const slow = pattern('^(a+)+$', { title: 'one' });
     costs.took(slow, 'unknown', 5);
     costs.broke(slow, T0);
@@ -65,14 +65,14 @@ describe('SchemaCosts', () => {
     expect(rank(check({ type: 'string' }))).toBe('quick');
   });
 
-  test('a plain schema that broke a limit is a suspect itself, and its like are not', () => {
+  test('a plain schema that broke a limit is a suspect, and similar ones are not', () => {
     const plain = check({ allOf: [{ const: 1 }, { const: 2 }] });
     costs.broke(plain, T0);
     expect(rank({ ...plain, data: '1' })).toBe('suspect');
     expect(rank(check({ allOf: [{ const: 3 }, { const: 4 }] }))).toBe('quick');
   });
 
-  test('a check that got too little time to tell is a suspect, if it got some', () => {
+  test('a check that got too little time for a verdict is a suspect, if it got any', () => {
     const starving = check({ patternProperties: { '^(a+)+$': {} } });
     costs.starved(starving, 249, T0);
     expect(rank(starving)).toBe('unknown');
@@ -80,7 +80,7 @@ describe('SchemaCosts', () => {
     expect(rank(starving)).toBe('suspect');
   });
 
-  test('remembers a bounded number', () => {
+  test('remembers a bounded number of schemas', () => {
     const few = new SchemaCosts(1_000);
     for (let n = 0; n < 2_000; n += 1) few.broke(pattern(`${n}`), T0);
     expect(few.forecast(pattern('0'), T0)).toMatchObject({ rank: 'suspect' });

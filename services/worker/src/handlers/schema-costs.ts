@@ -1,24 +1,24 @@
 import { createHash } from 'node:crypto';
 import type { SchemaCheck } from './schema-thread';
 
-/** `quick` checks are known to end soon; `suspect` ones are like a check that broke its limit a moment ago. */
+/** `quick` checks are known to end soon; `suspect` checks are like one that broke its limit a moment ago. */
 export type Rank = 'quick' | 'unknown' | 'suspect';
 /** The rank and the time limit of a check before it runs, or its refusal. */
 export type Forecast = { rank: Rank; limitMs: number } | 'refused';
 
 const QUICK_MS = 100;
-/** Without costly keywords, a check with no more than this many bytes of schema times bytes of data takes no time. */
+/** Without costly keywords, a check is quick up to this product of schema bytes and data bytes. */
 const QUICK_WORK = 10_000_000;
 const COSTLY = /"(pattern|patternProperties|uniqueItems|\$ref|\$dynamicRef|\$recursiveRef)":/;
-/** A check that broke its limit is held against checks like it for so long. */
+/** How long a check that broke its limit counts against similar checks. */
 const REMEMBER_MS = 60_000;
 const REMEMBERED = 1_000;
-/** Suspects get this part of the time. */
+/** The part of the time that suspects get. */
 const SUSPECT_PART = 4;
 
 /**
  * Predicts what checks cost, from their text and from earlier checks. A sender's slow checks must not delay those of
- * others, and the worker does not know the senders: it tells checks apart by the structure of their schemas instead.
+ * others. The worker does not know the senders, so it tells checks apart by the structure of their schemas.
  */
 export class SchemaCosts {
   /** Hashes of schemas whose latest check was quick. */
@@ -58,7 +58,7 @@ export class SchemaCosts {
     this.quick.delete(schemaKey(check.schema));
   }
 
-  /** The check got no more than `usedMs` of processor time: too little to tell, but enough for a suspicion. */
+  /** The check got only `usedMs` of processor time: too little for a verdict, but enough to make it a suspect. */
   starved({ schema }: SchemaCheck, usedMs: number, nowMs: number): void {
     if (usedMs < this.timeMs / SUSPECT_PART) return;
     this.remember([schemaKey(schema), familyKey(schema)], nowMs);
@@ -86,7 +86,7 @@ function dropOldest(kept: Set<string> | Map<string, unknown>): void {
   if (kept.size > REMEMBERED && oldest !== undefined) kept.delete(oldest);
 }
 
-/** Names and numbers can be varied without end; the keywords and their nesting make the cost. */
+/** Only the keywords and their nesting count, because names and numbers can be varied without end. */
 const TOKENS = /"(?:[^"\\]|\\.)*"(:?)|-?\d[\d.eE+-]*/g;
 const KEYWORDS = new Set([
   ...[
@@ -105,7 +105,7 @@ const KEYWORDS = new Set([
 ]);
 const ANNOTATIONS = /,?"(?:title|description|\$comment)":"(?:[^"\\]|\\.)*"/g;
 
-/** A schema without its texts for people. */
+/** A schema without titles, descriptions and the like. */
 function bare(schema: string): string {
   return schema.replace(ANNOTATIONS, '').replace(/\{,/g, '{');
 }

@@ -17,7 +17,7 @@ const SCHEMAS = [
 const MAPS = ['$defs', 'definitions', 'dependencies', 'dependentSchemas', 'patternProperties', 'properties'];
 
 /**
- * The first reference that leads out of a schema. It looks only where a schema may stand: `$ref` under `const`, `enum`,
+ * Finds the first reference that leads out of a schema. It looks only where a schema may be: `$ref` under `const`, `enum`,
  * `default` or `examples` is data, and under `properties` it is the name of a property.
  */
 export function outsideReference(schema: unknown): string | undefined {

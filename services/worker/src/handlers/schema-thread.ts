@@ -4,21 +4,22 @@ import type * as AjvModule from 'ajv';
 import type * as Ajv2020Module from 'ajv/dist/2020';
 import type * as FormatsModule from 'ajv-formats';
 
-/** One check: both as JSON text, which crosses to the thread faster than the objects. */
+/** One check. Both parts are JSON text, which crosses to the thread faster than objects. */
 export interface SchemaCheck {
   schema: string;
   data: string;
 }
 
-/** `faults` are the first few; `unusable` says why the schema could not be applied. */
+/** `faults` are the first few faults; `unusable` tells why the schema cannot be applied. */
 export type SchemaAnswer = { faults: AjvModule.ErrorObject[]; count: number } | { unusable: string };
 
 /**
- * Checks one message after the other in a thread; says first under which name in /proc the system counts its time.
+ * Checks one message after the other in a thread. Its first message is the name in /proc under which the system counts
+ * its processor time.
  *
- * The thread evaluates this function's *source*: a thread loads plain JavaScript files only, and there is none when
- * jest runs the TypeScript. So nothing outside of it may be used here except types, and modules by the paths that
- * the owner resolved.
+ * The thread evaluates this function's *source*, because a thread loads plain JavaScript files only, and there is none
+ * when jest runs the TypeScript. So the function may use nothing outside of it except types, and modules by the paths
+ * that the owner resolved.
  */
 export function schemaThread(load: (module: string) => unknown): void {
   const thread = load('node:worker_threads') as typeof WorkerThreads;
@@ -30,14 +31,14 @@ export function schemaThread(load: (module: string) => unknown): void {
   const FAULTS_SHOWN = 5;
   const SCHEMAS_KEPT = 32;
   const DRAFT_07 = 'http://json-schema.org/draft-07/schema';
-  // The judge of a dialect checks schemas against it and keeps nothing of them.
+  // One validator per dialect checks schemas against it and keeps nothing of them.
   const dialects = new Map([
     [DRAFT_07, { Dialect: Ajv, judge: new Ajv() }],
     ['https://json-schema.org/draft/2020-12/schema', { Dialect: Ajv2020, judge: new Ajv2020() }],
   ]);
   /** Tells the sender what is wrong with its schema. */
   class UnusableSchemaError extends Error {}
-  // Senders use the same few schemas over and over, and compiling one costs milliseconds.
+  // Cached, because senders repeat the same few schemas, and compiling one costs milliseconds.
   const compiled = new Map<string, AjvModule.ValidateFunction>();
 
   function compile(text: string): AjvModule.ValidateFunction {
@@ -49,12 +50,12 @@ export function schemaThread(load: (module: string) => unknown): void {
     const { Dialect, judge } = known;
     if (!judge.validateSchema(schema))
       throw new UnusableSchemaError(judge.errorsText(judge.errors, { dataVar: 'schema' }));
-    // Each has an instance of its own, as ajv keeps every `$id` it has seen; `strict` refuses what the standard allows.
+    // An instance for each schema, because ajv keeps every `$id`. `strict` would refuse what the standard allows.
     const lenient = { strict: false, allErrors: true, meta: false, validateSchema: false } as const;
     const ajv = new Dialect({ ...lenient, logger: false });
     addFormats(ajv);
     const check = ajv.compile(schema);
-    // It would answer with a promise, which is truthy.
+    // An $async schema would return a promise, which is truthy.
     if ('$async' in check) throw new UnusableSchemaError('$async is not supported');
     if (compiled.size >= SCHEMAS_KEPT) compiled.clear();
     compiled.set(text, check);

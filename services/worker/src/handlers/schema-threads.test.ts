@@ -5,7 +5,7 @@ import { SchemaThreads } from './schema-threads';
 
 const good = { schema: '{"type":"number"}', data: '1' };
 const fine = { faults: [], count: 0 };
-/** Takes for ever. Each number makes another schema and another input. */
+/** A check that never ends. Each number makes another schema and another input. */
 const backtracking = (n = 0): SchemaCheck => ({
   schema: JSON.stringify({ pattern: `^(a+)+${'b'.repeat(n)}$` }),
   data: JSON.stringify(`${'a'.repeat(40)}!${n}`),
@@ -19,7 +19,7 @@ describe('SchemaThreads', () => {
     (threads = new SchemaThreads({ threads: 1, waitMs: 20_000, ...limits }));
   afterEach(() => threads.close());
 
-  it('ends a check that takes too long with its thread, and goes on with another', async () => {
+  it('ends a check that takes too long together with its thread, and goes on with another thread', async () => {
     start({ timeMs: 300 });
     const slow = run(backtracking());
     const next = run(good);
@@ -56,7 +56,7 @@ describe('SchemaThreads', () => {
     expect(await Promise.all(slow)).toEqual(['TransientError', 'CapacityError', 'CapacityError']);
   });
 
-  it('gives checks back for which there is no thread: waiting is no failure', async () => {
+  it('releases checks that find no thread, because waiting is no failure', async () => {
     start({ timeMs: 1_000, waitMs: 300, places: 2, queue: 1 });
     const warm = (): Promise<boolean> =>
       run(good).then(
@@ -77,7 +77,7 @@ describe('SchemaThreads', () => {
     await expect(run(good)).resolves.toEqual(fine);
   });
 
-  it('refuses at once what took too long, and gives schemas like it less time', async () => {
+  it('refuses a check that took too long at once, and gives similar schemas less time', async () => {
     start({ timeMs: 400 });
     await expect(run(backtracking(1))).rejects.toThrow('took longer than 400 ms');
     const started = performance.now();
@@ -93,7 +93,7 @@ describe('SchemaThreads', () => {
     await expect(run({ ...backtracking(1), data: '"aab"' })).resolves.toEqual(fine);
   });
 
-  it('gives a suspect back when a new schema needs its place', async () => {
+  it('releases a suspect if a new schema needs its place', async () => {
     start({ timeMs: 400, places: 2 });
     await expect(run(backtracking(1))).rejects.toThrow('took longer than 400 ms');
     const other = { schema: '{"type":"string","pattern":"^(a+)+$"}', data: backtracking().data };
@@ -105,7 +105,7 @@ describe('SchemaThreads', () => {
     await expect(unknown).resolves.toEqual(fine);
   });
 
-  it('gives a check back that must end before it had its time', async () => {
+  it('releases a check that must end before it had its time', async () => {
     start({ timeMs: 20_000 });
     await run(good);
     await expect(run(backtracking(), 5_000)).rejects.toThrow(

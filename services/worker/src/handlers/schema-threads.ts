@@ -10,9 +10,9 @@ export interface SchemaThreadLimits {
   memoryMb: number;
   /** The longest wait for a thread. */
   waitMs: number;
-  /** Quick checks that wait for a thread; more are given back. */
+  /** The number of quick checks that may wait for a thread; further ones are released. */
   queue: number;
-  /** Checks of other ranks that wait or run; more are given back, so that their signals leave slots to others. */
+  /** The number of other checks that may wait or run; further ones are released, so that other signals get slots. */
   places: number;
 }
 
@@ -20,9 +20,9 @@ const LIMITS: SchemaThreadLimits = {
   ...{ threads: 2, timeMs: 1_000, memoryMb: 128 },
   ...{ waitMs: 2_500, queue: 512, places: 2 },
 };
-/** A check ends this long before its attempt, so that its own verdict is the one that counts. */
+/** A check ends this long before its attempt, so that its own result counts. */
 const MARGIN_MS = 500;
-/** In the order in which threads take them. */
+/** The ranks, in the order in which threads take them. */
 const RANKS: readonly Rank[] = ['quick', 'unknown', 'suspect'];
 
 interface Job {
@@ -32,18 +32,18 @@ interface Job {
   endsAtMs: number;
   resolve: (answer: SchemaAnswer) => void;
   reject: (error: Error) => void;
-  /** Gives it back when no thread was free in time. */
+  /** Releases the check if no thread was free in time. */
   timer: NodeJS.Timeout;
   gone: boolean;
 }
 
 /**
- * Runs senders' schemas where they can be stopped: a pattern that backtracks without end or a schema that branches
- * exponentially blocks its thread, never the worker's event loop. Threads start when first needed, end together with a
- * check that breaks its limits, and do not keep the process alive.
+ * Runs senders' schemas in threads, where they can be stopped: a pattern that backtracks without end or a schema that
+ * branches exponentially blocks its thread, never the worker's event loop. A thread starts when it is first needed, ends
+ * with a check that breaks its limits, and does not keep the process alive.
  *
  * Quick checks go first, and one thread takes nothing else, so that slow checks never hold up all threads. A signal
- * that finds no thread in time is given back: it has not failed.
+ * that finds no thread in time is released, because it has not failed.
  */
 export class SchemaThreads {
   private readonly limits: SchemaThreadLimits;
@@ -60,7 +60,7 @@ export class SchemaThreads {
   }
 
   /**
-   * @param endsAtMs when the check must have ended, one way or the other
+   * @param endsAtMs when the check must have ended
    * @throws RejectedError when the check breaks a limit, or broke it a moment ago
    * @throws CapacityError when no thread is free for it
    * @throws TransientError when no thread can start
@@ -83,7 +83,7 @@ export class SchemaThreads {
   }
 
   /**
-   * A new schema takes the place of a suspect that waits.
+   * Queues a check. A new schema takes the place of a waiting suspect.
    * @throws CapacityError
    */
   private admit(rank: Rank): void {
@@ -119,7 +119,7 @@ export class SchemaThreads {
     job.reject(new CapacityError(why));
   }
 
-  /** Starts what may start now. */
+  /** Starts all checks that may start now. */
   private dispatch(): void {
     while (this.running.quick + this.runningSlow() < this.limits.threads) {
       const rank = RANKS.find((name) => this.waiting[name].length > 0 && this.mayStart(name));
@@ -141,7 +141,7 @@ export class SchemaThreads {
     this.running[job.rank] += 1;
     const thread = this.takeThread();
     try {
-      // A thread that starts counts as waiting, and the signal may have been given back meanwhile.
+      // A check waits while its thread starts, so its signal may have been released meanwhile.
       await thread.started();
       clearTimeout(job.timer);
       if (!job.gone) job.resolve(await this.run(job, thread));

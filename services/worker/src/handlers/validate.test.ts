@@ -14,14 +14,14 @@ describe('validate', () => {
   };
   afterAll(() => threads.close());
 
-  it('without a schema wants data and nothing else', async () => {
+  it('without a schema, requires data and nothing else', async () => {
     expect(await run({ data: [1, 2, 3] })).toEqual({ valid: true, items: 3 });
     expect(await run({ data: null })).toEqual({ valid: true });
     expect(await rejection({ index: 1 })).toBe('payload.data is missing');
     expect(await rejection({ schema: true })).toBe('payload.data is missing');
   });
 
-  it('checks data against its schema and tells the faults', async () => {
+  it('checks data against its schema and reports the faults', async () => {
     const schema = {
       type: 'object',
       properties: { mail: { type: 'string', format: 'email' }, age: { minimum: 0 } },
@@ -35,12 +35,12 @@ describe('validate', () => {
     );
   });
 
-  it('tells five faults of many', async () => {
+  it('reports at most five faults', async () => {
     const message = await rejection({ data: Array(9).fill(1), schema: { items: { type: 'string' } } });
     expect(message).toMatch(/data\/4 must be string; 4 more$/);
   });
 
-  it('knows draft-07, draft 2020-12 where it is stated, and no other', async () => {
+  it('knows draft-07 by default, draft 2020-12 by name, and no other', async () => {
     const schema = { prefixItems: [{ type: 'string' }] };
     const $schema = 'https://json-schema.org/draft/2020-12/schema';
     expect(await run({ data: [1], schema })).toEqual({ valid: true, items: 1 });
@@ -86,7 +86,7 @@ describe('validate', () => {
     }
   });
 
-  it('rejects a reference that leads out by way of an unknown keyword', async () => {
+  it('rejects a reference that leads out through an unknown keyword', async () => {
     const schema = { $ref: '#/x-parts/a', 'x-parts': { a: { $ref: 'x.json' } } };
     expect(await rejection({ data: 1, schema })).toContain("can't resolve reference x.json");
   });
@@ -116,7 +116,7 @@ describe('validate', () => {
     expect(await rejection({ data: `${'a'.repeat(40)}!`, schema })).toContain(message);
   });
 
-  it('rejects what is nested deeper than the stack', async () => {
+  it('rejects a schema that is nested deeper than the stack', async () => {
     let data: unknown[] = [];
     for (let depth = 0; depth < 100_000; depth += 1) data = [data];
     expect(await rejection({ data, schema: true })).toBe('the payload is nested too deeply');

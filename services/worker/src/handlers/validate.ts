@@ -6,7 +6,7 @@ import type { SchemaThreads } from './schema-threads';
 
 const MAX_SCHEMA_BYTES = 16 * 1024;
 
-/** Checks `data` against `schema`; without a schema, that there is data. */
+/** Checks `data` against `schema`; without a schema, checks that there is data. */
 export function validateSignal(threads: SchemaThreads): SignalDefinition {
   return defineSignal({
     name: 'validate',
@@ -51,7 +51,7 @@ function stringify(value: unknown): string {
   try {
     return JSON.stringify(value);
   } catch (error) {
-    // Nested deeper than the stack: a RangeError would count as a defect of this handler.
+    // The schema is nested deeper than the stack. A RangeError would count as a defect of this handler.
     if (error instanceof RangeError) throw new RejectedError('the payload is nested too deeply');
     throw error;
   }
