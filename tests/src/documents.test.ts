@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { allowed } from '@tps/service';
+import { allowedValues } from '@tps/service';
 import { built, variables } from './variables';
 
 const ROOT = resolve(__dirname, '../..');
@@ -30,7 +30,7 @@ const PAGES = [
 function table(): string {
   const rows = [...variables()].map(([name, { rule, readers }]) => {
     const value = rule.default === '' ? '' : `\`${String(rule.default)}\``;
-    const limits = allowed(rule);
+    const limits = allowedValues(rule);
     const file = rule.secret ? `; or \`${name}_FILE\`, a file that holds it` : '';
     const meaning = rule.description + (/^text/.test(limits) ? '' : ` (${limits})`) + file;
     const who = readers.length > 3 ? 'several' : readers.join(', ');

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Type } from '@sinclair/typebox';
-import { ConfigError, loadConfig, redacted } from './config';
+import { ConfigError, loadConfig, redactedConfig } from './config';
 import { fleetVariables } from './fleet-variables';
 import { collectorUrl } from '@tps/telemetry';
 
@@ -114,7 +114,7 @@ describe('a secret', () => {
 
   test('is hidden where a configuration is shown; a URL hides its credentials only', () => {
     const config = loadConfig(variables, { API_TOKEN: 'geheim', NATS_URL: 'nats://u:p@a:1,nats://u:p@b:2' });
-    expect(redacted(variables, config)).toMatchObject({
+    expect(redactedConfig(variables, config)).toMatchObject({
       API_TOKEN: '***',
       NATS_URL: 'nats://***@a:1,nats://***@b:2',
       NATS_PASSWORD: '',
@@ -124,7 +124,8 @@ describe('a secret', () => {
 
   test('is all behind the host where it is the address of a webhook', () => {
     const hook = { HOOK_URL: Type.String({ default: '', secret: true, pattern: '^https' }) };
-    const shown = (HOOK_URL: string): unknown => redacted(hook, loadConfig(hook, { HOOK_URL })).HOOK_URL;
+    const shown = (HOOK_URL: string): unknown =>
+      redactedConfig(hook, loadConfig(hook, { HOOK_URL })).HOOK_URL;
     expect(shown('https://example.com/hook/ge@heim?x=1')).toBe('https://example.com/***');
     expect(shown('https://example.com:8443/')).toBe('https://example.com:8443');
     expect(() => loadConfig(hook, { HOOK_URL: 'http://me:geheim@example.com/x' })).toThrow(

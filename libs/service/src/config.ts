@@ -218,17 +218,17 @@ export function readConfigFile(variable: string, path: string): Buffer {
 }
 
 /** A configuration as it may be logged. */
-export function redacted(variables: TProperties, config: object): Record<string, unknown> {
+export function redactedConfig(variables: TProperties, config: object): Record<string, unknown> {
   const properties: Record<string, TSchema> = { ...commonVariables, ...variables };
   const shown = Object.entries(config).map(([key, value]) => [
     key,
-    properties[key]?.secret ? hidden(key, String(value)) : (value as unknown),
+    properties[key]?.secret ? redactedValue(key, String(value)) : (value as unknown),
   ]);
   return Object.fromEntries(shown) as Record<string, unknown>;
 }
 
 /** Hides the credentials of a broker's URL, even a malformed one, and everything behind the host of a webhook's. */
-function hidden(name: string, secret: string): string {
+function redactedValue(name: string, secret: string): string {
   if (secret === '') return '';
   if (!name.endsWith('_URL')) return '***';
   if (!/^https?:/.test(secret) || !URL.canParse(secret)) return redactUrlList(secret);
@@ -238,27 +238,27 @@ function hidden(name: string, secret: string): string {
 
 function explain(error: ErrorObject | undefined, env: Env, properties: Record<string, TSchema>): string {
   const key = error?.instancePath.slice(1) ?? '';
-  const rule = (properties[key] ?? {}) as Rule;
+  const rule = (properties[key] ?? {}) as VariableSchema;
   const name = nameOf(key, env);
   const variable = rule.secret && env[`${name}_FILE`] ? `${name}_FILE` : name;
   const value = env[variable] ?? '';
-  const shown = rule.secret && variable === name ? hidden(name, value) : value;
+  const shown = rule.secret && variable === name ? redactedValue(name, value) : value;
   const malformed = error?.keyword === 'format' && error.params['format'] !== 'address';
-  const what = malformed ? 'a URL with a host and sound escapes' : allowed(rule);
+  const what = malformed ? 'a URL with a host and sound escapes' : allowedValues(rule);
   return redactUrls(`${variable}=${shown} is not allowed: must be ${what}${exampleOf(rule)}`);
 }
 
-function exampleOf({ examples = [] }: Rule): string {
+function exampleOf({ examples = [] }: VariableSchema): string {
   return examples.length > 0 ? `, for example ${examples.join(' or ')}` : '';
 }
 
-interface Rule {
+interface VariableSchema {
   /** The allowed texts in words, which a pattern is not. */
   form?: string;
   examples?: string[];
   /** Never shown; may come from the file that `<NAME>_FILE` names. */
   secret?: boolean;
-  anyOf?: Rule[];
+  anyOf?: VariableSchema[];
   const?: unknown;
   type?: string;
   minimum?: number;
@@ -267,8 +267,8 @@ interface Rule {
 }
 
 /** The allowed values of a variable in words, for the error line and for the table in the README. */
-export function allowed(rule: Rule): string {
-  if (rule.anyOf) return rule.anyOf.map(allowed).join(' or ');
+export function allowedValues(rule: VariableSchema): string {
+  if (rule.anyOf) return rule.anyOf.map(allowedValues).join(' or ');
   if (rule.const !== undefined) return `\`${JSON.stringify(rule.const).replaceAll('"', '')}\``;
   const kind = rule.type === 'integer' ? 'a whole number' : rule.type === 'number' ? 'a number' : rule.type;
   if (rule.minimum !== undefined && rule.maximum !== undefined) {

@@ -57,18 +57,18 @@ export interface RunningService {
   board?(): unknown;
 }
 
-/** A listener that answers others before the service can do its work, and tells them so. */
-export interface FrontDoor {
+/** What a service opens before NATS is there, such as an HTTP server that tells callers to wait. */
+export interface Closeable {
   close(): Promise<void>;
 }
 
 /** A service: its name in the fleet, its variables, and how it starts. */
-export interface ServiceDefinition<P extends TProperties, D extends FrontDoor | undefined = undefined> {
+export interface ServiceDefinition<P extends TProperties, D extends Closeable | undefined = undefined> {
   name: ServiceName;
   /** The service's own variables, beside the common ones. */
   variables: P;
   /** Called before the connection to NATS, which may be down for long. */
   open?(context: Pick<ServiceContext<ConfigOf<P>>, 'config' | 'log'>): Promise<D>;
-  /** @param door the result of `open`; closed after the service when it stops, or when it cannot start */
-  start(context: ServiceContext<ConfigOf<P>>, door: D): Promise<RunningService>;
+  /** @param opened the result of `open`; closed after the service when it stops, or when it cannot start */
+  start(context: ServiceContext<ConfigOf<P>>, opened: D): Promise<RunningService>;
 }

@@ -1,5 +1,5 @@
 export {
-  allowed,
+  allowedValues,
   type CommonConfig,
   commonVariables,
   ConfigError,
@@ -7,7 +7,7 @@ export {
   loadConfig,
   readConfigFile,
 } from './config';
-export type { FrontDoor, RunningService, ServiceContext, ServiceDefinition } from './definition';
+export type { Closeable, RunningService, ServiceContext, ServiceDefinition } from './definition';
 export { fleetVariables } from './fleet-variables';
 export { listen } from './listen';
 export { natsAccess } from './nats-access';

@@ -4,7 +4,7 @@ import type { Registry } from 'prom-client';
 import { listen } from './listen';
 
 /** Why the service cannot do its work now; empty when it can. */
-export type Readiness = () => string[];
+export type ReadinessCheck = () => string[];
 
 /**
  * The port for machines: `/metrics` in Prometheus text, `/health/live` (the event loop turns; asks no dependency, or a
@@ -13,7 +13,7 @@ export type Readiness = () => string[];
 export async function serveProbes(
   { port, TPS_BIND }: { port: number; TPS_BIND: string },
   registry: Registry,
-  readiness: Readiness,
+  readiness: ReadinessCheck,
 ): Promise<Server> {
   const server = createServer((request, response) => {
     const answer = (status: number, body: object): void => {

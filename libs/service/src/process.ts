@@ -3,7 +3,7 @@ import type { TProperties } from '@sinclair/typebox';
 import { type ServiceName, telemetryName } from '@tps/contracts';
 import { describeThrown, redactUrls } from '@tps/telemetry';
 import { ConfigError } from './config';
-import type { FrontDoor, ServiceDefinition } from './definition';
+import type { Closeable, ServiceDefinition } from './definition';
 import { type ServiceHandle, startService } from './run';
 
 /** Exit code of a service that cannot start with its configuration: starting it again is no use. */
@@ -15,7 +15,7 @@ const STOP_LIMIT_MS = 25_000;
  * Runs a service as this process. SIGTERM and SIGINT stop it gracefully, a second one at once. An error that nothing
  * waits for ends it, unless the service takes it; it never cuts a graceful stop short.
  */
-export async function runService<P extends TProperties, D extends FrontDoor | undefined>(
+export async function runService<P extends TProperties, D extends Closeable | undefined>(
   definition: ServiceDefinition<P, D>,
 ): Promise<void> {
   let handle: ServiceHandle | undefined;

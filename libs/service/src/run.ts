@@ -15,10 +15,10 @@ import {
 } from '@tps/contracts';
 import { createLogger, exposeDropped, type Logger, startTracing, type Tracing } from '@tps/telemetry';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { type CommonConfig, type ConfigOf, loadConfig, redacted } from './config';
+import { type CommonConfig, type ConfigOf, loadConfig, redactedConfig } from './config';
 import type {
   EndpointOptions,
-  FrontDoor,
+  Closeable,
   RunningService,
   ServiceContext,
   ServiceDefinition,
@@ -47,7 +47,7 @@ export interface ServiceHandle {
  * @param onFail called when the service cannot go on; the caller ends the process
  * @throws ConfigError when a variable has a value that is not allowed
  */
-export async function startService<P extends TProperties, D extends FrontDoor | undefined>(
+export async function startService<P extends TProperties, D extends Closeable | undefined>(
   definition: ServiceDefinition<P, D>,
   env: Record<string, string | undefined>,
   onFail: (error: unknown) => void,
@@ -67,8 +67,8 @@ export async function startService<P extends TProperties, D extends FrontDoor | 
  * ready, refuses requests, finishes, flushes and disconnects. Stopping is safe at any moment, and runs every step even
  * when one fails.
  */
-class Lifecycle<P extends TProperties, D extends FrontDoor | undefined> implements ServiceHandle {
-  private door: D | undefined;
+class Lifecycle<P extends TProperties, D extends Closeable | undefined> implements ServiceHandle {
+  private opened: D | undefined;
   private readonly config: ConfigOf<P> & CommonConfig;
   private readonly instance: string;
   private readonly log: Logger;
@@ -79,7 +79,7 @@ class Lifecycle<P extends TProperties, D extends FrontDoor | undefined> implemen
   private bus: Bus | undefined;
   private endpoints: Service | undefined;
   private running: RunningService | undefined;
-  private beat: NodeJS.Timeout | undefined;
+  private heartbeats: NodeJS.Timeout | undefined;
   private stopping: Promise<void> | undefined;
 
   constructor(
@@ -118,7 +118,7 @@ class Lifecycle<P extends TProperties, D extends FrontDoor | undefined> implemen
       this.probes = await serveProbes({ port, TPS_BIND }, this.registry, () => this.problems());
     }
     const { config, log } = this;
-    this.door = await this.definition.open?.({ config, log });
+    this.opened = await this.definition.open?.({ config, log });
     this.bus = await connectBus({
       ...natsAccess(this.definition.name, this.config),
       owner: this.definition.name,
@@ -135,18 +135,18 @@ class Lifecycle<P extends TProperties, D extends FrontDoor | undefined> implemen
       description: `TPS ${this.definition.name}`,
       metadata: { instance: this.instance },
     });
-    this.running = await placedBy(config, this.definition.start(this.context(this.bus), this.door as D));
+    this.running = await placedBy(config, this.definition.start(this.context(this.bus), this.opened as D));
     if (this.running.board) {
       this.serve('board', this.bus.names.subjects.board(this.definition.name), () => this.running?.board?.());
     }
     // Only when the broker knows the endpoints is the service there for others.
     await this.bus.nc.flush();
-    this.beat = setInterval(() => this.sendBeat(), HEARTBEAT_MS);
+    this.heartbeats = setInterval(() => this.sendHeartbeat(), HEARTBEAT_MS);
     // After an outage no process knows the others, and the fleet looks incomplete until it does.
-    this.bus.onReconnect(() => this.sendBeat());
-    this.sendBeat();
+    this.bus.onReconnect(() => this.sendHeartbeat());
+    this.sendHeartbeat();
     this.running.begin?.();
-    this.log.info('started', { config: redacted(this.definition.variables, this.config) });
+    this.log.info('started', { config: redactedConfig(this.definition.variables, this.config) });
   }
 
   stop(): Promise<void> {
@@ -166,11 +166,11 @@ class Lifecycle<P extends TProperties, D extends FrontDoor | undefined> implemen
     // A service that never ran says only why, in one line.
     const { running } = this;
     if (running) this.log.info('stopping');
-    this.sendBeat(true);
-    clearInterval(this.beat);
+    this.sendHeartbeat(true);
+    clearInterval(this.heartbeats);
     await this.step('endpoints', () => this.endpoints?.stop());
     await this.step('service', () => running?.stop());
-    await this.step('door', () => this.door?.close());
+    await this.step('opened', () => this.opened?.close());
     await this.step('tracing', () => this.tracing.shutdown(FLUSH_LIMIT_MS));
     await this.step('bus', () => this.bus?.close());
     await this.step('probes', () => this.probes?.close());
@@ -194,10 +194,10 @@ class Lifecycle<P extends TProperties, D extends FrontDoor | undefined> implemen
     return this.bus.connected ? [] : ['not connected to NATS'];
   }
 
-  private sendBeat(leaving = false): void {
+  private sendHeartbeat(leaving = false): void {
     if (!this.bus?.connected) return;
     const lost = this.bus.losses.recent();
-    const beat: Heartbeat = {
+    const heartbeat: Heartbeat = {
       v: WIRE_VERSION,
       service: this.definition.name,
       instance: this.instance,
@@ -208,7 +208,7 @@ class Lifecycle<P extends TProperties, D extends FrontDoor | undefined> implemen
       vitals: this.running?.vitals?.() ?? {},
       ...(lost.length > 0 ? { lost } : {}),
     };
-    const text = JSON.stringify(beat);
+    const text = JSON.stringify(heartbeat);
     this.bus.nc.publish(this.bus.names.subjects.heartbeat(this.definition.name), text);
     this.running?.onHeartbeat?.(text);
   }

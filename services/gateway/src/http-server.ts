@@ -9,7 +9,7 @@ import {
 import { createServer as createSecureServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { type ApiErrorCode, MAX_BODY_BYTES, MAX_SYNC_TIMEOUT_MS } from '@tps/contracts';
-import { type FrontDoor, listen, readinessAnswer } from '@tps/service';
+import { type Closeable, listen, readinessAnswer } from '@tps/service';
 import type { Logger } from '@tps/telemetry';
 import type { Access } from './access';
 import { ApiError, rawProblem, sendJson, sendProblem, traceIdOf } from './problem';
@@ -54,7 +54,7 @@ function pathOf(url: string): string {
 }
 
 /** The HTTP port. It is open before NATS answers, and says until then that the gateway is there and takes nothing yet. */
-export class HttpServer implements FrontDoor {
+export class HttpServer implements Closeable {
   private front: RequestListener = notYet;
 
   private constructor(readonly server: Server) {}
