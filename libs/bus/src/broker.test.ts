@@ -166,6 +166,19 @@ describe('bus', () => {
       expect(await kept()).toBe(48);
     });
 
+    test('the log of outcomes is compressed by a server that can, also when it was not before', async () => {
+      const jsm = await managerOf(bus);
+      const compression = async (): Promise<string | undefined> =>
+        (await jsm.streams.info('OUTCOMES')).config.compression;
+      const isOld = /^2\.[0-9]\./.test(bus.nc.info!.version);
+      await jsm.streams.add({ name: 'OUTCOMES', subjects: ['tps.outcomes.>'] });
+      await ensureStream(bus, 'outcomes', settings);
+      expect(await compression()).toBe(isOld ? undefined : 's2');
+      await jsm.streams.delete('OUTCOMES');
+      await createStream(bus, 'outcomes', settings);
+      expect(await compression()).toBe(isOld ? undefined : 's2');
+    });
+
     test('replicas can create a stream at the same moment', async () => {
       await Promise.all([1, 2, 3].map(() => ensureStream(bus, 'kanban', settings)));
       await Promise.all([1, 2, 3].map(() => ensureLanes(bus, 'a')));

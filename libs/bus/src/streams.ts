@@ -7,6 +7,7 @@ import {
   type JetStreamManager,
   RetentionPolicy,
   StorageType,
+  StoreCompression,
   type StoredMsg,
   type StreamConfig,
 } from '@nats-io/jetstream';
@@ -31,6 +32,8 @@ export interface StreamSettings {
 }
 
 const HOUR_MS = 3_600_000;
+/** Outcomes repeat each other's fields. Signals do not have to, and do not stay. */
+const COMPRESSED = { compression: StoreCompression.S2 };
 const GIB = 1024 ** 3;
 const CONSUMER_EXISTS = [10013, 10148];
 const CONSUMER_NOT_FOUND = 10014;
@@ -38,8 +41,8 @@ const STREAM_NOT_FOUND = 10059;
 const STREAM_NAME_IN_USE = 10058;
 const MESSAGE_NOT_FOUND = 10037;
 
-function definition(names: Names, stream: StreamName, settings: StreamSettings): Partial<StreamConfig> {
-  const root = `${names.prefix}tps`;
+function definition(bus: Bus, stream: StreamName, settings: StreamSettings): Partial<StreamConfig> {
+  const root = `${bus.names.prefix}tps`;
   const common = { storage: StorageType.File, num_replicas: settings.replicas, allow_direct: true };
   switch (stream) {
     case 'kanban':
@@ -59,6 +62,7 @@ function definition(names: Names, stream: StreamName, settings: StreamSettings):
         retention: RetentionPolicy.Limits,
         max_age: nanos(settings.outcomesMaxAgeMs ?? 24 * HOUR_MS),
         max_bytes: settings.outcomesMaxBytes ?? 2 * GIB,
+        ...(canCompress(bus) ? COMPRESSED : {}),
       };
     case 'dead':
       return {
@@ -79,23 +83,32 @@ function definition(names: Names, stream: StreamName, settings: StreamSettings):
   }
 }
 
+/** The client refuses to ask a server for compression that does not know it: before 2.10, or while the version is unknown. */
+function canCompress({ nc }: Bus): boolean {
+  const [major = 0, minor = 0] = (nc.info?.version ?? '').split('.').map(Number);
+  return major > 2 || (major === 2 && minor >= 10);
+}
+
 /** The client's manager of streams and consumers. Creating it costs no request. */
 export function managerOf(bus: Bus, options: { timeout?: number } = {}): Promise<JetStreamManager> {
   return jetstreamManager(bus.nc, { ...options, checkAPI: false });
 }
 
 /**
- * Creates a stream if it is absent, and raises its limits if the settings ask for more. Only the owner of the stream
- * calls it. It never lowers a limit, because the broker would delete the messages above a lower `max_msgs`.
+ * Creates a stream if it is absent, raises its limits if the settings ask for more, and compresses what is written to the log
+ * of outcomes from now on. Only the owner of the stream calls it. It never lowers a limit, because the broker would delete the messages above a lower `max_msgs`.
  */
 export async function ensureStream(bus: Bus, stream: StreamName, settings: StreamSettings): Promise<void> {
-  const { name, max_msgs, max_age, max_bytes } = await createStream(bus, stream, settings);
+  const { name, max_msgs, max_age, max_bytes, compression } = await createStream(bus, stream, settings);
   const { kanbanMaxMessages = 0, outcomesMaxAgeMs = 0, outcomesMaxBytes = 0 } = settings;
   // A stream without a limit (-1 or 0) needs no higher one.
   const raised = {
     ...(max_msgs > 0 && kanbanMaxMessages > max_msgs ? { max_msgs: kanbanMaxMessages } : {}),
     ...(max_age > 0 && nanos(outcomesMaxAgeMs) > max_age ? { max_age: nanos(outcomesMaxAgeMs) } : {}),
     ...(max_bytes > 0 && outcomesMaxBytes > max_bytes ? { max_bytes: outcomesMaxBytes } : {}),
+    ...(stream === 'outcomes' && compression !== COMPRESSED.compression && canCompress(bus)
+      ? COMPRESSED
+      : {}),
   };
   if (Object.keys(raised).length > 0) await (await managerOf(bus)).streams.update(name, raised);
 }
@@ -120,7 +133,7 @@ async function createOnce(bus: Bus, stream: StreamName, settings: StreamSettings
     if (!isMissingStream(error)) throw error;
   }
   try {
-    return (await jsm.streams.add({ name, ...definition(bus.names, stream, settings) })).config;
+    return (await jsm.streams.add({ name, ...definition(bus, stream, settings) })).config;
   } catch (error) {
     // Another process with other limits may have created it at the same moment.
     if (!isApiError(error, STREAM_NAME_IN_USE)) throw error;
