@@ -27,6 +27,7 @@ import { TwoGenerationMap } from './two-generation-map';
 const HOUR_MS = 3_600_000;
 /** A broker that restarts, or a consumer that moves, takes less. */
 const LOST_LIMIT_MS = 3_000;
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Variables of every service that may be the first to create the stream OUTCOMES. */
 export const outcomesVariables = {
@@ -70,7 +71,7 @@ export interface OutcomesLogOptions {
   startIn?: (log: LogFacts) => number | Promise<number>;
   /** Reads only outcomes that were stored in the last so many milliseconds. */
   sinceMs?: number;
-  /** Reads at most about so many bytes of those, the latest. Default: 256 MiB. */
+  /** Reads at most about so many bytes of those, the latest. Default: 128 MiB. */
   maxBytes?: number;
   /** Called after a batch was taken. Nothing more is read until it resolves. */
   onRead?: () => Promise<void>;
@@ -158,6 +159,11 @@ export class OutcomesLog {
   /** Everything that was stored when this process began to follow is accounted for. */
   get rebuilt(): boolean {
     return this.follower.position >= this.rebuiltAt;
+  }
+
+  /** Resolves when `rebuilt`; false if it is stopped before. */
+  untilRebuilt(): Promise<boolean> {
+    return this.follower.until(() => this.rebuilt, LONGEST_TIMER_MS);
   }
 
   /** Why a service that answers from this log cannot do so now, for `RunningService.problems`. */

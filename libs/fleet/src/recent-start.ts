@@ -1,7 +1,7 @@
 import { type Bus, messageAt } from '@tps/bus';
 
-/** About 470,000 outcomes, which one core reads in 2 s. At any higher rate a start takes no longer. */
-const RECENT_BYTES = 256 * 1024 ** 2;
+/** About 235,000 outcomes, which one core reads in 1 s. At any higher rate a start takes no longer. */
+const RECENT_BYTES = 128 * 1024 ** 2;
 
 /** The size of the log and its newest message. */
 interface LogSize {

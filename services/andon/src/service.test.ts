@@ -9,7 +9,7 @@ import {
   SERVICES,
   WIRE_VERSION,
 } from '@tps/contracts';
-import { sampleOutcome, waitFor } from '@tps/testkit';
+import { freePort, sampleOutcome, waitFor } from '@tps/testkit';
 import { AndonHarness } from './andon-harness.fixture';
 
 // Lights are assessed once a second, and stations only when there was time to hear from them.
@@ -176,4 +176,19 @@ test('a restart counts what the lines finished in the last hour again', async ()
   await harness.stopAll();
   await harness.andon('four');
   await waitFor('the same figures', async () => (await charts()) === 7);
+});
+
+test('a replica that has not read the log yet leaves look-ups to the others', async () => {
+  const many = Array.from({ length: 100 }, () => ({ signal_type: 'many' }));
+  for (let n = 0; n < 100; n += 1) await Promise.all(Array.from({ length: 12 }, () => publish(many)));
+  await publish([{ signal_id: 'known' }]);
+  const found = async (): Promise<unknown> => statuses(await lookup({ ids: ['known'] }));
+  await waitFor('the first replica to have read it', async () =>
+    JSON.stringify(await found()).includes('known'),
+  );
+  const port = await freePort();
+  const isReady = async (): Promise<boolean> => (await fetch(`http://127.0.0.1:${port}/health/ready`)).ok;
+  const starting = harness.andon('five', { METRICS_PORT: String(port) });
+  while (!(await isReady().catch(() => false))) expect(await found()).toEqual([['known', 'succeeded']]);
+  await starting;
 });

@@ -66,8 +66,7 @@ async function start(context: ServiceContext<AndonConfig>): Promise<RunningServi
   }, CHART.stepMs);
   const webhook = config.TPS_ANDON_WEBHOOK_URL && Webhook.start(context, config.TPS_ANDON_WEBHOOK_URL);
   serve(context, { calls, changes, history, outcomes, charts });
-  context.endpoint('lookup', (request) => records.lookup(request, outcomes));
-  context.endpoint('finishedSignals', (request) => records.page(request, outcomes));
+  void outcomes.untilRebuilt().then((isRebuilt) => isRebuilt && serveRecords(context, records, outcomes));
   return {
     problems,
     vitals: () => ({ colour: board.colour(), missed: fleet.missing() }) satisfies AndonVitals,
@@ -195,6 +194,12 @@ function serve(
     await changes.caughtUp(CATCH_UP_MS);
     return history.page(request);
   });
+}
+
+/** Called when the index is complete: until then, other replicas get these requests. */
+function serveRecords(context: ServiceContext, records: Records, outcomes: OutcomesLog): void {
+  context.endpoint('lookup', (request) => records.lookup(request, outcomes));
+  context.endpoint('finishedSignals', (request) => records.page(request, outcomes));
 }
 
 /** The figures of the queue, or null: the board does without them while kanban does not answer. */
