@@ -63,7 +63,7 @@ export const FinishedReply = Type.Object({
   items: list(Outcome, 'Without results: those are in the records'),
   next: nullable(
     Type.String(),
-    '`cursor` of the next page; null on the last. A page may be short and not the last',
+    '`cursor` of the next page; null on the last. A page may be short or empty and not the last',
   ),
   reach,
 });

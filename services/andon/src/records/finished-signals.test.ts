@@ -66,6 +66,15 @@ test('pages follow the log, also when it grows meanwhile', async () => {
   expect((await page({ limit: 2, cursor: second.next! })).next).toBeNull();
 });
 
+test('a page of a rare filter is empty when it is not among the newest 50,000, and the next page goes on', async () => {
+  record({ signal_id: 'rare', signal_type: 'other' });
+  for (let n = 0; n < 50_000; n += 1) record({ signal_id: `often-${n}` });
+  const first = await page({ type: 'other' });
+  expect(first).toEqual({ items: [], next: expect.any(String) as string });
+  const second = await page({ type: 'other', cursor: first.next! });
+  expect([second.items.map(({ signal_id }) => signal_id), second.next]).toEqual([['rare'], null]);
+});
+
 test('a requeued signal is listed once, with the outcome of its latest run', async () => {
   record({ signal_id: 'a', status: 'failed' });
   record({ signal_id: 'b' });

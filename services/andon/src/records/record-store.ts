@@ -151,8 +151,10 @@ export class RecordStore {
     const entries: Entry[] = [];
     const iterator = this.db.iterator(range);
     try {
-      for (let looks = 0; looks < limits.looks; looks += STEP) {
-        const step = await iterator.nextv(STEP);
+      for (let left = limits.looks; left > 0;) {
+        // The database returns fewer than asked for when they are large.
+        const step = await iterator.nextv(Math.min(STEP, left));
+        left -= step.length;
         for (const [key, value] of step) {
           const entry = decodeEntry(key, value);
           const verdict = keep(entry);

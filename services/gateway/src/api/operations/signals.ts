@@ -104,7 +104,9 @@ export const signalOperations = {
     summary: 'Signals by type, status and class, newest first',
     description:
       'Finished ones from the records, unless `status` asks for those that are not finished. ' +
-      'A signal that was run again is listed once, with what became of it last.',
+      'A signal that was run again is listed once, with what became of it last. ' +
+      'A page looks at 50,000 finished signals at most: with a filter that few of them match, it may be short or empty ' +
+      'although older signals match. The list ends only where `next` is null.',
     query: 'SignalsQuery',
     answers: { 200: { description: 'A page of signals', schema: 'Signals' } },
     errors: ['UNAVAILABLE'],
