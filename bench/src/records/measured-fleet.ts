@@ -52,11 +52,10 @@ export class MeasuredFleet {
     }
   }
 
-  async indexBytes(): Promise<number> {
-    const entries = await readdir(this.indexFolder, { recursive: true, withFileTypes: true });
-    const files = entries.filter((entry) => entry.isFile());
-    const sizes = await Promise.all(files.map(({ parentPath, name }) => stat(join(parentPath, name))));
-    return sizes.reduce((sum, { size }) => sum + size, 0);
+  /** Bytes on disk of the index and of the log. */
+  async disk(): Promise<{ index: number; log: number }> {
+    const log = join(this.fleet.home, 'data/nats/jetstream/$G/streams', namesFor().streams.outcomes);
+    return { index: await bytesIn(this.indexFolder), log: await bytesIn(log) };
   }
 
   /** Deletes the index while andon has it open; the next process finds none. */
@@ -101,4 +100,11 @@ export class MeasuredFleet {
   private get indexFolder(): string {
     return join(this.fleet.home, 'data', 'andon');
   }
+}
+
+async function bytesIn(folder: string): Promise<number> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  const sizes = await Promise.all(files.map(({ parentPath, name }) => stat(join(parentPath, name))));
+  return sizes.reduce((sum, { size }) => sum + size, 0);
 }
