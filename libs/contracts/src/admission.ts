@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { ms, oneOf, text, time } from './fields';
+import { count, ms, oneOf, text, time } from './fields';
 import { signalType } from './signal';
 import { version } from './version';
 
@@ -46,6 +46,10 @@ export const EnqueueVerdict = Type.Union([
   Type.Object({
     ...refusal,
     code: oneOf(['KANBAN_FULL', 'NO_BROKER', 'LINE_STOPPED', 'UNKNOWN_SIGNAL_TYPE']),
+    queue_depth: Type.Optional(count('KANBAN_FULL: accepted, unfinished signals')),
+    finished_per_s: Type.Optional(
+      Type.Number({ minimum: 0, description: 'KANBAN_FULL: signals that leave the queue per second' }),
+    ),
     accepted: Type.Unsafe<false | 'unknown'>(
       Type.Union([Type.Literal(false), Type.Literal('unknown')], {
         description: '`unknown`: the append may have arrived; send it again with the same id',

@@ -138,7 +138,7 @@ test('a signal that is sent again is a duplicate and enters once; its next run e
 test('a full queue refuses for certain, says when to retry, and accepts again when it has room', async () => {
   expect(accepted(await enqueue(...Array.from({ length: 10 }, () => signal())))).toBe(10);
   const [refused] = await enqueue(signal());
-  expect(refused).toMatchObject({ ok: false, code: 'KANBAN_FULL', accepted: false, retry_after_ms: 1_000 });
+  expect(refused).toMatchObject({ ok: false, code: 'KANBAN_FULL', accepted: false, queue_depth: 10 });
   await drain(1);
   await waitFor('room', async () => accepted(await enqueue(signal())) === 1);
 });

@@ -23,6 +23,7 @@ import { OrphanRecovery } from './queue/orphan-recovery';
 import { QueueRemoval } from './queue/queue-removal';
 import { QueueStats } from './queue/queue-stats';
 import { QueueWriter } from './queue/queue-writer';
+import { RoomForecast } from './queue/room-forecast';
 import { ensureStreams, Storage } from './queue/storage';
 import { UnreadableMessages } from './queue/unreadable-messages';
 import { RetirementChecks } from './retirement/retirement-checks';
@@ -47,9 +48,10 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
 
   const deadlines = new DeadlineIndex(bus, lines.pausedMs.bind(lines));
   const acceptance = new Acceptance();
-  const queue = new QueueStats(bus, acceptance, () => deadlines.clear());
+  const forecast = new RoomForecast(() => fleet.of('kanban').length);
+  const queue = new QueueStats(bus, { acceptance, forecast, deadlines });
   const storage = new Storage(context, queue, types);
-  const writer = new QueueWriter(context, { queue, acceptance, types, deadlines, storage });
+  const writer = new QueueWriter(context, { queue, acceptance, types, deadlines, storage, forecast });
   const unreadable = new UnreadableMessages(context);
   const inFlight = new InFlightSignals(context, fleet);
   const removal = new QueueRemoval(context, { inFlight, unreadable, queue, records });

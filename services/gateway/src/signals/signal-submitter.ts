@@ -171,8 +171,14 @@ function notSent(connected: boolean): EnqueueRefusal {
 
 /** Turns a refusal into the error that the sender of the signal gets. */
 export function refusalError(refusal: EnqueueRefusal, id: string, suspect = false): ApiError {
-  const { code, reason, retry_after_ms: retryAfterMs, accepted } = refusal;
-  if (code === 'KANBAN_FULL') return new ApiError(code, reason, { retryAfterMs });
+  const { code, reason, retry_after_ms, accepted, queue_depth, finished_per_s } = refusal;
+  const retryAfterMs = retry_after_ms;
+  if (code === 'KANBAN_FULL') {
+    return new ApiError(code, reason, {
+      retryAfterMs,
+      members: { retry_after_ms, queue_depth, finished_per_s },
+    });
+  }
   const message =
     accepted === false
       ? `${reason}; this request was not accepted${suspect ? `, and ${EARLIER_UNKNOWN}` : ''}`

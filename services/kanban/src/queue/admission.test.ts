@@ -1,5 +1,5 @@
 import type { Priority } from '@tps/contracts';
-import { type BufferUse, hardLimit, fullReason } from './admission';
+import { type BufferUse, hardLimit, noRoom } from './admission';
 
 const fill = (depth: number, given: Partial<BufferUse> = {}): BufferUse => ({
   depth,
@@ -11,7 +11,7 @@ const fill = (depth: number, given: Partial<BufferUse> = {}): BufferUse => ({
 
 /** The depth at which a priority is refused. */
 function limitOf(priority: Priority, given: Partial<BufferUse> = {}): number {
-  for (let depth = 0; depth <= 1_000; depth += 1) if (fullReason(priority, fill(depth, given))) return depth;
+  for (let depth = 0; depth <= 1_000; depth += 1) if (noRoom(priority, fill(depth, given))) return depth;
   return Infinity;
 }
 
@@ -41,7 +41,7 @@ test('in a nearly full buffer a type with its fair share gives way to the others
   const modest = { depthOfType: 24 };
   expect(limitOf(3, greedy)).toBe(80);
   expect(limitOf(3, modest)).toBe(100);
-  expect(fullReason(3, fill(80, greedy))).toContain('fair share of 25');
+  expect(noRoom(3, fill(80, greedy))?.reason).toContain('fair share of 25');
 });
 
 test('a critical signal enters whatever share its type has', () => {
@@ -51,4 +51,14 @@ test('a critical signal enters whatever share its type has', () => {
 test('a single type may use the whole buffer, known or not', () => {
   expect(limitOf(3, { knownTypes: 1, depthOfType: 99 })).toBe(100);
   expect(limitOf(3, { knownTypes: 0, depthOfType: 99 })).toBe(100);
+});
+
+test.each([
+  [3, fill(100), 1],
+  [3, fill(120), 21],
+  [4, fill(100), 21],
+  [3, fill(90, { depthOfType: 90 }), 11],
+  [3, fill(95, { depthOfType: 27 }), 3],
+] as const)('priority %i in %j fits when %i signals have left', (priority, use, over) => {
+  expect(noRoom(priority, use)?.over).toBe(over);
 });

@@ -22,14 +22,27 @@ export function hardLimit(buffer: number): number {
   return Math.ceil((buffer * CRITICAL_TENTHS) / 10);
 }
 
-/** Decides whether one more signal may enter. @returns why not, or null if it may */
-export function fullReason(priority: Priority, fill: BufferUse): string | null {
+/** Why a signal may not enter. */
+export interface NoRoom {
+  reason: string;
+  /** Signals that must leave the queue before it may. */
+  over: number;
+}
+
+/** Decides whether one more signal may enter. @returns null if it may */
+export function noRoom(priority: Priority, fill: BufferUse): NoRoom | null {
   const { depth, depthOfType, knownTypes, buffer } = fill;
   const limit = limitOf(priority, buffer);
-  if (depth >= limit) return `${depth} signals are unfinished; priority ${priority} may enter below ${limit}`;
+  if (depth >= limit) {
+    const reason = `${depth} signals are unfinished; priority ${priority} may enter below ${limit}`;
+    return { reason, over: depth - limit + 1 };
+  }
   const share = buffer / Math.max(1, knownTypes);
   if (priority !== 1 && depth >= buffer * TIGHT && depthOfType >= share) {
-    return `the buffer is ${Math.round((depth / buffer) * 100)} % full and this type holds its fair share of ${Math.floor(share)}`;
+    const reason = `the buffer is ${Math.round((depth / buffer) * 100)} % full and this type holds its fair share of ${Math.floor(share)}`;
+    // It may enter as soon as either of the two is no longer so.
+    const over = Math.min(depth - buffer * TIGHT, depthOfType - share) + 1;
+    return { reason, over: Math.ceil(over) };
   }
   return null;
 }

@@ -1,6 +1,8 @@
 import { type Bus, isMissingStream, LogLife, managerOf } from '@tps/bus';
 import { type Lane, laneName, parseLane } from '@tps/contracts';
 import type { Acceptance } from './acceptance';
+import type { DeadlineIndex } from './deadline-index';
+import type { RoomForecast } from './room-forecast';
 
 /** The signals of one lane, as the stream counts them. */
 export interface LaneCounts extends Lane {
@@ -12,6 +14,12 @@ export interface LaneCounts extends Lane {
 export interface Appends {
   total: number;
   readonly ofType: Map<string, number>;
+}
+
+export interface QueueStatsDeps {
+  acceptance: Acceptance;
+  forecast: RoomForecast;
+  deadlines: DeadlineIndex;
 }
 
 const FRESH_MS = 20;
@@ -41,11 +49,9 @@ export class QueueStats {
   private readAtMs = 0;
   private reading: Promise<void> | null = null;
 
-  /** @param onReplaced called when the stream was replaced, so that sequences of the old one mean nothing */
   constructor(
     private readonly bus: Bus,
-    private readonly acceptance: Acceptance,
-    private readonly onReplaced: () => void,
+    private readonly deps: QueueStatsDeps,
   ) {}
 
   /** Accepted, unfinished signals. */
@@ -126,11 +132,11 @@ export class QueueStats {
     const stream = this.bus.names.streams.kanban;
     try {
       await this.readCounts(stream);
-      this.acceptance.onStreamRead();
+      this.deps.acceptance.onStreamRead();
     } catch (error) {
       // Appends since then still count. An empty group need not stay.
       if (this.appends.length > 1 && this.appends.at(-1)?.total === 0) this.appends.pop();
-      this.acceptance.onStreamUnavailable(
+      this.deps.acceptance.onStreamUnavailable(
         `the stream ${stream} ${isMissingStream(error) ? 'is missing' : 'does not answer'}`,
       );
       throw error;
@@ -172,6 +178,9 @@ export class QueueStats {
     if (appends.total === 0) this.orphans = Math.max(0, state.messages - counted);
     this.appends = this.appends.slice(this.appends.indexOf(appends));
     this.readAtMs = Date.now();
+    // Every message up to the last sequence is either in the stream or has left it.
+    const removed = state.last_seq - state.messages;
+    this.deps.forecast.observe({ atMs: this.readAtMs, removed, depth: state.messages });
   }
 
   /** Reports that the broker lost the queue, with all accepted, unfinished signals. */
@@ -180,9 +189,10 @@ export class QueueStats {
     const life = this.life.begin(log);
     this.lastSeq = log.lastSeq;
     if (!isReplaced) return;
-    this.acceptance.onStreamReplaced();
+    this.deps.acceptance.onStreamReplaced();
     this.bus.losses.add({ name: this.bus.names.streams.kanban, life, entries: this.depth });
-    this.onReplaced();
+    // Sequences of the old stream mean nothing now.
+    this.deps.deadlines.clear();
   }
 }
 

@@ -19,11 +19,12 @@ import type { TypesView } from '@tps/fleet';
 import type { ServiceContext } from '@tps/service';
 import { linksTo, type SignalSpan, type TraceHeaders } from '@tps/telemetry';
 import type { Acceptance } from './acceptance';
-import { fullReason } from './admission';
+import { noRoom, type NoRoom } from './admission';
 import type { BackupMessage } from '../backup/backup-message';
 import type { KanbanConfig } from '../config';
 import type { DeadlineIndex } from './deadline-index';
 import type { QueueStats } from './queue-stats';
+import type { RoomForecast } from './room-forecast';
 import type { Storage } from './storage';
 
 /** An append without an acknowledgement for this long has an unknown outcome. */
@@ -37,6 +38,7 @@ export interface QueueWriterDeps {
   types: TypesView;
   deadlines: DeadlineIndex;
   storage: Storage;
+  forecast: RoomForecast;
 }
 
 /**
@@ -144,7 +146,7 @@ export class QueueWriter {
       full = this.full(signal);
     }
     // Do not await anything between this check and the counting: other requests would see the same free place.
-    if (full) return refused('KANBAN_FULL', full, false);
+    if (full) return this.refuseFull(full);
     return this.append(signal, span, suspect);
   }
 
@@ -187,7 +189,7 @@ export class QueueWriter {
       if (error.accepted === 'unknown') this.hasUnknownAppend = true;
       else queue.uncount(signal_type, counted);
       if (error.full) acceptance.onAppended();
-      if (error.full) return refused('KANBAN_FULL', 'the queue is at its limit', false);
+      if (error.full) return this.refuseFull({ reason: 'the queue is at its limit', over: 1 });
       acceptance.onAppendFailed(error.message);
       if (error.isNoStream) this.deps.storage.ensureSoon();
       this.context.log.warn('append refused', { signal_id: id, error });
@@ -204,8 +206,14 @@ export class QueueWriter {
     return appends;
   }
 
-  private full({ priority, signal_type }: Signal): string | null {
-    return fullReason(priority, {
+  private refuseFull({ reason, over }: NoRoom): EnqueueRefusal {
+    const { forecast, queue } = this.deps;
+    const told = { ...forecast.refuse(over, Date.now()), queue_depth: queue.depth };
+    return { ...refused('KANBAN_FULL', reason, false), ...told };
+  }
+
+  private full({ priority, signal_type }: Signal): NoRoom | null {
+    return noRoom(priority, {
       depth: this.deps.queue.depth,
       depthOfType: this.deps.queue.depthOf(signal_type),
       knownTypes: this.deps.types.known().length,

@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox';
-import { API_ERRORS, oneOf, text } from '@tps/contracts';
+import { API_ERRORS, count, ms, oneOf, text } from '@tps/contracts';
 
 export const Problem = Type.Object(
   {
@@ -20,6 +20,13 @@ export const Problem = Type.Object(
       Type.Union([Type.Literal(false), Type.Literal('unknown')], {
         description: 'NO_BROKER',
       }),
+    ),
+    queue_depth: Type.Optional(count('KANBAN_FULL: accepted, unfinished signals')),
+    finished_per_s: Type.Optional(
+      Type.Number({ minimum: 0, description: 'KANBAN_FULL: signals that finish per second, as measured' }),
+    ),
+    retry_after_ms: Type.Optional(
+      ms('KANBAN_FULL: when there should be room for this sender; `Retry-After` in milliseconds'),
     ),
     andon_id: Type.Optional(
       Type.String({ description: 'CIRCUIT_OPEN and LINE_STOPPED: what acknowledging and resuming take' }),
