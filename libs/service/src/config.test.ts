@@ -18,7 +18,7 @@ describe('loadConfig', () => {
     expect(Object.isFrozen(config)).toBe(true);
   });
 
-  test('reads text as what the variable is; empty counts as unset', () => {
+  test('converts a text to the type of its variable; an empty text counts as unset', () => {
     const env = {
       TPS_NUM_WORKERS: '16',
       TPS_CB_TIMEOUT: '0.5',
@@ -43,7 +43,7 @@ describe('loadConfig', () => {
     expect(loadConfig({}, env).LOG_LEVEL).toBe(level);
   });
 
-  test("the guide's short names are taken, the own name wins", () => {
+  test('the short names of the guide work, and the own name takes precedence', () => {
     expect(loadConfig(fleetVariables, { KANBAN_BUFFER: '50' }).TPS_KANBAN_BUFFER).toBe(50);
     expect(
       loadConfig(fleetVariables, { KANBAN_BUFFER: '50', TPS_KANBAN_BUFFER: '60' }).TPS_KANBAN_BUFFER,
@@ -80,12 +80,12 @@ describe('a secret', () => {
   };
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  test('comes from a file too, without the end of its line', () => {
+  test('may come from a file, without the newline at its end', () => {
     expect(loadConfig(variables, { API_TOKEN_FILE: file('token', 'geheim\n') }).API_TOKEN).toBe('geheim');
     expect(loadConfig(variables, { API_TOKEN: 'geheim' }).API_TOKEN).toBe('geheim');
   });
 
-  test('is not told, whatever is wrong with it', () => {
+  test('is never shown, whatever is wrong with it', () => {
     const missing = join(folder, 'missing');
     const bad = file('bad', 'GEHEIM');
     const lines: [Record<string, string>, string][] = [
@@ -112,7 +112,7 @@ describe('a secret', () => {
     expect(() => loadConfig({}, url)).toThrow(/^NATS_URL=amqp:\/\/\*\*\*@host is not allowed/);
   });
 
-  test('is hidden where a configuration is shown; a URL hides its credentials only', () => {
+  test('is hidden when a configuration is shown; a URL hides only its credentials', () => {
     const config = loadConfig(variables, { API_TOKEN: 'geheim', NATS_URL: 'nats://u:p@a:1,nats://u:p@b:2' });
     expect(redactedConfig(variables, config)).toMatchObject({
       API_TOKEN: '***',
@@ -122,7 +122,7 @@ describe('a secret', () => {
     });
   });
 
-  test('is all behind the host where it is the address of a webhook', () => {
+  test('is everything after the host, for the address of a webhook', () => {
     const hook = { HOOK_URL: Type.String({ default: '', secret: true, pattern: '^https' }) };
     const shown = (HOOK_URL: string): unknown =>
       redactedConfig(hook, loadConfig(hook, { HOOK_URL })).HOOK_URL;

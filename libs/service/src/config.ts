@@ -4,7 +4,7 @@ import { type Static, type TProperties, type TSchema, Type } from '@sinclair/typ
 import Ajv, { type ErrorObject } from 'ajv';
 import { redactUrlList, redactUrls } from '@tps/telemetry';
 
-/** A variable has a value the service cannot start with. One line: the variable, the value, what is allowed. */
+/** A variable has a value that is not allowed. The message is one line: the variable, the value, what is allowed. */
 export class ConfigError extends Error {
   constructor(message: string) {
     super(message);
@@ -151,7 +151,7 @@ export function loadConfig<P extends TProperties>(variables: P, env: Env): Confi
   return Object.freeze(given) as ConfigOf<P> & CommonConfig;
 }
 
-/** URLs with a host and sound escapes: whoever connects does not stumble over them. */
+/** Tells whether all URLs have a host and valid escapes, so that connecting cannot fail for their form. */
 function readable(urls: string[]): boolean {
   try {
     for (const text of urls.filter(Boolean)) {
@@ -164,7 +164,7 @@ function readable(urls: string[]): boolean {
   }
 }
 
-/** Other names that the original guide has for a variable; its own name wins. */
+/** Aliases from the original guide. The variable's own name takes precedence. */
 const ALIASES: Readonly<Record<string, string>> = {
   LOG_LEVEL: 'RUST_LOG',
   TPS_KANBAN_BUFFER: 'KANBAN_BUFFER',
@@ -189,8 +189,8 @@ function levelOf(rustLog: string): string {
 }
 
 /**
- * A secret may stand in a file, as orchestrators hand them out: `<NAME>_FILE` names it. The last line's end is no part
- * of it.
+ * Reads a secret from its variable, or from the file that `<NAME>_FILE` names, as orchestrators provide them. A newline at
+ * the end of the file is not part of the secret.
  * @throws ConfigError
  */
 function secretOf(name: string, env: Env): string | undefined {
@@ -217,7 +217,7 @@ export function readConfigFile(variable: string, path: string): Buffer {
   }
 }
 
-/** A configuration as it may be logged. */
+/** Hides the secrets of a configuration, for the log. */
 export function redactedConfig(variables: TProperties, config: object): Record<string, unknown> {
   const properties: Record<string, TSchema> = { ...commonVariables, ...variables };
   const shown = Object.entries(config).map(([key, value]) => [

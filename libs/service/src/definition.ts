@@ -6,7 +6,7 @@ import type { Logger, SignalTracer } from '@tps/telemetry';
 import type { Registry } from 'prom-client';
 import type { CommonConfig, ConfigOf } from './config';
 
-/** Which processes of a service get a request. By default one of the replicas does. */
+/** Which processes of a service get a request. By default, one of the replicas gets it. */
 export interface EndpointOptions {
   /** Every process gets every request, instead of one of the replicas. */
   broadcast?: boolean;
@@ -32,7 +32,7 @@ export interface ServiceContext<C = object> {
     handler: (request: RequestOf<N>, msg: Msg) => ReplyOf<N> | Promise<ReplyOf<N>>,
     options?: EndpointOptions,
   ): void;
-  /** Ends the process: the service cannot do its work any more and must be started again. */
+  /** Ends the process, because the service cannot work any more and must be started again. */
   fail(error: unknown): void;
 }
 
@@ -40,20 +40,20 @@ export interface ServiceContext<C = object> {
 export interface RunningService {
   /** Finishes or releases the work under way. Endpoints take no more requests by then. */
   stop(): Promise<void>;
-  /** Called when other processes know this one: its endpoints exist, and its first heartbeat is sent. */
+  /** Called when the endpoints exist and the first heartbeat is sent, so that other processes know this one. */
   begin?(): void;
-  /** Why the service cannot do its work now; empty when it can. */
+  /** Returns the reasons why the service cannot work now; empty if it can. */
   problems?(): string[];
   /**
-   * Takes an error that nothing waits for: an unhandled rejection or an uncaught exception. False: it is the service's
-   * own, and the process ends.
+   * Absorbs an unhandled rejection or an uncaught exception. False means that it is the service's own error, so that the
+   * process ends.
    */
   absorb?(error: unknown): boolean;
   /** Called with every heartbeat that is sent, as JSON. */
   onHeartbeat?(heartbeat: string): void;
   /** Sent with every heartbeat. */
   vitals?(): Record<string, unknown>;
-  /** Answer to a request for the service's board. */
+  /** The reply to a request for the service's board. */
   board?(): unknown;
 }
 

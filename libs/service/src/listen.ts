@@ -1,7 +1,7 @@
 import type { Server } from 'node:net';
 import { ConfigError } from './config';
 
-/** System errors for an address that no interface has, or of a family that the machine does not speak. */
+/** System errors for an address that no interface has, or of a family that the machine does not support. */
 const NOT_OURS = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EINVAL']);
 
 /**

@@ -30,7 +30,7 @@ test.each([
 });
 
 test.each([
-  [{ NATS_PASSWORD: 'p', NATS_CREDS: 'jwt' }, 'NATS_PASSWORD and NATS_CREDS are both set'],
+  [{ NATS_PASSWORD: 'p', NATS_CREDS: 'jwt' }, 'NATS_PASSWORD and NATS_CREDS are both set: set one of them'],
   [{ NATS_USER: 'u' }, 'NATS_USER=u is not allowed: must come with NATS_PASSWORD'],
   [{ NATS_CERT_FILE: pem }, 'NATS_KEY_FILE= is not allowed: must be a file while NATS_CERT_FILE is set'],
   [{ NATS_KEY_FILE: pem }, 'NATS_CERT_FILE= is not allowed: must be a file while NATS_KEY_FILE is set'],

@@ -13,7 +13,7 @@ export function natsAccess(service: ServiceName, config: CommonConfig): { url: s
   const given = Object.entries({ NATS_PASSWORD, NATS_NKEY, NATS_CREDS }).filter(([, value]) => value);
   if (given.length > 1) {
     const names = given.map(([name]) => name).join(' and ');
-    throw new ConfigError(`${names} are both set: one of them says who this service is`);
+    throw new ConfigError(`${names} are both set: set one of them`);
   }
   if (NATS_USER && !NATS_PASSWORD) {
     throw new ConfigError(`NATS_USER=${NATS_USER} is not allowed: must come with NATS_PASSWORD`);
@@ -28,7 +28,7 @@ export function natsAccess(service: ServiceName, config: CommonConfig): { url: s
 }
 
 /**
- * Waits for a start that creates streams and buckets.
+ * Waits for a start that creates streams and buckets, and turns too few servers into a configuration error.
  * @throws ConfigError when NATS has too few servers for `TPS_NATS_REPLICAS`
  */
 export async function placedBy<T>(

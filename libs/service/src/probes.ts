@@ -3,12 +3,12 @@ import { describeThrown } from '@tps/telemetry';
 import type { Registry } from 'prom-client';
 import { listen } from './listen';
 
-/** Why the service cannot do its work now; empty when it can. */
+/** Returns the reasons why the service cannot work now; empty if it can. */
 export type ReadinessCheck = () => string[];
 
 /**
- * The port for machines: `/metrics` in Prometheus text, `/health/live` (the event loop turns; asks no dependency, or a
- * broker's outage would restart the fleet) and `/health/ready`.
+ * Serves `/metrics` in Prometheus text, `/health/live` (the event loop turns; it asks no dependency, or an outage of the
+ * broker would restart the fleet) and `/health/ready`.
  */
 export async function serveProbes(
   { port, TPS_BIND }: { port: number; TPS_BIND: string },

@@ -6,14 +6,14 @@ import { ConfigError } from './config';
 import type { Closeable, ServiceDefinition } from './definition';
 import { type ServiceHandle, startService } from './run';
 
-/** Exit code of a service that cannot start with its configuration: starting it again is no use. */
+/** Exit code of a service that cannot start with its configuration, so that a restart is useless. */
 const EXIT_CONFIG = 78;
 const EXIT_LOST = 1;
 const STOP_LIMIT_MS = 25_000;
 
 /**
- * Runs a service as this process. SIGTERM and SIGINT stop it gracefully, a second one at once. An error that nothing
- * waits for ends it, unless the service takes it; it never cuts a graceful stop short.
+ * Runs a service as this process. The first SIGTERM or SIGINT stops it gracefully, a second one at once. An unhandled
+ * error ends it, unless the service absorbs the error; it never cuts a graceful stop short.
  */
 export async function runService<P extends TProperties, D extends Closeable | undefined>(
   definition: ServiceDefinition<P, D>,

@@ -174,12 +174,12 @@ test('the service begins after its endpoints answer', async () => {
 });
 
 test.each([
-  ['takes', () => true, true],
-  ['does not take', () => false, false],
+  ['absorbs', () => true, true],
+  ['does not absorb', () => false, false],
   [
-    'fails to judge',
+    'cannot classify',
     () => {
-      throw new Error('broken judge');
+      throw new Error('broken');
     },
     false,
   ],
@@ -188,7 +188,7 @@ test.each([
   expect(service.absorb(new Error('stray'))).toBe(expected);
 });
 
-test('a service without a judge takes no stray error', async () => {
+test('a service without `absorb` absorbs no stray error', async () => {
   const service = await run(definition(async () => ({ stop: note('stopped') })));
   expect(service.absorb(new Error('stray'))).toBe(false);
 });

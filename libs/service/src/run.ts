@@ -26,17 +26,17 @@ import type {
 import { natsAccess, placedBy } from './nats-access';
 import { serveProbes } from './probes';
 
-/** The library's 10 ms wake an idle process a hundred times a second. The figure includes the interval. */
+/** prom-client's default of 10 ms wakes an idle process a hundred times a second. The measured lag includes this interval. */
 const LAG_SAMPLE_MS = 100;
 const FLUSH_LIMIT_MS = 3_000;
 const VERSION = '1.0.0';
-/** States of the NATS connection that people should look at, such as a refused password or a missing permission. */
+/** States of the NATS connection that need people, such as a refused password or a missing permission. */
 const TROUBLE = new Set(['cannot connect', 'error', 'disconnect']);
 
-/** A started service, in the hands of its process. */
+/** A started service, as its process drives it. */
 export interface ServiceHandle {
   stop(): Promise<void>;
-  /** @returns false when no guest of the service caused the error: then the process must end */
+  /** @returns false if the error is the service's own, so that the process must end */
   absorb(error: unknown): boolean;
 }
 
@@ -63,9 +63,9 @@ export async function startService<P extends TProperties, D extends Closeable | 
 }
 
 /**
- * The one way a service lives: configuration, probes, tracing, NATS, its own start, heartbeats. `stop()` then turns it not
- * ready, refuses requests, finishes, flushes and disconnects. Stopping is safe at any moment, and runs every step even
- * when one fails.
+ * The life of every service: configuration, probes, tracing, NATS, its own start, heartbeats. `stop()` then makes it not
+ * ready, refuses requests, finishes, flushes and disconnects. Stopping is safe at any moment, and runs every step even if
+ * one fails.
  */
 class Lifecycle<P extends TProperties, D extends Closeable | undefined> implements ServiceHandle {
   private opened: D | undefined;
@@ -139,10 +139,10 @@ class Lifecycle<P extends TProperties, D extends Closeable | undefined> implemen
     if (this.running.board) {
       this.serve('board', this.bus.names.subjects.board(this.definition.name), () => this.running?.board?.());
     }
-    // Only when the broker knows the endpoints is the service there for others.
+    // Others can reach the service only when the broker knows its endpoints.
     await this.bus.nc.flush();
     this.heartbeats = setInterval(() => this.sendHeartbeat(), HEARTBEAT_MS);
-    // After an outage no process knows the others, and the fleet looks incomplete until it does.
+    // After an outage no process knows the others, so the fleet looks incomplete until heartbeats arrive.
     this.bus.onReconnect(() => this.sendHeartbeat());
     this.sendHeartbeat();
     this.running.begin?.();
@@ -157,13 +157,13 @@ class Lifecycle<P extends TProperties, D extends Closeable | undefined> implemen
     try {
       return this.running?.absorb?.(error) ?? false;
     } catch (fault) {
-      this.log.error('an error could not be dealt with', { error: fault });
+      this.log.error('an unhandled error could not be classified', { error: fault });
       return false;
     }
   }
 
   private async stopOnce(): Promise<void> {
-    // A service that never ran says only why, in one line.
+    // A service that never ran logs only the reason, in one line.
     const { running } = this;
     if (running) this.log.info('stopping');
     this.sendHeartbeat(true);
@@ -250,7 +250,7 @@ class Lifecycle<P extends TProperties, D extends Closeable | undefined> implemen
           msg.respond(JSON.stringify({ error: String(error) } satisfies ErrorReply));
       }
     };
-    // A queue of its own makes every process get the request: the framework has no endpoint without a queue.
+    // With its own queue, every process gets the request. The framework has no endpoints without a queue.
     const queue = options.broadcast ? { queue: `each-${this.instance.replace(/[^\w-]/g, '_')}` } : {};
     this.endpoints?.addEndpoint(name, {
       subject,

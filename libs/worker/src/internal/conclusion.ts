@@ -212,26 +212,17 @@ interface Release {
 
 /** The record of a release: this delivery was no attempt. */
 export function releasedOutcome(inFlight: InFlightSignal, { workerId, used, last, fault }: Release): Outcome {
-  const { error_class, fingerprint, message, faults = 0, trials } = last ?? {};
-  const now = new Date().toISOString();
-  const count = faults + (fault === undefined ? 0 : 1);
-  return {
-    ...baseOf(inFlight, workerId),
-    status: 'returned',
-    final: false,
-    attempt: used,
-    success: false,
-    message: (error_class && message) ?? fault ?? inFlight.noRoom ?? HANDED_BACK,
-    ...(error_class ? { error_class } : {}),
-    ...(error_class && fingerprint ? { fingerprint } : {}),
-    ...(count > 0 ? { faults: count } : {}),
-    ...(trials ? { trials } : {}),
-    started_at: now,
-    finished_at: now,
-    wait_ms: Math.max(0, Date.now() - inFlight.info.storedAtMs),
-    process_ms: 0,
-    trace_id: traceIdOf(inFlight),
+  const { error_class: errorClass, fingerprint, message: before, faults = 0 } = last ?? {};
+  const message = (errorClass && before) ?? fault ?? inFlight.noRoom ?? HANDED_BACK;
+  const released: Conclusion = {
+    ...{ status: 'returned', final: false, success: false, attempt: used, message, retryMs: 0 },
+    ...(errorClass ? { errorClass } : {}),
+    ...(errorClass && fingerprint ? { fingerprint } : {}),
   };
+  const now = { ...inFlight, last, startedMs: Date.now(), processMs: 0 };
+  const { level: _, ...outcome } = outcomeOf(released, now, workerId);
+  const count = faults + (fault === undefined ? 0 : 1);
+  return count > 0 ? { ...outcome, faults: count } : outcome;
 }
 
 function baseOf({ signal, info, epoch }: InFlightSignal, workerId: string): ReturnType<typeof outcomeBase> {

@@ -144,18 +144,26 @@ export class Limits {
   private position(type: string, limit: number, { mine, leased }: LeaseCounts): CardPosition {
     const claimed = this.load.claimed(type);
     const ready = this.load.freeSlots > 0;
-    return { limit, mine, leased, claimed, slots: this.slots, ready, ...this.others(type) };
+    return { limit, mine, leased, claimed, slots: this.slots, ready, readyOthers: this.readyOthers(type) };
   }
 
   private leadsToHold(type: string, { mine, leased }: LeaseCounts): number {
     if (!this.limiters.has(type)) return 0;
     const ready = this.load.freeSlots > 0 && this.freeCards(type) > 0;
     const slots = Math.min(1, this.slots);
-    return cardShare({ limit: 1, mine, leased, claimed: 0, slots, ready, ...this.others(type) });
+    return cardShare({
+      limit: 1,
+      mine,
+      leased,
+      claimed: 0,
+      slots,
+      ready,
+      readyOthers: this.readyOthers(type),
+    });
   }
 
-  private others(type: string): { readyOthers: number } {
-    return { readyOthers: this.leases?.readyOthers(type) ?? 0 };
+  private readyOthers(type: string): number {
+    return this.leases?.readyOthers(type) ?? 0;
   }
 
   private changed(type: string): void {

@@ -43,7 +43,8 @@ export function loadOf(has: {
   };
 }
 
-function tally(names: readonly string[]): Record<string, number> {
+/** Counts equal names. */
+export function tally(names: readonly string[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
   return counts;

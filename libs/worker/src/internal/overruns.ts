@@ -1,3 +1,5 @@
+import { tally } from './load';
+
 /** A handler that still runs although its attempt was ended from outside. */
 export interface Overrun {
   type: string;
@@ -53,9 +55,7 @@ export class Overruns {
 
   /** Handlers that are deaf, by type. */
   deaf(): Record<string, number> {
-    const counts: Record<string, number> = {};
-    for (const [{ type }, { deaf }] of this.running) if (deaf) counts[type] = (counts[type] ?? 0) + 1;
-    return counts;
+    return tally([...this.running].flatMap(([{ type }, { deaf }]) => (deaf ? type : [])));
   }
 
   /** @param onEnd called once, when the handler has ended */
