@@ -6,7 +6,7 @@ RUN := ./deploy/local/run.sh
 .DEFAULT_GOAL := help
 .PHONY: help up down clean restart health status info metrics logs logs-system logs-nats logs-rabbitmq \
 	profile run-local build test lint format sbom render k8s dashboard traces \
-	bench bench-stop records load spike stress chaos faults flame
+	bench bench-peers bench-stop records load spike stress chaos faults flame
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 } \
@@ -87,6 +87,9 @@ traces: ## where the traces are
 
 bench: ## the fleet beside the barest pipeline of its kind, under 4 minutes (QUICK=1: under one)
 	@$(RUN) bench bench $(if $(QUICK),--quick)
+
+bench-peers: ## the fleet beside BullMQ, RabbitMQ, Moleculer and two floors, about 7 minutes (ROUNDS=2)
+	@$(RUN) bench peers $(if $(ROUNDS),--rounds $(ROUNDS))
 
 bench-stop: ## what a type that always fails costs the others, and how soon it is refused
 	@$(RUN) bench stop

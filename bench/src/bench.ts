@@ -1,15 +1,15 @@
-import { existsSync, writeFileSync } from 'node:fs';
-import { cpus, loadavg } from 'node:os';
+import { writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { type Fleet, SLOTS, startFleet } from './fleet/start';
 import { startFloor } from './floor/start';
+import { describeMachine } from './machine';
 import { measure, measureIdle, type Sample, warmUp } from './measure';
 import { print, runProgram, say, wholeNumber, withTeardown } from './program';
 import { figure, report } from './report';
 import { postRequest } from './request';
 import { type BenchPlan, CONNECTIONS, FULL, QUICK } from './scenarios';
-import { ENV_FILE } from './settings';
 import { summarise } from './summary';
 import type { System } from './system';
 import type { Teardown } from './teardown';
@@ -85,7 +85,7 @@ async function run({ plan, json }: Arguments, teardown: Teardown): Promise<void>
   const floor = await startFloor(REQUEST, teardown);
   const fleet = await startFleet(REQUEST, teardown);
 
-  const machine = describeMachine(floor, busy);
+  const machine = describeMachine(floor.broker ?? '', busy);
   const { samples, warmUps } = await runRounds([floor, fleet], plan, startedMs);
   const measured = samples.filter(({ system }) => system === fleet.name);
   const signals = measured.reduce((sum, { ok }) => sum + ok, warmUps[fleet.name] ?? 0);
@@ -113,15 +113,6 @@ async function bytesPerSignal(fleet: Fleet, signals: number): Promise<string> {
   return bytes === 0
     ? 'NONE: these figures do not include tracing'
     : `about ${figure(bytes / signals / 1_000)} kB per signal`;
-}
-
-function describeMachine({ broker = '' }: System, busy: number): string {
-  const cores = cpus();
-  return [
-    `${cores.length} x ${cores[0]?.model}, Node ${process.versions.node}, ${broker}, load ${figure(busy)} before`,
-    ...(busy > cores.length / 2 ? ['! The machine was busy before: trust only the ratios.'] : []),
-    ...(existsSync(ENV_FILE) ? ['! .env applies, except for ports, brokers and limits.'] : []),
-  ].join('\n');
 }
 
 function splitText(split: Record<string, number>): string {

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { runAutocannon } from './autocannon';
 import { closedLoop, type DriveResult } from './closed-loop';
 import { measureCost } from './cpu';
 import { OpenLoop } from './open-loop';
 import { percentiles } from './percentiles';
+import { bodyOf } from './request';
 import type { Scenario } from './scenarios';
 import type { System } from './system';
 
@@ -33,6 +35,9 @@ export interface Sample {
 const SETTLE_MS = 400;
 const DRIVER = { name: 'driver', pid: process.pid };
 
+/** The figures that the driver of the load sees. */
+export type Driven = Omit<Sample, 'system' | 'scenario' | 'round' | 'cpuMs' | 'split' | 'rssMiB'>;
+
 export async function measure(
   system: System,
   scenario: Scenario,
@@ -40,30 +45,17 @@ export async function measure(
   request: Buffer,
 ): Promise<Sample> {
   const stopCost = measureCost(system.processes);
-  const stopDriver = measureCost([DRIVER]);
-  const result = await drive(system, scenario, request);
-  const driver = stopDriver();
+  const driven = await drive(system, scenario, request);
   await sleep(SETTLE_MS);
   const cost = stopCost();
-  const { counts, elapsedMs, late, unsent } = result;
-  const { ok } = counts.kinds;
-  const { p50, p95, p99 } = percentiles(counts.latencies);
   return {
+    ...driven,
     system: system.name,
     scenario: scenario.name,
     round,
-    throughput: (1_000 * ok) / elapsedMs,
-    p50,
-    p95,
-    p99,
-    cpuMs: cost.totalCpuMs / ok,
-    split: Object.fromEntries(Object.entries(cost.cpuMs).map(([name, ms]) => [name, ms / ok])),
+    cpuMs: cost.totalCpuMs / driven.ok,
+    split: Object.fromEntries(Object.entries(cost.cpuMs).map(([name, ms]) => [name, ms / driven.ok])),
     rssMiB: cost.rssMiB,
-    ok,
-    notOk: Object.fromEntries(counts.refusals),
-    late,
-    unsent,
-    driverCpuMs: driver.totalCpuMs / ok,
   };
 }
 
@@ -92,12 +84,26 @@ export async function measureIdle(
   return { total: percent(totalCpuMs), split };
 }
 
-async function drive(
-  { port }: System,
-  scenario: Scenario,
-  bytes: Buffer,
-): Promise<DriveResult & { late: number; unsent: number }> {
-  const target = { port, request: () => bytes };
-  if (scenario.loop === 'open') return new OpenLoop(target, scenario).run();
-  return { ...(await closedLoop(target, scenario)), late: 0, unsent: 0 };
+async function drive({ port }: System, scenario: Scenario, request: Buffer): Promise<Driven> {
+  if (scenario.loop === 'autocannon') return runAutocannon(port, scenario, bodyOf(request));
+  const target = { port, request: () => request };
+  const stopDriver = measureCost([DRIVER]);
+  const result: DriveResult & { late?: number; unsent?: number } =
+    scenario.loop === 'open'
+      ? await new OpenLoop(target, scenario).run()
+      : await closedLoop(target, scenario);
+  const { counts, elapsedMs, late = 0, unsent = 0 } = result;
+  const { ok } = counts.kinds;
+  const { p50, p95, p99 } = percentiles(counts.latencies);
+  return {
+    throughput: (1_000 * ok) / elapsedMs,
+    p50,
+    p95,
+    p99,
+    ok,
+    notOk: Object.fromEntries(counts.refusals),
+    late,
+    unsent,
+    driverCpuMs: stopDriver().totalCpuMs / ok,
+  };
 }

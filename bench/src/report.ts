@@ -18,7 +18,10 @@ export function report({ rows, splits, warnings }: Summary): string {
     const own = rows.filter((row) => row.scenario === scenario);
     const head = [scenario, 'floor', 'fleet', 'fleet / floor'];
     const lines = table([head, ...own.map(cells)]);
-    return [...lines, ...splits.filter((split) => split.scenario === scenario).map(splitLine)].join('\n');
+    return [
+      ...lines,
+      ...splits.filter((split) => split.scenario === scenario).map((split) => `  ${splitLine(split)}`),
+    ].join('\n');
   });
   const notes = warnings.map((warning) => `! ${warning}`);
   return [...blocks, ...(notes.length > 0 ? [notes.join('\n')] : [])].join('\n\n');
@@ -33,13 +36,16 @@ function cells({ figure, floor, fleet, ratio }: Row): string[] {
   ];
 }
 
-function splitLine({ system, cpuMs }: Split): string {
+/** Lists the CPU of each process, largest first. */
+export function splitLine({ system, cpuMs }: Omit<Split, 'scenario'>): string {
   const byCost = Object.entries(cpuMs).sort(([, a], [, b]) => b - a);
-  return `  CPU ms, ${system}: ${byCost.map(([name, ms]) => `${name} ${ms.toFixed(3)}`).join(', ')}`;
+  return `CPU ms, ${system}: ${byCost.map(([name, ms]) => `${name} ${ms.toFixed(3)}`).join(', ')}`;
 }
 
-function withRange({ median, min, max }: Spread): string {
-  return min === max ? figure(median) : `${figure(median)} [${figure(min)}-${figure(max)}]`;
+export function withRange({ median, min, max }: Spread): string {
+  return min === max || Number.isNaN(median)
+    ? figure(median)
+    : `${figure(median)} [${figure(min)}-${figure(max)}]`;
 }
 
 /** Rounds to about three digits: the measurement is no more exact. */

@@ -12,3 +12,8 @@ export function postRequest(path: string, body: object, token = ''): Buffer {
 export function getRequest(path: string): Buffer {
   return Buffer.from(`GET ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\naccept: application/json\r\n\r\n`);
 }
+
+/** @returns the body of such a request */
+export function bodyOf(request: Buffer): string {
+  return request.subarray(request.indexOf('\r\n\r\n') + 4).toString();
+}

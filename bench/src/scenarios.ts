@@ -1,5 +1,5 @@
 export type Scenario = { name: string; durationMs: number } & (
-  { loop: 'closed'; connections: number } | { loop: 'open'; rate: number }
+  { loop: 'closed' | 'autocannon'; connections: number } | { loop: 'open'; rate: number }
 );
 
 /** The length of each part of a bench. */
@@ -36,15 +36,30 @@ export const QUICK: BenchPlan = {
   limitMs: 55_000,
 };
 
+/** Each peer starts anew in each round and then runs these. Six systems and two rounds take about seven minutes. */
+export const PEERS = {
+  rounds: 2,
+  warmUpMs: 5_000,
+  full: fullLoad(5_000),
+  autocannon: {
+    name: `autocannon, ${CONNECTIONS} connections`,
+    loop: 'autocannon',
+    connections: CONNECTIONS,
+    durationMs: 4_000,
+  },
+  low: openLoop(200, 6_000),
+  middle: openLoop(500, 5_000),
+} as const satisfies Record<string, number | Scenario>;
+
 function scenarios({ closedMs, openMs }: { closedMs: number; openMs: number }): Scenario[] {
-  return [
-    {
-      name: `closed loop, ${CONNECTIONS} connections`,
-      loop: 'closed',
-      connections: CONNECTIONS,
-      durationMs: closedMs,
-    },
-    { name: 'open loop, 200/s', loop: 'open', rate: 200, durationMs: openMs },
-    { name: 'open loop, 500/s', loop: 'open', rate: 500, durationMs: openMs },
-  ];
+  return [fullLoad(closedMs), openLoop(200, openMs), openLoop(500, openMs)];
+}
+
+function fullLoad(durationMs: number): Scenario {
+  const name = `closed loop, ${CONNECTIONS} connections`;
+  return { name, loop: 'closed', connections: CONNECTIONS, durationMs };
+}
+
+function openLoop(rate: number, durationMs: number): Scenario {
+  return { name: `open loop, ${rate}/s`, loop: 'open', rate, durationMs };
 }

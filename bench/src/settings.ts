@@ -5,6 +5,8 @@ import { BenchError } from './errors';
 
 export const ROOT = resolve(__dirname, '../..');
 export const ENV_FILE = join(ROOT, '.env');
+/** The programs of other systems, with an install of their own. */
+export const PEERS_FOLDER = join(ROOT, 'bench/peers');
 
 export interface LoadSettings {
   httpPort: number;

@@ -56,14 +56,14 @@ function row(figure: Figure, floor: Sample[], fleet: Sample[]): Row {
   };
 }
 
-function split(rounds: Sample[]): Record<string, number> {
+export function split(rounds: Sample[]): Record<string, number> {
   const names = Object.keys(rounds[0]?.split ?? {});
   return Object.fromEntries(
     names.map((name) => [name, spread(rounds.map((sample) => sample.split[name] ?? NaN)).median]),
   );
 }
 
-function warningsOf({ system, scenario, round, ok, notOk, late, unsent }: Sample): string[] {
+export function warningsOf({ system, scenario, round, ok, notOk, late, unsent }: Sample): string[] {
   const where = `${system}, ${scenario}, round ${round}`;
   const refusals = Object.entries(notOk).map(([why, count]) => `${count} x ${why}`);
   return [

@@ -62,6 +62,9 @@ bench)
   program=$2
   shift 2
   [ -f "$ROOT/bench/dist/$program.js" ] || "$HERE/bootstrap.sh"
+  # Only this program needs the packages of the peers.
+  [ "$program" != peers ] || (cd "$ROOT/bench/peers" && CI=true pnpm --silent install --frozen-lockfile) ||
+    die "The peers could not be installed: see above."
   # The other programs get no options of Node, because the bench's child processes would inherit them.
   [ "$program" != flame ] || exec node --experimental-websocket "$ROOT/bench/dist/flame.js" "$@"
   exec node "$ROOT/bench/dist/$program.js" "$@"

@@ -12,8 +12,13 @@ import { CONSUMER, STREAM, SUBJECT } from './wire';
  * Starts the floor, the barest durable pipeline possible, as three processes. The fleet is compared with it on the same
  * machine in the same minutes, since figures of another hour or machine say little.
  * @param request a request that must succeed before the floor counts as started
+ * @param program `http-gateway` has node:http in place of express ("the limit")
  */
-export async function startFloor(request: Buffer, teardown: Teardown): Promise<System> {
+export async function startFloor(
+  request: Buffer,
+  teardown: Teardown,
+  program: 'gateway' | 'http-gateway' = 'gateway',
+): Promise<System> {
   const nats = await NatsServer.start();
   teardown.add(() => nats.stop());
   const broker = await createStream(nats.url);
@@ -22,7 +27,9 @@ export async function startFloor(request: Buffer, teardown: Teardown): Promise<S
   const port = await freePort();
   const worker = new Child('worker', join(__dirname, 'worker.js'), { args: [nats.url] });
   teardown.add(() => worker.stop());
-  const gateway = new Child('gateway', join(__dirname, 'gateway.js'), { args: [nats.url, String(port)] });
+  const gateway = new Child('gateway', join(__dirname, `${program}.js`), {
+    args: [nats.url, String(port)],
+  });
   teardown.add(() => gateway.stop());
   await untilServing('floor', port, request);
   return { name: 'floor', port, broker, processes: [{ name: 'nats', pid: nats.pid }, gateway, worker] };

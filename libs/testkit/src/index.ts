@@ -3,7 +3,7 @@ export { Certificate } from './certificate';
 export { type CollectedSpan, TraceCollector } from './collector';
 export { HttpReceiver } from './http-receiver';
 export { NatsCluster } from './nats-cluster';
-export { NatsServer, type NatsServerOptions } from './nats-server';
+export { BinaryMissingError, NatsServer, type NatsServerOptions } from './nats-server';
 export { RabbitServer } from './rabbit-server';
 export { sampleOutcome } from './outcomes';
 export { freePort, freePorts } from './ports';

@@ -8,6 +8,7 @@ import { endProcess, hasEnded } from './child-process';
 import { freePort } from './ports';
 import { StopWaitingError, waitFor } from './wait';
 
+/** The program of a broker is not installed. The message names the folders that were searched. */
 export class BinaryMissingError extends Error {
   constructor(name: string, searched: string[]) {
     super(`${name} is not in ${searched.join(', ')}; \`make test\` installs it`);

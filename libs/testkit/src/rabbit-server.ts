@@ -92,6 +92,11 @@ export class RabbitServer {
     return `amqp://guest:guest@${HOST}:${this.ports.amqp}`;
   }
 
+  /** Process id; undefined while the broker is down. */
+  get pid(): number | undefined {
+    return this.child?.pid;
+  }
+
   /** Stops the broker if it runs, and starts it on the same port with the same data. */
   async restart(): Promise<void> {
     await this.kill('SIGTERM');
