@@ -84,7 +84,7 @@ export function restoreMissing<V>(remembered: V, found: V | undefined): V | null
 
 /** How a `KvView` reads its bucket. */
 export interface KvOptions<V> {
-  /** Copies of the bucket, if this call creates it. */
+  /** Copies of the bucket. With `restore`, a bucket that exists with fewer gets them, too. */
   replicas: number;
   /** Reads a value. If it throws, the error is reported and the previous value stays. */
   parse: (key: string, message: Message) => V;

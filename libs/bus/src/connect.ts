@@ -9,6 +9,7 @@ import {
 } from '@nats-io/transport-node';
 import { type LostState, namesFor, type Names } from '@tps/contracts';
 import { accessOptions, type BusAccess } from './access';
+import type { CopiesChange } from './copies';
 import { StateLosses } from './losses';
 import { Publisher } from './publisher';
 import { isNoResponders, ReplyInbox } from './reply-inbox';
@@ -31,6 +32,8 @@ export interface BusOptions {
   onLost?: (error: Error) => void;
   /** Called when the broker has lost a stream or bucket that this process follows. */
   onStateLost?: (loss: LostState) => void;
+  /** Called when a stream has other copies than were asked for. */
+  onCopies?: (change: CopiesChange) => void;
   /** Called with each unreadable reply. Its reader fails as if the service had not answered. */
   onUnreadable?: (error: Error) => void;
 }
@@ -48,6 +51,8 @@ export interface Bus {
   request(subject: string, data: string, options: { headers?: MsgHdrs; timeoutMs: number }): Promise<Msg>;
   /** Reports an unreadable reply. */
   unreadable(error: Error): void;
+  /** Reports a stream that has other copies than were asked for. */
+  copies(change: CopiesChange): void;
   /** Appends to streams and waits for their acknowledgement. */
   readonly publisher: Publisher;
   /** The streams and buckets that this process saw the broker lose. */
@@ -116,6 +121,7 @@ class NatsBus implements Bus {
   private readonly replies: ReplyInbox;
   private readonly listeners = new Set<() => void>();
   readonly unreadable: Bus['unreadable'];
+  readonly copies: Bus['copies'];
 
   constructor(
     readonly nc: NatsConnection,
@@ -127,6 +133,7 @@ class NatsBus implements Bus {
     this.publisher = new Publisher(nc, this.replies, () => this.connected);
     this.losses = new StateLosses(options.onStateLost);
     this.unreadable = (error) => options.onUnreadable?.(error);
+    this.copies = (change) => options.onCopies?.(change);
     void this.watch(options);
     void nc.closed().then((error) => {
       this.connected = false;

@@ -11,6 +11,7 @@ export {
   restoreMissing,
 } from './bucket';
 export { type Bus, connectBus, NoReplyError } from './connect';
+export { type CopiesChange, raiseCopies } from './copies';
 export { type DeliveryInfo, parseDelivery } from './delivery';
 export type { LogMessage, LogStart } from './follow-options';
 export { Follower } from './follower';

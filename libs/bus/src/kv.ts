@@ -11,6 +11,7 @@ import {
   retryWhileReplaced,
 } from './bucket';
 import type { Bus } from './connect';
+import { raiseCopies } from './copies';
 import type { LogMessage, LogStart } from './follow-options';
 import { Follower } from './follower';
 import { headerValues } from './headers';
@@ -75,7 +76,9 @@ export class KvView<V> {
 
   /** Opens a view; resolves when all values are loaded. */
   static async open<V>(bus: Bus, name: string, options: KvOptions<V>): Promise<KvView<V>> {
-    const view = new KvView<V>(bus, name, await openBucket(bus, name, options.replicas), options);
+    const bucket = await openBucket(bus, name, options.replicas);
+    if (options.restore) await raiseCopies(bus, `KV_${name}`, options.replicas);
+    const view = new KvView<V>(bus, name, bucket, options);
     await view.loaded;
     return view;
   }
@@ -208,12 +211,7 @@ export class KvView<V> {
     }
   }
 
-  private async write(
-    key: string,
-    value: V,
-    send: () => Promise<number>,
-    basis: string | undefined,
-  ): Promise<Written> {
+  private async write(key: string, value: V, send: () => Promise<number>, basis?: string): Promise<Written> {
     const written = await this.writes.send(basis, send);
     this.apply(key, value, written.revision);
     return written;

@@ -47,7 +47,7 @@ export async function placed<T>(bus: Bus, copies: number, create: () => Promise<
 }
 
 /**
- * Checks a stream that was created with fewer copies. In a cluster it keeps them. A single server cannot have more.
+ * Checks a stream that was created with fewer copies. In a cluster its owner raises them. A single server cannot have more.
  *
  * @throws PlacementError
  */

@@ -14,6 +14,7 @@ import {
 import { laneName, LEASE_MS, type Names, PRIORITIES } from '@tps/contracts';
 import { isApiError } from './api-error';
 import type { Bus } from './connect';
+import { raiseCopies } from './copies';
 import { assertCopies, placed } from './placement';
 
 /** A stream, by its key in `Names`. */
@@ -95,8 +96,9 @@ export function managerOf(bus: Bus, options: { timeout?: number } = {}): Promise
 }
 
 /**
- * Creates a stream if it is absent, raises its limits if the settings ask for more, and compresses what is written to the log
- * of outcomes from now on. Only the owner of the stream calls it. It never lowers a limit, because the broker would delete the messages above a lower `max_msgs`.
+ * Creates a stream if it is absent, raises its limits and copies if the settings ask for more, and compresses what is written
+ * to the log of outcomes from now on. Only the owner of the stream calls it. It never lowers a limit, because the broker
+ * would delete the messages above a lower `max_msgs`.
  */
 export async function ensureStream(bus: Bus, stream: StreamName, settings: StreamSettings): Promise<void> {
   const { name, max_msgs, max_age, max_bytes, compression } = await createStream(bus, stream, settings);
@@ -111,6 +113,7 @@ export async function ensureStream(bus: Bus, stream: StreamName, settings: Strea
       : {}),
   };
   if (Object.keys(raised).length > 0) await (await managerOf(bus)).streams.update(name, raised);
+  await raiseCopies(bus, name, settings.replicas);
 }
 
 /** Creates a stream if it is absent, for a process that may start before the stream's owner. */

@@ -107,6 +107,10 @@ export const METRICS = {
     name: 'tps_records_promised_seconds',
     help: 'How far back the records should reach: TPS_OUTCOMES_MAX_AGE',
   },
+  stateLost: {
+    name: 'tps_state_lost',
+    help: 'Streams and buckets whose content NATS lost for good within the last 10 minutes',
+  },
   busySlots: {
     name: 'tps_worker_busy_slots',
     help: 'Slots that work on a signal now',

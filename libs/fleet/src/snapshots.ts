@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
-import { type Bus, isConflict, managerOf, openObjectStore, retry } from '@tps/bus';
+import { type Bus, isConflict, managerOf, openObjectStore, raiseCopies, retry } from '@tps/bus';
 import type { Message } from '@tps/contracts';
 
 const OBJECT = 'snapshot';
@@ -37,7 +37,7 @@ export interface SnapshotOptions<S> {
   store: string;
   /** @throws MessageError if the snapshot has another shape */
   parse: (message: Message) => S;
-  /** Copies of the store, if this process creates it. */
+  /** Copies of the store. If it exists with fewer, `read` raises them. */
   replicas: number;
   /** Told when the stored snapshot cannot be read. The next write replaces it. */
   onUnreadable: (error: unknown) => void;
@@ -102,6 +102,7 @@ export class Snapshots<S> {
 
   private async readOnce(): Promise<S | undefined> {
     const store = await this.open();
+    await raiseCopies(this.bus, `OBJ_${this.options.store}`, this.options.replicas);
     const object = await store.get(OBJECT);
     if (!object) return undefined;
     // The reader of the data gets the same error.

@@ -1,5 +1,6 @@
-import { type BusAccess, PlacementError } from '@tps/bus';
+import { type BusAccess, type CopiesChange, PlacementError } from '@tps/bus';
 import type { ServiceName } from '@tps/contracts';
+import type { Logger } from '@tps/telemetry';
 import { type CommonConfig, ConfigError, readConfigFile } from './config';
 
 const FILES = { caFile: 'NATS_CA_FILE', certFile: 'NATS_CERT_FILE', keyFile: 'NATS_KEY_FILE' } as const;
@@ -44,6 +45,13 @@ export async function placedBy<T>(
       : 'at most the number of servers in the NATS cluster, which are fewer';
     throw new ConfigError(`TPS_NATS_REPLICAS=${copies} is not allowed: must be ${allowed}`);
   }
+}
+
+/** Logs one line for each stream whose copies differ from `TPS_NATS_REPLICAS`. */
+export function logCopies(log: Logger, { stream, from, to, error }: CopiesChange): void {
+  if (error !== undefined) log.warn('copies of a stream not raised', { stream, from, to, error });
+  else if (from < to) log.info('copies of a stream raised', { stream, from, to });
+  else log.info('a stream keeps more copies than TPS_NATS_REPLICAS', { stream, copies: from, replicas: to });
 }
 
 function tlsFiles(config: CommonConfig): BusAccess['tls'] {

@@ -23,7 +23,7 @@ import type {
   ServiceContext,
   ServiceDefinition,
 } from './definition';
-import { natsAccess, placedBy } from './nats-access';
+import { logCopies, natsAccess, placedBy } from './nats-access';
 import { serveProbes } from './probes';
 
 /** prom-client's default of 10 ms wakes an idle process a hundred times a second. The measured lag includes this interval. */
@@ -126,6 +126,7 @@ class Lifecycle<P extends TProperties, D extends Closeable | undefined> implemen
       streamPrefix: this.config.TPS_STREAM_PREFIX,
       onStatus: (status) => this.log.log(TROUBLE.has(status.type) ? 'warn' : 'info', 'nats', { status }),
       onLost: this.onFail,
+      onCopies: (change) => logCopies(this.log, change),
       onUnreadable: (error) => this.log.error('a reply cannot be read', { error }),
       onStateLost: (loss) => this.log.error('the broker lost state that this process follows', { loss }),
     });

@@ -13,6 +13,7 @@ import { waitingOf } from './kanban-figures';
 import type { Light } from './light';
 import { type ChartsRecord, LineCharts } from './line-charts';
 import { Records } from './records/records';
+import { exposeLosses } from './state-loss';
 import { Webhook } from './webhook';
 
 const EVALUATE_MS = 1_000;
@@ -33,6 +34,7 @@ async function start(context: ServiceContext<AndonConfig>): Promise<RunningServi
   const onError = (error: unknown): void => void log.warn('andon', { error });
   const kv = { replicas: config.TPS_NATS_REPLICAS, onError };
   const fleet = new FleetView(bus, { onError });
+  exposeLosses(context.registry, () => fleet.lostState());
   const lines = await LineView.open(bus, { ...kv, restoreStop });
   const types = await TypesView.open(bus, kv);
   const history = new AndonHistory(bus, config.TPS_ANDON_HISTORY);

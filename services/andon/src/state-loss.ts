@@ -1,4 +1,5 @@
-import type { LostState } from '@tps/contracts';
+import { type LostState, METRICS } from '@tps/contracts';
+import { Gauge, type Registry } from 'prom-client';
 import type { LightRule } from './assessment';
 
 const BUCKET_PREFIX = 'KV_';
@@ -22,6 +23,17 @@ export const STATE_LOST: LightRule<{ lost_state?: readonly LostState[] }> = {
     return { colour, about, reason: `NATS lost ${lost_state.map(lossInWords).sort().join(', ')}` };
   },
 };
+
+/** Exports what NATS lost for good, for the alert. */
+export function exposeLosses(registry: Registry, lostState: () => readonly LostState[]): void {
+  new Gauge({
+    ...METRICS.stateLost,
+    registers: [registry],
+    collect() {
+      this.set(lostState().filter(isLostForGood).length);
+    },
+  });
+}
 
 /** The owner of a lost bucket writes its keys again; the messages of a lost stream are gone. */
 function isLostForGood({ name, gone }: LostState): boolean {

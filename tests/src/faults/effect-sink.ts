@@ -4,16 +4,24 @@ import type { AddressInfo } from 'node:net';
 /** Where the signals of a test have their effect: counts how often each was delivered by its key. */
 export class EffectSink {
   readonly effects = new Map<string, number>();
+  /** The `Idempotency-Key` of each delivery: a receiver that obeys it has one effect per entry. */
+  readonly ids = new Set<unknown>();
   /** How long it takes over each. */
   delayMs = 0;
+  /** Called between the next effect and its answer. */
+  beforeAnswer: (() => Promise<void>) | undefined;
 
   private constructor(private readonly server: Server) {}
 
   static async start(): Promise<EffectSink> {
     const server = createServer((request, response) => {
-      void readAll(request).then((body) => {
+      void readAll(request).then(async (body) => {
         const { key } = JSON.parse(body) as { key: string };
         sink.effects.set(key, (sink.effects.get(key) ?? 0) + 1);
+        sink.ids.add(request.headers['idempotency-key']);
+        const { beforeAnswer } = sink;
+        sink.beforeAnswer = undefined;
+        await beforeAnswer?.();
         response.setHeader('content-type', 'application/json');
         if (sink.delayMs > 0) setTimeout(() => response.end('{"ok":true}'), sink.delayMs);
         else response.end('{"ok":true}');
