@@ -47,7 +47,11 @@ const lines = (): AndonBoard['lines'] => ({
     ...{ ...red, rule: 'no_worker', reason: 'no living worker serves this type', state: 'no_worker' },
     ...{ queue: queue({ queued: 3 }), cards: { limit: 0, in_use: 0 } },
   }),
-  'i-busy': line({ queue: queue({ queued: 5, in_flight: 6, running: 4 }) }),
+  'i-busy': line({
+    ...{ colour: 'YELLOW', rule: 'waiting', reason: '5 wait, oldest 3.1 s of 2 s; all 4 slots busy' },
+    ...{ oldest_age_ms: 3_100, max_wait_ms: 2_000, waits_for: 'all 4 slots busy (d-idle has 3)' },
+    queue: queue({ queued: 5, in_flight: 6, running: 4 }),
+  }),
 });
 
 /** The call that a line makes by itself after a minute of RED. */
@@ -99,7 +103,7 @@ function board(shown: AndonBoard['lines']): AndonBoard {
       }),
     );
     await page.goto(`${fleet.url}/andon`);
-    await page.locator('#line-i-busy .light', { hasText: 'GREEN' }).waitFor();
+    await page.locator('#line-i-busy .light', { hasText: 'YELLOW' }).waitFor();
   };
   const heightsOf = (what: string): Promise<number[]> =>
     page
@@ -110,7 +114,7 @@ function board(shown: AndonBoard['lines']): AndonBoard {
 
   const textOf = async (name: string): Promise<Record<string, string | null>> => {
     const place = page.locator(`#line-${name}`);
-    const fields = ['errors', 'waiting', 'working', 'cards'].map(async (field) => {
+    const fields = ['oldest', 'errors', 'waiting', 'working', 'cards'].map(async (field) => {
       return [field, await place.locator(`[data-field=${field}]`).textContent()] as const;
     });
     const says = await place.locator('.says').textContent();
@@ -125,7 +129,10 @@ function board(shown: AndonBoard['lines']): AndonBoard {
     ['f-circuit', { says: 'Stopped; RED for 3 min (circuit).' }],
     ['g-cord', { says: 'Stopped; RED for 3 min (cord).', waiting: '7 held', working: '1' }],
     ['h-no-worker', { says: 'No worker; RED for 3 min.', waiting: '3 queued', working: '0', cards: '–' }],
-    ['i-busy', { waiting: '5 queued', working: '4 + 2 next' }],
+    [
+      'i-busy',
+      { oldest: '3 s: all 4 slots busy (d-idle has 3)', waiting: '5 queued', working: '4 + 2 next' },
+    ],
   ])('%s says one thing', async (name, expected) => {
     expect(await textOf(name)).toMatchObject(expected);
   });
@@ -167,7 +174,7 @@ function board(shown: AndonBoard['lines']): AndonBoard {
     const shown = await page
       .locator('.line')
       .evaluateAll((all) => (all as unknown as Heading[]).map(({ id }) => id));
-    expect(shown.map((id) => id.slice('line-'.length, 'line-x'.length))).toEqual([...'fgheabcid']);
+    expect(shown.map((id) => id.slice('line-'.length, 'line-x'.length))).toEqual([...'fgheiabcd']);
     await page.setViewportSize(PHONE);
     for (const what of ['#abnormal', '#line-f-circuit .says', '#line-f-circuit .facts']) {
       const box = await page.locator(what).boundingBox();

@@ -39,6 +39,12 @@ const WorkerVitals = Type.Object({
   retrying: Type.Optional(
     mapOf(Type.Integer(), 'Signals that it released for a retry and whose backoff is not over, by type'),
   ),
+  oldest_waiting_ms: Type.Optional(
+    mapOf(number('Milliseconds'), 'By type: how long the oldest delivered signal has waited for a slot'),
+  ),
+  since_start_ms: Type.Optional(
+    mapOf(number('Milliseconds'), 'By type: how long ago it last started a handler; absent before the first'),
+  ),
   failing: Type.Optional(
     mapOf(
       list(Type.String(), 'Dependencies'),
@@ -64,6 +70,17 @@ const BackupDrainerVitals = Type.Object({
 /** The state of the backup, as one kanban process knows it. RabbitMQ gives messages to only one of them at a time. */
 export type BackupDrainerVitals = Static<typeof BackupDrainerVitals>;
 
+const WaitingSignals = Type.Object({
+  signals: Type.Integer({ description: 'Signals that no worker has' }),
+  oldest_ms: Type.Optional(
+    number('How long the oldest of them has waited, without the time in which its line was stopped'),
+  ),
+  cards: Type.Optional(Type.Integer({ description: 'The card limit; absent without one' })),
+  max_per_s: Type.Optional(number('Signals that may start per second; absent without a limit')),
+});
+/** What waits in the lanes of one type, and the limits that people have set on it. */
+export type WaitingSignals = Static<typeof WaitingSignals>;
+
 const KanbanVitals = Type.Object({
   queue_depth: Type.Integer({ description: 'Accepted and unfinished, what waits on the backup included' }),
   buffer: Type.Integer({ description: 'TPS_KANBAN_BUFFER' }),
@@ -71,6 +88,9 @@ const KanbanVitals = Type.Object({
     Type.String({ description: 'Why the queue takes no signals now; absent while it does' }),
   ),
   backup: Type.Optional(BackupDrainerVitals),
+  waiting: Type.Optional(
+    mapOf(WaitingSignals, 'By type, of lines that run; types without waiting signals are absent'),
+  ),
 });
 /** How much one kanban process sees in the queue. */
 export type KanbanVitals = Static<typeof KanbanVitals>;
@@ -82,6 +102,21 @@ const GatewayVitals = Type.Object({
       Type.Integer(),
       'Signals that it refused in the last five minutes because their line was stopped or the queue took none, by type',
     ),
+  ),
+  offered_5m: Type.Optional(
+    mapOf(
+      Type.Integer(),
+      'Signals that clients offered in the last five minutes, accepted or refused, by type',
+    ),
+  ),
+  offered_per_s: Type.Optional(
+    mapOf(
+      number('Signals per second'),
+      'The same over the last ten seconds, or over the time since the first',
+    ),
+  ),
+  full_5m: Type.Optional(
+    mapOf(Type.Integer(), 'Signals refused for want of room in the last five minutes, by type'),
   ),
   backup: Type.Optional(
     Type.Object({

@@ -30,6 +30,7 @@ export {
   type LostState,
   type MissingProcess,
   parseHeartbeat,
+  type WaitingSignals,
   type WorkerVitals,
 } from './heartbeat';
 export { KaizenSnapshot, type LossesRecord, parseKaizenSnapshot, type TotalsRecord } from './kaizen-snapshot';
@@ -187,6 +188,6 @@ export {
   SUSPECT_HEADER,
 } from './signal';
 export { decodeSignal, encodeSignal } from './signal-codec';
-export { Retirement, TypeRecord } from './signal-type';
+export { maxWaitMs, Retirement, TypeRecord } from './signal-type';
 export { METRICS, type SpanAttribute, type SpanAttributes } from './telemetry';
 export { encodeMessage, WIRE_VERSION } from './version';

@@ -42,6 +42,12 @@ export const TypeRecord = Type.Object({
       description: 'Standard time of one signal in milliseconds, by which andon judges the line',
     }),
   ),
+  max_wait_ms: Type.Optional(
+    Type.Number({
+      minimum: 1,
+      description: 'How long a signal may wait before andon turns the line YELLOW; absent: the default',
+    }),
+  ),
   retry: RetryPolicy,
   retry_async: Type.Optional(
     amended(RetryPolicy, {
@@ -52,3 +58,11 @@ export const TypeRecord = Type.Object({
   retired: Type.Optional(Retirement),
 });
 export type TypeRecord = Static<typeof TypeRecord>;
+
+const LEAST_MAX_WAIT_MS = 2_000;
+const MAX_WAIT_STANDARDS = 10;
+
+/** How long a signal of the type may wait. Default: ten times the standard time, and 2 s at least. */
+export function maxWaitMs(type: Pick<TypeRecord, 'max_wait_ms' | 'standard_ms'> | undefined): number {
+  return type?.max_wait_ms ?? Math.max(LEAST_MAX_WAIT_MS, MAX_WAIT_STANDARDS * (type?.standard_ms ?? 0));
+}

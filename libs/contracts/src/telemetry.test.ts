@@ -12,6 +12,16 @@ test('each metric has a name of its own, in the form of Prometheus, and says wha
 
 test('no label has a value of its own for each signal, caller or process', () => {
   const labels = new Set(metrics.flatMap(({ labelNames }) => labelNames));
-  const few = ['signal_type', 'status', 'priority', 'state', 'line', 'acknowledged', 'result', 'host'];
+  const few = [
+    'signal_type',
+    'status',
+    'priority',
+    'state',
+    'line',
+    'acknowledged',
+    'result',
+    'host',
+    'cause',
+  ];
   expect([...labels].filter((label) => ![...few, 'method', 'route'].includes(label))).toEqual([]);
 });

@@ -22,6 +22,26 @@ export const METRICS = {
     name: 'tps_queue_depth',
     help: 'Signals accepted and unfinished, fleet-wide',
   },
+  oldestWait: {
+    name: 'tps_oldest_wait_seconds',
+    help: 'How long the oldest signal of a type has waited that is neither held nor in its backoff, fleet-wide; 0 without one',
+    labelNames: ['signal_type'],
+  },
+  maxWait: {
+    name: 'tps_max_wait_seconds',
+    help: 'How long a signal of a type may wait before its line is YELLOW; RED at 2.5 times as long',
+    labelNames: ['signal_type'],
+  },
+  offered: {
+    name: 'tps_offered_total',
+    help: 'Signals that clients offered to this gateway, accepted or refused',
+    labelNames: ['signal_type'],
+  },
+  lost: {
+    name: 'tps_lost_total',
+    help: 'Signals that got no attempt to its end: `refused` by this gateway for want of room, or `expired` in the whole fleet',
+    labelNames: ['signal_type', 'cause'],
+  },
   circuitState: {
     name: 'tps_circuit_state',
     help: 'Circuit of a signal type: 0 closed, 1 open, 2 half-open',

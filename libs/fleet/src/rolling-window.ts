@@ -37,10 +37,13 @@ export class RollingWindow<B> {
 
   /** Buckets that are not over at `nowMs`, in no order. A bucket in the future counts too: the broker's clock may be ahead. */
   within(nowMs: number): B[] {
+    return this.entriesWithin(nowMs).map(({ bucket }) => bucket);
+  }
+
+  /** The same, each with the number of its stretch of time. */
+  entriesWithin(nowMs: number): WindowEntry<B>[] {
     const oldest = this.slotOf(nowMs) - this.options.buckets + 1;
-    const alive: B[] = [];
-    for (const entry of this.ring) if (entry && entry.slot >= oldest) alive.push(entry.bucket);
-    return alive;
+    return this.entries().filter(({ slot }) => slot >= oldest);
   }
 
   /** Its content, for a snapshot. */

@@ -77,6 +77,11 @@ export interface SignalDefinition<I extends TSchema = TSchema, O extends TSchema
   /** Standard time of one signal, in milliseconds. */
   standardMs?: number;
   /**
+   * How long a signal may wait, in milliseconds, before andon turns the line YELLOW; RED at 2.5 times as long. Default:
+   * ten times `standardMs`, and 2000 at least.
+   */
+  maxWaitMs?: number;
+  /**
    * How a transient failure is retried. A policy that names only `max_attempts` keeps the default backoff:
    *
    * - The sender waits for the outcome: 200 ms, doubling, up to 30 s, all of it random. 3 attempts take 0.3 s of backoff

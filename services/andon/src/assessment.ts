@@ -14,6 +14,8 @@ export interface Assessment {
   reason: string;
   trace_id?: string;
   kind?: RuleKind;
+  /** See `LightRule`. */
+  figure?: true;
   /** The place of the rule in its list. */
   place?: number;
   /** The subject of the rule, apart from figures. */
@@ -34,6 +36,8 @@ export interface LightRule<F> {
   red?: string;
   first: string;
   kind?: RuleKind;
+  /** A figure gives the colour, so that the colour is left only when the figure has been better for a while. */
+  figure?: true;
   assess: (facts: F) => Breach | undefined;
 }
 
@@ -51,10 +55,10 @@ export function worst(colours: Iterable<Colour>): Colour {
 /** The worst breach of all rules; the first one if several are equal. */
 export function assess<F>(rules: readonly LightRule<F>[], facts: F, fine: string): Assessment {
   let assessment: Assessment = { colour: 'GREEN', rule: 'within_limits', reason: fine };
-  for (const [place, { rule, kind, assess }] of rules.entries()) {
+  for (const [place, { rule, kind, figure, assess }] of rules.entries()) {
     const breach = assess(facts);
     if (breach && rank(breach.colour) > rank(assessment.colour)) {
-      assessment = { rule, place, ...(kind ? { kind } : {}), ...breach };
+      assessment = { rule, place, ...(kind ? { kind } : {}), ...(figure ? { figure } : {}), ...breach };
     }
   }
   return assessment;

@@ -21,8 +21,9 @@ import type { AndonHistory } from './andon-history';
 import { deafOf, failingOf, isServed, queueFacts, replicaFacts } from './fleet-facts';
 import { assess, rank, type Assessment, worst } from './assessment';
 import { nextLight, isSameCause, type Light } from './light';
+import { LineFlows } from './flow/line-flows';
 import { lineStatus } from './line-status';
-import { type LineFigures, LineWindow, type LineWindowRecord } from './line-window';
+import { LineWindow, type LineWindowRecord } from './line-window';
 import { fineReason, LINE_RULES, type LineFacts, STATION_RULES } from './light-rules';
 import type { StationFacts } from './station-facts';
 
@@ -41,7 +42,7 @@ export interface BoardSources {
 /** The figures of all lines, as a snapshot has them. */
 export type FiguresRecord = [line: string, window: LineWindowRecord][];
 
-const NOTHING: LineFigures = { processed: 0, failed: 0, error_rate: 0, p99_ms: 0, rate_per_s: 0 };
+const NOTHING = new LineWindow().figures(0);
 const stationLine = (service: ServiceName): string => lineName({ kind: 'station', name: service });
 const isStation = (line: string): boolean => parseLine(line).kind === 'station';
 
@@ -51,6 +52,7 @@ const isStation = (line: string): boolean => parseLine(line).kind === 'station';
  */
 export class AndonBoardState {
   private readonly windows = new Map<string, LineWindow>();
+  private readonly flows: LineFlows;
   private readonly lights = new Map<string, Light>();
   private readonly unrecorded = new Set<string>();
   /** Creation time of the history that has all other changes. */
@@ -60,14 +62,17 @@ export class AndonBoardState {
   constructor(
     private readonly sources: BoardSources,
     private readonly startedMs: number,
-  ) {}
+  ) {
+    this.flows = new LineFlows(sources);
+  }
 
   take({ outcome, timeMs, superseded }: LoggedOutcome): void {
-    if (superseded || !outcome.final) return;
-    if (outcome.status === 'failed' || outcome.status === 'expired') this.sources.dead.markChanged();
-    const line = outcome.signal_type;
+    const { signal_type: line, status, final } = outcome;
+    if (final && (status === 'failed' || status === 'expired')) this.sources.dead.markChanged();
     // A start may read these outcomes again, but a type that comes back later begins without a past.
     if (this.sources.types.isRetired(line)) return;
+    this.flows.take(outcome, timeMs);
+    if (superseded || !final) return;
     const window = this.windows.get(line) ?? new LineWindow();
     this.windows.set(line, window);
     window.add(outcome, timeMs);
@@ -76,6 +81,7 @@ export class AndonBoardState {
   /** The type of a line was retired: the board has neither its light nor its figures any more. */
   forget(line: string): void {
     this.windows.delete(line);
+    this.flows.forget(line);
     this.lights.delete(line);
     this.unrecorded.delete(line);
   }
@@ -232,7 +238,7 @@ export class AndonBoardState {
     const { lines, types, calls, fleet } = this.sources;
     const shown = this.lights.get(line);
     const figures = this.windows.get(line)?.figures(nowMs) ?? NOTHING;
-    if (figures.processed === 0) this.windows.delete(line);
+    if (this.windows.get(line)?.isOver(nowMs)) this.windows.delete(line);
     const record = lines.circuit(line);
     const type = types.get(line);
     const call = calls.of(line);
@@ -248,6 +254,7 @@ export class AndonBoardState {
       served: !type || !this.hasHeardEveryone(nowMs) || isServed(fleet, line),
       failing: failingOf(fleet, line),
       deaf: deafOf(fleet, line),
+      flow: this.flows.facts(line, figures, nowMs),
       ...(shown ? { shown } : {}),
     };
   }

@@ -1,23 +1,10 @@
 import { sampleCall } from '@tps/testkit';
 import { assess, type Assessment, worst } from './assessment';
 import { fineReason, LINE_RULES, type LineFacts, STATION_RULES } from './light-rules';
+import { sampleFacts } from './line-facts.fixture';
 import type { StationFacts } from './station-facts';
 
-const facts = (given: Partial<LineFacts> = {}): LineFacts => ({
-  processed: 100,
-  failed: 0,
-  error_rate: 0,
-  p99_ms: 50,
-  standard_ms: 200,
-  rate_per_s: 1,
-  circuit: 'Closed',
-  latched: false,
-  stopped: false,
-  served: true,
-  failing: [],
-  deaf: 0,
-  ...given,
-});
+const facts = (given: Partial<LineFacts> = {}): LineFacts => sampleFacts({ standard_ms: 200, ...given });
 const assessLine = (given: LineFacts): Assessment => assess(LINE_RULES, given, 'fine');
 const assessStation = (given: Partial<StationFacts>): Assessment =>
   assess(

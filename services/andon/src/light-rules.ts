@@ -1,13 +1,18 @@
 import type { AndonCall, CircuitState } from '@tps/contracts';
 import { BLOCKED } from './blocked-workers';
-import type { Breach, LightRule, Assessment } from './assessment';
+import type { Breach, LightRule } from './assessment';
+import type { FlowLine } from './flow/flow-line';
+import { LOST } from './flow/lost';
+import { REJECTS } from './flow/rejects';
+import { STANDSTILL } from './flow/standstill';
+import { WAITING } from './flow/waiting';
 import type { LineFigures } from './line-window';
 import { STATE_LOST } from './state-loss';
 import type { StationFacts } from './station-facts';
 import { colourOf } from './thresholds';
 
 /** The facts that the rules assess: one line at one moment. */
-export interface LineFacts extends LineFigures {
+export interface LineFacts extends LineFigures, FlowLine {
   circuit: CircuitState;
   /** Only a person starts the circuit again. */
   latched: boolean;
@@ -16,10 +21,6 @@ export interface LineFacts extends LineFigures {
   /** The open call on the line, and whether it stands still because of it. */
   call?: AndonCall;
   stopped: boolean;
-  /** The standard time of one signal; absent if the type's definition has none. */
-  standard_ms?: number;
-  /** The present light: a colour is left only below 80 % of its threshold. */
-  shown?: Pick<Assessment, 'colour' | 'rule'>;
   /** Some living worker serves the type. */
   served: boolean;
   /** Dependencies that its handlers leave alone at present, because they failed. */
@@ -127,8 +128,12 @@ export const LINE_RULES: readonly LightRule<LineFacts>[] = [
         ? { colour: 'YELLOW', reason: `handlers that ignore their AbortSignal and still run: ${deaf}` }
         : undefined,
   },
+  STANDSTILL,
+  LOST,
+  WAITING,
   {
     rule: 'error_rate',
+    figure: true,
     yellow: `at least ${ERROR_PERCENT.yellow} % of the signals of the last 5 minutes failed (with at least ${ENOUGH} signals)`,
     red: `more than ${ERROR_PERCENT.red} % failed`,
     first: 'Open the trace of the latest failure and compare it with the dead letters of the type.',
@@ -144,6 +149,7 @@ export const LINE_RULES: readonly LightRule<LineFacts>[] = [
   },
   {
     rule: 'p99',
+    figure: true,
     yellow: `the p99 of the last 5 minutes is the type's standard time or more (with at least ${ENOUGH} signals); a type without a standard time is not judged by this rule`,
     red: `the p99 is above ${P99_RED} times the type's standard time`,
     first:
@@ -159,6 +165,7 @@ export const LINE_RULES: readonly LightRule<LineFacts>[] = [
       });
     },
   },
+  REJECTS,
 ];
 
 /** The reason of a line that breaks no rule. */

@@ -26,6 +26,20 @@ test('it gets better only when two evaluations in a row say so', () => {
   expect(run(light('RED'), 'GREEN', 'YELLOW')).toMatchObject({ colour: 'YELLOW', sinceMs: 11 });
 });
 
+test('a colour that a figure gave is left after ten seconds, one that a state gave after two looks', () => {
+  const looks = (start: Light): number => {
+    let shown = start;
+    let second = 0;
+    while (shown.colour === 'RED') {
+      second += 1;
+      shown = nextLight(shown, { colour: 'GREEN', rule: 'within_limits', reason: 'fine' }, second * 1_000);
+    }
+    return second;
+  };
+  expect(looks(light('RED'))).toBe(2);
+  expect(looks({ ...light('RED'), figure: true })).toBe(11);
+});
+
 test('an unchanged colour keeps its time and tells the latest reason', () => {
   expect(run(light('RED'), 'RED', 'RED')).toMatchObject({
     colour: 'RED',

@@ -4,14 +4,17 @@ import { rank, type Assessment } from './assessment';
 /** A light that is on: its colour, its rule, and the moment from which it has the colour. */
 export interface Light extends Assessment {
   sinceMs: number;
-  /** Consecutive evaluations that found it better than it shows. */
+  /** Consecutive evaluations that found it better than it shows, and the time of the first. */
   better: number;
+  betterSinceMs?: number;
   /** Consecutive evaluations that found a later rule behind the same colour. */
   later?: number;
 }
 
 /** Evaluations in a row that must find a better colour before the light shows it. */
 const HOLD = 2;
+/** A colour that a figure gave is left after so long below 80 % of its threshold. */
+const HOLD_FIGURE_MS = 10_000;
 /** The same for a later rule behind the same colour: about 10 s. */
 const HOLD_RULE = 10;
 
@@ -21,7 +24,12 @@ const HOLD_RULE = 10;
  */
 export function nextLight(light: Light, assessment: Assessment, nowMs: number): Light {
   const change = rank(assessment.colour) - rank(light.colour);
-  if (change < 0 && light.better + 1 < HOLD) return { ...light, better: light.better + 1 };
+  if (change < 0) {
+    const better = light.better + 1;
+    const betterSinceMs = light.better === 0 ? nowMs : (light.betterSinceMs ?? nowMs);
+    const isLasting = light.figure ? nowMs - betterSinceMs >= HOLD_FIGURE_MS : better >= HOLD;
+    if (!isLasting) return { ...light, better, betterSinceMs };
+  }
   if (change !== 0) return { ...assessment, sinceMs: nowMs, better: 0 };
   const same = { sinceMs: light.sinceMs, better: 0 };
   if (isSameCause(light, assessment) || !isHeld(light, assessment)) return { ...assessment, ...same };

@@ -1,14 +1,12 @@
 import type { CircuitRecord } from '@tps/contracts';
 import { lineStatus, type LineSources } from './line-status';
+import { sampleFacts } from './line-facts.fixture';
 import type { LineFacts } from './light-rules';
 
 const NOW = Date.parse('2026-01-25T12:00:00Z');
 const at = (ms: number): string => new Date(NOW + ms).toISOString();
 
-const facts: LineFacts = {
-  ...{ processed: 100, failed: 0, error_rate: 0, p99_ms: 5, rate_per_s: 1 },
-  ...{ circuit: 'Closed', latched: false, stopped: false, served: true, failing: [], deaf: 0 },
-};
+const facts = sampleFacts({ p99_ms: 5 });
 const open: CircuitRecord = {
   ...{ v: 1, signal_type: 'drill', state: 'open', epoch: 1, reason: 'test', since: at(-1_000) },
   ...{ pause_ms: 30_000, log_seq: 1, stops: [], until: at(29_000) },

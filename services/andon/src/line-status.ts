@@ -42,10 +42,20 @@ export function lineStatus(line: string, sources: LineSources, nowMs: number): L
       rate_per_s,
     },
     refused_5m: refused,
+    ...flowStatus(facts),
     ...(next_trial_at ? { next_trial_at } : {}),
     ...{ circuit, stopped },
     queue: kanban && queueOf(kanban, line),
     cards: kanban && cardsOf(kanban, line),
+  };
+}
+
+function flowStatus({ flow, expired, cut_off, wait_p95_ms }: LineFacts): Partial<LineStatus> {
+  const { oldest_ms, max_wait_ms, waits_for, offered_per_s, lost_percent } = flow;
+  return {
+    ...{ expired_5m: expired, cut_off_5m: cut_off, lost_percent, offered_per_s },
+    ...{ oldest_age_ms: oldest_ms, max_wait_ms, wait_p95_ms },
+    ...(waits_for ? { waits_for } : {}),
   };
 }
 

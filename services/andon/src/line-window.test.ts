@@ -30,7 +30,7 @@ test('a snapshot of a window gives the same figures, and is counted on', () => {
   expect(restored.figures(NOW)).toMatchObject({ processed: 3, failed: 1, rate_per_s: 0.2 });
 });
 
-test('outcomes that are over, or that were not processed, are not counted', () => {
+test('outcomes that are over, or that were not processed, are in no rate; those that were given up are counted apart', () => {
   const window = new LineWindow();
   window.add(sampleOutcome(), NOW - 310_000);
   for (const status of ['rejected', 'expired', 'cancelled', 'retrying'] as const) {
@@ -41,8 +41,27 @@ test('outcomes that are over, or that were not processed, are not counted', () =
     failed: 0,
     error_rate: 0,
     p99_ms: 0,
+    wait_p95_ms: expect.closeTo(sampleOutcome().wait_ms, 1) as number,
     rate_per_s: 0,
+    ...{ rejected: 1, expired: 1, cancelled: 1, cut_off: 0 },
   });
+});
+
+test('a handler that was cut off by the deadline of its signal is counted among the failed, and apart', () => {
+  const window = new LineWindow();
+  window.add(sampleOutcome({ status: 'failed', error_class: 'capacity' }), NOW);
+  window.add(sampleOutcome({ status: 'failed', error_class: 'defect' }), NOW);
+  expect(window.figures(NOW)).toMatchObject({ failed: 2, cut_off: 1 });
+});
+
+test('the pace is that of the time with work, and unknown while too few signals finished', () => {
+  const window = new LineWindow();
+  for (let i = 0; i < 4; i += 1) window.add(sampleOutcome(), NOW);
+  expect(window.figures(NOW + 3_000).pace_per_s).toBeUndefined();
+  for (let i = 0; i < 60; i += 1) window.add(sampleOutcome(), NOW + 5_000 + i * 50);
+  const { pace_per_s, rate_per_s } = window.figures(NOW + 8_000);
+  expect(pace_per_s).toBeCloseTo(20, 0);
+  expect(rate_per_s).toBeCloseTo(6.4, 0);
 });
 
 test('the rate is that of the last ten seconds', () => {

@@ -11,6 +11,15 @@ export interface LineFigures {
   p99_ms: number;
   /** Finished per second, over the last ten. */
   rate_per_s: number;
+  /** The best rate of the last 2 to 10 s: how fast the line works when it has work. Undefined while too few finished. */
+  pace_per_s?: number;
+  /** 95th percentile of the wait, expired signals included. */
+  wait_p95_ms: number;
+  expired: number;
+  /** Failed because the sender's own deadline cut the handler off. */
+  cut_off: number;
+  rejected: number;
+  cancelled: number;
   /** Trace of the latest failure, and of the slowest signal. */
   failure_trace?: string;
   slowest_trace?: string;
@@ -19,18 +28,31 @@ export interface LineFigures {
 interface Bucket {
   processed: number;
   failed: number;
+  expired: number;
+  cut_off: number;
+  rejected: number;
+  cancelled: number;
   work: DurationBuckets;
+  wait: DurationBuckets;
   failure?: { atMs: number; trace: string };
   slowest?: { ms: number; trace: string };
 }
 
+type Durations = ReturnType<DurationBuckets['record']>;
 /** The content of a window, as a snapshot has it. */
 export interface LineWindowRecord {
-  window: WindowEntry<Omit<Bucket, 'work'> & { work: ReturnType<DurationBuckets['record']> }>[];
+  window: WindowEntry<Omit<Bucket, 'work' | 'wait'> & { work: Durations; wait?: Durations }>[];
   seconds: WindowEntry<{ finished: number }>[];
 }
 
-const emptyBucket = (): Bucket => ({ processed: 0, failed: 0, work: new DurationBuckets() });
+const COUNTS = ['processed', 'failed', 'expired', 'cut_off', 'rejected', 'cancelled'] as const;
+const emptyBucket = (): Bucket => ({
+  ...{ processed: 0, failed: 0, expired: 0, cut_off: 0, rejected: 0, cancelled: 0 },
+  work: new DurationBuckets(),
+  wait: new DurationBuckets(),
+});
+/** A pace needs so many signals, over so long. */
+const PACE = { signals: 5, seconds: 2 };
 
 export class LineWindow {
   private readonly window = new RollingWindow({ bucketMs: 10_000, buckets: 30, empty: emptyBucket });
@@ -40,11 +62,14 @@ export class LineWindow {
     empty: () => ({ finished: 0 }),
   });
 
-  /** Takes only what was processed: how a signal was refused or given up says nothing of the line. */
-  add({ status, process_ms, trace_id }: Outcome, timeMs: number): void {
-    if (status !== 'succeeded' && status !== 'failed') return;
+  /** Rates and the percentile of the work take only what was processed. */
+  add({ status, error_class, process_ms, wait_ms, trace_id }: Outcome, timeMs: number): void {
     const bucket = this.window.at(timeMs);
     if (!bucket) return;
+    if (status === 'expired' || status === 'rejected' || status === 'cancelled') bucket[status] += 1;
+    if (status === 'expired') bucket.wait.add(wait_ms);
+    if (status !== 'succeeded' && status !== 'failed') return;
+    bucket.wait.add(wait_ms);
     const second = this.seconds.at(timeMs);
     if (second) second.finished += 1;
     bucket.processed += 1;
@@ -52,12 +77,13 @@ export class LineWindow {
     if (process_ms >= (bucket.slowest?.ms ?? 0)) bucket.slowest = { ms: process_ms, trace: trace_id };
     if (status !== 'failed') return;
     bucket.failed += 1;
+    if (error_class === 'capacity') bucket.cut_off += 1;
     bucket.failure = { atMs: timeMs, trace: trace_id };
   }
 
   record(): LineWindowRecord {
     const window = this.window.entries().map(({ slot, bucket }) => {
-      return { slot, bucket: { ...bucket, work: bucket.work.record() } };
+      return { slot, bucket: { ...bucket, work: bucket.work.record(), wait: bucket.wait.record() } };
     });
     return { window, seconds: this.seconds.entries() };
   }
@@ -66,7 +92,9 @@ export class LineWindow {
     const line = new LineWindow();
     line.window.restore(
       window.map(({ slot, bucket }) => {
-        return { slot, bucket: { ...bucket, work: DurationBuckets.restore(bucket.work) } };
+        const [work, wait] = [bucket.work, bucket.wait ?? []].map((steps) => DurationBuckets.restore(steps));
+        // The version before did not count what was given up.
+        return { slot, bucket: { ...emptyBucket(), ...bucket, work: work!, wait: wait! } };
       }),
     );
     line.seconds.restore(seconds);
@@ -76,21 +104,40 @@ export class LineWindow {
   figures(nowMs: number): LineFigures {
     const all = emptyBucket();
     for (const bucket of this.window.within(nowMs)) {
-      all.processed += bucket.processed;
-      all.failed += bucket.failed;
+      for (const count of COUNTS) all[count] += bucket[count];
       all.work.merge(bucket.work);
+      all.wait.merge(bucket.wait);
       if ((bucket.slowest?.ms ?? -1) > (all.slowest?.ms ?? -1)) all.slowest = bucket.slowest!;
       if ((bucket.failure?.atMs ?? -1) > (all.failure?.atMs ?? -1)) all.failure = bucket.failure!;
     }
-    const finished = this.seconds.within(nowMs).reduce((sum, second) => sum + second.finished, 0);
+    const { work, wait, failure, slowest, ...counts } = all;
+    const { finished, pace_per_s } = this.rates(nowMs);
     return {
-      processed: all.processed,
-      failed: all.failed,
+      ...counts,
       error_rate: all.processed === 0 ? 0 : Math.round((1e5 * all.failed) / all.processed) / 1e3,
-      p99_ms: Math.min(all.work.percentile(99), all.slowest?.ms ?? 0),
+      p99_ms: Math.min(work.percentile(99), slowest?.ms ?? 0),
+      wait_p95_ms: wait.percentile(95),
       rate_per_s: finished / 10,
-      ...(all.failure ? { failure_trace: all.failure.trace } : {}),
-      ...(all.slowest ? { slowest_trace: all.slowest.trace } : {}),
+      ...(pace_per_s === undefined ? {} : { pace_per_s }),
+      ...(failure ? { failure_trace: failure.trace } : {}),
+      ...(slowest ? { slowest_trace: slowest.trace } : {}),
     };
+  }
+
+  /** Nothing ended in the last five minutes. */
+  isOver(nowMs: number): boolean {
+    return this.window.within(nowMs).length === 0;
+  }
+
+  private rates(nowMs: number): { finished: number; pace_per_s?: number } {
+    const seconds = this.seconds.entriesWithin(nowMs);
+    let finished = 0;
+    let pace_per_s = 0;
+    for (const { slot, bucket } of seconds.sort((a, b) => b.slot - a.slot)) {
+      finished += bucket.finished;
+      const covered = nowMs / 1_000 - slot;
+      if (covered >= PACE.seconds) pace_per_s = Math.max(pace_per_s, finished / covered);
+    }
+    return finished < PACE.signals || pace_per_s === 0 ? { finished } : { finished, pace_per_s };
   }
 }

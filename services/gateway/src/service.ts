@@ -9,9 +9,9 @@ import type { InfoReport } from './api/schemas';
 import { createApp } from './app';
 import { checkConfig, gatewayVariables, tracesUrl } from './config';
 import { Boards } from './fleet/boards';
-import { registerFleetGauges, RequestDurations } from './fleet/gauges';
+import { registerFleetGauges, registerFlowGauges, RequestDurations } from './fleet/gauges';
 import { Health } from './fleet/health';
-import { Refusals } from './fleet/refusals';
+import { OfferedSignals } from './fleet/offered-signals';
 import { createRequestListener, HttpServer, shut } from './http-server';
 import { SignalSubmitter } from './signals/signal-submitter';
 import { PostSignal } from './signals/post-signal';
@@ -49,13 +49,14 @@ async function start(context: Context, httpServer: HttpServer): Promise<RunningS
   const lookup = new SignalLookup(bus, fleet);
   const waiters = new OutcomeWaiters(bus, lookup, log);
   const backup = await openBackup(context, fleet);
-  const refusals = new Refusals();
-  const submitter = new SignalSubmitter({ bus, lines, fleet, refusals, log, backup });
+  const counts = new OfferedSignals();
+  const submitter = new SignalSubmitter({ bus, lines, fleet, counts, log, backup });
   const boards = new Boards(bus);
   const andonEvents = new AndonEvents(bus, boards, log);
   const health = new Health({ bus, fleet, boards, types, lines, backup });
   const durations = new RequestDurations(registry);
   registerFleetGauges(registry, health, boards);
+  registerFlowGauges(registry, counts, boards);
   registerAndonGauges(registry, boards);
 
   let stopping = false;
@@ -88,7 +89,7 @@ async function start(context: Context, httpServer: HttpServer): Promise<RunningS
 
   return {
     problems,
-    vitals: () => vitals(waiters, refusals, backup),
+    vitals: () => vitals(waiters, counts, backup),
     stop: async () => {
       stopping = true;
       andonEvents.close();
@@ -103,10 +104,17 @@ async function start(context: Context, httpServer: HttpServer): Promise<RunningS
 
 function vitals(
   { size }: OutcomeWaiters,
-  refusals: Refusals,
+  { offered, refused, full }: OfferedSignals,
   backup: GatewayBackup | undefined,
 ): Record<string, unknown> {
-  const vitals: GatewayVitals = { waiting: size, refused_5m: refusals.counts(Date.now()) };
+  const nowMs = Date.now();
+  const vitals: GatewayVitals = {
+    waiting: size,
+    refused_5m: refused.recent(nowMs),
+    offered_5m: offered.recent(nowMs),
+    offered_per_s: offered.perSecond(nowMs),
+    full_5m: full.recent(nowMs),
+  };
   if (backup) vitals.backup = { active: backup.active };
   return { ...vitals };
 }

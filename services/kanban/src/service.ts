@@ -18,6 +18,7 @@ import { CardLimits } from './queue/card-limits';
 import { DeadlineIndex } from './queue/deadline-index';
 import { Expiry } from './queue/expiry';
 import { InFlightSignals } from './queue/in-flight-signals';
+import { OldestWaiting } from './queue/oldest-waiting';
 import { OpenSignals } from './queue/open-signals';
 import { OrphanRecovery } from './queue/orphan-recovery';
 import { QueueRemoval } from './queue/queue-removal';
@@ -38,7 +39,6 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
   const buffer = config.TPS_KANBAN_BUFFER;
   const onError = (error: unknown): void => void log.error('bucket', { error });
   const options = { replicas: config.TPS_NATS_REPLICAS, onError };
-
   await ensureStreams(context);
   const types = await followTypes(context, options);
   const lines = await LineView.open(bus, options);
@@ -73,13 +73,14 @@ async function start(context: ServiceContext<KanbanConfig>): Promise<RunningServ
   const retirements = new Retirements(context, { types, checks, revival, queue, cards, deadLetters });
 
   const arrivals = new ArrivalAnnouncer(context, writer, queue);
+  const oldest = new OldestWaiting(bus, { queue, lines, cards });
   const orphans = new OrphanRecovery(context, queue, unreadable, records);
-  const parts = [arrivals, queue, expiry, orphans, redriveJobs, retirements, ...(drainer ? [drainer] : [])];
-  const stopTicking = startTicking(context, parts);
+  const parts = [arrivals, queue, oldest, expiry, orphans, redriveJobs, retirements];
+  const stopTicking = startTicking(context, drainer ? [...parts, drainer] : parts);
   registerMetrics(context, queue);
   return {
     problems: () => problems(bus, [types, lines], acceptance.problem, drainer),
-    vitals: () => vitals(queue, buffer, acceptance.problem, drainer),
+    vitals: () => ({ ...vitals({ queue, oldest, buffer }, acceptance.problem, drainer) }),
     board: () => {
       const backup = backupStatus(fleet, instance, drainer?.vitals());
       return kanbanBoard({ bus, fleet, queue, cards, lines, buffer, backup, types: types.known() });
@@ -144,15 +145,14 @@ function problems(
 }
 
 function vitals(
-  queue: QueueStats,
-  buffer: number,
+  { queue, oldest, buffer }: { queue: QueueStats; oldest: OldestWaiting; buffer: number },
   refuses: string | null,
   drainer?: BackupDrainer,
-): Record<string, unknown> {
+): KanbanVitals {
   const backup = drainer?.vitals();
   const queue_depth = queue.depth + (backup?.on_backup ?? 0);
   const optional = { ...(refuses === null ? {} : { refuses }), ...(backup ? { backup } : {}) };
-  return { queue_depth, buffer, ...optional } satisfies KanbanVitals;
+  return { queue_depth, buffer, waiting: oldest.byType(Date.now()), ...optional };
 }
 
 function registerMetrics({ registry }: ServiceContext, queue: QueueStats): void {

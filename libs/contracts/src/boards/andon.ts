@@ -40,6 +40,31 @@ export const LineStatus = Type.Object({
       'Signals that gateways refused in the last five minutes because the line was stopped or the queue took none, as far as those gateways still run',
     ),
   ),
+  expired_5m: Type.Optional(count('Signals that expired unrun in the last five minutes')),
+  cut_off_5m: Type.Optional(
+    count("Signals whose handler was cut off by the sender's own deadline in the last five minutes"),
+  ),
+  lost_percent: Type.Optional(
+    percent('Expired, cut off and refused for want of room, of all signals offered in the last five minutes'),
+  ),
+  offered_per_s: Type.Optional(
+    number(
+      'Signals offered per second over the last ten seconds, accepted or refused, as living gateways tell',
+    ),
+  ),
+  oldest_age_ms: Type.Optional(
+    nullable(
+      ms('Milliseconds'),
+      'How long the oldest signal has waited that is neither held nor in its backoff; null without one',
+    ),
+  ),
+  max_wait_ms: Type.Optional(ms('How long a signal of the type may wait before the line is YELLOW')),
+  wait_p95_ms: Type.Optional(
+    ms('95th percentile of the wait over the last five minutes, expired signals included'),
+  ),
+  waits_for: Type.Optional(
+    text('The cause of the wait, such as `all 4 slots busy`; absent while nothing waits'),
+  ),
   next_trial_at: Type.Optional(
     time('The circuit lets the next signal through at this moment; absent while no trial is ahead'),
   ),

@@ -65,7 +65,7 @@ export class Announcements {
 
 /** @param known the fleet's present record; a retired type begins as a new one */
 function recordOf(definition: CompiledDefinition, known: TypeRecord | undefined): TypeRecord {
-  const { name, input, output, standardMs, timeoutMs, retry, asyncRetry } = definition;
+  const { name, input, output, standardMs, maxWaitMs, timeoutMs, retry, asyncRetry } = definition;
   return {
     v: WIRE_VERSION,
     name,
@@ -73,6 +73,7 @@ function recordOf(definition: CompiledDefinition, known: TypeRecord | undefined)
     ...(output ? { output_schema: output } : {}),
     timeout_ms: timeoutMs,
     ...(standardMs === undefined ? {} : { standard_ms: standardMs }),
+    ...(maxWaitMs === undefined ? {} : { max_wait_ms: maxWaitMs }),
     retry,
     ...(asyncRetry ? { retry_async: asyncRetry } : {}),
     registered_at: (known?.retired ? undefined : known?.registered_at) ?? new Date().toISOString(),

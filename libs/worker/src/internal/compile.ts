@@ -23,12 +23,13 @@ export function compile(
   maxAttempts: number,
   chaos: boolean,
 ): CompiledDefinition {
-  const { name, output, standardMs, timeoutMs = DEFAULT_TIMEOUT_MS } = definition;
+  const { name, output, standardMs, maxWaitMs, timeoutMs = DEFAULT_TIMEOUT_MS } = definition;
   checkWords(definition);
   checkNumber(`timeoutMs of ${name}`, timeoutMs, { min: 1, max: MAX_TIMER_MS, whole: true });
   const policies = retryPolicies(definition, maxAttempts);
   if (standardMs !== undefined)
     checkNumber(`standardMs of ${name}`, standardMs, { min: 0, max: MAX_TIMER_MS });
+  if (maxWaitMs !== undefined) checkNumber(`maxWaitMs of ${name}`, maxWaitMs, { min: 1, max: MAX_TIMER_MS });
   const served = withChaos(definition, chaos);
   return Object.freeze({
     ...served,

@@ -21,8 +21,19 @@ test('a handler that outlived its attempt runs, although its signal is no longer
       running: [started],
       overruns: ['press'],
       started: [started],
-      arrived: [{ lane: 'drill_3' }] as never,
+      arrived: [
+        { lane: 'drill_3', info: { storedAtMs: 700 } },
+        { lane: 'drill_1', info: { storedAtMs: 400 } },
+      ] as never,
       retrying: ['drill', 'drill'],
+      lastStartMs: new Map([['press', 250]]),
+      nowMs: 1_000,
     }),
-  ).toEqual({ running: { drill: 1, press: 1 }, in_flight: { drill: 2 }, retrying: { drill: 2 } });
+  ).toEqual({
+    running: { drill: 1, press: 1 },
+    in_flight: { drill: 3 },
+    retrying: { drill: 2 },
+    oldest_waiting_ms: { drill: 600 },
+    since_start_ms: { press: 750 },
+  });
 });

@@ -3,7 +3,9 @@ import type { InFlightSignal } from './in-flight-signal';
 import type { Delivery } from './lane-reader';
 
 /** How many signals of each type a worker has, for its heartbeat. */
-export type Load = Required<Pick<WorkerVitals, 'running' | 'in_flight' | 'retrying'>>;
+export type Load = Required<
+  Pick<WorkerVitals, 'running' | 'in_flight' | 'retrying' | 'oldest_waiting_ms' | 'since_start_ms'>
+>;
 
 /**
  * The signals that this worker released for a retry and whose backoff is not over. Each entry is an unfinished signal,
@@ -24,7 +26,7 @@ export class Backoffs {
   }
 }
 
-/** Counts the signals that a worker has, by type. */
+/** Counts the signals that a worker has, by type, and tells how long ago each type moved. */
 export function loadOf(has: {
   running: Iterable<InFlightSignal>;
   /** The type of each handler that outlived its attempt. */
@@ -32,6 +34,8 @@ export function loadOf(has: {
   started: Iterable<InFlightSignal>;
   arrived: readonly Delivery[];
   retrying: readonly string[];
+  lastStartMs: ReadonlyMap<string, number>;
+  nowMs: number;
 }): Load {
   const types = (signals: Iterable<InFlightSignal>): string[] =>
     [...signals].map(({ signal }) => signal.signal_type);
@@ -40,7 +44,19 @@ export function loadOf(has: {
     running: tally([...types(has.running), ...has.overruns]),
     in_flight: tally([...types(has.started), ...arrived]),
     retrying: tally(has.retrying),
+    oldest_waiting_ms: oldest(has.arrived, has.nowMs),
+    since_start_ms: Object.fromEntries([...has.lastStartMs].map(([type, ms]) => [type, has.nowMs - ms])),
   };
+}
+
+/** Lanes deliver their oldest signal first, but a type has several lanes. */
+function oldest(arrived: readonly Delivery[], nowMs: number): Record<string, number> {
+  const ages: Record<string, number> = {};
+  for (const { lane, info } of arrived) {
+    const { type } = parseLane(lane);
+    ages[type] = Math.max(ages[type] ?? 0, nowMs - info.storedAtMs);
+  }
+  return ages;
 }
 
 /** Counts equal names. */

@@ -46,6 +46,8 @@ const PARTS = 8;
  */
 export class Pipeline {
   started = 0;
+  /** By type: when a handler was last started. */
+  readonly lastStartMs = new Map<string, number>();
 
   /** @param onDone called when nothing of the signal is left to do here */
   constructor(
@@ -122,6 +124,7 @@ export class Pipeline {
     this.started += 1;
     inFlight.span = startSpan(context.tracer, inFlight);
     if (inFlight.isOver) return null;
+    this.lastStartMs.set(signal.signal_type, inFlight.startedMs);
     const endsAtMs = Math.min(inFlight.deadlineMs, Date.now() + definition.timeoutMs);
     const attempt = new AttemptContext(context, inFlight, inFlight.span, endsAtMs);
     inFlight.hasStarted = true;

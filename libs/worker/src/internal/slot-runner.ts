@@ -113,18 +113,19 @@ export class SlotRunner {
     const { types, slots, overruns, inFlight, planner } = this;
     const claims = types.map((type) => [type, this.claimed(type)] as const);
     const blocked = this.deps.monitor.recent;
+    const nowMs = Date.now();
+    const { started, lastStartMs } = this.pipeline;
     const load = loadOf({
       running: slots.signals(),
       overruns: overruns.types(),
       started: inFlight.values(),
       arrived: planner.arrived(),
-      retrying: this.backoffs.types(Date.now()),
+      retrying: this.backoffs.types(nowMs),
+      ...{ lastStartMs, nowMs },
     });
     return {
       types,
-      slots: slots.size,
-      busy: slots.busy,
-      started: this.pipeline.started,
+      ...{ slots: slots.size, busy: slots.busy, started },
       in_hand: Object.fromEntries(claims.filter(([, count]) => count > 0)),
       deaf: overruns.deaf(),
       ...load,

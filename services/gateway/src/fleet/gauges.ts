@@ -1,7 +1,8 @@
 import { type CircuitState, METRICS } from '@tps/contracts';
-import { Gauge, Histogram, type Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Boards } from './boards';
 import type { Health } from './health';
+import type { OfferedSignals } from './offered-signals';
 
 const CIRCUIT_VALUE: Record<CircuitState, number> = { Closed: 0, Open: 1, HalfOpen: 2 };
 
@@ -37,6 +38,54 @@ export function registerFleetGauges(registry: Registry, health: Health, boards: 
       this.reset();
       for (const [signal_type, { state }] of Object.entries(health.circuits())) {
         this.set({ signal_type }, CIRCUIT_VALUE[state]);
+      }
+    },
+  });
+}
+
+/** Registers the figures of the flow: offered signals, the longest wait and the loss. */
+export function registerFlowGauges(registry: Registry, counts: OfferedSignals, boards: Boards): void {
+  const registers = [registry];
+  new Gauge({
+    ...METRICS.oldestWait,
+    registers,
+    async collect() {
+      const lines = (await boards.scraped('andon'))?.lines ?? {};
+      this.reset();
+      for (const [signal_type, { oldest_age_ms }] of Object.entries(lines)) {
+        this.set({ signal_type }, (oldest_age_ms ?? 0) / 1_000);
+      }
+    },
+  });
+  new Gauge({
+    ...METRICS.maxWait,
+    registers,
+    async collect() {
+      const lines = (await boards.scraped('andon'))?.lines ?? {};
+      this.reset();
+      for (const [signal_type, { max_wait_ms }] of Object.entries(lines)) {
+        if (max_wait_ms !== undefined) this.set({ signal_type }, max_wait_ms / 1_000);
+      }
+    },
+  });
+  new Counter({
+    ...METRICS.offered,
+    registers,
+    collect() {
+      this.reset();
+      for (const [signal_type, total] of counts.offered.totals()) this.inc({ signal_type }, total);
+    },
+  });
+  new Counter({
+    ...METRICS.lost,
+    registers,
+    async collect() {
+      const types = (await boards.scraped('kaizen'))?.types ?? {};
+      this.reset();
+      for (const [signal_type, total] of counts.full.totals())
+        this.inc({ signal_type, cause: 'refused' }, total);
+      for (const [signal_type, { expired }] of Object.entries(types)) {
+        this.inc({ signal_type, cause: 'expired' }, expired);
       }
     },
   });

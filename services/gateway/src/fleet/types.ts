@@ -2,6 +2,7 @@ import type { Bus } from '@tps/bus';
 import {
   type ApiErrorCode,
   type KanbanBoard,
+  maxWaitMs,
   type RequestOf,
   type RetiredType,
   type RetireRefusal,
@@ -65,6 +66,7 @@ async function listTypes({ types, boards, health, fleet }: TypeHandlersDeps): Pr
       name,
       timeout_ms,
       standard_ms,
+      max_wait_ms: maxWaitMs(record),
       retry,
       ...(retry_async ? { retry_async } : {}),
       registered_at,

@@ -10,7 +10,7 @@ import {
 } from '@tps/contracts';
 import type { FleetView, LineView } from '@tps/fleet';
 import type { Logger, TraceHeaders } from '@tps/telemetry';
-import type { Refusals } from '../fleet/refusals';
+import type { OfferedSignals } from '../fleet/offered-signals';
 import { BackupPublishError, type BackupSignal } from '../backup/backup-publisher';
 import type { GatewayBackup } from '../backup/gateway-backup';
 import { ApiError } from '../problem';
@@ -42,7 +42,7 @@ export interface SignalSubmitterDeps {
   bus: Bus;
   lines: LineView;
   fleet: FleetView;
-  refusals: Refusals;
+  counts: OfferedSignals;
   log: Logger;
   /** Undefined without RabbitMQ. */
   backup: GatewayBackup | undefined;
@@ -65,6 +65,7 @@ export class SignalSubmitter {
     { id, signal_type, reply_to, run }: Pick<Signal, 'id' | 'signal_type' | 'reply_to' | 'run'>,
     trace: TraceHeaders,
   ): Promise<void> {
+    this.deps.counts.offered.add(signal_type, Date.now());
     const request: AdmitRequest = { id, signal_type };
     if (!reply_to) request.async = true;
     if (run > 0) request.failed_before = true;
@@ -73,7 +74,7 @@ export class SignalSubmitter {
       throw error;
     });
     if (verdict.ok) return;
-    this.deps.refusals.add(signal_type, Date.now());
+    this.deps.counts.refused.add(signal_type, Date.now());
     const { code, reason, retry_after_ms: retryAfterMs, andon_id } = verdict;
     throw new ApiError(code, reason, { retryAfterMs, ...(andon_id ? { members: { andon_id } } : {}) });
   }
@@ -104,13 +105,20 @@ export class SignalSubmitter {
       refusal = refusal && place === 'kanban' ? afterBackup(refusal, result) : result;
       if (!triesNext(place, result)) break;
     }
-    this.deps.refusals.add(signal.signal_type, Date.now());
+    this.countRefusal(signal.signal_type, refusal);
     throw refusalError(refusal ?? notSent(connected), signal.id, suspect);
   }
 
   close(): void {
     this.jidoka.close();
     this.kanban.close();
+  }
+
+  private countRefusal(type: string, refusal: EnqueueRefusal | undefined): void {
+    const { refused, full } = this.deps.counts;
+    const nowMs = Date.now();
+    refused.add(type, nowMs);
+    if (refusal?.code === 'KANBAN_FULL') full.add(type, nowMs);
   }
 
   private async askKanban(item: BatchItem): Promise<EnqueueVerdict> {

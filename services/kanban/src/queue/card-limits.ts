@@ -1,6 +1,7 @@
 import { type KvView, openView, restoreMissing } from '@tps/bus';
 import {
   cardsLease,
+  rateKey,
   rateLease,
   type RecordOf,
   type ReplyOf,
@@ -57,6 +58,15 @@ export class CardLimits {
     const advice = (schedule && 'demand' in schedule && schedule.cards?.[type]) || null;
     const limit = cards === 'auto' ? advice : cards === 'default' ? null : cards;
     return { cards, limit: limit ?? this.slots(type), advice };
+  }
+
+  /** The limits that people have set on a type; absent fields are no limit. */
+  limitsOf(type: string): { cards?: number; max_per_s?: number } {
+    const rate = this.schedule.get(rateKey(type));
+    return {
+      ...(this.cards.get(type) ? { cards: this.of(type).limit } : {}),
+      ...(rate && 'max_per_s' in rate ? { max_per_s: rate.max_per_s } : {}),
+    };
   }
 
   /** The workers that claim signals of a type or lease its cards. */

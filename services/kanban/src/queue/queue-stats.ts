@@ -40,7 +40,7 @@ export class QueueStats {
   /** By lane: every message up to this sequence is acknowledged. */
   ackFloors = new Map<string, number>();
   /** By lane: every message up to this sequence was delivered at least once. */
-  private delivered = new Map<string, number>();
+  delivered = new Map<string, number>();
   private messages = 0;
   private lastSeq = 0;
   private readonly life = new LogLife();
