@@ -68,14 +68,6 @@ export function waitingText(queue: LineStatus['queue']): string {
   return parts.map(([word, count]) => `${count} ${word}`).join(', ') || '0';
 }
 
-/** Says how long the oldest signal has waited, and for what once that is long. */
-export function oldestText({ oldest_age_ms, max_wait_ms = Infinity, waits_for }: Wait): string {
-  if (oldest_age_ms === null || oldest_age_ms === undefined) return '–';
-  const time = oldest_age_ms < 1_000 ? '< 1 s' : age(oldest_age_ms);
-  return oldest_age_ms > max_wait_ms && waits_for ? `${time}: ${waits_for}` : time;
-}
-type Wait = Pick<LineStatus, 'oldest_age_ms' | 'max_wait_ms' | 'waits_for'>;
-
 /** Counts the signals in a slot, and those delivered to a worker whose slots are taken. */
 export function workingText(queue: LineStatus['queue']): string {
   if (!queue) return '–';

@@ -9,7 +9,6 @@ import {
   errorsOf,
   facts,
   linesInOrder,
-  oldestText,
   sentence,
   waitingCount,
   waitingText,
@@ -47,7 +46,6 @@ function fill(name: string, chart: LineChart): void {
 }
 
 const FIGURES = [
-  ['oldest', 'oldest'],
   ['done', 'rate'],
   ['errors', 'errors'],
   ['p99', 'p99'],
@@ -109,7 +107,6 @@ function update(name: string, line: LineStatus, board: AndonBoard): void {
   const { queue, cards, processed_5m } = line;
   const call = board.calls.find((open) => open.line === name);
   const values: Record<string, string> = {
-    oldest: oldestText(line),
     rate: `${number(line.rate_per_s)}/s`,
     errors: errorsOf(line),
     p99: processed_5m ? `${number(line.p99_ms)} ms` : '–',

@@ -5,7 +5,6 @@ import {
   facts,
   linesInOrder,
   linesText,
-  oldestText,
   sentence,
   stateWord,
   waitingText,
@@ -72,15 +71,6 @@ test('a signal in its backoff waits and does not run', () => {
     '0',
   ]);
   expect([waitingText(null), workingText(null)]).toEqual(['–', '–']);
-});
-
-test.each<[Partial<LineStatus>, string]>([
-  [{}, '–'],
-  [{ oldest_age_ms: null }, '–'],
-  [{ oldest_age_ms: 400, max_wait_ms: 2_000, waits_for: 'all 4 slots busy' }, '< 1 s'],
-  [{ oldest_age_ms: 25_400, max_wait_ms: 2_000, waits_for: 'all 4 slots busy' }, '25 s: all 4 slots busy'],
-])('the oldest signal of %j reads "%s"', (given, expected) => {
-  expect(oldestText(line(given))).toBe(expected);
 });
 
 test('RED comes first, then YELLOW, then what has work, then the idle lines', () => {
