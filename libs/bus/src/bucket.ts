@@ -30,17 +30,17 @@ export async function openObjectStore(
   return placed(bus, replicas, () => new Objm(jetstream(bus.nc, { timeout })).create(name, { replicas }));
 }
 
-/** A change gave up because other writers were first every time. */
+/** A compare-and-set gave up because another writer was first every time. */
 export class KvContentionError extends Error {
   override readonly name = 'KvContentionError';
 }
 
-/** The bucket is not followed now, or was replaced during a write: it is unknown whether the write holds. */
+/** The bucket is not followed now, or was replaced during a write, so whether it has the written value is unknown. */
 export class KvUnsettledError extends Error {
   override readonly name: string = 'KvUnsettledError';
 }
 
-/** No stream takes the bucket's subjects now: the write certainly does not hold. */
+/** The bucket's stream does not exist now: nothing was written. */
 export class KvMissingError extends KvUnsettledError {
   override readonly name = 'KvMissingError';
 }

@@ -2,7 +2,7 @@ import type { MsgHdrs } from '@nats-io/transport-node';
 
 /**
  * Encodes the headers of an outgoing message. The client's own header map rescans for every entry, which is quadratic for
- * a batch with one `traceparent` per signal. `publish` only calls `encode()`.
+ * a batch with one `traceparent` per signal. This map is enough, because `publish` only calls `encode()`.
  *
  * The values must be trusted, because they are not checked for line breaks.
  */

@@ -1,7 +1,7 @@
 import type { Msg } from '@nats-io/transport-node';
 import type { Bus } from './connect';
 
-/** A pull request as JetStream defines it; durations are in nanoseconds. Without `no_wait` it stays open for `expires`. */
+/** A pull request as JetStream defines it. Durations are in nanoseconds; without `no_wait` the request is open for `expires`. */
 export interface PullRequest {
   batch: number;
   no_wait?: true;
@@ -13,8 +13,8 @@ const CONSUMER_GONE = 409;
 const NO_RESPONDERS = 503;
 
 /**
- * Asks a consumer for messages. They arrive at `reply`, and so does a status message if the request ends without all of
- * them.
+ * Asks a consumer for messages, which arrive at `reply`. If the request ends before all have come, a status message
+ * arrives there, too.
  */
 export function pullRequest(
   bus: Bus,

@@ -6,7 +6,7 @@ export interface Backoff {
   readonly capMs: number;
 }
 
-/** When to try again, and when to give up. Without `maxTries`, `limitMs`, `retryIf` and `signal`, `retry` goes on for ever. */
+/** When to try again, and when to give up. Without `maxTries`, `limitMs`, `retryIf` and `signal`, `retry` never gives up. */
 export interface RetryOptions {
   backoff: Backoff;
   /** Gives up after this many tries. Default: no limit. */
@@ -17,7 +17,7 @@ export interface RetryOptions {
   retryIf?: (error: unknown) => boolean;
   /** Called with each error that is followed by another try. */
   onRetry?: (error: unknown) => void;
-  /** Ends the retrying, also during a pause: `retry` then throws the signal's reason. */
+  /** Ends `retry`, also during a pause, with the signal's reason as its error. */
   signal?: AbortSignal;
   /** How to pause, for example `bus.sleepUntilReconnect`. Default: a timer. */
   pause?: (ms: number) => Promise<void>;

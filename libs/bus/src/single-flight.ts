@@ -8,7 +8,7 @@ export class SingleFlight<T> {
 
   constructor(private readonly ask: () => Promise<T>) {}
 
-  /** Starts a request, or joins the next one. */
+  /** Starts a request if none is running; otherwise joins the request that starts after the running one. */
   get(): Promise<T> {
     if (!this.current) return this.begin();
     this.next ??= this.current

@@ -9,11 +9,11 @@ import { version } from './version';
 export const HEARTBEAT_MS = 1_000;
 
 const BlockedLoop = Type.Object({
-  ms: number('How long the event loop has stood still, or stood still in all'),
+  ms: number('How long the event loop has been blocked; after the end, how long it was blocked in all'),
   signal_type: Type.Optional(Type.String({ description: 'Absent: not known which handler it is' })),
   signal_id: Type.Optional(Type.String()),
   types: list(Type.String(), 'Types of all signals whose handlers were started'),
-  ended: Type.Optional(Type.Literal(true, { description: 'The event loop turns again' })),
+  ended: Type.Optional(Type.Literal(true, { description: 'The block is over' })),
 });
 /** A handler that blocks the event loop of its worker process, or has just done so. */
 export type BlockedLoop = Static<typeof BlockedLoop>;
@@ -25,7 +25,7 @@ const WorkerVitals = Type.Object({
   started: Type.Integer({ description: 'Signals started since the process began' }),
   in_hand: mapOf(
     Type.Integer(),
-    'Signals in its hands by type, started or not; types without any are absent',
+    'Signals it claims, by type: requested from a lane, or in flight; types without any are absent',
   ),
   running: Type.Optional(
     mapOf(Type.Integer(), 'Slots that run a handler, by type; absent in the version before'),
@@ -62,7 +62,7 @@ export type WorkerVitals = Static<typeof WorkerVitals>;
 
 const BackupDrainerVitals = Type.Object({
   reachable: Type.Boolean({ description: 'Connected to RabbitMQ' }),
-  appends: Type.Boolean({ description: 'JetStream took what it was given last' }),
+  appends: Type.Boolean({ description: 'JetStream stored the last signal that this process moved' }),
   on_backup: Type.Integer({ description: 'Signals that wait on the backup' }),
   reconciled: Type.Integer({ description: 'Moved into the queue since the process began' }),
   duplicates_suppressed: Type.Integer({ description: 'Found to be in the queue or finished already' }),
@@ -92,7 +92,7 @@ const KanbanVitals = Type.Object({
     mapOf(WaitingSignals, 'By type, of lines that run; types without waiting signals are absent'),
   ),
 });
-/** How much one kanban process sees in the queue. */
+/** The queue, as one kanban process sees it. */
 export type KanbanVitals = Static<typeof KanbanVitals>;
 
 const GatewayVitals = Type.Object({
@@ -132,7 +132,7 @@ const MissingProcess = Type.Object({
   instance: Type.String(),
   ms: number('For how long, in milliseconds'),
 });
-/** A process that fell silent without a farewell, and in whose place none has come. */
+/** A process whose heartbeats ended without `leaving`, and that no other process has replaced. */
 export type MissingProcess = Static<typeof MissingProcess>;
 
 const AndonVitals = Type.Object({
@@ -145,7 +145,7 @@ export type AndonVitals = Static<typeof AndonVitals>;
 /** The vital figures of a service that no other service reads. */
 const FreeVitals = { shape: Type.Object({}, { additionalProperties: true }), none: {} };
 
-/** The vital figures that other services read, and what stands for those that a heartbeat does not have. */
+/** The vital figures that other services read. `none` stands in for figures that a heartbeat lacks. */
 export const VITALS = {
   gateway: { shape: GatewayVitals, none: { waiting: 0 } },
   kanban: { shape: KanbanVitals, none: { queue_depth: 0, buffer: 0 } },
@@ -163,7 +163,9 @@ export type Vitals<S extends ServiceName> = Static<
 
 const LostState = Type.Object({
   name: text("The stream's name; a bucket's begins with KV_"),
-  life: text('Names what took its place, so that one loss is told once, however many saw it'),
+  life: text(
+    'Identifies the stream that took its place, so that a loss counts once, however many processes saw it',
+  ),
   entries: Type.Optional(
     Type.Integer({
       description: 'Its entries as far as known: unfinished signals of KANBAN, keys of a bucket',
@@ -187,7 +189,7 @@ export const Heartbeat = Type.Object({
   vitals: Type.Object({}, { description: 'As the service has them' }),
   lost: Type.Optional(list(LostState, 'Streams and buckets that it saw the broker lose lately')),
 });
-/** Every process publishes one each second: that it lives, whether it is ready, and its vital figures. */
+/** The message that every process publishes once a second: it lives, it is ready or not, and its vital figures. */
 export type Heartbeat<S extends ServiceName = ServiceName> = Omit<
   Static<typeof Heartbeat>,
   'service' | 'vitals'
@@ -197,8 +199,8 @@ export type Heartbeat<S extends ServiceName = ServiceName> = Omit<
 };
 
 /**
- * Reads a heartbeat. A process that stops before it ran, or that is of the version before, lacks some of the figures: those
- * are zero or empty.
+ * Reads a heartbeat. A process that stops during its start, or that has the version before, lacks some figures; they become
+ * zero or empty.
  *
  * @throws MessageError
  */

@@ -42,7 +42,7 @@ export const LossesRecord = Type.Object({
 });
 export type LossesRecord = Static<typeof LossesRecord>;
 
-/** Everything that kaizen knows, and the place in the log of outcomes up to which it counted. */
+/** All figures of kaizen, and the place in the log of outcomes up to which they are counted. */
 export const KaizenSnapshot = Type.Object({
   v: version(),
   log: Type.Object({
@@ -50,10 +50,11 @@ export const KaizenSnapshot = Type.Object({
     seq: count('Outcomes up to this sequence are counted'),
     at_ms: Type.Number({ description: 'When the newest counted outcome was stored' }),
     after_ms: Type.Number({
-      description: 'Outcomes that were stored up to then were counted in an earlier log',
+      description:
+        'A later log only counts outcomes that were stored after this moment: the earlier log had the others',
     }),
     reread_from: count(
-      'A start reads from here, so that it knows the final outcomes that superseded ones follow',
+      'A start reads the log again from this sequence, because it has to know the latest final outcomes to find superseded ones',
     ),
   }),
   superseded: count('Superseded outcomes'),

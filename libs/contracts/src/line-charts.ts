@@ -10,7 +10,7 @@ const LineChart = Type.Object({
   finished: list(count('Signals'), 'Signals that succeeded or failed in each step'),
   failed: list(count('Signals'), 'The failed ones among them'),
   waiting: list(
-    nullable(count('Signals'), 'Null where nobody looked'),
+    nullable(count('Signals'), 'Null where andon has no figure'),
     'Signals without a worker in each step: queued, held or retrying',
   ),
 });
@@ -26,5 +26,5 @@ export const ChartsReply = Type.Object({
   step_ms: count('Length of a step'),
   from: time('When the first step began; each list has one entry for every step from here on'),
   lines: mapOf(LineChart, 'By signal type; lines without any figure are absent'),
-  left_out: count('Lines that found no room in the answer: the quietest ones. Ask for each by its type'),
+  left_out: count('The quietest lines, if not all fit into one answer. Ask for each by its type'),
 });

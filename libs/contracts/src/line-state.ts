@@ -15,13 +15,13 @@ export const LineState = oneOf(LINE_STATES, {
 /** The facts that decide the word. */
 export interface LineConditions {
   circuit: CircuitState;
-  /** A person has it stopped, or a call that nobody answered. */
+  /** A person stopped it, or a call that nobody answered did. */
   stopped: boolean;
   /** A living worker serves the type. */
   served: boolean;
 }
 
-/** The word for a line. A stop comes first: a worker that starts now would not start the line. */
+/** The word for a line. `stopped` wins over `no_worker`, because a new worker would not start the line. */
 export function stateOfLine({ circuit, stopped, served }: LineConditions): LineState {
   if (stopped || circuit === 'Open') return 'stopped';
   if (!served) return 'no_worker';

@@ -3,17 +3,19 @@ import { list, oneOf, text } from './fields';
 import { Outcome } from './outcome';
 import { signalType } from './signal';
 
-/** worker -> kanban, before it pulls: make the lanes of these types. Nobody answers a pull from a lane that is not there. */
+/** worker -> kanban, before it pulls: create the lanes of these types, because a pull from a missing lane gets no answer. */
 export const LanesRequest = Type.Object({ types: Type.Array(signalType()) });
 /**
- * Bounds of a worker's lease on what it holds, in milliseconds (`TPS_LEASE_MS`). The worker renews it while it lives; when
- * it ends, the broker delivers the signal to another worker.
+ * Default and bounds of a worker's lease on a delivered signal, in milliseconds (`TPS_LEASE_MS`). The worker renews the
+ * lease while it lives. When the lease ends, the broker delivers the signal to another worker.
  */
 export const LEASE_MS = { default: 8_000, min: 2_000, max: 300_000 } as const;
 
 export const LanesReply = Type.Object({
   ready: Type.Boolean(),
-  lease_ms: Type.Optional(Type.Integer({ description: 'The lease of every lane; absent: 8000' })),
+  lease_ms: Type.Optional(
+    Type.Integer({ description: 'The lease on signals of every lane, in milliseconds; absent: 8000' }),
+  ),
   created: Type.Optional(
     Type.String({
       description: 'When the broker created the stream; earlier deliveries are of another stream',
@@ -26,7 +28,7 @@ export const CancelRequest = Type.Object({
   id: Type.String(),
   by: Type.Optional(text('The person who asks for it')),
 });
-/** `unavailable`: not every worker said that it has not started it; nothing was removed. */
+/** `unavailable`: a worker did not answer, so the signal may have started; nothing was removed. */
 export const CancelReply = Type.Union([
   Type.Object({ cancelled: Type.Literal(true), outcome: Outcome }),
   Type.Object({ cancelled: Type.Literal(false), reason: oneOf(['not_found', 'started', 'unavailable']) }),
@@ -39,7 +41,7 @@ export const InFlightRequest = Type.Object({
     Type.Integer({ description: 'To `refuse`: this run and those before. Absent: every run' }),
   ),
   undo: Type.Optional(
-    Type.Boolean({ description: 'To `refuse`: the signal stays in the queue, take it again' }),
+    Type.Boolean({ description: 'To `refuse`: the signal stays in the queue, so lift the block' }),
   ),
 });
 export const InFlightReply = Type.Object({
