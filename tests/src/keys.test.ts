@@ -39,11 +39,12 @@ const send = (key: string, payload: object, type = 'execute'): Promise<string> =
 const statusOf = async (id: string): Promise<unknown> => (await fleet.get(`/signal/${id}`)).body.status;
 const replayed = ({ headers }: Post): boolean => headers.get('idempotency-replayed') === 'true';
 
-/** Fills every slot for a while. */
-async function busy(): Promise<void> {
-  const slow = { chaos: { sleep_ms: 1_500 } };
+/** Fills every slot for a while. @returns the signals that do so */
+async function busy(forMs = 1_500): Promise<string[]> {
+  const slow = { chaos: { sleep_ms: forMs } };
   const ids = await Promise.all(Array.from({ length: SLOTS }, () => fleet.send('execute', slow)));
   for (const id of ids) await waitFor('a slot to work', async () => (await statusOf(id)) === 'running');
+  return ids;
 }
 
 /** Sends a signal to its end, and expects that a repeat is answered from the records and starts nothing. */
@@ -153,9 +154,10 @@ const ROWS: Row[] = [
     state: 'requeued',
     repeat: 'the outcome of its latest run',
     check: async (key) => {
-      await busy();
-      const { body } = await post(key, DEMO, { timeout_ms: 300 });
+      const others = await busy(3_000);
+      const { body } = await post(key, DEMO, { timeout_ms: 1_000 });
       await waitFor('the expiry', async () => (await statusOf(body.signal_id)) === 'expired');
+      for (const id of others) await waitFor('a slot', async () => (await statusOf(id)) === 'succeeded');
       const again = await fleet.call('POST', `/signal/${body.signal_id}/retry`);
       expect(again.body).toMatchObject({ status: 'succeeded' });
       expectReplay(await post(key, DEMO), { ...body, status: 'succeeded' });
