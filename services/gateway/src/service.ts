@@ -56,7 +56,7 @@ async function start(context: Context, httpServer: HttpServer): Promise<RunningS
   const health = new Health({ bus, fleet, boards, types, lines, backup });
   const durations = new RequestDurations(registry);
   registerFleetGauges(registry, health, boards);
-  registerFlowGauges(registry, counts, boards);
+  registerFlowGauges(registry, { counts, boards, types });
   registerAndonGauges(registry, boards);
 
   let stopping = false;

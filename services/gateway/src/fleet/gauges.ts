@@ -43,9 +43,20 @@ export function registerFleetGauges(registry: Registry, health: Health, boards: 
   });
 }
 
-/** Registers the figures of the flow: offered signals, the longest wait and the loss. */
-export function registerFlowGauges(registry: Registry, counts: OfferedSignals, boards: Boards): void {
+/** The parts that the figures of the flow come from. */
+export interface FlowSources {
+  counts: OfferedSignals;
+  boards: Boards;
+  types: { known(): string[] };
+}
+
+/** Registers the figures of the flow: offered signals, the longest wait and the loss. Retired types have none. */
+export function registerFlowGauges(registry: Registry, { counts, boards, types }: FlowSources): void {
   const registers = [registry];
+  const ofKnown = <T>(figures: Iterable<[type: string, figure: T]>): [type: string, figure: T][] => {
+    const known = new Set(types.known());
+    return [...figures].filter(([type]) => known.has(type));
+  };
   new Gauge({
     ...METRICS.oldestWait,
     registers,
@@ -73,18 +84,19 @@ export function registerFlowGauges(registry: Registry, counts: OfferedSignals, b
     registers,
     collect() {
       this.reset();
-      for (const [signal_type, total] of counts.offered.totals()) this.inc({ signal_type }, total);
+      for (const [signal_type, total] of ofKnown(counts.offered.totals())) this.inc({ signal_type }, total);
     },
   });
   new Counter({
     ...METRICS.lost,
     registers,
     async collect() {
-      const types = (await boards.scraped('kaizen'))?.types ?? {};
+      const figures = (await boards.scraped('kaizen'))?.types ?? {};
       this.reset();
-      for (const [signal_type, total] of counts.full.totals())
+      for (const [signal_type, total] of ofKnown(counts.full.totals())) {
         this.inc({ signal_type, cause: 'refused' }, total);
-      for (const [signal_type, { expired }] of Object.entries(types)) {
+      }
+      for (const [signal_type, { expired }] of ofKnown(Object.entries(figures))) {
         this.inc({ signal_type, cause: 'expired' }, expired);
       }
     },
