@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Child } from './child';
-import type { Driven } from './measure';
+import type { Driven } from './sample';
 import { PEERS_FOLDER } from './settings';
 
 /** What bench/peers/autocannon.mjs sends. */

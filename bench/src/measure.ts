@@ -5,38 +5,13 @@ import { measureCost } from './cpu';
 import { OpenLoop } from './open-loop';
 import { percentiles } from './percentiles';
 import { bodyOf } from './request';
+import type { Driven, Sample } from './sample';
 import type { Scenario } from './scenarios';
 import type { System } from './system';
-
-/** The figures of one system in one scenario of one round. */
-export interface Sample {
-  system: string;
-  scenario: string;
-  round: number;
-  throughput: number;
-  p50: number;
-  p95: number;
-  p99: number;
-  /** CPU of all server processes, in milliseconds per signal. */
-  cpuMs: number;
-  /** CPU by process, in milliseconds per signal. */
-  split: Record<string, number>;
-  rssMiB: number;
-  ok: number;
-  /** Signals that did not succeed, by status and code. */
-  notOk: Record<string, number>;
-  late: number;
-  unsent: number;
-  /** CPU of the driver itself, in milliseconds per signal. */
-  driverCpuMs: number;
-}
 
 /** Projections and the export of spans follow an answer, and are part of its cost. */
 const SETTLE_MS = 400;
 const DRIVER = { name: 'driver', pid: process.pid };
-
-/** The figures that the driver of the load sees. */
-export type Driven = Omit<Sample, 'system' | 'scenario' | 'round' | 'cpuMs' | 'split' | 'rssMiB'>;
 
 export async function measure(
   system: System,

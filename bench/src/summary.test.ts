@@ -1,4 +1,4 @@
-import type { Sample } from './measure';
+import type { Sample } from './sample';
 import { summarise } from './summary';
 
 const sample = (system: string, round: number, change: Partial<Sample> = {}): Sample => ({

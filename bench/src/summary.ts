@@ -1,4 +1,4 @@
-import type { Sample } from './measure';
+import type { Sample } from './sample';
 import { type Spread, spread } from './percentiles';
 
 const FIGURES = ['throughput', 'p50', 'p95', 'p99', 'cpuMs', 'rssMiB', 'driverCpuMs'] as const;

@@ -1,4 +1,4 @@
-import type { Sample } from '../measure';
+import type { Sample } from '../sample';
 import { PEERS } from '../scenarios';
 import { driverCosts, tables } from './tables';
 

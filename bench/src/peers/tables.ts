@@ -1,4 +1,4 @@
-import type { Sample } from '../measure';
+import type { Sample } from '../sample';
 import { spread } from '../percentiles';
 import { figure, withRange } from '../report';
 import { PEERS } from '../scenarios';

@@ -9,7 +9,6 @@ import {
 } from '@nats-io/transport-node';
 import { type LostState, namesFor, type Names } from '@tps/contracts';
 import { accessOptions, type BusAccess } from './access';
-import type { CopiesChange } from './copies';
 import { StateLosses } from './losses';
 import { Publisher } from './publisher';
 import { isNoResponders, ReplyInbox } from './reply-inbox';
@@ -36,6 +35,16 @@ export interface BusOptions {
   onCopies?: (change: CopiesChange) => void;
   /** Called with each unreadable reply. Its reader fails as if the service had not answered. */
   onUnreadable?: (error: Error) => void;
+}
+
+/** A stream that has other copies than `TPS_NATS_REPLICAS` asks for, and what came of it. */
+export interface CopiesChange {
+  stream: string;
+  from: number;
+  /** Below `from`: the stream keeps its copies, because fewer would put data at risk that a person meant to be safe. */
+  to: number;
+  /** Why the copies could not be raised, for example a missing right. */
+  error?: unknown;
 }
 
 /** One connection to NATS, with the operations that every service needs. */

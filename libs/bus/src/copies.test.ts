@@ -1,7 +1,7 @@
 import { NatsCluster, NatsServer, waitFor } from '@tps/testkit';
 import { openObjectStore, restoreMissing } from './bucket';
-import { type Bus, connectBus } from './connect';
-import { type CopiesChange, raiseCopies } from './copies';
+import { type Bus, connectBus, type CopiesChange } from './connect';
+import { raiseCopies } from './copies';
 import { openView } from './kv';
 import { PlacementError } from './placement';
 import { ensureLanes, ensureStream, managerOf } from './streams';

@@ -2,16 +2,6 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import type { Bus } from './connect';
 import { assertCopies, placed, PlacementError } from './placement';
 
-/** A stream that has other copies than `TPS_NATS_REPLICAS` asks for, and what came of it. */
-export interface CopiesChange {
-  stream: string;
-  from: number;
-  /** Below `from`: the stream keeps its copies, because fewer would put data at risk that a person meant to be safe. */
-  to: number;
-  /** Why the copies could not be raised, for example a missing right. */
-  error?: unknown;
-}
-
 /**
  * Raises the copies of a stream, bucket or object store that was created with fewer. Only its owner calls it. A start
  * does not fail for a refusal, because the stream works with the copies that it has.

@@ -10,8 +10,8 @@ export {
   type Restore,
   restoreMissing,
 } from './bucket';
-export { type Bus, connectBus, NoReplyError } from './connect';
-export { type CopiesChange, raiseCopies } from './copies';
+export { type Bus, connectBus, type CopiesChange, NoReplyError } from './connect';
+export { raiseCopies } from './copies';
 export { type DeliveryInfo, parseDelivery } from './delivery';
 export type { LogMessage, LogStart } from './follow-options';
 export { Follower } from './follower';
