@@ -109,8 +109,8 @@ stress: ## 500 signals/s for 30 s, with such a result
 chaos: ## kill each part of the running fleet in turn, under load, and see what held (SECONDS=60: so long each)
 	@$(RUN) chaos $(if $(SECONDS),--seconds $(SECONDS))
 
-faults: ## the fault suite with every fault at full length
-	@TPS_FAULTS=long $(RUN) pnpm jest --selectProjects timed --runInBand --testPathPatterns tests/src/faults
+faults: ## the fault suite and the loads of the board's lights at full length
+	@TPS_FAULTS=long $(RUN) pnpm jest --selectProjects timed --runInBand --testPathPatterns 'tests/src/(faults|loads)'
 
 flame: ## CPU profile of a running service: SERVICE=gateway (LOAD=1: under full load; DURATION=10)
 	@$(RUN) bench flame $(or $(SERVICE),gateway) $(if $(DURATION),--seconds $(DURATION)) $(if $(LOAD),--load)
