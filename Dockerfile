@@ -40,5 +40,5 @@ USER 1000:1000
 EXPOSE 8080 9090
 # Ready, not only alive: this is what `depends_on` and `make up` wait for. Nothing restarts a container for it.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD ["healthcheck"]
-ENTRYPOINT ["tini", "--", "node", "--min-semi-space-size=8", "--enable-source-maps"]
+ENTRYPOINT ["tini", "--", "node", "--min-semi-space-size=8", "--max-semi-space-size=8", "--enable-source-maps"]
 CMD ["services/gateway/dist/main.js"]

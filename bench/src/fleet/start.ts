@@ -100,7 +100,7 @@ function startWorker(env: Record<string, string>, firstPort: number): Child {
     },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     // The local runtime starts the fleet's own processes with the same option.
-    execArgv: ['--min-semi-space-size=8'],
+    execArgv: ['--min-semi-space-size=8', '--max-semi-space-size=8'],
   });
 }
 
